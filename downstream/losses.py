@@ -1,0 +1,106 @@
+"""Losses for importance scores: squared error of the score and of each channel, plus learning to rank."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nie.errors import NieError
+
+
+def draw_lists(num_train: int, list_size: int, generator: torch.Generator) -> Tensor:
+    """Draw for every training node a list of itself and other training nodes, all distinct.
+
+    The nodes are put on a circle in random order, and random steps along the circle are drawn once for all of them.
+    Each node's list is a uniformly random set, and every node stands in the same number of lists, at the cost of
+    two permutations. (The published RGTN program draws with replacement, a node itself included.)
+
+    Args:
+        num_train: number n of training nodes, at least 2.
+        list_size: nodes in a list, at least 2; at most ``num_train`` are used.
+        generator: where the randomness comes from; the result is on its device.
+
+    Returns:
+        (n, min(list_size, n)) long, positions among the training nodes; column 0 is the node itself.
+
+    Raises:
+        NieError: fewer than 2 nodes or a list of fewer than 2.
+
+    Example:
+        >>> lists = draw_lists(5, 3, torch.Generator().manual_seed(0))
+        >>> lists.shape, lists[:, 0].tolist()
+        (torch.Size([5, 3]), [0, 1, 2, 3, 4])
+    """
+    if num_train < 2 or list_size < 2:
+        raise NieError(
+            f"Lists of {list_size} from {num_train} training nodes: the listwise loss needs at least 2 of both."
+        )
+    device = generator.device
+    circle = torch.randperm(num_train, generator=generator, device=device)
+    steps = 1 + torch.randperm(num_train - 1, generator=generator, device=device)[: list_size - 1]
+    steps = torch.cat([steps.new_zeros(1), steps])
+    place = torch.arange(num_train, device=device)[:, None] + steps  # (n, m)
+    lists = torch.empty_like(place)
+    lists[circle] = circle[place % num_train]
+    return lists
+
+
+def listwise_loss(score: Tensor, target: Tensor, lists: Tensor) -> Tensor:
+    """Cross-entropy between the softmax of the true and of the predicted scores of each list; mean over the lists.
+
+    ``mean_i - sum_j softmax(target[lists_i])_j log softmax(score[lists_i])_j``: ListNet's top-one loss (Cao et al.,
+    2007), as RGTN uses it. A constant added to all scores or to all targets changes nothing.
+
+    Args:
+        score: (n,) predicted.
+        target: (n,) true.
+        lists: (L, m) long, positions in ``score``.
+
+    Returns:
+        () tensor.
+
+    Example:
+        >>> equal = torch.zeros(4)
+        >>> round(listwise_loss(equal, equal, torch.tensor([[0, 1], [2, 3]])).item(), 4)
+        0.6931
+    """
+    wanted = target[lists].softmax(dim=1)
+    return -(wanted * score[lists].log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def importance_loss(
+    score: Tensor,
+    by_channel: Tensor,
+    target: Tensor,
+    lists: Tensor,
+    *,
+    channel_weight: float,
+    listwise_weight: float,
+) -> Tensor:
+    """The loss of RGTN: ``(1 - l) MSE(score) + l mean_c MSE(channel c) + a listwise(score)``.
+
+    All arguments are those of the training nodes alone.
+
+    Args:
+        score: (n,) final scores.
+        by_channel: (n, C) scores of the single channels.
+        target: (n,) labels.
+        lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
+        channel_weight: l, between 0 and 1 (RGTN: 0.8 on FB15K, 0.5 elsewhere).
+        listwise_weight: a >= 0 (RGTN: 0.3).
+
+    Returns:
+        () tensor.
+
+    Example:
+        >>> target = torch.tensor([0.0, 1.0])
+        >>> lists = torch.tensor([[0, 1], [1, 0]])
+        >>> importance_loss(target, target[:, None] + 2, target, lists, channel_weight=0.5, listwise_weight=0.0)
+        tensor(2.)
+    """
+    whole = (score - target).square().mean()
+    parts = (by_channel - target[:, None]).square().mean()
+    loss = (1 - channel_weight) * whole + channel_weight * parts
+    if listwise_weight:
+        loss = loss + listwise_weight * listwise_loss(score, target, lists)
+    return loss

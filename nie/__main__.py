@@ -1,0 +1,210 @@
+"""The ``nie`` command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nie.errors import NieError
+
+DESCRIPTION = "Node importance estimation on knowledge graphs."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    arguments, flags = _parser().parse_known_args(argv)
+    if flags and not arguments.takes_flags:
+        _parser().error(f"unrecognized arguments: {' '.join(flags)}")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
+    logging.getLogger("nie").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
+    try:
+        arguments.command(arguments, flags)
+    except NieError as error:
+        if arguments.debug:
+            raise
+        print(f"nie: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if arguments.debug:
+            raise
+        print("nie: interrupted; run the same command again to continue.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _data_build(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from nie.data import build, info
+
+    print(info(build(arguments.dataset, arguments.data_root, **_build_options(arguments))))
+
+
+def _data_import(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from nie.data import build, info
+
+    options = {"rel_pk": arguments.rel, "lang_pk": arguments.lang, "node2vec_pk": arguments.node2vec}
+    print(info(build(arguments.dataset, arguments.data_root, published=True, **options)))
+
+
+def _data_fetch(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from nie.data import fetch
+
+    print(fetch(arguments.dataset, arguments.data_root))
+
+
+def _data_info(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from nie.data import info, load
+
+    print(info(load(arguments.dataset, arguments.data_root)))
+
+
+def _pretrain(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from nie.config import LicapConfig, load_config
+    from pretrain.licap import pretrain
+
+    config = load_config(LicapConfig, arguments.recipe, flags=flags)
+    print(pretrain(config, data_root=arguments.data_root, run_root=arguments.run_root).path)
+
+
+def _downstream(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.importance import estimate
+    from downstream.table import markdown_table
+    from nie.config import ImportanceConfig, load_config
+
+    config = load_config(ImportanceConfig, arguments.recipe, flags=flags)
+    run = estimate(config, data_root=arguments.data_root, run_root=arguments.run_root)
+    print(markdown_table([run]))
+    print(run.path)
+
+
+def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.main_job import main_job
+    from downstream.scores import score_nodes, top_table, write_scores
+    from downstream.table import markdown_table
+
+    options = _build_options(arguments)
+    if options:
+        _data_build(arguments, flags)
+    runs = main_job(
+        arguments.dataset, profile=arguments.profile, flags=flags,
+        data_root=arguments.data_root, run_root=arguments.run_root,
+    )  # fmt: skip
+    scores = score_nodes(runs[-1], data_root=arguments.data_root)
+    print(markdown_table(runs))
+    print(top_table(scores))
+    if arguments.out:
+        write_scores(scores, arguments.out)
+        print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+    print(f"Run: {runs[-1].path}")
+
+
+def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.table import find_runs, markdown_table
+
+    print(markdown_table(find_runs(arguments.dataset, arguments.run_root)))
+
+
+def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.scores import score_nodes, write_scores
+    from nie.runs import read_run
+
+    scores = score_nodes(read_run(arguments.run), data_root=arguments.data_root)
+    write_scores(scores, arguments.out)
+    print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+
+
+def _build_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The builder's options that were given."""
+    names = ("raw", "triples", "scores", "text", "features", "allow_unknown", "min_population")
+    options = {name: getattr(arguments, name, None) for name in names}
+    return {name: value for name, value in options.items() if value not in (None, False, {})}
+
+
+class _FeatureFile(argparse.Action):
+    """``--features name=file.npy``, repeatable."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        name, separator, path = str(values).partition("=")
+        if not separator or not name or not path:
+            parser.error(f"--features takes NAME=FILE.npy, not {values!r}")
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: Path(path)})
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data-root", type=Path, default=Path("datasets"), help="folder of the datasets")
+    common.add_argument("--run-root", type=Path, default=Path("checkpoints"), help="folder of the runs")
+    common.add_argument("--quiet", action="store_true", help="no progress, only the result")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    building = argparse.ArgumentParser(add_help=False)
+    group = building.add_argument_group("building the graph")
+    group.add_argument("--raw", type=Path, help="folder with the raw files")
+    group.add_argument("--triples", type=Path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
+    group.add_argument("--scores", type=Path, help="own graph: node, importance")
+    group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
+    group.add_argument("--features", action=_FeatureFile, metavar="NAME=FILE.npy", help="own graph: a further channel")
+    group.add_argument("--allow-unknown", action="store_true", help="own graph: skip scores of unknown nodes")
+    group.add_argument("--min-population", type=int, help="geo: smallest city (500, 1000, 5000 or 15000)")
+
+    parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="build, import, fetch or describe a dataset").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    add = _adder(data, common)
+    add("build", _data_build, "build a dataset", building).add_argument(
+        "dataset", help="geo, fb15k, tmdb5k or your name"
+    )
+    importing = add("import", _data_import, "import the papers' own .pk files")
+    importing.add_argument("dataset", help="the name to store it under")
+    importing.add_argument("--rel", type=Path, required=True, help="*_rel.pk: graph, labels, node2vec features")
+    importing.add_argument("--lang", type=Path, help="*_lang.pk: semantic features")
+    importing.add_argument("--node2vec", type=Path, help="*_node2vec.pk: structural features")
+    add("fetch", _data_fetch, "download the raw files").add_argument("dataset")
+    add("info", _data_info, "counts, licence and provenance").add_argument("dataset")
+
+    add = _adder(commands, common)
+    for name, command, text in (
+        ("pretrain", _pretrain, "stage 1: LICAP pretraining"),
+        ("downstream", _downstream, "stage 2: importance estimation"),
+    ):
+        stage = add(name, command, text, takes_flags=True)
+        stage.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
+    job = add("run", _run, "build, LICAP, RGTN, baselines, table", building, takes_flags=True)
+    job.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
+    job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
+    add("table", _table, "the table of a dataset's finished runs").add_argument("dataset")
+    predicting = add("predict", _predict, "scores of every node from a finished run")
+    predicting.add_argument("run", type=Path, help="folder of a stage-2 run")
+    predicting.add_argument("--out", type=Path, required=True, help="scores.csv or scores.parquet")
+    return parser
+
+
+def _adder(commands: Any, common: argparse.ArgumentParser) -> Callable[..., argparse.ArgumentParser]:
+    """A function that adds a sub-command with the common options; stages also take their settings as flags."""
+
+    def add(
+        name: str,
+        command: Callable[[argparse.Namespace, list[str]], None],
+        text: str,
+        *parents: argparse.ArgumentParser,
+        takes_flags: bool = False,
+    ) -> argparse.ArgumentParser:
+        epilog = "Settings of the stage are flags too: --optim.lr 0.001 --no-model.residual (docs/settings.md)."
+        sub: argparse.ArgumentParser = commands.add_parser(
+            name, help=text, description=text, parents=[common, *parents], allow_abbrev=False,
+            epilog=epilog if takes_flags else None,
+        )  # fmt: skip
+        sub.set_defaults(command=command, takes_flags=takes_flags)
+        return sub
+
+    return add
+
+
+if __name__ == "__main__":
+    sys.exit(main())

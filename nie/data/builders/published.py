@@ -1,0 +1,147 @@
+"""The papers' own files: a pickled graph with node2vec features, and pickled text features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.raw import checksums
+from nie.data.restricted_pickle import load_pickle
+from nie.errors import NieError
+
+VERSION = 1
+KEYS = ("edges", "edge_types", "labels", "invalid_masks")
+Path_ = str | os.PathLike[str]
+
+
+def published(
+    name: str,
+    rel_pk: Path_,
+    lang_pk: Path_ | None = None,
+    *,
+    node2vec_pk: Path_ | None = None,
+    num_relations: int | None = None,
+    label_transform: Literal["log1p", "none"] = "log1p",
+) -> KnowledgeGraph:
+    """Import the files of the RGTN and LICAP papers (``fb15k_rel.pk``, ``ga16k_rel.pk``, ``tmdb_lang.pk``, ...).
+
+    The channels are "structural" (``features`` of ``rel_pk``, or ``node2vec_pk``) and "semantic" (``lang_pk``). The
+    files hold no names and no text. Nothing in them is run (see `nie.data.restricted_pickle`).
+
+    Args:
+        name: name of the dataset.
+        rel_pk: pickled dict of ``edges`` (two int vectors), ``edge_types``, ``labels`` (raw importance),
+            ``invalid_masks`` (1 = unlabelled), and mostly ``features`` (N x 64).
+        lang_pk: pickled N x d float array of text features.
+        node2vec_pk: pickled N x d float array that replaces ``features`` (IMDB_S).
+        num_relations: R; the largest edge type + 1 when not given. The papers fix 34 for TMDB and 30 for IMDB_S.
+        label_transform: "log1p" as in the papers, or "none" where the labels are logarithms already.
+
+    Raises:
+        NieError: a file that is damaged or tries to run code, a missing key, or sizes that disagree.
+
+    Example::
+
+        kg = published("ga16k", "ga16k_rel.pk", "ga_lang.pk")
+    """
+    shown = Path(rel_pk)
+    content = load_pickle(rel_pk)
+    if not isinstance(content, dict):
+        raise NieError(f"{shown} holds a {type(content).__name__}; a dict with the keys {', '.join(KEYS)} is expected.")
+    for key in KEYS:
+        if key not in content:
+            raise NieError(f"{shown} lacks the key {key!r}; {', '.join(KEYS)} are expected.")
+    labels = _vector(shown, content, "labels").astype(np.float64)
+    num_nodes = len(labels)
+    src, dst = _edges(shown, content["edges"])
+    etype = _integers(shown, "edge_types", _vector(shown, content, "edge_types"))
+    valid = _vector(shown, content, "invalid_masks") == 0
+    if len(valid) != num_nodes:
+        raise NieError(f"{shown}: invalid_masks has {len(valid)} entries, but labels has {num_nodes}.")
+    if num_relations is None:
+        num_relations = int(etype.max(initial=-1)) + 1
+    channels = _channels(content, shown, lang_pk, node2vec_pk, num_nodes)
+    try:
+        return KnowledgeGraph(
+            name=name,
+            src=src,
+            dst=dst,
+            etype=etype,
+            labels=labels,
+            label_mask=valid,
+            node_names=[f"node {node}" for node in range(num_nodes)],
+            relation_names=[f"relation {relation}" for relation in range(num_relations)],
+            text=[None] * num_nodes,
+            channels=channels,
+            meta={
+                "label_transform": label_transform,
+                "licence": "as published with the papers",
+                "attribution": "files of RGTN (Huang et al., 2021) and LICAP (Zhang et al., 2024)",
+                "raw": checksums(*(path for path in (rel_pk, lang_pk, node2vec_pk) if path is not None)),
+                "builder": {"name": "published", "version": VERSION},
+            },
+        )
+    except NieError as error:
+        raise NieError(f"{shown}: {error}") from error
+
+
+def _channels(
+    content: Mapping[str, Any], shown: Path, lang_pk: Path_ | None, node2vec_pk: Path_ | None, num_nodes: int
+) -> dict[str, Channel]:
+    found: dict[str, tuple[Path, Any]] = {}
+    if node2vec_pk is not None:
+        found["structural"] = Path(node2vec_pk), load_pickle(node2vec_pk)
+    elif "features" in content:
+        found["structural"] = shown, content["features"]
+    if lang_pk is not None:
+        found["semantic"] = Path(lang_pk), load_pickle(lang_pk)
+    channels = {}
+    for key, (path, value) in found.items():
+        array = _array(path, f"the {key} features", value)
+        if array.ndim != 2 or len(array) != num_nodes:
+            raise NieError(f"{path}: the {key} features have shape {array.shape}; {num_nodes} rows are expected.")
+        try:
+            channels[key] = Channel(array.astype(np.float32), np.ones(num_nodes, bool))
+        except NieError as error:
+            raise NieError(f"{path}: {error}") from error
+    return channels
+
+
+def _array(shown: Path, key: str, value: Any) -> np.ndarray:
+    """A tensor, array or list of numbers as an array."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise NieError(f"{shown}: {key} is ragged; an array of numbers is expected.") from error
+    if array.dtype.kind not in "fiub":
+        raise NieError(f"{shown}: {key} holds {array.dtype}; an array of numbers is expected.")
+    return array
+
+
+def _vector(shown: Path, content: Mapping[str, Any], key: str) -> np.ndarray:
+    """A vector; the papers' files also store one as a column."""
+    array = _array(shown, key, content[key])
+    if array.size != len(array.reshape(-1)) or array.ndim == 0 or array.size != max(array.shape, default=0):
+        raise NieError(f"{shown}: {key} has shape {array.shape}; a vector is expected.")
+    return array.reshape(-1)
+
+
+def _integers(shown: Path, key: str, array: np.ndarray) -> np.ndarray:
+    if not np.array_equal(array, array.astype(np.int64)):
+        raise NieError(f"{shown}: {key} must hold whole numbers.")
+    return array.astype(np.int64)
+
+
+def _edges(shown: Path, edges: Any) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(edges, (tuple, list, np.ndarray, torch.Tensor)) or len(edges) != 2:
+        raise NieError(f"{shown}: edges must be two vectors of node ids, sources and targets.")
+    src, dst = (_integers(shown, "edges", _array(shown, "edges", ends).reshape(-1)) for ends in edges)
+    return src, dst

@@ -1,0 +1,191 @@
+"""Your own graph: triples, scores, and optionally text and features, from tab-separated files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.raw import checksums, find_packed, read_rows
+from nie.data.store import read_array
+from nie.errors import NieError
+from nie.progress import log
+
+VERSION = 1
+HEADER_WORDS = frozenset({"head", "h", "subject", "source", "src"})
+TAIL_WORDS = frozenset({"tail", "t", "object", "target", "dst"})
+NODE_WORDS = frozenset({"node", "node_id", "id", "entity", "name"})
+Value = TypeVar("Value")
+Path_ = str | os.PathLike[str]
+
+
+def triples(
+    name: str,
+    triples: Path_,
+    scores: Path_,
+    *,
+    text: Path_ | None = None,
+    features: Mapping[str, Path_] | None = None,
+    allow_unknown: bool = False,
+) -> KnowledgeGraph:
+    """Build a graph from files of your own; .gz and .xz are read as they are.
+
+    Node ids follow first appearance in the triples, head before tail; relation ids follow first appearance too.
+    Repeated triples are dropped and counted in ``meta["notes"]``.
+
+    Args:
+        name: name of the dataset.
+        triples: lines ``head <tab> relation <tab> tail``; any strings. A first line such as "head relation tail" is a
+            header.
+        scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
+            number is a header.
+        text: lines ``node <tab> text``. Without the file, a node's text is its name; with it, nodes that are not in it
+            have none.
+        features: channel name -> .npy file with one row a node, in the order of node ids.
+        allow_unknown: skip and count nodes of ``scores`` and ``text`` that no triple has, instead of refusing them.
+
+    Raises:
+        NieError: a line that is malformed, a duplicate or unknown node, a bad score, or a wrong row count; the message
+            names file and line.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "t.tsv").write_text("ann\\tknows\\tbob\\nbob\\tknows\\tann\\n")
+    >>> _ = (folder / "s.tsv").write_text("ann\\t3\\n")
+    >>> kg = triples("mine", folder / "t.tsv", folder / "s.tsv")
+    >>> kg.node_names, kg.labels
+    (['ann', 'bob'], array([ 3., nan]))
+    """
+    nodes, relations, edges, repeated = _read_triples(triples)
+    unknown: dict[str, int] = {}
+    known_scores = _read_column(scores, nodes, _score, "scores", unknown, allow_unknown)
+    if not known_scores:
+        raise NieError(f"{find_packed(scores)}: no node of the graph has a score; at least one label is needed.")
+    labels = np.full(len(nodes), np.nan)
+    labels[list(known_scores)] = list(known_scores.values())
+    texts: list[str | None] = list(nodes)
+    if text is not None:
+        known_text = _read_column(text, nodes, _sentence, "text", unknown, allow_unknown)
+        texts = [known_text.get(node) for node in range(len(nodes))]
+    for kind, count in unknown.items():
+        log.warning("%d nodes in %s are in no triple and were skipped", count, kind)
+    if repeated:
+        log.warning("%d repeated triples were dropped", repeated)
+    src, etype, dst = np.ascontiguousarray(edges.T)
+    files = [triples, scores, *([text] if text is not None else [])]
+    return KnowledgeGraph(
+        name=name,
+        src=src,
+        dst=dst,
+        etype=etype,
+        labels=labels,
+        label_mask=np.isfinite(labels),
+        node_names=list(nodes),
+        relation_names=list(relations),
+        text=texts,
+        channels={key: _read_features(key, path, len(nodes)) for key, path in (features or {}).items()},
+        meta={
+            "label_transform": "log1p",
+            "label": "score",
+            "licence": "your own",
+            "attribution": "",
+            "raw": checksums(*files, *(features or {}).values()),
+            "builder": {"name": "triples", "version": VERSION},
+            "notes": {"repeated_triples": repeated, **{f"unknown_in_{kind}": n for kind, n in unknown.items()}},
+        },
+    )
+
+
+def _read_triples(path: Path_) -> tuple[dict[str, int], dict[str, int], np.ndarray, int]:
+    """Return nodes and relations by name, the distinct (head, relation, tail) in order, and how many were repeated."""
+    nodes: dict[str, int] = {}
+    relations: dict[str, int] = {}
+    edges: dict[tuple[int, int, int], None] = {}
+    total = 0
+    for line, (head, relation, tail) in read_rows(path, 3):
+        if line == 1 and head.lower() in HEADER_WORDS and tail.lower() in TAIL_WORDS:
+            continue
+        if not (head and relation and tail):
+            raise NieError(f"{find_packed(path)}, line {line}: head, relation and tail must not be empty.")
+        start = nodes.setdefault(head, len(nodes))
+        end = nodes.setdefault(tail, len(nodes))
+        edges[start, relations.setdefault(relation, len(relations)), end] = None
+        total += 1
+    if not edges:
+        raise NieError(f"{find_packed(path)}: there is no triple; lines 'head<tab>relation<tab>tail' are expected.")
+    return nodes, relations, np.array(list(edges), dtype=np.int64), total - len(edges)
+
+
+def _read_column(
+    path: Path_,
+    nodes: Mapping[str, int],
+    parse: Callable[[str], Value | None],
+    kind: str,
+    unknown: dict[str, int],
+    allow_unknown: bool,
+) -> dict[int, Value]:
+    """Return node id -> value of a two-column file; ``unknown`` counts what was skipped."""
+    shown = find_packed(path)
+    values: dict[int, Value] = {}
+    seen: set[str] = set()
+    for line, node, field in _without_header(path, nodes, parse):
+        value = parse(field)
+        if value is None:
+            raise NieError(f"{shown}, line {line}: the score of {node!r} is {field!r}; a number >= 0 is expected.")
+        if node in seen:
+            raise NieError(f"{shown}, line {line}: the node {node!r} appears twice; give each node once.")
+        seen.add(node)
+        if node in nodes:
+            values[nodes[node]] = value
+        elif allow_unknown:
+            unknown[kind] = unknown.get(kind, 0) + 1
+        else:
+            raise NieError(
+                f"{shown}, line {line}: the node {node!r} is in no triple; correct it, or give --allow-unknown to skip "
+                "such nodes."
+            )
+    return values
+
+
+def _without_header(
+    path: Path_, nodes: Mapping[str, int], parse: Callable[[str], Value | None]
+) -> Iterator[tuple[int, str, str]]:
+    for line, (node, field) in read_rows(path, 2):
+        named_as_header = node.lower() in NODE_WORDS or (parse(field) is None and not _is_number(field))
+        if line == 1 and node not in nodes and named_as_header:
+            continue
+        yield line, node, field
+
+
+def _score(field: str) -> float | None:
+    number = float(field) if _is_number(field) else math.nan
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _sentence(field: str) -> str | None:
+    return field
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_features(name: str, path: Path_, num_nodes: int) -> Channel:
+    array = read_array(Path(path))
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise NieError(f"{path}: channel {name} has {array.dtype} of shape {array.shape}; numbers (N, d) are expected.")
+    if len(array) != num_nodes:
+        raise NieError(f"{path}: channel {name} has {len(array)} rows, but the graph has {num_nodes} nodes.")
+    bad = ~np.isfinite(array).all(axis=1)
+    if bad.any():
+        raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
+    return Channel(array.astype(np.float32), np.ones(num_nodes, bool))

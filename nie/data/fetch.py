@@ -1,0 +1,241 @@
+"""Raw files from their public sources: resumed, retried, checked by sha256, never half in place."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from nie.atomic import atomic_file, space_errors
+from nie.data.raw import sha256
+from nie.errors import NieError, nearest
+from nie.progress import Progress, log
+
+TIMEOUT_S = 30.0
+RETRIES = 4
+BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One raw file: where it belongs, what it must be, and where it comes from.
+
+    Args:
+        path: path inside the dataset's raw folder.
+        sha256: of the unpacked file.
+        url: address of the file, or of a zip archive; None where there is none that needs no account.
+        member: name inside the zip archive, when ``url`` is one.
+        page: where a person finds it, when ``url`` is None.
+    """
+
+    path: str
+    sha256: str
+    url: str | None
+    member: str | None = None
+    page: str = ""
+
+
+_RGTN = "https://raw.githubusercontent.com/GRAPH-0/RGTN-NIE"
+_RGTN_FB15K = f"{_RGTN}/aa3fc818f8ac21ca67d991c4919d694c5a9aaf02/dataset/FB15k"
+_RGTN_TMDB5K = f"{_RGTN}/86977d3216c3ea3ae4a15f6dfbf886fbc12740d3/dataset/TMDB5K"
+_TRIPLES = (
+    "https://raw.githubusercontent.com/DeepGraphLearning/KnowledgeGraphEmbedding/"
+    "617062aaedf53bf4d6b44450a580a96dc30e0632/data/FB15k"
+)
+_KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/tmdb/tmdb-movie-metadata"
+
+SOURCES: dict[str, list[RemoteFile]] = {
+    "fb15k": [
+        RemoteFile(
+            "node_infos.tsv",
+            "94529404cd3ded5e4d52e1076511f6fb3ac970660a22e45bf2aada704088d2f3",
+            f"{_RGTN_FB15K}/node_infos.tsv",
+        ),
+        RemoteFile(
+            "fb15k_description.tsv",
+            "8719ab9d3b043e1945f1a09a7bf7b94efa072459189f4f48fc72cf1c4fe521cf",
+            f"{_RGTN_FB15K}/fb15k_description.tsv",
+        ),
+        RemoteFile(
+            "train.txt",
+            "f9cdfd2685f6483bd3a499d433919b15d62f0715c6cf18b2ca30c2aa5c47a704",
+            f"{_TRIPLES}/train.txt",
+        ),
+        RemoteFile(
+            "valid.txt",
+            "471929cde9cf74b1caa8348c2b601c8010d6b2f2a56bae49b4ebfd14c9bce855",
+            f"{_TRIPLES}/valid.txt",
+        ),
+        RemoteFile(
+            "test.txt",
+            "5b60b4de325482c3368e22d0b7452d465b09a610fea0ce3768d8b1e8b5a7e42a",
+            f"{_TRIPLES}/test.txt",
+        ),
+        RemoteFile(
+            "extra/fb-entity2text-new.txt",
+            "d982bb5b950820dabc00aee9870cae2035d48c169d10c9f2c225579e19528aa2",
+            None,
+            page="any collection of FB15k entity texts that has it; without it, build with --text short",
+        ),
+    ],
+    "tmdb5k": [
+        RemoteFile(
+            "tmdb_5000_movies.csv",
+            "1e0584a8dd374120e4ed4f2b81f0d2bd0eb95a554708e4a350d00ed5c46d2825",
+            _KAGGLE,
+            member="tmdb_5000_movies.csv",
+        ),
+        RemoteFile(
+            "tmdb_5000_credits.csv",
+            "9d0050599ff88d40366c4841204b1489862bca346bfa46c20b05a65d14508435",
+            _KAGGLE,
+            member="tmdb_5000_credits.csv",
+        ),
+        RemoteFile(
+            "node_info.tsv",
+            "6990045daa6f7c614a80d74edb3d23e9a0cd693d54e3b656e56e93e4b3efcc03",
+            f"{_RGTN_TMDB5K}/node_info.tsv",
+        ),
+    ],
+}
+
+
+def fetch(
+    name: str,
+    root: str | os.PathLike[str] = "datasets",
+    *,
+    base_url: str | None = None,
+    retries: int = RETRIES,
+    pause_s: float = 1.0,
+) -> Path:
+    """Download the raw files of a dataset to ``<root>/<name>/raw`` and return that folder.
+
+    A file that is there with the right sha256 is kept. A broken download is resumed where it stopped, now and in a
+    later run. A file appears under its own name only when its sha256 is right.
+
+    Args:
+        name: "fb15k" or "tmdb5k".
+        root: folder of the datasets.
+        base_url: a mirror with the files, unpacked, at ``<base_url>/<name>/<path>``, instead of the public sources.
+        retries: attempts a file after the first.
+        pause_s: seconds before the first retry; twice as long before each further one.
+
+    Raises:
+        NieError: unknown name, no connection, a wrong checksum, or a full disk.
+
+    Example::
+
+        fetch("fb15k")
+    """
+    if name not in SOURCES:
+        known = ", ".join(SOURCES)
+        raise NieError(f"There is nothing to fetch for {name!r}{nearest(name, SOURCES)}; known are {known}.")
+    folder = Path(root) / name / "raw"
+    wanted = [file for file in SOURCES[name] if not _is_whole(folder / file.path, file)]
+    archives: dict[str, Path] = {}
+    for file in wanted:
+        url = f"{base_url.rstrip('/')}/{name}/{quote(file.path)}" if base_url else file.url
+        target = folder / file.path
+        if url is None:
+            log.warning("%s has no public address: place it at %s (%s)", file.path, target, file.page)
+        elif file.member is None or base_url:
+            part = _part(target)
+            download(url, part, retries=retries, pause_s=pause_s)
+            _publish(part, target, file, url)
+        else:
+            if url not in archives:
+                archives[url] = _part(folder / "archive.zip")
+                download(url, archives[url], retries=retries, pause_s=pause_s)
+            _extract(archives[url], target, file, url)
+    for archive in archives.values():
+        archive.unlink(missing_ok=True)
+    return folder
+
+
+def download(url: str, part: Path, *, retries: int = RETRIES, pause_s: float = 1.0) -> None:
+    """Download ``url`` to ``part``, continuing what ``part`` already holds."""
+    for attempt in range(retries + 1):
+        try:
+            with space_errors(part):
+                part.parent.mkdir(parents=True, exist_ok=True)
+                _receive(url, part)
+            return
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                part.unlink(missing_ok=True)
+            elif error.code < 500 and error.code != http.client.TOO_MANY_REQUESTS:
+                raise NieError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
+            reason = f"the server answers {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
+        if attempt < retries:
+            log.warning("%s: %s; trying again", url, reason)
+            time.sleep(pause_s * 2**attempt)
+    raise NieError(f"{url} cannot be fetched: {reason}; run the same command again to continue where it stopped.")
+
+
+def _receive(url: str, part: Path) -> None:
+    """One attempt; an interrupted one leaves what came so far."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "nie"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        resumed = answer.status == http.client.PARTIAL_CONTENT
+        if not resumed:
+            have = 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        blocks = None if total is None else -(-total // BLOCK)
+        with (
+            part.open("ab" if resumed else "wb") as stream,
+            Progress(blocks, f"{part.name} ({BLOCK >> 10} KiB blocks)", initial=have // BLOCK) as progress,
+        ):
+            while block := answer.read(BLOCK):
+                stream.write(block)
+                progress.advance()
+    if total is not None and part.stat().st_size != total:
+        raise ConnectionError(f"the connection ended after {part.stat().st_size} of {total} bytes")
+
+
+def _extract(archive: Path, target: Path, file: RemoteFile, url: str) -> None:
+    """Unpack one member of a zip archive."""
+    part = _part(target)
+    try:
+        with (
+            zipfile.ZipFile(archive) as members,
+            members.open(str(file.member)) as source,
+            atomic_file(part) as whole,
+            whole.open("wb") as stream,
+        ):
+            shutil.copyfileobj(source, stream, BLOCK)
+    except (zipfile.BadZipFile, KeyError) as error:
+        archive.unlink(missing_ok=True)
+        raise NieError(f"{url} is not a zip archive with {file.member} in it; place that file at {target}.") from error
+    _publish(part, target, file, url)
+
+
+def _publish(part: Path, target: Path, file: RemoteFile, url: str) -> None:
+    """Give a finished download its name, or delete it when it is not the file that was wanted."""
+    found = sha256(part)
+    if found != file.sha256:
+        part.unlink()
+        raise NieError(f"{url} has sha256 {found}, but {file.path} must have {file.sha256}; it was not kept.")
+    os.replace(part, target)
+
+
+def _is_whole(path: Path, file: RemoteFile) -> bool:
+    return path.is_file() and sha256(path) == file.sha256
+
+
+def _part(target: Path) -> Path:
+    """Where an unfinished download waits to be resumed."""
+    return target.with_name(f".{target.name}.part")

@@ -1,0 +1,215 @@
+"""A knowledge graph with importance labels: plain read-only arrays and names, no framework."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from nie.errors import NieError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+# Names become folder and file names, so they hold no separator and do not start with a dot or a dash.
+NAME_PATTERN = re.compile(r"\w[\w.+-]*")
+LABEL_TRANSFORMS = ("log1p", "none")
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return ``name`` when it can serve as a file name, else raise NieError.
+
+    >>> check_name("dataset", "fb15k")
+    'fb15k'
+    """
+    if not NAME_PATTERN.fullmatch(name):
+        raise NieError(f"The {kind} name {name!r} is not allowed; use letters, digits, '_', '-', '+' and '.'.")
+    return name
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One input channel: a feature row a node, and which nodes really have one.
+
+    Args:
+        features: (N, d) float32; the rows of nodes without the feature are zero by convention.
+        mask: (N,) bool; False where a node has no feature.
+
+    >>> Channel(np.ones((3, 2)), np.array([True, True, False])).features.shape
+    (3, 2)
+    """
+
+    features: Floats32
+    mask: Bools
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", _frozen(self.features, np.float32))
+        object.__setattr__(self, "mask", _frozen(self.mask, np.bool_))
+        if self.features.ndim != 2 or self.mask.shape != self.features.shape[:1]:
+            raise NieError(
+                f"A channel needs features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
+            )
+        if not np.isfinite(self.features).all():
+            row = int(np.argmin(np.isfinite(self.features).all(axis=1)))
+            raise NieError(f"A channel's features must be finite; row {row} is not.")
+
+
+@dataclass(frozen=True, eq=False)
+class KnowledgeGraph:
+    """A directed multigraph with typed edges, importance labels on some nodes, names and text.
+
+    Edge ``i`` goes ``src[i] -> dst[i]`` with relation ``etype[i]``. Arrays are read-only, and may be memory-mapped.
+
+    Args:
+        name: name of the dataset; also its folder under ``datasets/``.
+        src, dst: (E,) int64 node ids in ``[0, N)``.
+        etype: (E,) int64 relation ids in ``[0, R)``.
+        labels: (N,) float64 raw importance, finite and >= 0 on ``label_mask`` and nan elsewhere.
+        label_mask: (N,) bool, True where a node is labelled.
+        node_names, relation_names: N and R strings.
+        text: N strings, or None for a node without text.
+        channels: ready features by channel name.
+        meta: ``label_transform`` ("log1p", the default, or "none"), licence, attribution, sha256 of raw files, notes.
+
+    Raises:
+        NieError: lengths disagree, an id is out of range, or a label is negative or not finite.
+
+    >>> kg = KnowledgeGraph("tiny", [0, 1], [1, 2], [0, 0], [3.0, 0.0, 0.0], [True, False, False],
+    ...                     ["a", "b", "c"], ["knows"], ["Ann", None, None])
+    >>> kg.num_nodes, kg.num_relations, kg.num_edges
+    (3, 1, 2)
+    >>> kg.targets.round(2)
+    array([1.39,  nan,  nan])
+    """
+
+    name: str
+    src: Ints
+    dst: Ints
+    etype: Ints
+    labels: Floats
+    label_mask: Bools
+    node_names: Sequence[str]
+    relation_names: Sequence[str]
+    text: Sequence[str | None]
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name("dataset", self.name)
+        for key, dtype in (("src", np.int64), ("dst", np.int64), ("etype", np.int64), ("label_mask", np.bool_)):
+            object.__setattr__(self, key, _frozen(getattr(self, key), dtype))
+        self._check_edges()
+        self._check_nodes()
+        labels = np.asarray(self.labels, np.float64)
+        if not np.isnan(labels[~self.label_mask]).all():
+            labels = np.where(self.label_mask, labels, np.nan)
+        object.__setattr__(self, "labels", _frozen(labels, np.float64))
+        self._check_labels()
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes, N."""
+        return len(self.node_names)
+
+    @property
+    def num_relations(self) -> int:
+        """Number of relations, R."""
+        return len(self.relation_names)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges, E."""
+        return len(self.src)
+
+    @cached_property
+    def targets(self) -> Floats:
+        """What a model learns: (N,) ``log(1 + label)``, or the label itself; nan where unlabelled."""
+        raw = self.meta.get("label_transform", "log1p") == "none"
+        return self.labels if raw else _frozen(np.log1p(self.labels), np.float64)
+
+    @cached_property
+    def structure_digest(self) -> str:
+        """sha256 of nodes, relations and edges; labels, text and features do not enter."""
+        return _digest(self.node_names, self.relation_names, self.src, self.dst, self.etype)
+
+    @cached_property
+    def text_digest(self) -> str:
+        """sha256 of the nodes' text; an absent text differs from an empty one."""
+        return _digest(["-" if text is None else "+" + text for text in self.text])
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of structure, labels and label mask: what a run's results are bound to."""
+        return _digest([self.structure_digest], self.labels, self.label_mask)
+
+    def with_channels(self, channels: Mapping[str, Channel]) -> KnowledgeGraph:
+        """Return the same graph that carries ``channels`` as well.
+
+        >>> from nie.data.synthetic import synthetic
+        >>> kg = synthetic(0)
+        >>> sorted(kg.with_channels({"extra": kg.channels["semantic"]}).channels)
+        ['extra', 'semantic', 'structural']
+        """
+        return replace(self, channels={**self.channels, **channels})
+
+    def _check_edges(self) -> None:
+        if self.src.ndim != 1 or not self.src.shape == self.dst.shape == self.etype.shape:
+            shapes = f"{self.src.shape}, {self.dst.shape}, {self.etype.shape}"
+            raise NieError(f"Graph {self.name}: src, dst and etype must be vectors of one length; they are {shapes}.")
+        bounds = {"src": self.num_nodes, "dst": self.num_nodes, "etype": self.num_relations}
+        for key, bound in bounds.items():
+            ids = getattr(self, key)
+            if len(ids) and (ids.min() < 0 or ids.max() >= bound):
+                edge = int(np.argmax((ids < 0) | (ids >= bound)))
+                raise NieError(f"Graph {self.name}: {key} of edge {edge} is {ids[edge]}, not in 0..{bound - 1}.")
+
+    def _check_nodes(self) -> None:
+        sizes = {"labels": np.shape(self.labels), "label_mask": self.label_mask.shape, "text": (len(self.text),)}
+        for key, channel in self.channels.items():
+            check_name("channel", key)
+            sizes[f"channel {key}"] = channel.mask.shape
+        for key, size in sizes.items():
+            if size != (self.num_nodes,):
+                raise NieError(f"Graph {self.name}: {key} has shape {size}, but there are {self.num_nodes} nodes.")
+        transform = self.meta.get("label_transform", "log1p")
+        if transform not in LABEL_TRANSFORMS:
+            raise NieError(f"Graph {self.name}: label_transform is {transform!r}; use one of {LABEL_TRANSFORMS}.")
+
+    def _check_labels(self) -> None:
+        known = np.flatnonzero(self.label_mask)
+        wrong = known[~(np.isfinite(self.labels[known]) & (self.labels[known] >= 0))]
+        if len(wrong):
+            node = int(wrong[0])
+            raise NieError(
+                f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) is {self.labels[node]}; "
+                "labels must be finite and not negative."
+            )
+
+
+def _frozen(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """A read-only view: the caller's own array stays writeable, a memory-mapped one stays on disk."""
+    view = np.asarray(values, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _digest(*parts: Sequence[str] | NDArray[Any]) -> str:
+    """sha256 over strings and arrays; every part carries its length, so parts cannot run into each other."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(f"{len(part)};".encode())
+        if isinstance(part, np.ndarray):
+            total.update(np.ascontiguousarray(part).data)
+        else:
+            for word in part:
+                word_bytes = word.encode("utf-8", "surrogatepass")
+                total.update(f"{len(word_bytes)}:".encode() + word_bytes)
+    return total.hexdigest()

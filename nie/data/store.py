@@ -1,0 +1,141 @@
+"""The processed form of a knowledge graph on disk: plain .npy arrays that can be memory-mapped, and JSON.
+
+A store is a folder::
+
+    meta.json       format version, name, counts, the graph's meta (licence, attribution, sha256 of raw files, ...)
+    names.json      node and relation names
+    text.json       one string or null a node
+    src.npy dst.npy etype.npy labels.npy label_mask.npy
+    channels/       <name>.features.npy and <name>.mask.npy of every ready channel
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nie.atomic import atomic_folder
+from nie.data.graph import Channel, KnowledgeGraph
+from nie.errors import NieError
+
+FORMAT = "nie-graph"
+VERSION = 1
+ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
+
+
+def counts(kg: KnowledgeGraph) -> dict[str, int]:
+    """Return the figures by which a store is recognised as whole."""
+    return {
+        "nodes": kg.num_nodes,
+        "relations": kg.num_relations,
+        "edges": kg.num_edges,
+        "labelled": int(kg.label_mask.sum()),
+        "with_text": sum(text is not None for text in kg.text),
+    }
+
+
+def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
+    """Write ``kg`` to ``folder``, which appears whole or not at all and replaces an older one.
+
+    >>> import tempfile
+    >>> from nie.data.synthetic import synthetic
+    >>> folder = Path(tempfile.mkdtemp()) / "processed"
+    >>> kg = synthetic(0)
+    >>> save(kg, folder)
+    >>> read(folder).digest == kg.digest
+    True
+    """
+    with atomic_folder(folder) as temporary:
+        for key in ARRAYS:
+            np.save(temporary / f"{key}.npy", getattr(kg, key), allow_pickle=False)
+        (temporary / "channels").mkdir()
+        for name, channel in kg.channels.items():
+            np.save(temporary / "channels" / f"{name}.features.npy", channel.features, allow_pickle=False)
+            np.save(temporary / "channels" / f"{name}.mask.npy", channel.mask, allow_pickle=False)
+        _write_json(
+            temporary / "names.json", {"nodes": list(kg.node_names), "relations": list(kg.relation_names)}
+        )
+        _write_json(temporary / "text.json", list(kg.text))
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": kg.name,
+            "counts": counts(kg),
+            "digest": kg.digest,
+            "channels": sorted(kg.channels),
+            "meta": dict(kg.meta),
+        }
+        _write_json(temporary / "meta.json", document, indent=2)
+
+
+def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
+    """Read a store; arrays stay on disk and are memory-mapped.
+
+    Raises:
+        NieError: no store there, another format version, or a file that is missing, truncated or does not fit.
+    """
+    path = Path(folder)
+    document = _read_json(path / "meta.json", dict)
+    if document.get("format") != FORMAT or document.get("version") != VERSION:
+        raise NieError(
+            f"{path / 'meta.json'}: format {document.get('format')!r} version {document.get('version')!r} cannot be "
+            f"read; this nie reads {FORMAT!r} version {VERSION}, so build the dataset again."
+        )
+    names = _read_json(path / "names.json", dict)
+    try:
+        kg = KnowledgeGraph(
+            name=document["name"],
+            **{key: read_array(path / f"{key}.npy") for key in ARRAYS},
+            node_names=names["nodes"],
+            relation_names=names["relations"],
+            text=_read_json(path / "text.json", list),
+            channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
+            meta=document["meta"],
+        )
+        expected = document["counts"]
+    except KeyError as error:
+        raise NieError(f"The store {path} lacks the key {error}; build the dataset again.") from error
+    except NieError as error:
+        raise NieError(f"The store {path} is damaged, so build the dataset again: {error}") from error
+    if counts(kg) != expected:
+        raise NieError(f"The store {path} holds {counts(kg)}, but its meta.json says {expected}; build it again.")
+    return kg
+
+
+def _read_channel(folder: Path, name: str) -> Channel:
+    return Channel(read_array(folder / f"{name}.features.npy"), read_array(folder / f"{name}.mask.npy"))
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Memory-map a .npy file; an absent, truncated or pickled one is a NieError."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise NieError(f"The file {path} is missing.") from error
+    except (ValueError, OSError, EOFError) as error:
+        raise NieError(f"The file {path} is truncated or not a plain .npy array.") from error
+    if not isinstance(array, np.ndarray):
+        raise NieError(f"The file {path} is an archive; one plain .npy array is expected.")
+    return array
+
+
+def _write_json(path: Path, document: Any, indent: int | None = None) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, ensure_ascii=False, indent=indent)
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NieError(f"The file {path} is missing; build the dataset first.") from error
+    except (ValueError, OSError) as error:
+        raise NieError(f"The file {path} is truncated or not JSON; build the dataset again.") from error
+    if not isinstance(document, kind):
+        raise NieError(f"The file {path} holds a {type(document).__name__}, not a {kind.__name__}; build it again.")
+    return document

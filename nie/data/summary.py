@@ -1,0 +1,33 @@
+"""What a dataset holds, in words."""
+
+from __future__ import annotations
+
+from nie.data.graph import KnowledgeGraph
+from nie.data.store import counts
+
+
+def info(kg: KnowledgeGraph) -> str:
+    """Return a few lines on a graph: counts, labels, text, channels, origin and digest.
+
+    >>> from nie.data.synthetic import synthetic
+    >>> print(info(synthetic(0)).splitlines()[0])
+    synthetic: 300 nodes, 3 relations, 1,832 edges, 267 labelled
+    """
+    figures = counts(kg)
+    known = kg.labels[kg.label_mask]
+    span = f"{known.min():,.10g} to {known.max():,.10g}" if len(known) else "none"
+    lines = [
+        f"{kg.name}: {figures['nodes']:,} nodes, {figures['relations']:,} relations, {figures['edges']:,} edges, "
+        f"{figures['labelled']:,} labelled",
+        f"labels: {kg.meta.get('label', 'importance')}, {span}, used as {kg.meta.get('label_transform', 'log1p')}",
+        f"text: {figures['with_text']:,} nodes",
+        f"channels: {', '.join(sorted(kg.channels)) or 'none ready; they are computed when they are needed'}",
+    ]
+    for key in ("options", "notes"):
+        if kg.meta.get(key):
+            lines.append(f"{key}: {', '.join(f'{name} {value}' for name, value in kg.meta[key].items())}")
+    for key in ("licence", "attribution"):
+        if kg.meta.get(key):
+            lines.append(f"{key}: {kg.meta[key]}")
+    lines.append(f"digest: {kg.digest}")
+    return "\n".join(lines)

@@ -1,0 +1,194 @@
+"""The one training loop, for both stages and all models."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.atomic import atomic_file
+from nie.config import OptimConfig
+from nie.errors import NieError
+from nie.progress import Progress
+
+CHECKPOINT_EVERY_S = 15.0
+
+
+@dataclass
+class History:
+    """What happened while fitting: one row an epoch, and where the best one is."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    best: float = math.nan
+    train_seconds: float = 0.0
+    """Seconds spent in training steps and evaluations, over all sittings."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained so far."""
+        return len(self.rows)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run a block, with its weight initialisation and dropout, from ``seed``; torch's own state is left untouched.
+
+    >>> with seeded(0):
+    ...     a = torch.rand(1)
+    >>> with seeded(0):
+    ...     torch.equal(a, torch.rand(1))
+    True
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def fit(
+    model: nn.Module,
+    step: Callable[[], Tensor],
+    monitor: Callable[[], Mapping[str, float]],
+    *,
+    optim: OptimConfig,
+    metric: str,
+    higher_is_better: bool,
+    label: str = "fit",
+    checkpoint: Path | None = None,
+    generators: Sequence[torch.Generator] = (),
+) -> History:
+    """Train ``model`` with Adam and leave it, in eval mode, at the state with the best monitored ``metric``.
+
+    Args:
+        model: trained in place.
+        step: computes the loss of one epoch; called in train mode with gradients on.
+        monitor: computes figures by name; called in eval mode with gradients off.
+        optim: learning rate, schedule, epochs, patience, gradient clipping.
+        metric: the figure of ``monitor`` that picks the best epoch; the first of equals wins and ``nan`` never does.
+        higher_is_better: direction of ``metric``.
+        label: shown beside the progress bar.
+        checkpoint: file that is written every 15 seconds and that a later call with the same arguments
+            continues from, with the same bits on the CPU as a run that was never interrupted.
+        generators: generators that ``step`` draws from; their states travel with the checkpoint.
+
+    Raises:
+        NieError: the loss is not finite, or ``metric`` was ``nan`` at every evaluation.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> x = torch.linspace(0, 1, 8)[:, None]
+        >>> loss = lambda: (model(x) - 2 * x).square().mean()
+        >>> history = fit(model, loss, lambda: {"loss": loss().item()}, metric="loss", higher_is_better=False,
+        ...               optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
+        >>> history.best < 1e-4
+        True
+    """
+    state = _State(model, optim, generators)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint)
+    saved_at = time.monotonic()
+    with Progress(optim.max_epochs, label, initial=state.history.epochs) as progress:
+        while state.history.epochs < optim.max_epochs and not state.out_of_patience():
+            started = time.monotonic()
+            row = state.train_epoch(step)
+            if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
+                model.eval()
+                with torch.no_grad():
+                    row.update(monitor())
+                state.keep_if_best(row[metric], higher_is_better)
+            state.history.train_seconds += time.monotonic() - started
+            progress.advance({name: row[name] for name in ("loss", metric) if name in row})
+            if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+                state.save(checkpoint)
+                saved_at = time.monotonic()
+    state.restore_best(metric)
+    return state.history
+
+
+class _State:
+    """All that an epoch changes, and so all that a checkpoint holds."""
+
+    def __init__(self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator]) -> None:
+        self.model, self.optim, self.generators = model, optim, generators
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+        self.scheduler = (
+            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, optim.lr, total_steps=max(optim.max_epochs, 2))
+            if optim.schedule == "one_cycle"
+            else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
+        )
+        self.history = History()
+        self.best_state: dict[str, Tensor] = {}
+
+    def train_epoch(self, step: Callable[[], Tensor]) -> dict[str, float]:
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = step()
+        value = loss.item()
+        epoch = self.history.epochs + 1
+        if not math.isfinite(value):
+            raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.optim.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
+        row = {"epoch": float(epoch), "loss": value, "lr": self.optimizer.param_groups[0]["lr"]}
+        self.optimizer.step()
+        self.scheduler.step()
+        self.history.rows.append(row)
+        return row
+
+    def keep_if_best(self, value: float, higher_is_better: bool) -> None:
+        if math.isnan(value):
+            return
+        best = self.history.best
+        if math.isnan(best) or (value > best if higher_is_better else value < best):
+            self.history.best, self.history.best_epoch = value, self.history.epochs
+            self.best_state = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def out_of_patience(self) -> bool:
+        return self.history.epochs - max(self.history.best_epoch, 0) >= self.optim.patience
+
+    def restore_best(self, metric: str) -> None:
+        if not self.best_state:
+            raise NieError(
+                f"The validation {metric} was not a number in any of {self.history.epochs} epochs "
+                "(all predictions equal); lower optim.lr or allow more optim.max_epochs."
+            )
+        self.model.load_state_dict(self.best_state)
+        self.model.eval()
+
+    def save(self, path: Path) -> None:
+        document = {
+            "model": self.model.state_dict(),
+            "best_state": self.best_state,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "history": vars(self.history),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "generators": [generator.get_state() for generator in self.generators],
+        }
+        with atomic_file(path) as temporary:
+            torch.save(document, temporary)
+
+    def load(self, path: Path) -> None:
+        try:
+            document: dict[str, Any] = torch.load(path, weights_only=True)
+            self.model.load_state_dict(document["model"])
+            self.optimizer.load_state_dict(document["optimizer"])
+            self.scheduler.load_state_dict(document["scheduler"])
+            self.history = History(**document["history"])
+            self.best_state = document["best_state"]
+            torch.set_rng_state(document["rng"])
+            if document["cuda_rng"]:
+                torch.cuda.set_rng_state_all(document["cuda_rng"])
+            for generator, saved in zip(self.generators, document["generators"], strict=True):
+                generator.set_state(saved)
+        except Exception as error:  # of a damaged file, torch's reader raises whatever its bytes lead to
+            raise NieError(f"{path} is not a checkpoint of this run; delete it to start the fold again.") from error

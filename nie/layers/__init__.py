@@ -1,0 +1,9 @@
+"""Layers that take a graph at call time; they need torch and DGL only and fit into any DGL model."""
+
+from nie.layers.centrality_scale import CentralityScale
+from nie.layers.co_attention import CoAttention
+from nie.layers.importance_head import ImportanceHead
+from nie.layers.pregat_conv import PreGATConv
+from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
+
+__all__ = ["CentralityScale", "CoAttention", "ImportanceHead", "PreGATConv", "RelGraphTransformerConv"]

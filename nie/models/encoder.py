@@ -1,0 +1,129 @@
+"""The encoder of RGTN for one channel of features: a stack of transformer blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.layers import RelGraphTransformerConv
+
+
+class TransformerBlock(nn.Module):
+    r"""Relational attention and a feed-forward network, each with residual and batch norm.
+
+    .. math:: x' = \mathrm{dropout}(x), \quad
+              h = \mathrm{BN}(W_o \, \mathrm{conv}(x') + W_{res} x'), \quad
+              \mathrm{out} = \mathrm{BN}(h + \mathrm{FFN}(h))
+
+    The feed-forward network is size → 2·size → size with ReLU and dropout; :math:`W_{res}` is the identity where
+    the sizes agree. RGTN, Huang et al., KDD 2021.
+
+    Args:
+        in_size: size of the node features.
+        head_size, num_heads: of the attention; the output has ``head_size * num_heads`` columns.
+        rel_size: size of the relation embeddings.
+        mode: how the relation enters the attention, see :class:`nie.layers.RelGraphTransformerConv`.
+        feat_drop: dropout probability of the block's input.
+        attn_drop: dropout probability of the attention weights.
+        ffn_drop: dropout probability after the feed-forward network.
+        residual: False leaves both residual connections out.
+
+    Example:
+        >>> import torch
+        >>> from nie.dgl_compat import dgl
+        >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
+        >>> block = TransformerBlock(5, head_size=4, num_heads=2, rel_size=3)
+        >>> block(graph, torch.randn(3, 5), torch.ones(7, 3), torch.tensor([0, 6, 6])).shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(
+        self,
+        in_size: int,
+        *,
+        head_size: int,
+        num_heads: int,
+        rel_size: int,
+        mode: str = "mul",
+        feat_drop: float = 0.0,
+        attn_drop: float = 0.0,
+        ffn_drop: float = 0.0,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        size = head_size * num_heads
+        self.residual = residual
+        self.drop = nn.Dropout(feat_drop)
+        self.conv = RelGraphTransformerConv(in_size, head_size, rel_size, num_heads, mode=mode, attn_drop=attn_drop)
+        self.project = nn.Linear(size, size, bias=False)
+        self.shortcut = nn.Linear(in_size, size, bias=False) if residual and in_size != size else nn.Identity()
+        self.norm = nn.BatchNorm1d(size)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(size, 2 * size), nn.ReLU(), nn.Linear(2 * size, size), nn.Dropout(ffn_drop)
+        )
+        self.feed_forward_norm = nn.BatchNorm1d(size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier-uniform projections; torch's defaults for the feed-forward network and the norms."""
+        self.conv.reset_parameters()
+        nn.init.xavier_uniform_(self.project.weight)
+        if isinstance(self.shortcut, nn.Linear):
+            nn.init.xavier_uniform_(self.shortcut.weight)
+        for linear in (layer for layer in self.feed_forward if isinstance(layer, nn.Linear)):
+            linear.reset_parameters()
+        self.norm.reset_parameters()
+        self.feed_forward_norm.reset_parameters()
+
+    def forward(self, graph: dgl.DGLGraph, feat: Tensor, rel: Tensor, etype: Tensor | None) -> Tensor:
+        """Return (N_dst, head_size * num_heads) for ``feat`` (N_src, in_size); see the convolution for the rest."""
+        feat = self.drop(feat)
+        h = self.project(self.conv(graph, feat, rel, etype).flatten(1))
+        if self.residual:
+            h = h + self.shortcut(feat[: graph.num_dst_nodes()])
+        h = self.norm(h)
+        fed = self.feed_forward(h)
+        out: Tensor = self.feed_forward_norm(h + fed if self.residual else fed)
+        return out
+
+
+class Encoder(nn.Module):
+    """A stack of ``num_layers`` :class:`TransformerBlock`, whose keyword arguments it takes.
+
+    Example:
+        >>> import torch
+        >>> from nie.dgl_compat import dgl
+        >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
+        >>> encoder = Encoder(5, 2, head_size=4, num_heads=2, rel_size=3)
+        >>> layers = [(graph, torch.tensor([0, 6, 6]))] * 2
+        >>> encoder(layers, torch.randn(3, 5), torch.ones(7, 3)).shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(self, in_size: int, num_layers: int, *, head_size: int, num_heads: int, **settings: Any) -> None:
+        super().__init__()
+        sizes = [in_size, *[head_size * num_heads] * (num_layers - 1)]
+        self.blocks = nn.ModuleList(
+            TransformerBlock(size, head_size=head_size, num_heads=num_heads, **settings) for size in sizes
+        )
+
+    def reset_parameters(self) -> None:
+        """Reset every block."""
+        for block in self.blocks:
+            assert isinstance(block, TransformerBlock)
+            block.reset_parameters()
+
+    def forward(self, layers: Sequence[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, rel: Tensor) -> Tensor:
+        """Return (N_dst of the last layer, head_size * num_heads).
+
+        Args:
+            layers: graph or block, and edge types, for every layer.
+            feat: (N_src of the first layer, in_size).
+            rel: relation table (R, rel_size).
+        """
+        for block, (graph, etype) in zip(self.blocks, layers, strict=True):
+            feat = block(graph, feat, rel, etype)
+        return feat

@@ -1,0 +1,229 @@
+"""The two kinds of in-edge attention: checks of the shapes, then the backend.
+
+Notation: a graph (or a block of a sampled batch) has N_src source and N_dst destination nodes, E edges, R relations;
+H heads of D values each. Softmaxes run over the edges that end in the same node.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError, nearest
+from nie.ops import dgl_backend
+from nie.ops.backend import choose_backend
+
+REL_MODES = ("mul", "add", "gate", "dot")
+
+
+@overload
+def additive_attention(
+    graph: dgl.DGLGraph,
+    value: Tensor,
+    src_score: Tensor,
+    dst_score: Tensor,
+    rel_score: Tensor | None = None,
+    etype: Tensor | None = None,
+    negative_slope: float = 0.01,
+    *,
+    attn_drop: float = 0.0,
+    return_attention: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def additive_attention(
+    graph: dgl.DGLGraph,
+    value: Tensor,
+    src_score: Tensor,
+    dst_score: Tensor,
+    rel_score: Tensor | None = None,
+    etype: Tensor | None = None,
+    negative_slope: float = 0.01,
+    *,
+    attn_drop: float = 0.0,
+    return_attention: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def additive_attention(
+    graph: dgl.DGLGraph,
+    value: Tensor,
+    src_score: Tensor,
+    dst_score: Tensor,
+    rel_score: Tensor | None = None,
+    etype: Tensor | None = None,
+    negative_slope: float = 0.01,
+    *,
+    attn_drop: float = 0.0,
+    return_attention: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Weigh in-edges by a sum of scores and add up the values of their sources.
+
+    For an edge u→v of relation r and every head:
+
+    .. math:: e = \mathrm{LeakyReLU}(s_u + t_v + w_r), \quad
+              \alpha = \mathrm{softmax}_{v}(e), \quad
+              \mathrm{out}_v = \sum_{u \to v} \alpha \, \mathrm{value}_u
+
+    This is the attention of GAT (Veličković et al., ICLR 2018) and, with relations, of PreGAT (Zhang et al.,
+    TNNLS 2024, arXiv 2402.17791), whose vector ``a`` over a concatenation is split into three dot products; the
+    relation term is one value per relation and head, so nothing of size (E, relation size) is built.
+
+    Args:
+        graph: homogeneous graph or block; it is not written to.
+        value: (N_src, H, D).
+        src_score: (N_src, H).
+        dst_score: (N_dst, H).
+        rel_score: (R, H), or None for no relation term.
+        etype: (E,) relation of every edge; given exactly when ``rel_score`` is.
+        negative_slope: of the LeakyReLU.
+        attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
+        return_attention: return the weights before dropout too.
+
+    Returns:
+        (N_dst, H, D), zero for nodes without in-edges; with ``return_attention`` also the weights (E, H).
+
+    Raises:
+        NieError: shapes that do not fit the graph or each other.
+
+    >>> import torch
+    >>> from nie.dgl_compat import dgl
+    >>> graph = dgl.graph(([0, 1], [2, 2]))
+    >>> value, score = torch.tensor([[[1.0]], [[3.0]], [[9.0]]]), torch.zeros(3, 1)
+    >>> additive_attention(graph, value, score, score).flatten()
+    tensor([0., 0., 2.])
+    """
+    num_heads = value.shape[1] if value.dim() == 3 else -1
+    _expect("value", value, (graph.num_src_nodes(), None, None))
+    _expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
+    _expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
+    _expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
+    if attn_drop == 0 and not return_attention and choose_backend(value) == "numba":
+        from nie.ops import numba_backend
+
+        return numba_backend.additive_attention(graph, value, src_score, dst_score, rel_score, etype, negative_slope)
+    out, attention = dgl_backend.additive_attention(
+        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop
+    )
+    return (out, attention) if return_attention else out
+
+
+@overload
+def dot_attention(
+    graph: dgl.DGLGraph,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rel: Tensor | None = None,
+    etype: Tensor | None = None,
+    mode: str = "mul",
+    *,
+    attn_drop: float = 0.0,
+    return_attention: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def dot_attention(
+    graph: dgl.DGLGraph,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rel: Tensor | None = None,
+    etype: Tensor | None = None,
+    mode: str = "mul",
+    *,
+    attn_drop: float = 0.0,
+    return_attention: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def dot_attention(
+    graph: dgl.DGLGraph,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rel: Tensor | None = None,
+    etype: Tensor | None = None,
+    mode: str = "mul",
+    *,
+    attn_drop: float = 0.0,
+    return_attention: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Weigh in-edges by scaled dot products that the edge's relation modifies, and add up the sources' values.
+
+    For an edge u→v of relation r and every head, with :math:`s = q_v \cdot k_u / \sqrt{D}`:
+
+    ========  ===========================================  =========
+    ``mode``  score of the edge                            ``rel``
+    ========  ===========================================  =========
+    mul       :math:`s \, w_r`                             (R, H)
+    add       :math:`s + w_r`                              (R, H)
+    gate      :math:`s \, \sigma(w_r)`                     (R, H)
+    dot       :math:`s + q_v \cdot w_r / \sqrt{D}`         (R, H, D)
+    ========  ===========================================  =========
+
+    and then :math:`\alpha = \mathrm{softmax}_v`, :math:`\mathrm{out}_v = \sum_{u \to v} \alpha \, \mathrm{value}_u`
+    (relational graph transformer, Huang et al., KDD 2021). In ``dot`` the query is the destination's; the published
+    program reads the source's by mistake.
+
+    Args:
+        graph: homogeneous graph or block; it is not written to.
+        query: (N_dst, H, D).
+        key, value: (N_src, H, D).
+        rel: the relation table above, or None for a plain graph transformer (``mode`` is then ignored).
+        etype: (E,) relation of every edge; given exactly when ``rel`` is.
+        mode: one of ``REL_MODES``.
+        attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
+        return_attention: return the weights before dropout too.
+
+    Returns:
+        (N_dst, H, D), zero for nodes without in-edges; with ``return_attention`` also the weights (E, H).
+
+    Raises:
+        NieError: an unknown mode, or shapes that do not fit the graph or each other.
+
+    >>> import torch
+    >>> from nie.dgl_compat import dgl
+    >>> graph = dgl.graph(([0, 1], [2, 2]))
+    >>> value = torch.tensor([[[1.0]], [[3.0]], [[9.0]]])
+    >>> dot_attention(graph, torch.zeros(3, 1, 1), value, value).flatten()
+    tensor([0., 0., 2.])
+    """
+    if mode not in REL_MODES:
+        raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
+    head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)
+    _expect("value", value, (graph.num_src_nodes(), None, None))
+    _expect("key", key, (graph.num_src_nodes(), *head_shape))
+    _expect("query", query, (graph.num_dst_nodes(), *head_shape))
+    _expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
+    if mode != "dot" and attn_drop == 0 and not return_attention and choose_backend(value) == "numba":
+        from nie.ops import numba_backend
+
+        return numba_backend.dot_attention(graph, query, key, value, rel, etype, mode)
+    out, attention = dgl_backend.dot_attention(graph, query, key, value, rel, etype, mode, attn_drop)
+    return (out, attention) if return_attention else out
+
+
+def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
+    """Raise unless ``tensor`` has ``shape``, in which None stands for any size."""
+    if tensor.dim() != len(shape) or any(
+        want is not None and have != want for have, want in zip(tensor.shape, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise NieError(f"{name} has shape {tuple(tensor.shape)}, but this graph needs ({wanted}).")
+
+
+def _expect_relations(
+    graph: dgl.DGLGraph, name: str, rel: Tensor | None, etype: Tensor | None, shape: tuple[int | None, ...]
+) -> None:
+    """Raise unless the relation table and the edges' relations come together and fit."""
+    if (rel is None) != (etype is None):
+        given, missing = (name, "etype") if etype is None else ("etype", name)
+        raise NieError(f"{given} is given without {missing}; give both, or neither to leave relations out.")
+    if rel is not None and etype is not None:
+        _expect(name, rel, shape)
+        _expect("etype", etype, (graph.num_edges(),))

@@ -1,0 +1,72 @@
+"""In-edge attention on DGL's message-passing kernels and torch's autograd. The reference for other backends."""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+
+
+def additive_attention(
+    graph: dgl.DGLGraph,
+    value: Tensor,
+    src_score: Tensor,
+    dst_score: Tensor,
+    rel_score: Tensor | None,
+    etype: Tensor | None,
+    negative_slope: float,
+    attn_drop: float,
+) -> tuple[Tensor, Tensor]:
+    """See :func:`nie.ops.additive_attention`; returns output and attention."""
+    score = dgl.ops.u_add_v(graph, src_score, dst_score)  # (E, H)
+    if rel_score is not None and etype is not None:
+        score = score + rel_score.index_select(0, etype)
+    return _aggregate(graph, F.leaky_relu(score, negative_slope), value, attn_drop)
+
+
+def dot_attention(
+    graph: dgl.DGLGraph,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rel: Tensor | None,
+    etype: Tensor | None,
+    mode: str,
+    attn_drop: float,
+) -> tuple[Tensor, Tensor]:
+    """See :func:`nie.ops.dot_attention`; returns output and attention."""
+    query = query / math.sqrt(query.shape[-1])  # on N rows, not on E
+    score = dgl.ops.u_dot_v(graph, key, query).squeeze(-1)  # (E, H)
+    if rel is not None and etype is not None:
+        if mode == "dot":
+            by_relation = _relation_graph(graph, etype, len(rel))
+            score = score + dgl.ops.u_dot_v(by_relation, rel, query).squeeze(-1)
+        elif mode == "add":
+            score = score + rel.index_select(0, etype)
+        else:
+            factor = rel.sigmoid() if mode == "gate" else rel
+            score = score * factor.index_select(0, etype)
+    return _aggregate(graph, score, value, attn_drop)
+
+
+def _aggregate(graph: dgl.DGLGraph, score: Tensor, value: Tensor, attn_drop: float) -> tuple[Tensor, Tensor]:
+    """Softmax ``score`` (E, H) over in-edges and add up the sources' values; returns output and attention."""
+    attention = dgl.ops.edge_softmax(graph, score)
+    weight = F.dropout(attention, attn_drop) if attn_drop > 0 else attention
+    return dgl.ops.u_mul_e_sum(graph, value, weight.unsqueeze(-1)), attention
+
+
+def _relation_graph(graph: dgl.DGLGraph, etype: Tensor, num_relations: int) -> dgl.DGLGraph:
+    """The same edges in the same order, starting at their relations instead of their source nodes.
+
+    A dot product of a relation's and a destination's vector is then one more message-passing kernel, forward and
+    backward, and the relation vectors are never copied onto the edges.
+    """
+    _, dst = graph.edges(order="eid")
+    return dgl.heterograph(
+        {("relation", "to", "node"): (etype.to(dst.dtype), dst)},
+        num_nodes_dict={"relation": num_relations, "node": graph.num_dst_nodes()},
+    )

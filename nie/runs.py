@@ -1,0 +1,240 @@
+"""Run directories: resolved configuration, provenance, folds that appear when they are finished, resume.
+
+::
+
+    checkpoints/<stage>/<dataset>/<label>-<8 hex of the resolved config>/
+      config.yaml  provenance.json  summary.json
+      fold0/  split.npz  model.safetensors  predictions.npy  curves.csv  metrics.json  timing.json  DONE
+      fold1.partial/  checkpoint.pt
+
+A fold is worked on in ``fold<k>.partial`` and renamed when it is complete; ``DONE`` is its last file. Everything in
+``metrics.json`` is the same for the same seed on the same machine; what is not, is in ``timing.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from nie.atomic import atomic_file, publish_folder, space_errors
+from nie.config import StageConfig
+from nie.errors import NieError
+
+DONE = "DONE"
+PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory.
+
+    Attributes:
+        path: the folder.
+        config: the resolved settings that it was opened with, as plain data.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+
+    def fold_path(self, fold: int) -> Path:
+        """Folder of a finished fold."""
+        return self.path / f"fold{fold}"
+
+    def is_done(self, fold: int) -> bool:
+        """Whether the fold is finished."""
+        return (self.fold_path(fold) / DONE).exists()
+
+    def finished_folds(self) -> list[int]:
+        """Numbers of the finished folds, ascending."""
+        return sorted(int(done.parent.name.removeprefix("fold")) for done in self.path.glob(f"fold[0-9]*/{DONE}"))
+
+    @contextlib.contextmanager
+    def fold(self, fold: int) -> Iterator[Path]:
+        """Yield the folder to work in; it becomes ``fold<k>`` when the block ends without an error.
+
+        An interruption leaves the folder, so that its checkpoint can be continued.
+        """
+        partial = self.path / f"fold{fold}.partial"
+        with space_errors(partial):
+            partial.mkdir(parents=True, exist_ok=True)
+            yield partial
+            for checkpoint in partial.rglob("*checkpoint.pt*"):
+                checkpoint.unlink()
+            (partial / DONE).touch()
+            publish_folder(partial, self.fold_path(fold))
+
+    def metrics(self, fold: int) -> dict[str, Any]:
+        """What ``metrics.json`` of a finished fold says."""
+        return read_json(self.fold_path(fold) / "metrics.json")
+
+    def write_summary(self) -> dict[str, Any]:
+        """Summarise the finished folds: mean and population standard deviation of every test metric."""
+        folds = self.finished_folds()
+        tests = [self.metrics(fold).get("test", {}) for fold in folds]
+        names = [name for name in (tests[0] if tests else {}) if all(name in test for test in tests)]
+        summary = {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
+        write_json(self.path / "summary.json", summary)
+        return summary
+
+
+def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
+    """Mean, population standard deviation and count; all-or-nothing: an undefined value makes both undefined.
+
+    >>> mean_sd([1.0, 3.0])
+    {'mean': 2.0, 'sd': 1.0, 'n': 2}
+    """
+    defined = [value for value in values if value is not None]
+    if not defined or len(defined) < len(values):
+        return {"mean": None, "sd": None, "n": len(values)}
+    return {"mean": statistics.fmean(defined), "sd": statistics.pstdev(defined), "n": len(defined)}
+
+
+def open_run(stage: str, config: StageConfig, *, root: str | Path = "checkpoints", dataset_digest: str = "") -> Run:
+    """Open, or start, the run directory of ``config``: the same settings always give the same directory.
+
+    Raises:
+        NieError: the directory belongs to a dataset that has changed since.
+    """
+    path = Path(root) / stage / config.dataset / f"{config.label}-{config.digest()}"
+    document = config.model_dump(mode="json")
+    provenance = path / "provenance.json"
+    if provenance.exists():
+        known = read_json(provenance)["dataset_sha256"]
+        if known != dataset_digest:
+            raise NieError(
+                f"{path} was made from another {config.dataset} (sha256 {known[:8]}, now {dataset_digest[:8]}); "
+                "move it away or use another --label."
+            )
+    else:
+        with atomic_file(path / "config.yaml") as temporary:
+            temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        write_json(provenance, _provenance(config, dataset_digest))
+    return Run(path, document)
+
+
+def read_run(path: str | Path) -> Run:
+    """Open an existing run directory for reading.
+
+    Raises:
+        NieError: there is no run at ``path``.
+    """
+    folder = Path(path)
+    if not (folder / "config.yaml").is_file():
+        raise NieError(
+            f"{folder} is not a run directory (it has no config.yaml); give the folder that a stage printed."
+        )
+    try:
+        document = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.") from error
+    if not isinstance(document, dict):
+        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.")
+    return Run(folder, document)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write JSON atomically; values that are not finite become ``null``, which every JSON reader knows."""
+    with atomic_file(path) as temporary:
+        text = json.dumps(_finite(document), indent=2, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        NieError: the file is missing or damaged.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NieError(f"{path} is missing; the run is incomplete, start it again.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise NieError(f"{path} is damaged ({error}); remove its fold and run again.") from error
+    if not isinstance(document, dict):
+        raise NieError(f"{path} is damaged (no JSON object); remove its fold and run again.")
+    return document
+
+
+def write_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write one CSV line an epoch, with all columns that occur."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write an ``.npy`` file atomically."""
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def peak_memory_gb() -> float:
+    """Peak resident memory of this process so far, in GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _provenance(config: StageConfig, dataset_digest: str) -> dict[str, Any]:
+    return {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "argv": sys.argv,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+        "dataset": config.dataset,
+        "dataset_sha256": dataset_digest,
+        "seed": config.seed,
+        "self_loops": config.graph.self_loops,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that this package runs from, with ``+`` when it has uncommitted changes."""
+    folder = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
+            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None

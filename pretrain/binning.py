@@ -1,0 +1,140 @@
+"""Label bins of LICAP: the top bin, the finer bins inside it, and how close two finer bins are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom
+
+from nie.errors import NieError
+
+Ids: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+POOL_RATIO = 5  # the non-top pool reaches down to the label at rank POOL_RATIO * gamma * n (LICAP)
+MAX_BINS = 1000  # the closeness matrix is num_bins x num_bins; more bins than this is a mistaken width
+
+
+@dataclass(frozen=True, eq=False)
+class TopBins:
+    """The nodes that the contrastive losses compare.
+
+    Attributes:
+        border: the smallest label in the top bin.
+        top: (n_top,) ids of the top nodes.
+        bin: (n_top,) finer bin of each top node, 0 (at the border) to ``num_bins - 1``; bins may be empty.
+        num_bins: number of finer bins, the empty ones included.
+        pool: ids of the non-top nodes to draw from.
+    """
+
+    border: float
+    top: Ids
+    bin: Ids
+    num_bins: int
+    pool: Ids
+
+
+def top_bins(targets: npt.ArrayLike, train_ids: Ids, *, gamma: float = 0.1, width: float = 1.0) -> TopBins:
+    """Find the top bin, its finer bins and the non-top pool among the training nodes (LICAP, section IV-A).
+
+    With the n labels sorted descending and ranks counted from 0, as the published program does: the border b is
+    the label at rank ``round(gamma * n)``, the top bin is every label >= b, and the pool is every other label >= the
+    label at rank ``round(5 * gamma * n)`` (all others when that rank is past the end). Finer bin m holds the top
+    labels with ``label - b`` in (m * width, (m + 1) * width], bin 0 also those equal to b.
+
+    Args:
+        targets: (n,) labels of the training nodes, in the order of ``train_ids``, on the scale of the loss.
+        train_ids: (n,) their node ids.
+        gamma: share of the training nodes in the top bin, 0 < gamma < 1.
+        width: width of a finer bin in the units of ``targets``.
+
+    Raises:
+        NieError: gamma or width out of range, labels not finite, too few nodes for a top bin, all labels equal,
+            an empty pool, or more than 1000 finer bins.
+
+    Example:
+        >>> bins = top_bins(np.arange(20.0), np.arange(100, 120), gamma=0.2, width=2.0)
+        >>> bins.border, bins.top.tolist(), bins.bin.tolist()
+        (15.0, [115, 116, 117, 118, 119], [0, 0, 0, 1, 1])
+        >>> bins.num_bins, len(bins.pool)
+        (2, 15)
+    """
+    labels = np.asarray(targets, dtype=np.float64)
+    train_ids = np.asarray(train_ids, dtype=np.int64)
+    if labels.ndim != 1 or labels.shape != train_ids.shape:
+        raise NieError(f"targets {labels.shape} and train_ids {train_ids.shape} must be two lists of one length.")
+    if not np.isfinite(labels).all():
+        raise NieError("The labels of the training nodes contain nan or infinity; every training node needs a label.")
+    if not 0 < gamma < 1:
+        raise NieError(f"gamma is {gamma}; the share of training nodes in the top bin lies between 0 and 1.")
+    count = len(labels)
+    border_rank = round(gamma * count)
+    if not 0 < border_rank < count:
+        raise NieError(
+            f"gamma = {gamma} of {count} training nodes rounds to {border_rank} top nodes; "
+            "at least 1 and fewer than all are needed: change gamma or use a larger fold."
+        )
+    descending = np.sort(labels)[::-1]
+    if descending[0] == descending[-1]:
+        raise NieError(f"All {count} training labels are equal; contrastive pretraining needs labels that differ.")
+    border = float(descending[border_rank])
+    floor = float(descending[min(round(POOL_RATIO * gamma * count), count - 1)])
+    is_top = labels >= border
+    pool = train_ids[~is_top & (labels >= floor)]
+    if len(pool) == 0:
+        raise NieError(
+            f"No training label lies below the top bin's border {border:g} and at or above {floor:g}: "
+            f"too many labels are tied, so the non-top pool is empty; use a smaller gamma than {gamma}."
+        )
+    bins, num_bins = finer_bins(labels[is_top], border, width)
+    return TopBins(border, train_ids[is_top], bins, num_bins, pool)
+
+
+def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ids, int]:
+    """Return the finer bin of each label (all >= ``border``) and the number of bins, the empty ones included.
+
+    Raises:
+        NieError: width not positive, or so small that there are more than 1000 bins.
+
+    Example:
+        >>> finer_bins(np.array([2.0, 3.0, 3.1, 5.5]), border=2.0, width=1.0)
+        (array([0, 0, 1, 3]), 4)
+    """
+    if not width > 0:
+        raise NieError(f"width is {width}; the width of a finer bin is positive.")
+    steps = np.maximum(np.ceil((labels - border) / width) - 1, 0)
+    if steps.max() >= MAX_BINS:
+        raise NieError(
+            f"width = {width:g} cuts the top labels ({border:g} to {labels.max():g}) into more than {MAX_BINS} bins; "
+            "choose a larger width, or logged labels."
+        )
+    bins = steps.astype(np.int64)
+    return bins, int(bins.max()) + 1
+
+
+def closeness(num_bins: int) -> Floats:
+    """Closeness coefficients between the finer bins: 1 on the diagonal, falling with the distance (LICAP).
+
+    With M the last bin and ``n_m = 2 max(m, M - m)``::
+
+        beta[m, n] = Binom(n_m, 1/2).pmf(n_m / 2 + |n - m|) / Binom(n_m, 1/2).pmf(n_m / 2)
+
+    Returns:
+        (num_bins, num_bins) float64; not symmetric, since n_m depends on the row.
+
+    Example:
+        >>> closeness(3).round(4)
+        array([[1.    , 0.6667, 0.1667],
+               [0.5   , 1.    , 0.5   ],
+               [0.1667, 0.6667, 1.    ]])
+    """
+    if num_bins < 1:
+        raise NieError(f"num_bins is {num_bins}; at least one bin is needed.")
+    bins = np.arange(num_bins)
+    half = np.maximum(bins, num_bins - 1 - bins)[:, None]  # n_m / 2
+    distance = np.abs(bins[None, :] - bins[:, None])
+    weight: Floats = np.asarray(binom.pmf(half + distance, 2 * half, 0.5))
+    return weight / np.diagonal(weight)[:, None]  # the mode, so the row's maximum

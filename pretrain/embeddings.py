@@ -1,0 +1,55 @@
+"""Pretrained embeddings and the fold that they are bound to.
+
+An embedding that was trained with the labels of fold k may only ever meet fold k downstream: it carries the digest of
+its fold and of its dataset, and reading it for any other is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nie.data import Channel, KnowledgeGraph
+from nie.errors import NieError
+from nie.runs import Run, read_run
+from pretrain.cross_validation import Fold
+
+
+def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:
+    """What an embedding is bound to."""
+    return {"dataset": kg.name, "dataset_sha256": kg.digest, "fold_sha256": fold.digest}
+
+
+def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[str, Channel]:
+    """Read the embeddings by channel that a stage-1 run made for ``fold`` of ``kg``.
+
+    Raises:
+        NieError: there are none, or they belong to another dataset or fold.
+    """
+    run = read_run(path)
+    if not run.is_done(fold.index):
+        raise NieError(
+            f"The pretrained run {path} has no finished fold {fold.index}; run its stage for that fold first."
+        )
+    metrics = run.metrics(fold.index)
+    found, wanted = metrics.get("binding", {}), binding(kg, fold)
+    for key, what in (("dataset", "dataset"), ("dataset_sha256", "version of the dataset"), ("fold_sha256", "fold")):
+        if found.get(key) != wanted[key]:
+            raise NieError(
+                f"The pretrained run {path} belongs to another {what} "
+                f"({str(found.get(key))[:12]}, not {wanted[key][:12]}); its embeddings would leak labels here."
+            )
+    return {name: _read_channel(run, fold.index, name, kg.num_nodes) for name in metrics["channels"]}
+
+
+def _read_channel(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
+    path = run.fold_path(fold) / name / "embeddings.npy"
+    try:
+        array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise NieError(f"{path} is missing or damaged; run its pretraining stage again.") from error
+    if array.ndim != 2 or len(array) != num_nodes:
+        raise NieError(f"{path} has shape {array.shape}, but the graph has {num_nodes} nodes.")
+    return Channel(array, np.ones(num_nodes, dtype=bool))

@@ -1,0 +1,109 @@
+"""What a stage needs before its first fold: the graph, its message graph, features by channel and the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nie.config import FeaturesConfig, StageConfig
+from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from pretrain.cross_validation import Fold, make_folds
+
+
+@dataclass(frozen=True)
+class StageInputs:
+    """The inputs that all folds of a stage share.
+
+    Attributes:
+        kg: the knowledge graph.
+        message: its message graph, on ``device``.
+        channels: raw features by channel, not yet standardised.
+        degrees: log in- and out-degree (N, 2), or None when they are not used.
+        folds: all folds, indexed by number.
+        device: where tensors live.
+    """
+
+    kg: KnowledgeGraph
+    message: MessageGraph
+    channels: Mapping[str, Channel]
+    degrees: np.ndarray[Any, Any] | None
+    folds: list[Fold]
+    device: torch.device
+
+
+def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> StageInputs:
+    """Load or build everything that ``config`` asks for.
+
+    Raises:
+        NieError: the dataset, a feature or a fold cannot be had.
+    """
+    kg = load(config.dataset, data_root)
+    folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
+    for fold in config.folds.run:
+        if not 0 <= fold < len(folds):
+            raise NieError(f"folds.run names fold {fold}, but there are folds 0 to {len(folds) - 1}.")
+    message = message_graph(kg, inverse_relations=config.graph.inverse_relations, self_loops=config.graph.self_loops)
+    message, device = _on_device(message, config.device)
+    names = {"structural": config.features.structural, "semantic": config.features.semantic}
+    return StageInputs(
+        kg=kg,
+        message=message,
+        channels={channel: _compute(kg, name, config.features, data_root) for channel, name in names.items()},
+        degrees=features(kg, "degrees", root=data_root).features if config.features.degrees else None,
+        folds=folds,
+        device=device,
+    )
+
+
+def standardized(channel: Channel) -> np.ndarray[Any, Any]:
+    """Zero mean and unit variance a column over the nodes that have the channel; the others stay zero.
+
+    >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
+    [[-1.0], [1.0], [0.0]]
+    """
+    present = channel.features[channel.mask]
+    spread = present.std(axis=0)
+    result = np.zeros_like(channel.features)
+    result[channel.mask] = (present - present.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return result
+
+
+def input_tensor(channel: Channel, degrees: np.ndarray[Any, Any] | None, *, standardize: bool) -> Tensor:
+    """The (N, d) input of an encoder: the channel, standardised if asked for, with the degrees appended."""
+    parts = [channel]
+    if degrees is not None:
+        parts.append(Channel(degrees, np.ones(len(degrees), dtype=bool)))
+    columns = [standardized(part) if standardize else part.features for part in parts]
+    return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
+
+
+def fold_seed(seed: int, fold: int) -> int:
+    """A seed for one fold that no other fold of a run of the same seed shares."""
+    return seed * 1000 + fold
+
+
+def _compute(kg: KnowledgeGraph, name: str, config: FeaturesConfig, data_root: str | Path) -> Channel:
+    walks = {"num_walks": config.num_walks, "walk_length": config.walk_length} if name == "node2vec" else {}
+    return features(kg, name, root=data_root, seed=config.seed, **walks)
+
+
+def _on_device(message: MessageGraph, wanted: str) -> tuple[MessageGraph, torch.device]:
+    """Move the message graph; ``auto`` takes CUDA only where this DGL has it."""
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+    if name == "cpu":
+        return message, torch.device("cpu")
+    try:
+        device = torch.device(name)
+        return MessageGraph(message.graph.to(device), message.etype.to(device), message.num_relations), device
+    except (dgl.DGLError, RuntimeError, AssertionError) as error:
+        if wanted == "auto":
+            return message, torch.device("cpu")
+        raise NieError(f"This DGL or torch cannot use {name}; use --device cpu.") from error

@@ -1,0 +1,143 @@
+"""Stage 1: label informed contrastive pretraining (LICAP) of PreGAT embeddings.
+
+LICAP = Zhang et al., "Label Informed Contrastive Pretraining for Node Importance Estimation on Knowledge Graphs",
+TNNLS 2024. Only labels of a fold's training nodes are ever read.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nie.config import LicapConfig
+from nie.fit import History, fit, seeded
+from nie.models import PreGAT
+from nie.progress import log
+from nie.runs import Run, open_run, peak_memory_gb, write_array, write_curves, write_json
+from pretrain.binning import TopBins, closeness, top_bins
+from pretrain.cross_validation import Fold
+from pretrain.embeddings import binding
+from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
+from pretrain.losses import finer_bin_loss, top_bin_loss
+from pretrain.sampling import draw_non_top, random_bins
+
+
+def pretrain(
+    config: LicapConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints",
+    inputs: StageInputs | None = None,
+) -> Run:  # fmt: skip
+    """Pretrain the configured channels on the configured folds; finished folds are kept, half-done ones continued.
+
+    Args:
+        config: the resolved settings.
+        data_root: folder of the datasets.
+        run_root: folder of the runs.
+        inputs: what `prepare` returned, when several stages share it.
+
+    Raises:
+        NieError: bad input, in one sentence.
+    """
+    inputs = inputs or prepare(config, data_root=data_root)
+    run = open_run("pretrain", config, root=run_root, dataset_digest=inputs.kg.digest)
+    for index in config.folds.run:
+        if run.is_done(index):
+            log.info("LICAP fold %d: finished before, kept", index)
+            continue
+        with run.fold(index) as folder:
+            _pretrain_fold(config, inputs, inputs.folds[index], folder)
+    run.write_summary()
+    return run
+
+
+def licap_loss(embedding: Tensor, bins: TopBins, config: LicapConfig) -> Tensor:
+    """``eta1 L1 + eta2 L2`` of METHODS section 3 for the (N, d) ``embedding`` of all nodes."""
+    top = embedding[torch.from_numpy(bins.top)]
+    loss = embedding.new_zeros(())
+    if config.loss.eta1:
+        pool = embedding[torch.from_numpy(bins.pool)]
+        loss = loss + config.loss.eta1 * top_bin_loss(top, pool, temperature=config.loss.temperature)
+    if config.loss.eta2:
+        coefficients = torch.from_numpy(closeness(bins.num_bins)).to(top)
+        finer = finer_bin_loss(
+            top, torch.from_numpy(bins.bin).to(top.device), coefficients, temperature=config.loss.temperature
+        )
+        loss = loss + config.loss.eta2 * finer
+    return loss
+
+
+def contrast_sets(config: LicapConfig, targets: np.ndarray[Any, Any], fold: Fold) -> TopBins:
+    """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone."""
+    rng = np.random.default_rng(fold_seed(config.seed, fold.index))
+    labels = targets[fold.train]
+    if config.loss.sampling == "random":
+        bins = random_bins(labels, fold.train, rng, gamma=config.loss.gamma, width=config.loss.width)
+    else:
+        bins = top_bins(labels, fold.train, gamma=config.loss.gamma, width=config.loss.width)
+    return replace(bins, pool=draw_non_top(bins.pool, rng))
+
+
+def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
+    started = time.monotonic()
+    bins = contrast_sets(config, inputs.kg.targets, fold)
+    histories = {name: _pretrain_channel(config, inputs, fold, bins, name, folder) for name in config.channels}
+    np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
+    write_json(folder / "metrics.json", {
+        "binding": binding(inputs.kg, fold),
+        "channels": list(config.channels),
+        "border": bins.border,
+        "top_nodes": len(bins.top),
+        "non_top_nodes": len(bins.pool),
+        "finer_bins": len(np.unique(bins.bin)),
+        "fit": {
+            name: {"loss": history.best, "best_epoch": history.best_epoch, "epochs": history.epochs}
+            for name, history in histories.items()
+        },
+    })  # fmt: skip
+    epochs = sum(history.epochs for history in histories.values())
+    write_json(folder / "timing.json", {
+        "seconds_per_epoch": sum(history.train_seconds for history in histories.values()) / max(epochs, 1),
+        "seconds_this_sitting": time.monotonic() - started,
+        "peak_memory_gb": peak_memory_gb(),
+        "device": str(inputs.device),
+    })  # fmt: skip
+
+
+def _pretrain_channel(
+    config: LicapConfig, inputs: StageInputs, fold: Fold, bins: TopBins, name: str, folder: Path
+) -> History:
+    """Train one channel's encoder and write its weights, curves and embeddings."""
+    degrees = inputs.degrees if name == "structural" else None
+    feat = input_tensor(inputs.channels[name], degrees, standardize=config.features.standardize).to(inputs.device)
+    sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
+    settings = config.model.model_dump(exclude={"structural_size", "semantic_size"})
+    graph, etype = inputs.message.graph, inputs.message.etype
+    with seeded(fold_seed(config.seed, fold.index)):
+        model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
+        model.to(inputs.device)
+        history = fit(
+            model,
+            lambda: licap_loss(model(graph, feat, etype), bins, config),
+            lambda: {"contrast": licap_loss(model(graph, feat, etype), bins, config).item()},
+            optim=config.optim,
+            metric="contrast",
+            higher_is_better=False,
+            label=f"LICAP {name} fold {fold.index}",
+            checkpoint=folder / name / "checkpoint.pt",
+        )
+        with torch.no_grad():
+            embedding = model(graph, feat, etype).cpu().numpy()
+    write_array(folder / name / "embeddings.npy", embedding)
+    write_curves(folder / name / "curves.csv", history.rows)
+    save_file(
+        {key: value.contiguous() for key, value in model.state_dict().items()}, folder / name / "model.safetensors"
+    )
+    log.info("LICAP %s fold %d: contrast %.4f in epoch %d of %d (%.2f s each)", name, fold.index, history.best,
+             history.best_epoch, history.epochs, history.train_seconds / max(history.epochs, 1))  # fmt: skip
+    return history

@@ -1,0 +1,33 @@
+# Sourced by quickstart.sh and test.sh: makes .venv with the packages that this project was tested with.
+# Usage: . scripts/environment.sh EXTRAS          (for example: geo,structure)
+
+suitable_python() {
+    # The first interpreter that is CPython 3.10 to 3.12 and can make virtual environments.
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10 python}; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+        then
+            command -v "$candidate"
+            return
+        fi
+    done
+    echo "nie needs Python 3.10, 3.11 or 3.12 with the venv module; install one, or name it: PYTHON=/path/to/python3.11 bash $0" >&2
+    return 2
+}
+
+make_environment() {
+    local extras=$1 wanted
+    # The stamp names what is installed; a change of the pins or of the extras installs again.
+    wanted="$extras $(cat pyproject.toml constraints.txt | cksum)"
+    if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
+        local python
+        python=$(suitable_python) || return
+        echo "Installing nie[$extras] into .venv ..." >&2
+        "$python" -m venv .venv &&
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+                --constraint constraints.txt --editable ".[$extras]" || return
+        echo "$wanted" > .venv/installed
+    fi
+}
+
+make_environment "$1"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# From a plain clone to importance scores: makes .venv, installs, and runs the main job on geo (two folds, quick).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh fast,geo,structure
+exec .venv/bin/nie run geo --profile quick "$@"

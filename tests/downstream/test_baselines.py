@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import networkx
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from downstream import baselines
+from downstream.baselines import BASELINES, BaselineInput, MonotoneScale, pagerank
+from downstream.metrics import rmse, spearman
+from nie.data.graph import KnowledgeGraph
+from nie.data.synthetic import synthetic
+from nie.errors import NieError
+from pretrain.cross_validation import Fold, make_folds
+
+
+@pytest.fixture(scope="module")
+def given_() -> BaselineInput:
+    kg = synthetic(seed=0)
+    features = np.concatenate([channel.features for channel in kg.channels.values()], axis=1)
+    return BaselineInput(kg, features, kg.targets, make_folds(kg.label_mask)[0])
+
+
+def graph(num_nodes: int, edges: list[tuple[int, int]]) -> KnowledgeGraph:
+    src, dst = (np.array(ends, dtype=np.int64) for ends in (zip(*edges, strict=True) if edges else ([], [])))
+    names = [str(node) for node in range(num_nodes)]
+    return KnowledgeGraph(
+        name="own",
+        src=src,
+        dst=dst,
+        etype=np.zeros(len(edges), dtype=np.int64),
+        labels=np.ones(num_nodes),
+        label_mask=np.ones(num_nodes, dtype=bool),
+        node_names=names,
+        relation_names=["to"],
+        text=names,
+    )
+
+
+def networkx_pagerank(kg: KnowledgeGraph, damping: float) -> np.ndarray:
+    other = networkx.MultiDiGraph()
+    other.add_nodes_from(range(kg.num_nodes))
+    other.add_edges_from(zip(kg.src.tolist(), kg.dst.tolist(), strict=True))
+    rank = networkx.pagerank(other, alpha=damping, tol=1e-14, max_iter=2000)
+    return np.array([rank[node] for node in range(kg.num_nodes)])
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5, 0.85])
+@pytest.mark.parametrize(
+    "kg",
+    [
+        synthetic(seed=1),
+        graph(6, [(0, 1), (0, 1), (0, 2), (1, 2), (2, 2), (3, 0)]),  # a double edge, a loop, two nodes without edges
+        graph(4, []),
+        graph(1, []),
+    ],
+    ids=["synthetic", "odd", "edgeless", "single"],
+)
+def test_pagerank_against_networkx(kg: KnowledgeGraph, damping: float) -> None:
+    ours = pagerank(kg, damping=damping)
+    np.testing.assert_allclose(ours, networkx_pagerank(kg, damping), rtol=0, atol=1e-8)
+    assert ours.sum() == pytest.approx(1)
+    assert (ours > 0).all()
+
+
+def test_pagerank_bad_input() -> None:
+    kg = synthetic(seed=1)
+    with pytest.raises(NieError, match="damping is 1"):
+        pagerank(kg, damping=1.0)
+    with pytest.raises(NieError, match="did not converge in 3 iterations"):
+        pagerank(kg, max_iterations=3)
+
+
+def test_monotone_scale_against_sklearn() -> None:
+    rng = np.random.default_rng(0)
+    score = rng.integers(0, 40, 200) / 1e6
+    target = 1e6 * score + rng.normal(0, 5, 200)
+    scale = MonotoneScale.fit(score, target)
+    grid = np.linspace(-1e-5, 5e-5, 500)
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(score, target)
+    np.testing.assert_allclose(scale(grid), fitted.predict(grid), atol=1e-10)
+    assert (np.diff(scale(grid)) >= 0).all()
+
+
+def test_pagerank_ranks_by_the_raw_score(given_: BaselineInput) -> None:
+    made = BASELINES["pagerank"](given_)
+    np.testing.assert_array_equal(made.score, pagerank(given_.kg))
+    order = np.argsort(made.score)
+    assert (np.diff(made.prediction[order]) >= 0).all()
+    train = given_.fold.train
+    assert made.prediction[train].mean() == pytest.approx(given_.targets[train].mean())
+
+
+def with_noise(given: BaselineInput, columns: int) -> BaselineInput:
+    noise = np.random.default_rng(0).standard_normal((len(given.targets), columns)).astype(np.float32)
+    return replace(given, features=np.concatenate([given.features, noise], axis=1))
+
+
+@pytest.mark.parametrize("noise", [0, 400])  # 400 noise columns are more features than training nodes
+def test_ridge_against_sklearn(given_: BaselineInput, noise: int) -> None:
+    wide = with_noise(given_, noise)
+    fold, targets = wide.fold, wide.targets
+    scaler = StandardScaler().fit(wide.features[fold.train].astype(np.float64))
+    x = scaler.transform(wide.features.astype(np.float64))
+    candidates = [
+        Ridge(alpha=alpha, solver="svd").fit(x[fold.train], targets[fold.train]).predict(x)
+        for alpha in baselines.RIDGE_PENALTIES
+    ]
+    best = min(candidates, key=lambda predicted: rmse(targets[fold.val], predicted[fold.val]))
+    made = BASELINES["ridge"](wide)
+    np.testing.assert_allclose(made.prediction, best, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(made.score, made.prediction)
+
+
+def test_ridge_ignores_constant_features(given_: BaselineInput) -> None:
+    constant = np.full((len(given_.targets), 3), 7.0, dtype=np.float32)
+    padded = replace(given_, features=np.concatenate([given_.features, constant], axis=1))
+    plain = BASELINES["ridge"](given_).prediction
+    np.testing.assert_allclose(BASELINES["ridge"](padded).prediction, plain, atol=1e-8)
+
+
+def test_boosting_stops_at_the_best_validation_round(given_: BaselineInput) -> None:
+    fold, targets = given_.fold, given_.targets
+    degrees = np.stack([np.bincount(ends, minlength=300) for ends in (given_.kg.dst, given_.kg.src)], axis=1)
+    table = np.concatenate([given_.features, np.log1p(degrees).astype(np.float32)], axis=1)
+    model = HistGradientBoostingRegressor(max_iter=300, early_stopping=False, random_state=0)
+    model.fit(table[fold.train], targets[fold.train])
+    rounds = list(model.staged_predict(table))
+    best = min(rounds, key=lambda predicted: rmse(targets[fold.val], predicted[fold.val]))
+    np.testing.assert_array_equal(BASELINES["boosting"](given_).prediction, best)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_learns_something(given_: BaselineInput, name: str) -> None:
+    made, truth, test = BASELINES[name](given_), given_.targets, given_.fold.test
+    assert made.score.shape == made.prediction.shape == (300,)
+    assert made.score.dtype == made.prediction.dtype == np.float64
+    if name == "pagerank":  # the labels do not depend on the degree: the best it can do is the mean
+        assert rmse(truth[test], made.prediction[test]) < 1.1 * truth[test].std()
+    else:
+        assert spearman(truth[test], made.score[test]) > 0.8
+        assert rmse(truth[test], made.prediction[test]) < 0.5 * truth[test].std()
+
+
+@pytest.mark.parametrize("method", BASELINES.values(), ids=BASELINES)
+def test_reruns_are_identical_and_blind_to_test_labels(
+    given_: BaselineInput, method: Callable[[BaselineInput], baselines.Prediction]
+) -> None:
+    changed = given_.targets.copy()
+    changed[given_.fold.test] += np.random.default_rng(0).normal(0, 9, len(given_.fold.test))
+    changed[np.isnan(changed)] = 1e9
+    first, second = method(given_), method(replace(given_, targets=changed))
+    np.testing.assert_array_equal(first.score, second.score)
+    np.testing.assert_array_equal(first.prediction, second.prediction)
+
+
+def test_bad_input(given_: BaselineInput) -> None:
+    with pytest.raises(NieError, match="one row for each of the graph's 300 nodes"):
+        replace(given_, features=given_.features[:-1])
+    spoilt = given_.features.copy()
+    spoilt[3, 1] = np.nan
+    with pytest.raises(NieError, match="features contain nan"):
+        replace(given_, features=spoilt)
+    unlabelled = np.flatnonzero(~given_.kg.label_mask)
+    fold = Fold(2, given_.fold.train, unlabelled, given_.fold.test)
+    with pytest.raises(NieError, match="Fold 2: every val node needs a finite label"):
+        replace(given_, fold=fold)
+    with pytest.raises(NieError, match="Fold 2: every train node"):
+        replace(given_, fold=Fold(2, unlabelled[:0], given_.fold.val, given_.fold.test))

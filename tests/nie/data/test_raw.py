@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+
+from nie.data.raw import checksums, find_packed, find_raw, open_text, read_rows
+from nie.errors import NieError
+
+
+def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag, env, root = tmp_path / "flag", tmp_path / "env", tmp_path / "root"
+    monkeypatch.setenv("NIE_RAW_DIR", str(env))
+    with pytest.raises(NieError, match=r"env/fb15k or .*root/fb15k/raw; run `nie data fetch fb15k`"):
+        find_raw("fb15k", root=root)
+    (root / "fb15k" / "raw").mkdir(parents=True)
+    assert find_raw("fb15k", root=root) == root / "fb15k" / "raw"
+    (env / "fb15k").mkdir(parents=True)
+    assert find_raw("fb15k", root=root) == env / "fb15k"
+    with pytest.raises(NieError, match="flag is not a folder"):
+        find_raw("fb15k", raw=flag, root=root)
+    flag.mkdir()
+    assert find_raw("fb15k", raw=flag, root=root) == flag
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_reads_plain_and_packed(tmp_path: Path, suffix: str, pack: object) -> None:
+    (tmp_path / f"a.txt{suffix}").write_bytes(pack("é\tb\n\nc\td\r\n".encode()))  # type: ignore[operator]
+    assert list(read_rows(tmp_path / "a.txt", 2)) == [(1, ["é", "b"]), (3, ["c", "d"])]
+    with open_text(tmp_path / f"a.txt{suffix}") as lines:
+        assert lines.read() == "é\tb\n\nc\td\r\n"
+
+
+def test_absent(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"a.txt does not exist \(nor with .xz or .gz added\)"):
+        find_packed(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize("damage", ["truncated", "garbage"])
+def test_damaged_archive(tmp_path: Path, suffix: str, pack: object, damage: str) -> None:
+    content = pack(bytes(range(256)) * 400 if damage == "x" else b"word\n" * 9000)  # type: ignore[operator]
+    (tmp_path / f"a{suffix}").write_bytes(content[:-20] if damage == "truncated" else b"not packed")
+    with pytest.raises(NieError, match=rf"a{suffix} is truncated or damaged"):
+        list(read_rows(tmp_path / "a", 1))
+
+
+def test_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(NieError, match=r"a is not UTF-8 text \(invalid start byte at byte 0\)"):
+        list(read_rows(tmp_path / "a", 1))
+
+
+def test_wrong_number_of_fields_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"1\t2\n1 2\n"))
+    with pytest.raises(NieError, match=r"a.gz, line 2: 2 tab-separated fields expected, 1 found"):
+        list(read_rows(tmp_path / "a", 2))
+
+
+def test_checksums_are_of_the_file_on_disk(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert checksums(tmp_path / "a") == {"a": expected}

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nie.data import KnowledgeGraph, read, save, synthetic
+from nie.errors import NieError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(synthetic(0), tmp_path / "processed")
+    return tmp_path / "processed"
+
+
+def test_round_trip(folder: Path) -> None:
+    kg, again = synthetic(0), read(folder)
+    assert again.digest == kg.digest
+    assert again.text_digest == kg.text_digest
+    assert list(again.relation_names) == list(kg.relation_names)
+    assert again.meta == kg.meta
+    for name, channel in kg.channels.items():
+        np.testing.assert_array_equal(again.channels[name].features, channel.features)
+        np.testing.assert_array_equal(again.channels[name].mask, channel.mask)
+
+
+def test_arrays_stay_on_disk(folder: Path) -> None:
+    kg = read(folder)
+    assert isinstance(kg.src, np.memmap) or isinstance(kg.src.base, np.memmap)
+
+
+def test_no_pickle_is_written(folder: Path) -> None:
+    for path in folder.rglob("*.npy"):
+        np.load(path, allow_pickle=False)
+    assert {path.suffix for path in folder.rglob("*.*")} == {".npy", ".json"}
+
+
+def test_save_replaces_an_older_one(folder: Path) -> None:
+    save(synthetic(1), folder)
+    assert read(folder).digest == synthetic(1).digest
+    assert [path.name for path in folder.parent.iterdir()] == ["processed"]
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"meta.json is missing"):
+        read(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("file", ["meta.json", "names.json", "text.json", "src.npy", "channels/semantic.mask.npy"])
+@pytest.mark.parametrize("damage", ["removed", "truncated", "garbage"])
+def test_damaged(folder: Path, file: str, damage: str) -> None:
+    path = folder / file
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "removed":
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x80\x04garbage")
+    with pytest.raises(NieError, match=path.name):
+        read(folder)
+
+
+def test_other_version(folder: Path) -> None:
+    document = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**document, "version": 99}))
+    with pytest.raises(NieError, match=r"meta.json: format 'nie-graph' version 99 .* build the dataset again"):
+        read(folder)
+
+
+def test_lost_key(folder: Path) -> None:
+    document = json.loads((folder / "meta.json").read_text())
+    del document["counts"]
+    (folder / "meta.json").write_text(json.dumps(document))
+    with pytest.raises(NieError, match="lacks the key 'counts'"):
+        read(folder)
+
+
+def test_counts_that_disagree(folder: Path) -> None:
+    document = json.loads((folder / "meta.json").read_text())
+    document["counts"]["edges"] += 1
+    (folder / "meta.json").write_text(json.dumps(document))
+    with pytest.raises(NieError, match="but its meta.json says"):
+        read(folder)
+
+
+def test_arrays_that_do_not_fit(folder: Path) -> None:
+    np.save(folder / "src.npy", np.arange(3))
+    with pytest.raises(NieError, match=r"is damaged, so build the dataset again: .*one length"):
+        read(folder)
+
+
+def test_pickled_array_is_refused(folder: Path) -> None:
+    np.save(folder / "src.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(NieError, match=r"src.npy is truncated or not a plain .npy array"):
+        read(folder)
+
+
+def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, written = np.save, []
+
+    def full(path: Path, array: Any, **options: Any) -> None:
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+        real(path, array, **options)
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(NieError, match="The disk is full: .*processed was not written"):
+        save(synthetic(0), tmp_path / "processed")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_keeps_the_older_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(NieError, match="disk is full"):
+        save(synthetic(1), folder)
+    assert read(folder).digest == synthetic(0).digest
+
+
+def test_names_beyond_ascii(tmp_path: Path) -> None:
+    kg = KnowledgeGraph("u", [0], [0], [0], [1.0], [True], ["Zürich 蘇黎世"], ["→"], ['"quoted"\n'])  # type: ignore[arg-type]
+    save(kg, tmp_path / "u")
+    assert read(tmp_path / "u").text_digest == kg.text_digest
+    assert read(tmp_path / "u").structure_digest == kg.structure_digest

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.transformer import rgtn
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.models import MODELS, RGTN, PreGAT
+from nie.ops import REL_MODES
+
+SIZES = {"structural": 3, "semantic": 8}  # 8 = head_size * num_heads, so this channel's shortcut is the identity
+
+
+def build(channel_sizes: dict[str, int] | None = None, **options: Any) -> RGTN:
+    torch.manual_seed(0)
+    settings = {"head_size": 4, "num_heads": 2, "rel_size": 3, "num_layers": 2} | options
+    return RGTN(channel_sizes=channel_sizes or SIZES, num_relations=NUM_RELATIONS, **settings).double()
+
+
+def features(sizes: dict[str, int] = SIZES, num_nodes: int = 9) -> dict[str, Tensor]:
+    return {name: normal(num_nodes, size, seed=seed) for seed, (name, size) in enumerate(sizes.items())}
+
+
+def warm(model: RGTN) -> RGTN:
+    """Move every running statistic and parameter away from its trivial start; return the model in eval mode."""
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.running_mean.copy_(normal(module.num_features, seed=1))  # type: ignore[union-attr]
+                module.running_var.copy_(normal(module.num_features, seed=2).abs() + 0.5)  # type: ignore[union-attr]
+        for seed, parameter in enumerate(model.parameters()):
+            if parameter.dim() < 2:
+                parameter.add_(0.1 * normal(*parameter.shape, seed=seed))
+    return model.eval()
+
+
+OPTIONS = [
+    {},
+    {"residual": False},
+    {"activation": "leaky_relu"},
+    {"centrality_scale": True},
+    {"num_layers": 1},
+    {"channel_sizes": {"only": 8}},
+    {"channel_sizes": {"a.b": 3, "structural": 8, "c": 2}, "centrality_scale": True},
+    *({"mode": mode} for mode in REL_MODES),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_equals_the_loop(options: dict[str, Any]) -> None:
+    graph, etype = random_graph()
+    model, feats = warm(build(**options)), features(options.get("channel_sizes", SIZES))
+    scores = model(graph, feats, etype)
+    expected, expected_by_channel = rgtn(model, graph, feats, etype)
+    torch.testing.assert_close(scores.score, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(scores.by_channel, expected_by_channel, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_parameter_gets_a_gradient(options: dict[str, Any]) -> None:
+    graph, etype = random_graph()
+    # Dropout and the zeros of ReLU could starve a parameter of these few nodes by chance.
+    model = build(**options, feat_drop=0.0, ffn_drop=0.0)
+    scores = model(graph, features(options.get("channel_sizes", SIZES)), etype)
+    ((scores.score - normal(9, seed=9)) ** 2).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        shift = name.endswith(("feed_forward.2.bias", "layer_norm.bias"))  # the batch norm after it takes it away
+        shift |= options.get("mode") == "add" and name.endswith("relation.bias")  # so does the softmax
+        lone = len(model.channels) == 1 and name in ("co_attention.query.weight", "co_attention.key.weight", "head.mix")
+        if not (shift or lone):
+            assert parameter.grad.abs().max() > 1e-8, name
+
+
+def test_blocks_equal_full_graph() -> None:
+    graph, etype = random_graph()
+    model, feats = warm(build(centrality_scale=True)), features()
+    full = model(graph, feats, etype)
+    seeds = torch.tensor([7, 0, 4])
+    inputs, outputs, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(2).sample_blocks(graph, seeds)
+    etypes = [etype[block.edata[dgl.EID]] for block in blocks]
+    sampled = model(blocks, {name: feat[inputs] for name, feat in feats.items()}, etypes)
+    assert torch.equal(outputs, seeds)
+    torch.testing.assert_close(sampled.score, full.score[seeds], rtol=0, atol=1e-10)
+    torch.testing.assert_close(sampled.by_channel, full.by_channel[seeds], rtol=0, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:Dataloader CPU affinity")  # DGL's advice for machines of many cores
+def test_training_on_blocks_from_the_data_loader() -> None:
+    graph, etype = random_graph(num_nodes=60, num_edges=400)
+    model, feats = build(), features(num_nodes=60)
+    sampler = dgl.dataloading.NeighborSampler([3, 3])
+    loader = dgl.dataloading.DataLoader(graph, torch.arange(60), sampler, batch_size=20)
+    for inputs, outputs, blocks in loader:
+        etypes = [etype[block.edata[dgl.EID]] for block in blocks]
+        scores = model(blocks, {name: feat[inputs] for name, feat in feats.items()}, etypes)
+        assert scores.score.shape == outputs.shape
+        scores.score.sum().backward()
+
+
+def test_centrality_can_be_given() -> None:
+    graph, etype = random_graph()
+    model, feats = warm(build(centrality_scale=True)), features()
+    log_degree = graph.in_degrees().double().clamp(min=1).log()
+    torch.testing.assert_close(model(graph, feats, etype, log_degree).score, model(graph, feats, etype).score)
+    assert not torch.allclose(model(graph, feats, etype, log_degree + 1).score, model(graph, feats, etype).score)
+    plain = warm(build())
+    torch.testing.assert_close(plain(graph, feats, etype, log_degree).score, plain(graph, feats, etype).score)
+
+
+@pytest.mark.parametrize("name", ["feat_drop", "ffn_drop", "attn_drop"])
+def test_dropout_acts_in_training_only(name: str) -> None:
+    graph, etype = random_graph()
+    none = {"feat_drop": 0.0, "ffn_drop": 0.0, "attn_drop": 0.0}
+    plain, dropped, feats = build(**none), build(**none | {name: 0.5}), features()
+    assert not torch.allclose(plain(graph, feats, etype).score, dropped(graph, feats, etype).score)
+    dropped.load_state_dict(plain.state_dict())
+    expected = plain.eval()(graph, feats, etype).score
+    torch.testing.assert_close(dropped.eval()(graph, feats, etype).score, expected, rtol=0, atol=0)
+
+
+def test_training_steps_are_repeatable_bit_for_bit() -> None:
+    graph, etype = random_graph(num_nodes=100, num_edges=2000)
+    feats = {name: feat.float() for name, feat in features(num_nodes=100).items()}
+
+    def train() -> list[Tensor]:
+        model = build(attn_drop=0.1).float()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (model(graph, feats, etype).score - 1).square().mean().backward()
+            optimizer.step()
+        return list(model.state_dict().values())
+
+    assert all(torch.equal(a, b) for a, b in zip(train(), train(), strict=True))
+
+
+def test_channels_share_the_relation_embeddings() -> None:
+    assert [name for name, _ in build().named_parameters() if name.endswith("relations")] == ["relations"]
+
+
+def test_reset_parameters_sets_everything() -> None:
+    graph, etype = random_graph()
+    model, fresh = build(mode="gate", centrality_scale=True), build(mode="gate", centrality_scale=True)
+    model(graph, features(), etype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(7.0)
+    for one in (model, fresh):
+        torch.manual_seed(1)
+        one.reset_parameters()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, fresh.state_dict()[name]), name
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    graph, etype = random_graph()
+    model, feats = build(), features()
+    with pytest.raises(NieError, match="at least one channel"):
+        RGTN(channel_sizes={}, num_relations=2)
+    with pytest.raises(NieError, match="'structural', which channel_sizes does not name"):
+        build({"text": 3}, centrality_scale=True)
+    with pytest.raises(NieError, match="'semantic', but feats has only"):
+        model(graph, {"structural": feats["structural"]}, etype)
+    with pytest.raises(NieError, match="2 layers need 2 blocks and etype tensors, not 3"):
+        model([graph] * 3, feats, [etype] * 3)
+    with pytest.raises(NieError, match="not 2 and one etype tensor"):
+        model([graph] * 2, feats, etype)
+    with pytest.raises(NieError, match="One graph takes one etype tensor"):
+        model(graph, feats, [etype] * 2)
+    with pytest.raises(NieError, match="give the relation table rel and etype"):
+        model(graph, feats, None)
+
+
+def test_models_by_name() -> None:
+    assert dict(MODELS) == {"rgtn": RGTN, "pregat": PreGAT}

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from reference import attention as reference
+from reference.graphs import NUM_RELATIONS, normal, random_graph
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nie import ops
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+
+H, D = 3, 4
+KINDS = ["gat", "pregat", "plain", "mul", "add", "gate", "dot"]
+
+
+def inputs(kind: str, graph: dgl.DGLGraph, etype: Tensor, num_heads: int = H, size: int = D) -> dict[str, Tensor]:
+    """Random differentiable inputs for one kind of attention."""
+    num_src, num_dst = graph.num_src_nodes(), graph.num_dst_nodes()
+    tensors = {"value": normal(num_src, num_heads, size, seed=1)}
+    if kind in ("gat", "pregat"):
+        tensors |= {"src_score": normal(num_src, num_heads, seed=2), "dst_score": normal(num_dst, num_heads, seed=3)}
+        if kind == "pregat":
+            tensors["rel_score"] = normal(NUM_RELATIONS, num_heads, seed=4)
+    else:
+        tensors |= {"query": normal(num_dst, num_heads, size, seed=2), "key": normal(num_src, num_heads, size, seed=3)}
+        if kind != "plain":
+            tensors["rel"] = normal(NUM_RELATIONS, num_heads, *([size] if kind == "dot" else []), seed=4)
+    return tensors
+
+
+def attend(kind: str, graph: dgl.DGLGraph, etype: Tensor, tensors: dict[str, Tensor], **options: Any) -> Any:
+    """Call the operator of ``kind``."""
+    if kind in ("gat", "pregat"):
+        return ops.additive_attention(graph, **tensors, etype=etype if kind == "pregat" else None, **options)
+    if kind == "plain":
+        return ops.dot_attention(graph, **tensors, **options)
+    return ops.dot_attention(graph, **tensors, etype=etype, mode=kind, **options)
+
+
+def loop(kind: str, graph: dgl.DGLGraph, etype: Tensor, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Call the reference of ``kind``."""
+    if kind in ("gat", "pregat"):
+        return reference.additive_attention(graph, **tensors, etype=etype)
+    return reference.dot_attention(graph, **tensors, etype=etype, mode=kind)
+
+
+def gradients(out: Tensor, tensors: dict[str, Tensor]) -> list[Tensor]:
+    return list(torch.autograd.grad((out * normal(*out.shape, seed=9)).sum(), list(tensors.values())))
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_values_attention_and_gradients_equal_the_loop(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    out, weights = attend(kind, graph, etype, tensors, return_attention=True)
+    expected, expected_weights = loop(kind, graph, etype, tensors)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(weights, expected_weights, rtol=0, atol=1e-10)
+    for have, want in zip(gradients(out, tensors), gradients(expected, tensors), strict=True):
+        torch.testing.assert_close(have, want, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.2])
+def test_negative_slope(slope: float) -> None:
+    graph, etype = random_graph()
+    tensors = inputs("pregat", graph, etype)
+    out = ops.additive_attention(graph, **tensors, etype=etype, negative_slope=slope)
+    expected, _ = reference.additive_attention(graph, **tensors, etype=etype, negative_slope=slope)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+
+
+def test_gradcheck(kind: str) -> None:
+    graph, etype = random_graph(num_nodes=5, num_edges=9)
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype, 2, 3).items()}
+
+    def function(*values: Tensor) -> Any:
+        return attend(kind, graph, etype, dict(zip(tensors, values, strict=True)), return_attention=True)
+
+    assert torch.autograd.gradcheck(function, tuple(tensors.values()))
+
+
+def test_order_of_edges_does_not_matter(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = inputs(kind, graph, etype)
+    order = torch.randperm(graph.num_edges(), generator=torch.Generator().manual_seed(0))
+    src, dst = graph.edges()
+    shuffled = dgl.graph((src[order], dst[order]), num_nodes=graph.num_nodes())
+    out, weights = attend(kind, graph, etype, tensors, return_attention=True)
+    shuffled_out, shuffled_weights = attend(kind, shuffled, etype[order], tensors, return_attention=True)
+    torch.testing.assert_close(shuffled_out, out, rtol=0, atol=1e-12)
+    torch.testing.assert_close(shuffled_weights, weights[order], rtol=0, atol=1e-12)
+
+
+def test_names_of_nodes_do_not_matter(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = inputs(kind, graph, etype)
+    new_id = torch.randperm(graph.num_nodes(), generator=torch.Generator().manual_seed(0))
+    src, dst = graph.edges()
+    renamed = dgl.graph((new_id[src], new_id[dst]), num_nodes=graph.num_nodes())
+    moved = {
+        name: tensor if name.startswith("rel") else torch.empty_like(tensor).index_copy(0, new_id, tensor)
+        for name, tensor in tensors.items()
+    }
+    out = attend(kind, graph, etype, tensors)
+    torch.testing.assert_close(attend(kind, renamed, etype, moved)[new_id], out, rtol=0, atol=1e-12)
+
+
+def test_block_equals_full_graph(kind: str) -> None:
+    graph, etype = random_graph()
+    seeds = torch.tensor([5, 0, 3])  # node 0 has no in-edge
+    block = dgl.to_block(dgl.in_subgraph(graph, seeds), seeds)
+    picked = etype[dgl.in_subgraph(graph, seeds).edata[dgl.EID][block.edata[dgl.EID]]]
+    tensors = inputs(kind, graph, etype)
+    sources, targets = block.srcdata[dgl.NID], block.dstdata[dgl.NID]
+    rows = {"value": sources, "key": sources, "src_score": sources, "query": targets, "dst_score": targets}
+    local = {name: tensor[rows[name]] if name in rows else tensor for name, tensor in tensors.items()}
+    full = attend(kind, graph, etype, tensors)
+    torch.testing.assert_close(attend(kind, block, picked, local), full[targets], rtol=0, atol=1e-12)
+
+
+def test_no_in_edges_give_zeros_and_attention_sums_to_one(kind: str) -> None:
+    graph, etype = random_graph()
+    out, weights = attend(kind, graph, etype, inputs(kind, graph, etype), return_attention=True)
+    assert (out[:2] == 0).all()
+    sums = torch.zeros(graph.num_nodes(), H, dtype=torch.float64).index_add(0, graph.edges()[1], weights)
+    torch.testing.assert_close(sums, (graph.in_degrees() > 0).double().unsqueeze(1).expand(-1, H))
+
+
+def test_no_edges_at_all(kind: str) -> None:
+    graph, etype = dgl.graph(([], []), num_nodes=4), torch.zeros(0, dtype=torch.int64)
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    out = attend(kind, graph, etype, tensors)
+    out.sum().backward()
+    assert out.shape == (4, H, D)
+    assert (out == 0).all()
+
+
+def test_parallel_edges_count_each(kind: str) -> None:
+    graph, etype = dgl.graph(([0, 0, 0, 1], [2, 2, 2, 2])), torch.tensor([1, 1, 1, 1])
+    tensors = inputs(kind, graph, etype)
+    _, weights = attend(kind, graph, etype, tensors, return_attention=True)
+    single = dgl.graph(([0, 1], [2, 2]))
+    _, alone = attend(kind, single, etype[:2], tensors, return_attention=True)
+    ratio = alone[0] / alone[1]
+    torch.testing.assert_close(weights[0], ratio / (3 * ratio + 1), rtol=0, atol=1e-12)
+    torch.testing.assert_close(weights[:3], weights[:1].expand(3, -1), rtol=0, atol=0)
+
+
+def test_large_scores_stay_finite(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = {name: 1e3 * tensor for name, tensor in inputs(kind, graph, etype).items()}
+    assert torch.isfinite(attend(kind, graph, etype, tensors)).all()
+
+
+def test_attention_dropout_scales_what_it_keeps(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = inputs(kind, graph, etype) | {"value": torch.ones(graph.num_nodes(), H, D, dtype=torch.float64)}
+    plain, weights = attend(kind, graph, etype, tensors, return_attention=True)
+    torch.manual_seed(0)
+    dropped, same_weights = attend(kind, graph, etype, tensors, attn_drop=0.5, return_attention=True)
+    torch.testing.assert_close(same_weights, weights, rtol=0, atol=0)  # returned before dropout
+    assert not torch.equal(dropped, plain)
+    torch.manual_seed(0)
+    kept = torch.nn.functional.dropout(weights, 0.5)
+    expected = torch.zeros(graph.num_nodes(), H, dtype=torch.float64).index_add(0, graph.edges()[1], kept)
+    torch.testing.assert_close(dropped, expected.unsqueeze(-1).expand_as(dropped), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("id_type", [torch.int32, torch.int64])
+def test_float32_and_id_types(kind: str, id_type: torch.dtype) -> None:
+    graph, etype = random_graph()
+    tensors = {name: tensor.float().requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    out = attend(kind, graph.astype(id_type), etype.to(id_type), tensors)
+    out.sum().backward()
+    assert out.dtype == torch.float32
+    expected, _ = loop(kind, graph, etype, inputs(kind, graph, etype))
+    torch.testing.assert_close(out.double(), expected, rtol=0, atol=1e-5)
+
+
+def test_graph_is_not_written_to(kind: str) -> None:
+    graph, etype = random_graph()
+    attend(kind, graph, etype, inputs(kind, graph, etype))
+    assert not graph.ndata
+    assert not graph.edata
+
+
+def test_same_bits_every_time(kind: str) -> None:
+    graph, etype = random_graph(num_nodes=200, num_edges=5000)
+    tensors = {name: tensor.float().requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    first, second = (gradients(attend(kind, graph, etype, tensors).double(), tensors) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the number of values in the largest tensor that any torch operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest = 0
+
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            self.largest = max(self.largest, result.numel())
+        return result
+
+
+def test_no_vector_is_copied_onto_the_edges(kind: str) -> None:
+    graph, etype = random_graph(num_nodes=20, num_edges=3000)
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype, 2, 16).items()}
+    with LargestTensor() as record:
+        gradients(attend(kind, graph, etype, tensors), tensors)
+    assert record.largest == graph.num_edges() * 2
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    graph, etype = random_graph()
+    good = inputs("mul", graph, etype)
+    with pytest.raises(NieError, match=r"query has shape \(2, 3, 4\).*needs \(9, 3, 4\)"):
+        ops.dot_attention(graph, **good | {"query": normal(2, H, D)}, etype=etype)
+    with pytest.raises(NieError, match=r"value has shape \(9, 3\)"):
+        ops.dot_attention(graph, **good | {"value": normal(9, H)}, etype=etype)
+    with pytest.raises(NieError, match=r"rel has shape \(4, 3, 4\).*\(any, 3\)"):
+        ops.dot_attention(graph, **good | {"rel": normal(4, H, D)}, etype=etype)
+    with pytest.raises(NieError, match=r"etype has shape \(3,\)"):
+        ops.dot_attention(graph, **good, etype=etype[:3])
+    with pytest.raises(NieError, match="rel is given without etype"):
+        ops.dot_attention(graph, **good)
+    with pytest.raises(NieError, match="etype is given without rel"):
+        ops.dot_attention(graph, good["query"], good["key"], good["value"], etype=etype)
+    with pytest.raises(NieError, match=r"'gat'.*did you mean 'gate'"):
+        ops.dot_attention(graph, **good, etype=etype, mode="gat")
+    scores = inputs("pregat", graph, etype)
+    with pytest.raises(NieError, match="dst_score"):
+        ops.additive_attention(graph, **scores | {"dst_score": normal(9, 1)}, etype=etype)
+    with pytest.raises(NieError, match="etype is given without rel_score"):
+        ops.additive_attention(graph, **scores | {"rel_score": None}, etype=etype)  # type: ignore[arg-type]

@@ -1,0 +1,126 @@
+"""nie.fit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import nie.fit
+from nie.config import OptimConfig
+from nie.errors import NieError
+from nie.fit import History, fit, seeded
+
+
+class Problem:
+    """A small regression with dropout and a sampler, so that every kind of random state takes part."""
+
+    def __init__(self) -> None:
+        with seeded(3):
+            self.x, self.y = torch.randn(32, 4), torch.randn(32, 1)
+            self.model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 1))
+        self.generator = torch.Generator().manual_seed(1)
+        self.calls = 0
+        self.stop_at: int | None = None
+
+    def step(self) -> Tensor:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        rows = torch.randperm(32, generator=self.generator)[:16]
+        return (self.model(self.x[rows]) - self.y[rows]).square().mean()
+
+    def monitor(self) -> dict[str, float]:
+        return {"error": (self.model(self.x) - self.y).square().mean().item()}
+
+    def fit(self, checkpoint: Path | None = None, **optim: object) -> History:
+        settings = OptimConfig(**{"lr": 0.05, "schedule": "one_cycle", "max_epochs": 30, **optim})
+        with seeded(5):
+            return fit(
+                self.model, self.step, self.monitor, optim=settings, metric="error", higher_is_better=False,
+                checkpoint=checkpoint, generators=[self.generator],
+            )  # fmt: skip
+
+    def weights(self) -> Tensor:
+        return torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
+
+
+def test_it_leaves_the_best_state_in_eval_mode() -> None:
+    problem = Problem()
+    history = problem.fit()
+    assert not problem.model.training
+    assert problem.monitor()["error"] == history.best == min(row["error"] for row in history.rows)
+    assert history.rows[history.best_epoch - 1]["error"] == history.best
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_an_interrupted_run_continues_to_the_same_bits(
+    schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nie.fit, "CHECKPOINT_EVERY_S", 0.0)
+    whole = Problem()
+    expected = whole.fit(schedule=schedule)
+    checkpoint = tmp_path / "checkpoint.pt"
+    first = Problem()
+    first.stop_at = 13
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(checkpoint, schedule=schedule)
+    second = Problem()
+    history = second.fit(checkpoint, schedule=schedule)
+    assert second.calls == 30 - 12
+    assert history.rows == expected.rows
+    assert torch.equal(second.weights(), whole.weights())
+
+
+def test_torchs_own_random_state_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    Problem().fit()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_patience_counts_epochs_since_the_best() -> None:
+    problem = Problem()
+    figures = iter([3.0, 1.0, *[2.0] * 50])
+    problem.monitor = lambda: {"error": next(figures)}  # type: ignore[method-assign]
+    history = problem.fit(patience=4)
+    assert (history.best_epoch, history.epochs) == (2, 6)
+
+
+def test_it_evaluates_every_so_often_and_at_the_end() -> None:
+    history = Problem().fit(eval_every=4)
+    assert [int(row["epoch"]) for row in history.rows if "error" in row] == [4, 8, 12, 16, 20, 24, 28, 30]
+
+
+def test_clipping_bounds_the_gradient() -> None:
+    free, clipped = Problem(), Problem()
+    free.fit(max_epochs=1)
+    clipped.fit(max_epochs=1, clip_norm=1e-9)
+    norm = torch.cat([parameter.grad.flatten() for parameter in clipped.model.parameters()]).norm()
+    assert norm <= 1.01e-9
+    assert torch.cat([parameter.grad.flatten() for parameter in free.model.parameters()]).norm() > 1e-3
+
+
+def test_nan_never_wins_and_only_nan_is_an_error() -> None:
+    problem = Problem()
+    figures = iter([float("nan"), 1.0, float("nan")])
+    problem.monitor = lambda: {"error": next(figures)}  # type: ignore[method-assign]
+    assert problem.fit(max_epochs=3).best_epoch == 2
+    problem = Problem()
+    problem.monitor = lambda: {"error": float("nan")}  # type: ignore[method-assign]
+    with pytest.raises(NieError, match="not a number in any of 3 epochs"):
+        problem.fit(max_epochs=3)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice() -> None:
+    problem = Problem()
+    problem.x[0] = float("inf")
+    with pytest.raises(NieError, match=r"epoch \d+; lower optim.lr"):
+        problem.fit()
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x02cos\nsystem\n(S'true'\ntR."])
+def test_a_damaged_or_malicious_checkpoint_is_one_sentence(content: bytes, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(content)
+    with pytest.raises(NieError, match="not a checkpoint of this run"):
+        Problem().fit(checkpoint)

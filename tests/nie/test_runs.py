@@ -1,0 +1,109 @@
+"""nie.runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nie.config import ImportanceConfig, load_config
+from nie.errors import NieError
+from nie.runs import Run, mean_sd, open_run, read_json, read_run, write_array, write_curves, write_json
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return open_run("downstream", load_config(ImportanceConfig, overrides={"dataset": "toy"}), root=tmp_path,
+                    dataset_digest="abc")  # fmt: skip
+
+
+def finish(run: Run, fold: int, **test: float) -> None:
+    with run.fold(fold) as folder:
+        write_json(folder / "metrics.json", {"test": test})
+
+
+def test_the_same_settings_open_the_same_directory(run: Run, tmp_path: Path) -> None:
+    config = load_config(ImportanceConfig, overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
+    assert open_run("downstream", config, root=tmp_path, dataset_digest="abc").path == run.path
+    assert run.path.parent == tmp_path / "downstream" / "toy"
+
+
+def test_provenance_says_where_a_run_comes_from(run: Run) -> None:
+    provenance = read_json(run.path / "provenance.json")
+    assert provenance["dataset_sha256"] == "abc"
+    assert provenance["packages"]["torch"].startswith("2.")
+    assert {"git_commit", "argv", "seed", "created", "machine"} <= set(provenance)
+
+
+def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
+    config = load_config(ImportanceConfig, overrides={"dataset": "toy"})
+    with pytest.raises(NieError, match="made from another toy"):
+        open_run("downstream", config, root=tmp_path, dataset_digest="def")
+
+
+def test_a_fold_appears_when_it_is_done(run: Run) -> None:
+    with run.fold(1) as folder:
+        (folder / "checkpoint.pt").touch()
+        assert run.finished_folds() == []
+    assert run.finished_folds() == [1]
+    assert sorted(path.name for path in run.fold_path(1).iterdir()) == ["DONE"]
+
+
+def test_an_interrupted_fold_keeps_its_checkpoint(run: Run) -> None:
+    with pytest.raises(KeyboardInterrupt), run.fold(0) as folder:
+        (folder / "checkpoint.pt").touch()
+        raise KeyboardInterrupt
+    assert not run.is_done(0)
+    with run.fold(0) as folder:
+        assert (folder / "checkpoint.pt").exists()
+
+
+def test_a_full_disk_is_one_sentence(run: Run) -> None:
+    with pytest.raises(NieError, match="disk is full"), run.fold(0):
+        raise OSError(28, "No space left on device")
+
+
+def test_the_summary_covers_metrics_that_all_folds_have(run: Run) -> None:
+    finish(run, 0, rmse=1.0, spearman=0.5, extra=1.0)
+    finish(run, 1, rmse=3.0, spearman=float("nan"))
+    summary = run.write_summary()
+    assert summary["folds"] == [0, 1]
+    assert summary["test"]["rmse"] == {"mean": 2.0, "sd": 1.0, "n": 2}
+    assert summary["test"]["spearman"]["mean"] is None
+    assert "extra" not in summary["test"]
+    assert read_json(run.path / "summary.json") == summary
+
+
+def test_mean_sd_of_nothing_is_undefined() -> None:
+    assert mean_sd([]) == {"mean": None, "sd": None, "n": 0}
+
+
+def test_json_never_holds_nan(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": [float("nan"), 1.0], "y": float("inf")})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": [None, 1.0], "y": None}
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "damaged"), ("[]", "no JSON object"), (None, "missing")])
+def test_damaged_json_is_one_sentence(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.json").write_text(content)
+    with pytest.raises(NieError, match=message):
+        read_json(tmp_path / "a.json")
+
+
+def test_reading_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="not a run directory"):
+        read_run(tmp_path)
+    (tmp_path / "config.yaml").write_text("a: [")
+    with pytest.raises(NieError, match="damaged"):
+        read_run(tmp_path)
+
+
+def test_curves_have_all_columns(tmp_path: Path) -> None:
+    write_curves(tmp_path / "curves.csv", [{"epoch": 1.0}, {"epoch": 2.0, "rmse": 0.5}])
+    assert (tmp_path / "curves.csv").read_text().splitlines() == ["epoch,rmse", "1.0,", "2.0,0.5"]
+
+
+def test_arrays_are_plain(tmp_path: Path) -> None:
+    write_array(tmp_path / "a.npy", np.arange(3))
+    assert np.load(tmp_path / "a.npy", allow_pickle=False).tolist() == [0, 1, 2]

@@ -1,0 +1,72 @@
+"""pretrain.inputs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stage_helpers import SMALL, store_synthetic
+
+from nie.config import ImportanceConfig, load_config
+from nie.data import Channel
+from nie.errors import NieError
+from pretrain.inputs import fold_seed, input_tensor, prepare, standardized
+
+
+def prepared(root: Path, **changes: object):
+    store_synthetic(root)
+    return prepare(load_config(ImportanceConfig, overrides={**SMALL, **changes}), data_root=root)
+
+
+def test_everything_a_fold_needs(tmp_path: Path) -> None:
+    inputs = prepared(tmp_path)
+    assert set(inputs.channels) == {"structural", "semantic"}
+    assert inputs.degrees is not None
+    assert inputs.degrees.shape == (inputs.kg.num_nodes, 2)
+    assert len(inputs.folds) == 5
+    assert inputs.message.graph.num_edges() == inputs.kg.num_edges + inputs.kg.num_nodes
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("loops", [False, True])
+def test_the_message_graph_follows_the_settings(inverse: bool, loops: bool, tmp_path: Path) -> None:
+    inputs = prepared(tmp_path, graph={"inverse_relations": inverse, "self_loops": loops})
+    expected = inputs.kg.num_edges * (1 + inverse) + inputs.kg.num_nodes * loops
+    assert inputs.message.graph.num_edges() == expected
+
+
+def test_degrees_can_be_left_out(tmp_path: Path) -> None:
+    features = {**SMALL["features"], "degrees": False}
+    assert prepared(tmp_path, features=features).degrees is None
+
+
+def test_standardising_sees_only_nodes_that_have_the_channel() -> None:
+    features = np.array([[1, 5], [3, 5], [100, 100]], np.float32)
+    result = standardized(Channel(features, np.array([True, True, False])))
+    assert result.tolist() == [[-1, 0], [1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_the_input_tensor_appends_degrees(standardize: bool) -> None:
+    channel = Channel(np.array([[1], [3]], np.float32), np.ones(2, bool))
+    degrees = np.array([[0, 2], [4, 2]], np.float32)
+    tensor = input_tensor(channel, degrees, standardize=standardize)
+    expected = [[-1, -1, 0], [1, 1, 0]] if standardize else [[1, 0, 2], [3, 4, 2]]
+    assert tensor.dtype == torch.float32
+    assert tensor.tolist() == expected
+
+
+def test_a_fold_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="fold 7, but there are folds 0 to 4"):
+        prepared(tmp_path, folds={"run": [7]})
+
+
+def test_a_device_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(NieError, match="--device cpu"):
+        prepared(tmp_path, device="cuda")
+
+
+def test_folds_and_seeds_give_distinct_seeds() -> None:
+    assert len({fold_seed(seed, fold) for seed in range(10) for fold in range(10)}) == 100

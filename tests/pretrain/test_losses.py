@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from reference import losses as reference
+from torch import Tensor
+
+from nie.errors import NieError
+from pretrain.binning import closeness
+from pretrain.losses import finer_bin_loss, info_nce, top_bin_loss
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+BINS = torch.tensor([0, 3, 1, 0, 3, 0, 5])  # bins 2 and 4 are empty
+BETA = torch.from_numpy(closeness(6))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("temperature", [0.05, 0.7])
+def test_info_nce_against_a_loop(weighted: bool, temperature: float) -> None:
+    query, keys, positive = draw(6, 4), draw(5, 4, seed=1), torch.tensor([0, 4, 2, 2, 1, 3])
+    weight = draw(6, 5, seed=2).sigmoid() if weighted else None
+    ours = info_nce(query, keys, positive, temperature=temperature, weight=weight)
+    expected = reference.info_nce(
+        query.tolist(),
+        keys.tolist(),
+        positive.tolist(),
+        temperature,
+        None if weight is None else weight.tolist(),
+    )
+    assert ours.item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_info_nce_is_cross_entropy_without_weights() -> None:
+    query, keys, positive = draw(6, 4), draw(5, 4, seed=1), torch.tensor([0, 4, 2, 2, 1, 3])
+    cosine = torch.nn.functional.cosine_similarity(query[:, None], keys[None], dim=-1)
+    expected = torch.nn.functional.cross_entropy(cosine / 0.2, positive)
+    torch.testing.assert_close(info_nce(query, keys, positive, temperature=0.2), expected)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5])
+def test_top_bin_loss_against_a_loop(temperature: float) -> None:
+    top, non_top = draw(7, 3), draw(11, 3, seed=1)
+    ours = top_bin_loss(top, non_top, temperature=temperature).item()
+    assert ours == pytest.approx(reference.top_bin_loss(top.tolist(), non_top.tolist(), temperature), abs=1e-10)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5])
+def test_finer_bin_loss_against_a_loop(temperature: float) -> None:
+    top = draw(7, 3)
+    ours = finer_bin_loss(top, BINS, BETA, temperature=temperature).item()
+    assert ours == pytest.approx(reference.finer_bin_loss(top.tolist(), BINS.tolist(), 5, temperature), abs=1e-10)
+
+
+def test_default_temperature_is_the_papers() -> None:
+    top = draw(7, 3)
+    assert top_bin_loss(top, top).item() == top_bin_loss(top, top, temperature=0.05).item()
+    assert finer_bin_loss(top, BINS, BETA).item() == finer_bin_loss(top, BINS, BETA, temperature=0.05).item()
+
+
+def test_gradients() -> None:
+    top, non_top = draw(7, 3).requires_grad_(), draw(4, 3, seed=1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: top_bin_loss(a, b, temperature=0.5), (top, non_top))
+    assert torch.autograd.gradcheck(lambda a: finer_bin_loss(a, BINS, BETA, temperature=0.5), (top,))
+
+
+def test_scale_and_order_of_the_nodes_do_not_matter() -> None:
+    top, order = draw(7, 3), torch.randperm(7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(finer_bin_loss(top[order], BINS[order], BETA), finer_bin_loss(top, BINS, BETA))
+    torch.testing.assert_close(finer_bin_loss(3 * top, BINS, BETA), finer_bin_loss(top, BINS, BETA))
+    torch.testing.assert_close(top_bin_loss(top[order], top), top_bin_loss(top, top[order]))
+
+
+def test_empty_bins_keep_their_distance() -> None:
+    top = draw(4, 3)
+    near = finer_bin_loss(top, torch.tensor([0, 0, 1, 1]), torch.from_numpy(closeness(2)))
+    far = finer_bin_loss(top, torch.tensor([0, 0, 5, 5]), BETA)
+    assert near.item() != far.item()
+    assert far.isfinite()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype_is_kept_and_nothing_overflows(dtype: torch.dtype) -> None:
+    top = draw(7, 3).to(dtype)
+    for loss in (finer_bin_loss(top, BINS, BETA, temperature=1e-3), top_bin_loss(top, -top, temperature=1e-3)):
+        assert loss.dtype == dtype
+        assert loss.isfinite()
+
+
+def test_bad_input() -> None:
+    top = draw(3, 2)
+    with pytest.raises(NieError, match="temperature is 0"):
+        top_bin_loss(top, top, temperature=0.0)
+    with pytest.raises(NieError, match="needs queries and keys"):
+        info_nce(top[:0], top, torch.zeros(0, dtype=torch.long), temperature=1.0)
+    with pytest.raises(NieError, match="needs queries and keys"):
+        finer_bin_loss(top[:0], BINS[:0], BETA)

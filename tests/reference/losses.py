@@ -1,0 +1,102 @@
+"""Losses as plain loops over Python floats, straight from METHODS sections 3 and 4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Vector = Sequence[float]
+
+
+def normalised(vector: Vector) -> list[float]:
+    length = math.sqrt(sum(x * x for x in vector))
+    return [x / length for x in vector]
+
+
+def dot(a: Vector, b: Vector) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def mean_vector(vectors: Sequence[Vector]) -> list[float]:
+    return [sum(column) / len(vectors) for column in zip(*vectors, strict=True)]
+
+
+def info_nce(
+    query: Sequence[Vector],
+    keys: Sequence[Vector],
+    positive: Sequence[int],
+    temperature: float,
+    weight: Sequence[Vector] | None = None,
+) -> float:
+    total = 0.0
+    for i, q in enumerate(query):
+        below = 0.0
+        for j, key in enumerate(keys):
+            w = 1.0 if weight is None else weight[i][j]
+            below += math.exp(w * dot(normalised(q), normalised(key)) / temperature)
+        above = math.exp(dot(normalised(q), normalised(keys[positive[i]])) / temperature)
+        total += -math.log(above / below)
+    return total / len(query)
+
+
+def top_bin_loss(top: Sequence[Vector], non_top: Sequence[Vector], temperature: float) -> float:
+    centre = normalised(mean_vector(top))
+    total = 0.0
+    for h in map(normalised, top):
+        near = math.exp(dot(h, centre) / temperature)
+        far = sum(math.exp(dot(h, normalised(other)) / temperature) for other in non_top)
+        total += -math.log(near / (near + far))
+    return total / len(top)
+
+
+def closeness(m: int, n: int, last: int) -> float:
+    """Ratio of the two binomial probabilities; the powers of two cancel."""
+    trials = 2 * max(m, last - m)
+    return math.comb(trials, trials // 2 + abs(n - m)) / math.comb(trials, trials // 2)
+
+
+def finer_bin_loss(top: Sequence[Vector], bins: Sequence[int], last: int, temperature: float) -> float:
+    centroid = {
+        m: normalised(mean_vector([h for h, b in zip(top, bins, strict=True) if b == m])) for m in sorted(set(bins))
+    }
+    total = 0.0
+    for h, m in zip(map(normalised, top), bins, strict=True):
+        above = math.exp(dot(h, centroid[m]) / temperature)
+        below = sum(math.exp(closeness(m, n, last) * dot(h, c) / temperature) for n, c in centroid.items())
+        total += -math.log(above / below)
+    return total / len(top)
+
+
+def softmax(values: Vector) -> list[float]:
+    total = sum(math.exp(x) for x in values)
+    return [math.exp(x) / total for x in values]
+
+
+def listwise_loss(score: Vector, target: Vector, lists: Sequence[Sequence[int]]) -> float:
+    total = 0.0
+    for nodes in lists:
+        wanted = softmax([target[node] for node in nodes])
+        given = softmax([score[node] for node in nodes])
+        total += -sum(p * math.log(q) for p, q in zip(wanted, given, strict=True))
+    return total / len(lists)
+
+
+def squared_error(score: Vector, target: Vector) -> float:
+    return sum((s - t) ** 2 for s, t in zip(score, target, strict=True)) / len(score)
+
+
+def importance_loss(
+    score: Vector,
+    by_channel: Sequence[Vector],
+    target: Vector,
+    lists: Sequence[Sequence[int]],
+    channel_weight: float,
+    listwise_weight: float,
+) -> float:
+    channels = list(zip(*by_channel, strict=True))
+    parts = sum(squared_error(channel, target) for channel in channels) / len(channels)
+    return (
+        (1 - channel_weight) * squared_error(score, target)
+        + channel_weight * parts
+        + listwise_weight * listwise_loss(score, target, lists)
+    )

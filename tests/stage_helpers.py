@@ -1,0 +1,35 @@
+"""A small dataset on disk and small settings, for tests of whole stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nie.data import KnowledgeGraph, synthetic
+from nie.data.store import save
+
+SMALL: dict[str, Any] = {
+    "dataset": "synthetic",
+    "features": {"structural": "structural", "semantic": "semantic"},
+    "folds": {"run": [0, 1]},
+    "optim": {"max_epochs": 6},
+}
+SMALL_FLAGS = [
+    "--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1",
+    "--optim.max_epochs", "6",
+]  # fmt: skip
+
+
+def store_synthetic(root: Path, seed: int = 0) -> KnowledgeGraph:
+    """Store the synthetic graph under ``root`` and return it."""
+    kg = synthetic(seed)
+    save(kg, root / kg.name / "processed")
+    return kg
+
+
+def with_labels(kg: KnowledgeGraph, labels: np.ndarray[Any, Any]) -> KnowledgeGraph:
+    """The same graph with other labels."""
+    names = ("name", "src", "dst", "etype", "label_mask", "node_names", "relation_names", "text", "channels", "meta")
+    return KnowledgeGraph(labels=labels, **{name: getattr(kg, name) for name in names})
