@@ -1,4 +1,4 @@
-"""Baselines without a neural network: PageRank, ridge regression, and gradient boosting on features and degrees.
+"""Baselines without a neural network: PageRank, ridge regression, and gradient boosting on features.
 
 Each one in `BASELINES` has the signature ``(BaselineInput) -> Prediction`` and looks at the labels of the fold's
 training and validation nodes only.
@@ -17,7 +17,6 @@ from scipy.sparse import csr_array
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.isotonic import IsotonicRegression
 
-from nie.data.features.degrees import degree_features
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 from pretrain.cross_validation import Fold
@@ -185,13 +184,13 @@ def ridge_baseline(given: BaselineInput) -> Prediction:
 
 
 def boosting_baseline(given: BaselineInput) -> Prediction:
-    """Gradient-boosted trees on the features and the log in- and out-degree: the sceptic's baseline.
+    """Gradient-boosted trees on the features: the sceptic's baseline.
 
     scikit-learn's histogram boosting with its default settings and at most 300 rounds; the number of rounds is the
     one with the least squared error on the validation nodes.
     """
     fold, targets = given.fold, given.targets
-    table = np.concatenate([given.features, degree_features(given.kg).features], axis=1)
+    table = given.features
     model = HistGradientBoostingRegressor(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=given.seed)
     model.fit(table[fold.train], targets[fold.train])
     errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(table[fold.val])]

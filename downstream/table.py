@@ -9,6 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from nie.config import ImportanceConfig, read_recipe, recipe_folder
 from nie.errors import NieError
 from nie.runs import Run, read_json, read_run
 
@@ -37,7 +38,7 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
 
 
 def markdown_table(runs: Iterable[Run]) -> str:
-    """One row a run, and below it the published rows that the runs' recipes carry."""
+    """One row a run, all of one dataset, and below them the published rows."""
     runs = list(runs)
     summaries = [read_json(run.path / "summary.json") for run in runs]
     # Small graphs have test sets below 100 nodes; then the columns are those at 20.
@@ -50,9 +51,7 @@ def markdown_table(runs: Iterable[Run]) -> str:
         for run, summary in zip(runs, summaries, strict=True)
     ]
     text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
-    reported: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        reported.update(run.config.get("reported", {}))
+    reported = published_rows(str(runs[0].config["dataset"])) if runs else {}
     if reported:
         published = [
             [name, *(_published(row, column) for column in columns), str(row.get("source", ""))]
@@ -61,6 +60,15 @@ def markdown_table(runs: Iterable[Run]) -> str:
         text += "\nPublished rows (other text features; not measured here):\n\n"
         text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
     return text
+
+
+def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
+    """The published rows that the dataset's ``published`` recipe carries, by method."""
+    recipe = f"{dataset}-published"
+    if not (recipe_folder(ImportanceConfig) / f"{recipe}.yaml").is_file():
+        return {}
+    rows: dict[str, dict[str, Any]] = read_recipe(ImportanceConfig, recipe)["reported"]
+    return rows
 
 
 def _position(label: str) -> tuple[int, str]:

@@ -123,6 +123,20 @@ def _build_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, False, {})}
 
 
+class _StageParser(argparse.ArgumentParser):
+    """A parser whose help also lists the settings of its stage; they are read only when help is asked for."""
+
+    stage = ""
+
+    def format_help(self) -> str:
+        if not self.stage:
+            return super().format_help()
+        from nie import config
+
+        settings = config.flags_help(getattr(config, self.stage))
+        return f"{super().format_help()}\nsettings, all of them flags too [default]:\n{settings}\n"
+
+
 class _FeatureFile(argparse.Action):
     """``--features name=file.npy``, repeatable."""
 
@@ -150,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--min-population", type=int, help="geo: smallest city (500, 1000, 5000 or 15000)")
 
     parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_StageParser)
 
     data = commands.add_parser("data", help="build, import, fetch or describe a dataset").add_subparsers(
         required=True, metavar="ACTION"
@@ -168,13 +182,13 @@ def _parser() -> argparse.ArgumentParser:
     add("info", _data_info, "counts, licence and provenance").add_argument("dataset")
 
     add = _adder(commands, common)
-    for name, command, text in (
-        ("pretrain", _pretrain, "stage 1: LICAP pretraining"),
-        ("downstream", _downstream, "stage 2: importance estimation"),
+    for name, command, stage, text in (
+        ("pretrain", _pretrain, "LicapConfig", "stage 1: LICAP pretraining"),
+        ("downstream", _downstream, "ImportanceConfig", "stage 2: importance estimation"),
     ):
-        stage = add(name, command, text, takes_flags=True)
-        stage.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
-    job = add("run", _run, "build, LICAP, RGTN, baselines, table", building, takes_flags=True)
+        staging = add(name, command, text, stage=stage)
+        staging.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
+    job = add("run", _run, "build, LICAP, RGTN, baselines, table", building, stage="ImportanceConfig")
     job.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
     job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
@@ -186,21 +200,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _adder(commands: Any, common: argparse.ArgumentParser) -> Callable[..., argparse.ArgumentParser]:
-    """A function that adds a sub-command with the common options; stages also take their settings as flags."""
+    """A function that adds a sub-command with the common options, and with ``stage`` that stage's settings as flags."""
 
     def add(
         name: str,
         command: Callable[[argparse.Namespace, list[str]], None],
         text: str,
         *parents: argparse.ArgumentParser,
-        takes_flags: bool = False,
+        stage: str = "",
     ) -> argparse.ArgumentParser:
-        epilog = "Settings of the stage are flags too: --optim.lr 0.001 --no-model.residual (docs/settings.md)."
         sub: argparse.ArgumentParser = commands.add_parser(
-            name, help=text, description=text, parents=[common, *parents], allow_abbrev=False,
-            epilog=epilog if takes_flags else None,
-        )  # fmt: skip
-        sub.set_defaults(command=command, takes_flags=takes_flags)
+            name, help=text, description=text, parents=[common, *parents], allow_abbrev=False
+        )
+        sub.set_defaults(command=command, takes_flags=bool(stage))
+        if isinstance(sub, _StageParser):
+            sub.stage = stage
         return sub
 
     return add

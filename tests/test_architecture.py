@@ -138,7 +138,10 @@ def test_public_names_are_sorted_and_documented() -> None:
         assert (getattr(nie, name).__doc__ or "").strip(), f"nie.{name} has no docstring"
 
 
-@pytest.mark.parametrize("script", sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"]), ids=lambda p: p.name)
+SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_every_script_is_valid_bash(script: Path) -> None:
     subprocess.run(["bash", "-n", script], check=True)
 

@@ -27,10 +27,8 @@ class MessageGraph:
     num_relations: int
 
 
-def message_graph(
-    kg: KnowledgeGraph, *, inverse_relations: bool = False, self_loops: bool = True
-) -> MessageGraph:
-    """Build the message graph of ``kg``: its edges src -> dst, then what the options add.
+def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_loops: bool = True) -> MessageGraph:
+    """Build the message graph of ``kg``: its edges src -> dst and what the options add, sorted by destination.
 
     Args:
         kg: the knowledge graph.
@@ -59,8 +57,11 @@ def message_graph(
         dst.append(nodes)
         etype.append(np.full(kg.num_nodes, num_relations, dtype=np.int64))
         num_relations += 1
-    # np.concatenate copies, so torch never sees the read-only arrays of the knowledge graph.
-    source, target, relation = (torch.from_numpy(np.concatenate(parts)) for parts in (src, dst, etype))
-    graph = dgl.graph((source, target), num_nodes=kg.num_nodes)
+    source, target, relation = (np.concatenate(parts) for parts in (src, dst, etype))
+    # Attention walks the in-edges of every node: sorted by destination they are read in sequence, which about
+    # halves the time of DGL's kernels on a million edges.
+    order = np.lexsort((source, target))
+    ends = (torch.from_numpy(source[order]), torch.from_numpy(target[order]))
+    graph = dgl.graph(ends, num_nodes=kg.num_nodes)
     graph.create_formats_()
-    return MessageGraph(graph, relation, num_relations)
+    return MessageGraph(graph, torch.from_numpy(relation[order]), num_relations)

@@ -57,9 +57,7 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
         for name, channel in kg.channels.items():
             np.save(temporary / "channels" / f"{name}.features.npy", channel.features, allow_pickle=False)
             np.save(temporary / "channels" / f"{name}.mask.npy", channel.mask, allow_pickle=False)
-        _write_json(
-            temporary / "names.json", {"nodes": list(kg.node_names), "relations": list(kg.relation_names)}
-        )
+        _write_json(temporary / "names.json", {"nodes": list(kg.node_names), "relations": list(kg.relation_names)})
         _write_json(temporary / "text.json", list(kg.text))
         document = {
             "format": FORMAT,

@@ -77,9 +77,7 @@ def synthetic(seed: int = 0, num_nodes: int = 300) -> KnowledgeGraph:
     )
 
 
-def _edges(
-    rng: np.random.Generator, num_nodes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _edges(rng: np.random.Generator, num_nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Six edges a node on average; the last twentieth of the nodes receives none; one edge in fifty is doubled."""
     num_edges = 6 * num_nodes
     receivers = num_nodes - max(num_nodes // 20, 1)

@@ -84,32 +84,25 @@ class PreGATConv(nn.Module):
         Raises:
             NieError: shapes that do not fit the graph or the layer.
         """
-        return self._attend(graph, feat, rel, etype)[0]
+        drop = self.attn_drop if self.training else 0.0
+        return additive_attention(*self._inputs(graph, feat, rel, etype), attn_drop=drop)
 
     def attention(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None = None, etype: Tensor | None = None
     ) -> Tensor:
         """Return the attention weights (E, H), which sum to one over the in-edges of a node."""
-        return self._attend(graph, feat, rel, etype)[1]
+        return additive_attention(*self._inputs(graph, feat, rel, etype), return_attention=True)[1]
 
-    def _attend(
+    def _inputs(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None, etype: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[dgl.DGLGraph, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, float]:
         src, dst = endpoints(graph, feat, self.in_size)
         check_relations(self.rel_size, rel, etype)
         z_src = self._heads(src)
         z_dst = self._heads(dst) if isinstance(feat, tuple) else z_src[: len(dst)]
-        return additive_attention(
-            graph,
-            z_src,
-            (z_src * self.attn_src).sum(-1),
-            (z_dst * self.attn_dst).sum(-1),
-            None if rel is None or self.attn_rel is None else rel @ self.attn_rel.t(),
-            etype,
-            self.negative_slope,
-            attn_drop=self.attn_drop if self.training else 0.0,
-            return_attention=True,
-        )
+        src_score, dst_score = (z_src * self.attn_src).sum(-1), (z_dst * self.attn_dst).sum(-1)
+        rel_score = None if rel is None or self.attn_rel is None else rel @ self.attn_rel.t()
+        return graph, z_src, src_score, dst_score, rel_score, etype, self.negative_slope
 
     def _heads(self, feat: Tensor) -> Tensor:
         projected: Tensor = self.project(feat)

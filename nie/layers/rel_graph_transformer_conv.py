@@ -99,31 +99,23 @@ class RelGraphTransformerConv(nn.Module):
         Raises:
             NieError: shapes that do not fit the graph or the layer.
         """
-        return self._attend(graph, feat, rel, etype)[0]
+        drop = self.attn_drop if self.training else 0.0
+        return dot_attention(*self._inputs(graph, feat, rel, etype), attn_drop=drop)
 
     def attention(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None = None, etype: Tensor | None = None
     ) -> Tensor:
         """Return the attention weights (E, H), which sum to one over the in-edges of a node."""
-        return self._attend(graph, feat, rel, etype)[1]
+        return dot_attention(*self._inputs(graph, feat, rel, etype), return_attention=True)[1]
 
-    def _attend(
+    def _inputs(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None, etype: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[dgl.DGLGraph, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, str]:
         src, dst = endpoints(graph, feat, self.in_size)
         check_relations(self.rel_size, rel, etype)
         shape = (-1, self.num_heads, self.out_size)
-        return dot_attention(
-            graph,
-            self.query(dst).view(shape),
-            self.key(src).view(shape),
-            self.value(src).view(shape),
-            None if rel is None else self._relation_table(rel),
-            etype,
-            self.mode,
-            attn_drop=self.attn_drop if self.training else 0.0,
-            return_attention=True,
-        )
+        query, key, value = self.query(dst).view(shape), self.key(src).view(shape), self.value(src).view(shape)
+        return graph, query, key, value, None if rel is None else self._relation_table(rel), etype, self.mode
 
     def _relation_table(self, rel: Tensor) -> Tensor:
         """Project (R, rel_size) to one value per relation and head (R, H), or one vector (R, H, D) in dot mode."""

