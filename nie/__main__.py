@@ -45,7 +45,10 @@ def _data_build(arguments: argparse.Namespace, _flags: list[str]) -> None:
 def _data_import(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.data import build, info
 
-    options = {"rel_pk": arguments.rel, "lang_pk": arguments.lang, "node2vec_pk": arguments.node2vec}
+    options = {
+        "rel_pk": arguments.rel, "lang_pk": arguments.lang, "node2vec_pk": arguments.node2vec,
+        "num_relations": arguments.num_relations,
+    }  # fmt: skip
     print(info(build(arguments.dataset, arguments.data_root, published=True, **options)))
 
 
@@ -178,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("--rel", type=Path, required=True, help="*_rel.pk: graph, labels, node2vec features")
     importing.add_argument("--lang", type=Path, help="*_lang.pk: semantic features")
     importing.add_argument("--node2vec", type=Path, help="*_node2vec.pk: structural features")
+    importing.add_argument("--num-relations", type=int, help="relations that the paper counts: tmdb 34, imdb_s 30")
     add("fetch", _data_fetch, "download the raw files").add_argument("dataset")
     add("info", _data_info, "counts, licence and provenance").add_argument("dataset")
 

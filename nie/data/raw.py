@@ -72,7 +72,8 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     openers: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
     opener = openers.get(found.suffix, open)
     try:
-        with opener(found, "rt", encoding="utf-8", newline="") as stream:
+        # Only a line feed ends a line: text may hold a lone carriage return. "-sig" drops a byte-order mark.
+        with opener(found, "rt", encoding="utf-8-sig", newline="\n") as stream:
             yield stream
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise NieError(f"The archive {found} is truncated or damaged; fetch it again.") from error

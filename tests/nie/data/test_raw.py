@@ -33,6 +33,11 @@ def test_reads_plain_and_packed(tmp_path: Path, suffix: str, pack: object) -> No
         assert lines.read() == "é\tb\n\nc\td\r\n"
 
 
+def test_byte_order_mark_and_lone_carriage_return(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\xef\xbb\xbfann\tA\rB\nbob\tC\n")
+    assert list(read_rows(tmp_path / "a", 2)) == [(1, ["ann", "A\rB"]), (2, ["bob", "C"])]
+
+
 def test_absent(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"a.txt does not exist \(nor with .xz or .gz added\)"):
         find_packed(tmp_path / "a.txt")

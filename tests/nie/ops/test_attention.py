@@ -112,11 +112,29 @@ def test_gradcheck(kind: str) -> None:
     assert torch.autograd.gradcheck(without_weights, tuple(tensors.values()))
 
 
-def test_output_may_be_changed_in_place(kind: str) -> None:
+@pytest.mark.parametrize("hidden", [False, True])
+def test_changing_the_output_in_place_is_exact_or_refused(
+    kind: str, hidden: bool, backend: str, request: pytest.FixtureRequest
+) -> None:
+    if hidden and backend == "numba" and kind != "dot":  # mode dot runs on DGL
+        reason = "numba_backend keeps its output outside save_for_backward, so a write under no_grad goes unnoticed"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     graph, etype = random_graph()
     tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
     wanted = gradients(3 * attend(kind, graph, etype, tensors), tensors)
-    for have, want in zip(gradients(attend(kind, graph, etype, tensors).mul_(3), tensors), wanted, strict=True):
+    out = attend(kind, graph, etype, tensors)
+    try:
+        if hidden:
+            tripled = 3 * out
+            with torch.no_grad():
+                out.zero_()
+        else:
+            tripled = out.mul_(3)
+        found = gradients(tripled, tensors)
+    except RuntimeError as error:
+        assert "inplace" in str(error)  # noqa: PT017
+        return
+    for have, want in zip(found, wanted, strict=True):
         torch.testing.assert_close(have, want, rtol=0, atol=1e-10)
 
 

@@ -1,0 +1,50 @@
+"""nie.models.encoder; whole models are compared with a loop in test_rgtn.py."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from reference.graphs import normal, random_graph
+
+from nie.models.encoder import Encoder, TransformerBlock
+
+
+@pytest.mark.parametrize("in_size", [5, 8])
+@pytest.mark.parametrize("residual", [True, False])
+def test_every_parameter_gets_a_gradient(in_size: int, residual: bool) -> None:
+    graph, etype = random_graph()
+    block = TransformerBlock(in_size, head_size=4, num_heads=2, rel_size=3, residual=residual).double()
+    out = block(graph, normal(graph.num_nodes(), in_size), normal(4, 3, seed=1), etype)
+    (out * normal(*out.shape, seed=2)).sum().backward()
+    for name, parameter in block.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_shortcut_is_projected_only_where_sizes_differ() -> None:
+    same = TransformerBlock(8, head_size=4, num_heads=2, rel_size=3)
+    other = TransformerBlock(5, head_size=4, num_heads=2, rel_size=3)
+    assert isinstance(same.shortcut, torch.nn.Identity)
+    assert isinstance(other.shortcut, torch.nn.Linear)
+
+
+def test_an_encoder_stacks_its_blocks() -> None:
+    graph, etype = random_graph()
+    encoder = Encoder(5, 3, head_size=4, num_heads=2, rel_size=3).double().eval()
+    feat, rel = normal(graph.num_nodes(), 5), normal(4, 3, seed=1)
+    expected = feat
+    for block in encoder.blocks:
+        expected = block(graph, expected, rel, etype)
+    assert torch.equal(encoder([(graph, etype)] * 3, feat, rel), expected)
+
+
+def test_a_seed_decides_the_parameters() -> None:
+    states = []
+    for seed in (0, 0, 1):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            encoder = Encoder(5, 2, head_size=4, num_heads=2, rel_size=3)
+            encoder.reset_parameters()
+        states.append(torch.cat([parameter.flatten() for parameter in encoder.parameters()]))
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
