@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+# The graphs of the tests are small: a second thread costs them more than it gives.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from downstream import baselines
 from downstream.baselines import BASELINES, BaselineInput, MonotoneScale, pagerank
 from downstream.metrics import rmse, spearman
+from nie.data.features.degrees import degree_features
 from nie.data.graph import KnowledgeGraph
 from nie.data.synthetic import synthetic
 from nie.errors import NieError
@@ -23,7 +24,8 @@ from pretrain.cross_validation import Fold, make_folds
 @pytest.fixture(scope="module")
 def given_() -> BaselineInput:
     kg = synthetic(seed=0)
-    features = np.concatenate([channel.features for channel in kg.channels.values()], axis=1)
+    parts = [*kg.channels.values(), degree_features(kg)]
+    features = np.concatenate([channel.features for channel in parts], axis=1)
     return BaselineInput(kg, features, kg.targets, make_folds(kg.label_mask)[0])
 
 
