@@ -23,8 +23,9 @@ from nie.data import Channel
 from nie.errors import NieError, nearest
 from nie.fit import fit, seeded
 from nie.models import RGTN
+from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.runs import Run, open_run, peak_memory_gb, write_array, write_curves, write_json
+from nie.runs import Run, open_run, peak_memory_gb, run_folds, write_array, write_curves, write_json
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import binding, read_embeddings
 from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
@@ -52,13 +53,7 @@ def estimate(
         raise NieError(f"There is no method {config.method!r}{hint}.")
     inputs = inputs or prepare(config, data_root=data_root)
     run = open_run("downstream", config, root=run_root, dataset_digest=inputs.kg.digest)
-    for index in config.folds.run:
-        if run.is_done(index):
-            log.info("%s fold %d: finished before, kept", config.label, index)
-            continue
-        with run.fold(index) as folder:
-            _estimate_fold(config, inputs, inputs.folds[index], folder)
-    run.write_summary()
+    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(config, inputs, inputs.folds[fold], folder))
     return run
 
 
@@ -90,6 +85,7 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
         "seconds_this_sitting": time.monotonic() - started,
         "peak_memory_gb": peak_memory_gb(),
         "device": str(inputs.device),
+        "attention": choose_backend(torch.zeros(1, device=inputs.device)),
     })  # fmt: skip
     shown = ", ".join(f"{name} {value:.4f}" for name, value in figures["test"].items() if name in SHOWN)
     log.info("%s fold %d: test %s", config.label, fold.index, shown)

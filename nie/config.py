@@ -237,27 +237,17 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def flags_help(stage: type[StageConfig]) -> str:
-    """One line a setting: its flag, default and meaning."""
-    lines = []
-    for name in field_names(stage):
-        section: Any = stage
-        *parents, leaf = name.split(".")
-        for parent in parents:
-            section = section.model_fields[parent].annotation
-        field = section.model_fields[leaf]
-        default = _default(stage, name)
-        lines.append(f"  --{name:<28} {field.description or ''} [{default}]")
-    return "\n".join(lines)
+    """One line a setting: its flag, its meaning and its default."""
+    return "\n".join(_help_lines(stage(dataset="required"), "--"))
 
 
-def _default(stage: type[StageConfig], name: str) -> Any:
-    head, *rest = name.split(".")
-    if stage.model_fields[head].is_required():
-        return "required"
-    value = stage.model_fields[head].default
-    for part in rest:
-        value = getattr(value, part)
-    return value
+def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _help_lines(value, f"{prefix}{name}.")
+        else:
+            yield f"  {prefix + name:<30} {field.description or ''} [{value}]"
 
 
 def _with_flags(stage: type[Config]) -> type[Any]:

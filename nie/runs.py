@@ -25,7 +25,7 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ import yaml
 from nie.atomic import atomic_file, publish_folder, space_errors
 from nie.config import StageConfig
 from nie.errors import NieError
+from nie.progress import log
 
 DONE = "DONE"
 PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic")
@@ -128,6 +129,17 @@ def open_run(stage: str, config: StageConfig, *, root: str | Path = "checkpoints
             temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         write_json(provenance, _provenance(config, dataset_digest))
     return Run(path, document)
+
+
+def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
+    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date."""
+    for fold in folds:
+        if run.is_done(fold):
+            log.info("%s fold %d: finished before, kept", run.path.name, fold)
+        else:
+            with run.fold(fold) as folder:
+                work(fold, folder)
+        run.write_summary()
 
 
 def read_run(path: str | Path) -> Run:

@@ -19,8 +19,9 @@ from torch import Tensor
 from nie.config import LicapConfig
 from nie.fit import History, fit, seeded
 from nie.models import PreGAT
+from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.runs import Run, open_run, peak_memory_gb, write_array, write_curves, write_json
+from nie.runs import Run, open_run, peak_memory_gb, run_folds, write_array, write_curves, write_json
 from pretrain.binning import TopBins, closeness, top_bins
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import binding
@@ -46,13 +47,7 @@ def pretrain(
     """
     inputs = inputs or prepare(config, data_root=data_root)
     run = open_run("pretrain", config, root=run_root, dataset_digest=inputs.kg.digest)
-    for index in config.folds.run:
-        if run.is_done(index):
-            log.info("LICAP fold %d: finished before, kept", index)
-            continue
-        with run.fold(index) as folder:
-            _pretrain_fold(config, inputs, inputs.folds[index], folder)
-    run.write_summary()
+    run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
     return run
 
 
@@ -106,6 +101,7 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
         "seconds_this_sitting": time.monotonic() - started,
         "peak_memory_gb": peak_memory_gb(),
         "device": str(inputs.device),
+        "attention": choose_backend(torch.zeros(1, device=inputs.device)),
     })  # fmt: skip
 
 

@@ -24,8 +24,8 @@ MAY_IMPORT = {
     "nie.fit": {"nie.config"},
     "nie.runs": {"nie.config"},
     "nie": {"nie.data", "nie.layers", "nie.models"},
-    "pretrain": {"nie.data", "nie.models", "nie.config", "nie.fit", "nie.runs"},
-    "downstream": {"nie.data", "nie.models", "nie.config", "nie.fit", "nie.runs", "pretrain"},
+    "pretrain": {"nie.data", "nie.ops", "nie.models", "nie.config", "nie.fit", "nie.runs"},
+    "downstream": {"nie.data", "nie.ops", "nie.models", "nie.config", "nie.fit", "nie.runs", "pretrain"},
     "nie.__main__": {"nie.data", "nie.config", "nie.runs", "pretrain", "downstream"},
 }
 FOREIGN_TO_LAYERS = {"nie.extras", "nie.atomic", "nie.progress"}

@@ -25,3 +25,11 @@ def normal(*shape: int, seed: int = 0, requires_grad: bool = False) -> Tensor:
     """Standard normal float64 values."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_(requires_grad)
+
+
+def large_graph() -> tuple[dgl.DGLGraph, torch.Tensor]:
+    """Enough edges for several chunks, and one destination that has a tenth of them."""
+    generator = torch.Generator().manual_seed(0)
+    src, dst = (torch.randint(0, 3000, (90_000,), generator=generator) for _ in range(2))
+    dst[:9000] = 7
+    return dgl.graph((src, dst), num_nodes=3000), torch.randint(0, 5, (90_000,), generator=generator)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-
-import numpy as np
 import pytest
 import torch
-from reference.graphs import normal
+from reference.graphs import large_graph, normal
 
 from nie import ops
-from nie.dgl_compat import dgl
 
 pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
-
-from nie.ops import numba_backend
 
 
 @pytest.fixture(autouse=True)
 def fused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIE_OPS_BACKEND", "numba")
-
-
-def large_graph() -> tuple[dgl.DGLGraph, torch.Tensor]:
-    """Enough edges for several chunks, and one destination that has a tenth of them."""
-    generator = torch.Generator().manual_seed(0)
-    src, dst = (torch.randint(0, 3000, (90_000,), generator=generator) for _ in range(2))
-    dst[:9000] = 7
-    return dgl.graph((src, dst), num_nodes=3000), torch.randint(0, 5, (90_000,), generator=generator)
 
 
 @pytest.mark.parametrize("kind", ["dot", "additive"])
@@ -49,36 +35,6 @@ def test_one_thread_and_two_give_the_same_bits(kind: str) -> None:
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
-
-
-def test_chunks_cover_every_row_once_and_share_the_edges() -> None:
-    graph, _ = large_graph()
-    prepared = numba_backend.prepare(graph)
-    for chunks, (offsets, *_rest) in (
-        (prepared.dst_chunks, prepared.by_dst),
-        (prepared.src_chunks, prepared.by_src),
-    ):
-        assert len(chunks) == 4
-        assert [first for first, _ in chunks] == [0, *(last for _, last in chunks[:-1])]
-        assert chunks[-1][1] == 3000
-        assert max(offsets[last] - offsets[first] for first, last in chunks) < 90_000 / 4 + 9_100
-
-
-def test_a_graph_is_prepared_once_and_forgotten_with_it() -> None:
-    graph, _ = large_graph()
-    assert numba_backend.prepare(graph) is numba_backend.prepare(graph)
-    known = len(numba_backend._PREPARED)
-    del graph
-    gc.collect()
-    assert len(numba_backend._PREPARED) == known - 1
-
-
-def test_the_exponential_is_as_good_as_float32() -> None:
-    x = np.concatenate([-np.logspace(-8, 1.93, 500), [0.0, -86.9]]).astype(np.float32)
-    found = np.array([numba_backend._exp32(value) for value in x])
-    assert np.abs(found / np.exp(x.astype(np.float64)) - 1).max() < 3e-7
-    assert numba_backend._exp32(np.float32(-1e30)) < 1e-37
-    assert np.isnan(numba_backend._exp32(np.float32("nan")))
 
 
 def test_a_relation_that_does_not_exist_is_an_error_and_no_stray_read() -> None:
