@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from downstream.baselines import BASELINES, BaselineInput
@@ -25,8 +24,8 @@ from nie.fit import fit, seeded
 from nie.models import RGTN
 from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.runs import Run, open_run, peak_memory_gb, run_folds, write_array, write_curves, write_json
-from pretrain.cross_validation import Fold
+from nie.runs import Run, open_run, run_folds, sitting, write_array, write_curves, write_json, write_weights
+from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding, read_embeddings
 from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
 
@@ -52,7 +51,9 @@ def estimate(
         hint = nearest(config.method, METHODS) or f" (there are {', '.join(METHODS)})"
         raise NieError(f"There is no method {config.method!r}{hint}.")
     inputs = inputs or prepare(config, data_root=data_root)
-    run = open_run("downstream", config, root=run_root, dataset_digest=inputs.kg.digest)
+    for fold in config.folds.run:  # what cannot work is refused before anything is written
+        _check_fold(config, inputs, inputs.folds[fold])
+    run = open_run("downstream", config, root=run_root, made_from=inputs.made_from())
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(config, inputs, inputs.folds[fold], folder))
     return run
 
@@ -62,7 +63,24 @@ def baseline_config(config: ImportanceConfig, method: str) -> ImportanceConfig:
     neutral: dict[str, Any] = {
         "model": RGTNConfig(), "loss": ImportanceLossConfig(), "optim": OptimConfig(), "pretrained": None,
     }  # fmt: skip
-    return config.model_copy(update={**neutral, "method": method, "label": method})
+    return config.model_copy(update={**neutral, "method": method, "label": None})
+
+
+def _check_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> None:
+    if config.method == "rgtn":
+        labels = inputs.kg.targets[fold.val]
+        if METRICS[config.select].min_nodes > len(labels):
+            raise NieError(
+                f"select is {config.select}, but fold {fold.index} of {config.dataset} has {len(labels)} validation "
+                "nodes; use spearman, rmse or a smaller k."
+            )
+        if config.select == "spearman" and len(np.unique(labels)) < 2:
+            raise NieError(
+                f"The validation labels of fold {fold.index} of {config.dataset} are all equal ({len(labels)} nodes), "
+                "so they rank nothing; give more labels or use --select rmse."
+            )
+    if config.pretrained is not None:
+        read_embeddings(config.pretrained, inputs.kg, fold)
 
 
 def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
@@ -77,18 +95,17 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
     targets = inputs.kg.targets
     parts = {"val": fold.val, "test": fold.test}
     figures = {part: evaluate(targets[ids], prediction[ids], score=score[ids]) for part, ids in parts.items()}
-    np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
+    write_split(folder, fold)
     write_array(folder / "predictions.npy", prediction.astype(np.float32))
     write_json(folder / "metrics.json", {"binding": binding(inputs.kg, fold), **figures, "fit": fitted["result"]})
     write_json(folder / "timing.json", {
         **fitted["timing"],
-        "seconds_this_sitting": time.monotonic() - started,
-        "peak_memory_gb": peak_memory_gb(),
+        **sitting(started),
         "device": str(inputs.device),
         "attention": choose_backend(torch.zeros(1, device=inputs.device)),
     })  # fmt: skip
     shown = ", ".join(f"{name} {value:.4f}" for name, value in figures["test"].items() if name in SHOWN)
-    log.info("%s fold %d: test %s", config.label, fold.index, shown)
+    log.info("%s fold %d: test %s", config.run_label(), fold.index, shown)
 
 
 SHOWN = ("rmse", "medianae", "spearman", "ndcg@100", "over@100")
@@ -146,14 +163,14 @@ def _fit_rgtn(
             optim=config.optim,
             metric=config.select,
             higher_is_better=METRICS[config.select].higher_is_better,
-            label=f"{config.label} fold {fold.index}",
+            label=f"{config.run_label()} fold {fold.index}",
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
         )
         with torch.no_grad():
             prediction = predict()
     write_curves(folder / "curves.csv", history.rows)
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / "model.safetensors")
+    write_weights(folder / "model.safetensors", model)
     result = {"centre": centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
     timing = {"seconds_per_epoch": history.train_seconds / max(history.epochs, 1)}
     return prediction, prediction, {"result": result, "timing": timing}

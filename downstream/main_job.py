@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,13 +10,20 @@ from typing import Any, Literal
 from downstream.baselines import BASELINES
 from downstream.importance import baseline_config, estimate
 from nie.config import Config, ImportanceConfig, LicapConfig, load_config, recipe_folder
+from nie.errors import NieError
 from nie.progress import log
-from nie.runs import Run
+from nie.runs import Run, mean_sd
 from pretrain.inputs import prepare
 from pretrain.licap import pretrain
 
 Profile = Literal["quick", "full"]
 RECIPE_OF_PROFILE = {"quick": "quick", "full": "fast"}
+FIXED = {
+    "--dataset": "name the dataset after 'nie run'",
+    "--method": "use 'nie downstream --method' for one method",
+    "--pretrained": "use 'nie downstream --pretrained' for one run",
+    "--label": "use 'nie downstream --label' for one run",
+}
 SHARED = ("features", "folds", "seed", "device")
 
 
@@ -39,6 +47,12 @@ def main_job(
     Raises:
         NieError: bad input, in one sentence.
     """
+    for flag in flags:
+        name = flag.split("=", maxsplit=1)[0]
+        if name in FIXED:
+            raise NieError(
+                f"'nie run' compares all methods on one dataset, so {name} has no place there; {FIXED[name]}."
+            )
     config = load_config(
         ImportanceConfig, _recipe(ImportanceConfig, dataset, profile), flags=flags, overrides={"dataset": dataset}
     )
@@ -56,9 +70,19 @@ def main_job(
     log.info("%s: LICAP, then RGTN on its embeddings", dataset)
     same_graph = licap.graph == config.graph
     stage1 = pretrain(licap, data_root=data_root, run_root=run_root, inputs=inputs if same_graph else None)
-    with_licap = config.model_copy(update={"pretrained": str(stage1.path), "label": f"{config.label}+licap"})
+    with_licap = config.model_copy(update={"pretrained": str(stage1.path)})
     runs.append(estimate(with_licap, run_root=run_root, inputs=inputs))
     return runs
+
+
+def best_run(runs: Sequence[Run]) -> Run:
+    """The run with the best mean Spearman on its validation nodes; test figures play no part."""
+
+    def validation(run: Run) -> float:
+        mean = mean_sd([run.metrics(fold)["val"].get("spearman") for fold in run.finished_folds()])["mean"]
+        return -math.inf if mean is None else float(mean)
+
+    return max(runs, key=validation)
 
 
 def _recipe(stage: type[Config], dataset: str, profile: Profile) -> str:

@@ -52,14 +52,16 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
     if not folds:
         raise NieError(f"{run.path} has no finished fold to predict from; run its stage to the end first.")
     kg = load(run.config["dataset"], data_root)
-    made_from = read_json(run.path / "provenance.json")["dataset_sha256"]
-    if made_from != kg.digest:
+    provenance = read_json(run.path / "provenance.json")
+    if provenance.get("stage") == "pretrain":
+        raise NieError(f"{run.path} is a pretraining run; give the folder of a stage-2 run.")
+    if provenance.get("dataset_sha256") != kg.digest:
         raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
     predictions = np.stack([_predictions(run, fold, kg) for fold in folds]).astype(np.float64)
     mean = predictions.mean(axis=0)
     held_out = ~kg.label_mask
     for prediction, fold in zip(predictions, folds, strict=True):
-        test = np.load(run.fold_path(fold) / "split.npz")["test"]
+        test = run.split(fold)["test"]
         mean[test] = prediction[test]
         held_out[test] = True
     importance = np.maximum(np.expm1(mean), 0.0) if kg.meta.get("label_transform", "log1p") == "log1p" else mean
@@ -78,7 +80,7 @@ def write_scores(scores: NodeScores, path: str | Path) -> None:
     Raises:
         NieError: another file ending, or Parquet without the extra ``report``.
     """
-    target = Path(path)
+    target = check_target(path)
     order = np.argsort(scores.rank, kind="stable")
     known = [None if np.isnan(value) else float(value) for value in scores.known[order]]
     columns: dict[str, list[Any]] = {
@@ -92,17 +94,31 @@ def write_scores(scores: NodeScores, path: str | Path) -> None:
         pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
         with atomic_file(target) as temporary:
             parquet.write_table(pyarrow.table(columns), temporary)
-    elif target.suffix == ".csv":
+    else:
         with atomic_file(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
-    else:
+
+
+def check_target(path: str | Path) -> Path:
+    """Return ``path`` if scores can be written there; called before a long job as well as after it.
+
+    Raises:
+        NieError: another file ending, a folder, or Parquet without the extra ``report``.
+    """
+    target = Path(path)
+    if target.suffix not in (".csv", ".parquet"):
         raise NieError(f"{target} must end in .csv or .parquet.")
+    if target.is_dir():
+        raise NieError(f"{target} is a folder; give the name of a file in it.")
+    if target.suffix == ".parquet":
+        require("pyarrow", "report")
+    return target
 
 
-def top_table(scores: NodeScores, count: int = 10) -> str:
-    """The most important held-out labelled nodes as the model sees them, next to their true ranks among these."""
+def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
+    """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these."""
     ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known))
     true_rank = rankdata(-scores.known[ids], method="min").astype(int)
     order = np.argsort(-scores.importance[ids], kind="stable")[:count]
@@ -112,7 +128,7 @@ def top_table(scores: NodeScores, count: int = 10) -> str:
     ]
     headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
     table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
-    return f"Most important of the {len(ids):,} held-out labelled nodes, as the model sees them:\n\n{table}\n"
+    return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
 
 
 def _predictions(run: Run, fold: int, kg: KnowledgeGraph) -> Array:

@@ -40,7 +40,7 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
 def markdown_table(runs: Iterable[Run]) -> str:
     """One row a run, all of one dataset, and below them the published rows."""
     runs = list(runs)
-    summaries = [read_json(run.path / "summary.json") for run in runs]
+    summaries = [_summary(run) for run in runs]
     # Small graphs have test sets below 100 nodes; then the columns are those at 20.
     fits = all("ndcg@100" in summary["test"] for summary in summaries)
     columns = COLUMNS if fits else FALLBACK_COLUMNS
@@ -60,6 +60,13 @@ def markdown_table(runs: Iterable[Run]) -> str:
         text += "\nPublished rows (other text features; not measured here):\n\n"
         text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
     return text
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    summary = read_json(run.path / "summary.json")
+    if not isinstance(summary.get("test"), dict) or not isinstance(summary.get("folds"), list):
+        raise NieError(f"{run.path / 'summary.json'} is damaged; run the stage again to rewrite it.")
+    return summary
 
 
 def published_rows(dataset: str) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,10 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("nie").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
     try:
         arguments.command(arguments, flags)
-    except NieError as error:
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (NieError, OSError, MemoryError) as error:
         if arguments.debug:
             raise
-        print(f"nie: {error}", file=sys.stderr)
+        print(f"nie: {error or 'out of memory'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         if arguments.debug:
@@ -84,24 +89,31 @@ def _downstream(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
-    from downstream.main_job import main_job
-    from downstream.scores import score_nodes, top_table, write_scores
+    from downstream.main_job import best_run, main_job
+    from downstream.scores import check_target, score_nodes, top_table, write_scores
     from downstream.table import markdown_table
+    from nie.data import build, info
+    from nie.progress import log
 
-    options = _build_options(arguments)
+    if arguments.out:
+        check_target(arguments.out)
+    dataset, options = arguments.dataset, _build_options(arguments)
     if options:
-        _data_build(arguments, flags)
+        kg = build(dataset, arguments.data_root, **options)
+        dataset = kg.name
+        log.info("%s", info(kg))
     runs = main_job(
-        arguments.dataset, profile=arguments.profile, flags=flags,
-        data_root=arguments.data_root, run_root=arguments.run_root,
-    )  # fmt: skip
-    scores = score_nodes(runs[-1], data_root=arguments.data_root)
+        dataset, profile=arguments.profile, flags=flags, data_root=arguments.data_root, run_root=arguments.run_root
+    )
+    best = best_run(runs)
+    scores = score_nodes(best, data_root=arguments.data_root)
     print(markdown_table(runs))
-    print(top_table(scores))
+    print(f"Best Spearman on validation nodes: {best.config['label']}.\n")
+    print(top_table(scores, best.config["label"]))
     if arguments.out:
         write_scores(scores, arguments.out)
-        print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
-    print(f"Run: {runs[-1].path}")
+        print(f"Scores of all {len(scores.name):,} nodes by {best.config['label']}: {arguments.out}")
+    print("Runs:", *(run.path for run in runs), sep="\n  ")
 
 
 def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
@@ -167,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--min-population", type=int, help="geo: smallest city (500, 1000, 5000 or 15000)")
 
     parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_StageParser)
 
     data = commands.add_parser("data", help="build, import, fetch or describe a dataset").add_subparsers(

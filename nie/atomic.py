@@ -16,16 +16,19 @@ from pathlib import Path
 
 from nie.errors import NieError
 
+NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+
 
 @contextlib.contextmanager
 def space_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of a full or read-only disk into one sentence about ``path``."""
+    """Turn the errors of a full, read-only or missing place into one sentence about ``path``."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # numpy reports a short write without an error number.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "requested and" in str(error):
             raise NieError(f"The disk is full: {path} was not written; free some space and run again.") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in NOT_WRITABLE:
             raise NieError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
         raise
 
@@ -54,6 +57,16 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write ``content`` atomically.
+
+    What a library can serialise to bytes is written this way, because some writers of their own (safetensors, torch)
+    report a full disk as an error that cannot be told from others.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextlib.contextmanager

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nie.errors import NieError, nearest
 
-Metric = Literal["spearman", "rmse", "medianae", "ndcg@20", "ndcg@50", "ndcg@100", "ndcg@200"]
+Metric = Literal[
+    "spearman", "rmse", "medianae", "ndcg@20", "ndcg@50", "ndcg@100", "ndcg@200", "over@20", "over@50", "over@100",
+    "over@200",
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -38,10 +41,8 @@ class GraphConfig(Section):
 class FeaturesConfig(Section):
     """The two input channels."""
 
-    structural: str = Field("node2vec", description="name of the structural features")
-    semantic: str = Field(
-        "minilm", description="name of the semantic features: minilm, tfidf or a channel of the graph"
-    )
+    structural: str = Field("auto", description="node2vec or a channel of the graph; auto: its own, else node2vec")
+    semantic: str = Field("auto", description="minilm, tfidf or a channel of the graph; auto: its own, else tfidf")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
     num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
@@ -67,6 +68,12 @@ class OptimConfig(Section):
     patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
     clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
+
+    @model_validator(mode="after")
+    def _patience_covers_an_evaluation(self) -> OptimConfig:
+        if self.patience < self.eval_every:
+            raise ValueError(f"patience {self.patience} ends before the first evaluation; raise it to eval_every")
+        return self
 
 
 class PreGATConfig(Section):
@@ -109,6 +116,12 @@ class LicapLossConfig(Section):
     temperature: float = Field(0.05, gt=0)
     sampling: Literal["top_first", "random"] = Field("top_first", description="random: the papers' r.d. study")
 
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> LicapLossConfig:
+        if self.eta1 == 0 and self.eta2 == 0:
+            raise ValueError("eta1 and eta2 are both 0, which leaves nothing to learn")
+        return self
+
 
 class ImportanceLossConfig(Section):
     """Regression on the joint and the channels' scores, and a listwise term (METHODS section 4)."""
@@ -122,13 +135,19 @@ class StageConfig(Section):
     """What both stages share."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
-    label: str = Field("run", pattern=r"^[\w.+-]+$", description="readable first part of the run's folder name")
+    label: str | None = Field(
+        None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
+    )
     graph: GraphConfig = GraphConfig()
     features: FeaturesConfig = FeaturesConfig()
     folds: FoldsConfig = FoldsConfig()
     seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
+
+    def run_label(self) -> str:
+        """The label that was given, or what the stage calls its runs."""
+        return self.label or "licap"
 
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result."""
@@ -158,6 +177,10 @@ class ImportanceConfig(StageConfig):
     centre_labels: bool = Field(True, description="learn the difference to the mean training label")
     select: Metric = Field("spearman", description="validation metric that picks the epoch")
 
+    def run_label(self) -> str:
+        """The label that was given, or the method, with ``+licap`` on pretrained features."""
+        return self.label or self.method + ("+licap" if self.pretrained else "")
+
 
 Config = TypeVar("Config", bound=StageConfig)
 RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
@@ -183,12 +206,28 @@ def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
         hint = nearest(str(recipe), names) or f" (there are {', '.join(names)})"
         raise NieError(f"There is no {RECIPES[stage]} recipe {str(recipe)!r}{hint}.")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NieError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(document, dict):
         raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+    for key in document:
+        if key not in stage.model_fields:
+            raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*stage.model_fields, *field_names(stage)])}.")
     return document
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, which otherwise lets the last of two equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", node.start_mark)
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def load_config(
@@ -213,7 +252,7 @@ def load_config(
         if isinstance(field.default, Section)
     }
     values = _merge(_merge(defaults, read_recipe(stage, recipe) if recipe else {}), overrides or {})
-    source = f"recipe {recipe}" if recipe else "the settings"
+    source = f"recipe {recipe} or the flags" if recipe else "the settings"
     try:
         resolved = _with_flags(stage)(_cli_parse_args=list(flags), **values)
         return stage.model_validate(resolved.model_dump(include=set(stage.model_fields)))

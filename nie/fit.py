@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nie.atomic import atomic_file
+from nie.atomic import write_bytes
 from nie.config import OptimConfig
 from nie.errors import NieError
 from nie.progress import Progress
@@ -158,7 +159,8 @@ class _State:
         if not self.best_state:
             raise NieError(
                 f"The validation {metric} was not a number in any of {self.history.epochs} epochs "
-                "(all predictions equal); lower optim.lr or allow more optim.max_epochs."
+                "(all predictions or all validation labels are equal); lower optim.lr, allow more optim.max_epochs, "
+                "or give more labels."
             )
         self.model.load_state_dict(self.best_state)
         self.model.eval()
@@ -174,8 +176,9 @@ class _State:
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "generators": [generator.get_state() for generator in self.generators],
         }
-        with atomic_file(path) as temporary:
-            torch.save(document, temporary)
+        content = io.BytesIO()
+        torch.save(document, content)
+        write_bytes(path, content.getvalue())
 
     def load(self, path: Path) -> None:
         try:

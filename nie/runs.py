@@ -25,16 +25,21 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 import yaml
+from filelock import FileLock, Timeout
+from torch import nn
 
-from nie.atomic import atomic_file, publish_folder, space_errors
+from nie.atomic import atomic_file, publish_folder, space_errors, write_bytes
 from nie.config import StageConfig
 from nie.errors import NieError
 from nie.progress import log
@@ -76,11 +81,25 @@ class Run:
         partial = self.path / f"fold{fold}.partial"
         with space_errors(partial):
             partial.mkdir(parents=True, exist_ok=True)
-            yield partial
+            try:
+                yield partial
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    partial.rmdir()  # only if nothing was written yet
+                raise
             for checkpoint in partial.rglob("*checkpoint.pt*"):
                 checkpoint.unlink()
             (partial / DONE).touch()
             publish_folder(partial, self.fold_path(fold))
+
+    def split(self, fold: int) -> dict[str, np.ndarray[Any, Any]]:
+        """The node ids ``train``, ``val`` and ``test`` of a finished fold."""
+        path = self.fold_path(fold) / "split.npz"
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {part: archive[part] for part in ("train", "val", "test")}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
 
     def metrics(self, fold: int) -> dict[str, Any]:
         """What ``metrics.json`` of a finished fold says."""
@@ -108,38 +127,57 @@ def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
     return {"mean": statistics.fmean(defined), "sd": statistics.pstdev(defined), "n": len(defined)}
 
 
-def open_run(stage: str, config: StageConfig, *, root: str | Path = "checkpoints", dataset_digest: str = "") -> Run:
+def open_run(
+    stage: str, config: StageConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None
+) -> Run:
     """Open, or start, the run directory of ``config``: the same settings always give the same directory.
 
+    Args:
+        stage: ``pretrain`` or ``downstream``.
+        config: the resolved settings.
+        root: folder of the runs.
+        made_from: sha256 of what the run is made from, by name; kept in its provenance.
+
     Raises:
-        NieError: the directory belongs to a dataset that has changed since.
+        NieError: the directory was made from something that has changed since.
     """
-    path = Path(root) / stage / config.dataset / f"{config.label}-{config.digest()}"
-    document = config.model_dump(mode="json")
+    label = config.run_label()
+    path = Path(root) / stage / config.dataset / f"{label}-{config.digest()}"
+    document = {**config.model_dump(mode="json"), "label": label}
     provenance = path / "provenance.json"
+    made_from = made_from or {}
     if provenance.exists():
-        known = read_json(provenance)["dataset_sha256"]
-        if known != dataset_digest:
-            raise NieError(
-                f"{path} was made from another {config.dataset} (sha256 {known[:8]}, now {dataset_digest[:8]}); "
-                "move it away or use another --label."
-            )
+        known = read_json(provenance)
+        for name, digest in made_from.items():
+            if known.get(name) != digest:
+                raise NieError(
+                    f"{path} was made from another {config.dataset} ({name} {str(known.get(name))[:8]}, now "
+                    f"{digest[:8]}); move it away or use another --label."
+                )
     else:
         with atomic_file(path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        write_json(provenance, _provenance(config, dataset_digest))
+        write_json(provenance, _provenance(stage, config, made_from))
     return Run(path, document)
 
 
 def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
-    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date."""
-    for fold in folds:
-        if run.is_done(fold):
-            log.info("%s fold %d: finished before, kept", run.path.name, fold)
-        else:
-            with run.fold(fold) as folder:
-                work(fold, folder)
-        run.write_summary()
+    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
+
+    Raises:
+        NieError: another process is working on this run.
+    """
+    try:
+        with FileLock(run.path / ".lock", timeout=0):
+            for fold in folds:
+                if run.is_done(fold):
+                    log.info("%s fold %d: finished before, kept", run.path.name, fold)
+                else:
+                    with run.fold(fold) as folder:
+                        work(fold, folder)
+                run.write_summary()
+    except Timeout as error:
+        raise NieError(f"Another process is working on {run.path}; wait for it or use another --label.") from error
 
 
 def read_run(path: str | Path) -> Run:
@@ -157,7 +195,7 @@ def read_run(path: str | Path) -> Run:
         document = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or "dataset" not in document or "label" not in document:
         raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.")
     return Run(folder, document)
 
@@ -201,6 +239,11 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+def write_weights(path: Path, model: nn.Module) -> None:
+    """Write a model's parameters and buffers as safetensors, atomically."""
+    write_bytes(path, safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()}))
+
+
 def peak_memory_gb() -> float:
     """Peak resident memory of this process so far, in GB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -217,16 +260,32 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _provenance(config: StageConfig, dataset_digest: str) -> dict[str, Any]:
+def sitting(started: float) -> dict[str, Any]:
+    """When, with what and for how long a fold was finished; ``started`` is `time.monotonic` at its beginning."""
     return {
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "finished": _now(),
+        "seconds_this_sitting": time.monotonic() - started,
+        "peak_memory_gb": peak_memory_gb(),
+        "git_commit": _git_commit(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _provenance(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "created": _now(),
         "argv": sys.argv,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "dataset": config.dataset,
-        "dataset_sha256": dataset_digest,
+        **made_from,
         "seed": config.seed,
         "self_loops": config.graph.self_loops,
     }

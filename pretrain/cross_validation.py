@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -40,6 +41,11 @@ class Fold:
             sha.update(f"{kind}:{len(ids)}:".encode())
             sha.update(np.ascontiguousarray(ids, dtype="<i8").tobytes())
         return sha.hexdigest()
+
+
+def write_split(folder: Path, fold: Fold) -> None:
+    """Write the node ids of ``fold`` to ``split.npz``."""
+    np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
 
 
 def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: int = 0) -> list[Fold]:

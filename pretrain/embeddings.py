@@ -34,6 +34,8 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
             f"The pretrained run {path} has no finished fold {fold.index}; run its stage for that fold first."
         )
     metrics = run.metrics(fold.index)
+    if "channels" not in metrics:
+        raise NieError(f"{path} is not a pretrained run; give the folder that 'nie pretrain' printed.")
     found, wanted = metrics.get("binding", {}), binding(kg, fold)
     for key, what in (("dataset", "dataset"), ("dataset_sha256", "version of the dataset"), ("fold_sha256", "fold")):
         if found.get(key) != wanted[key]:

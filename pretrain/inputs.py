@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from nie.config import FeaturesConfig, StageConfig
 from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.progress import log
 from pretrain.cross_validation import Fold, make_folds
 
 
@@ -38,6 +40,15 @@ class StageInputs:
     folds: list[Fold]
     device: torch.device
 
+    def made_from(self) -> dict[str, str]:
+        """What a run on these inputs is made from: the graph with its labels, and the features as they are."""
+        sha = hashlib.sha256()
+        for name, channel in self.channels.items():
+            sha.update(f"{name} {channel.features.shape}".encode())
+            sha.update(np.ascontiguousarray(channel.features).tobytes())
+            sha.update(np.ascontiguousarray(channel.mask).tobytes())
+        return {"dataset_sha256": self.kg.digest, "features_sha256": sha.hexdigest()}
+
 
 def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> StageInputs:
     """Load or build everything that ``config`` asks for.
@@ -52,7 +63,7 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
             raise NieError(f"folds.run names fold {fold}, but there are folds 0 to {len(folds) - 1}.")
     message = message_graph(kg, inverse_relations=config.graph.inverse_relations, self_loops=config.graph.self_loops)
     message, device = _on_device(message, config.device)
-    names = {"structural": config.features.structural, "semantic": config.features.semantic}
+    names = _feature_names(kg, config.features)
     return StageInputs(
         kg=kg,
         message=message,
@@ -88,6 +99,18 @@ def input_tensor(channel: Channel, degrees: np.ndarray[Any, Any] | None, *, stan
 def fold_seed(seed: int, fold: int) -> int:
     """A seed for one fold that no other fold of a run of the same seed shares."""
     return seed * 1000 + fold
+
+
+def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
+    """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one."""
+    names = {"structural": config.structural, "semantic": config.semantic}
+    for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
+        if names[channel] == "auto":
+            names[channel] = channel if channel in kg.channels else computed
+    if config.semantic == "auto" and names["semantic"] == "tfidf" and not any(kg.text):
+        log.info("%s has no texts: only the structural channel is used", kg.name)
+        del names["semantic"]
+    return names
 
 
 def _compute(kg: KnowledgeGraph, name: str, config: FeaturesConfig, data_root: str | Path) -> Channel:

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from nie.config import LicapConfig
+from nie.errors import NieError
 from nie.fit import History, fit, seeded
 from nie.models import PreGAT
 from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.runs import Run, open_run, peak_memory_gb, run_folds, write_array, write_curves, write_json
+from nie.runs import Run, open_run, run_folds, sitting, write_array, write_curves, write_json, write_weights
 from pretrain.binning import TopBins, closeness, top_bins
-from pretrain.cross_validation import Fold
+from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding
 from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
 from pretrain.losses import finer_bin_loss, top_bin_loss
@@ -46,7 +46,9 @@ def pretrain(
         NieError: bad input, in one sentence.
     """
     inputs = inputs or prepare(config, data_root=data_root)
-    run = open_run("pretrain", config, root=run_root, dataset_digest=inputs.kg.digest)
+    for fold in config.folds.run:  # what cannot be contrasted is refused before anything is written
+        contrast_sets(config, inputs.kg.targets, inputs.folds[fold])
+    run = open_run("pretrain", config, root=run_root, made_from=inputs.made_from())
     run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
     return run
 
@@ -70,7 +72,13 @@ def licap_loss(embedding: Tensor, bins: TopBins, config: LicapConfig) -> Tensor:
 def contrast_sets(config: LicapConfig, targets: np.ndarray[Any, Any], fold: Fold) -> TopBins:
     """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone."""
     rng = np.random.default_rng(fold_seed(config.seed, fold.index))
-    labels = targets[fold.train]
+    try:
+        return _draw(config, targets[fold.train], fold, rng)
+    except NieError as error:
+        raise NieError(f"Fold {fold.index} of {config.dataset}: {error}") from error
+
+
+def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold, rng: np.random.Generator) -> TopBins:
     if config.loss.sampling == "random":
         bins = random_bins(labels, fold.train, rng, gamma=config.loss.gamma, width=config.loss.width)
     else:
@@ -81,11 +89,12 @@ def contrast_sets(config: LicapConfig, targets: np.ndarray[Any, Any], fold: Fold
 def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
     started = time.monotonic()
     bins = contrast_sets(config, inputs.kg.targets, fold)
-    histories = {name: _pretrain_channel(config, inputs, fold, bins, name, folder) for name in config.channels}
-    np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
+    channels = [name for name in config.channels if name in inputs.channels]
+    histories = {name: _pretrain_channel(config, inputs, fold, bins, name, folder) for name in channels}
+    write_split(folder, fold)
     write_json(folder / "metrics.json", {
         "binding": binding(inputs.kg, fold),
-        "channels": list(config.channels),
+        "channels": channels,
         "border": bins.border,
         "top_nodes": len(bins.top),
         "non_top_nodes": len(bins.pool),
@@ -98,8 +107,7 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
     epochs = sum(history.epochs for history in histories.values())
     write_json(folder / "timing.json", {
         "seconds_per_epoch": sum(history.train_seconds for history in histories.values()) / max(epochs, 1),
-        "seconds_this_sitting": time.monotonic() - started,
-        "peak_memory_gb": peak_memory_gb(),
+        **sitting(started),
         "device": str(inputs.device),
         "attention": choose_backend(torch.zeros(1, device=inputs.device)),
     })  # fmt: skip
@@ -131,9 +139,7 @@ def _pretrain_channel(
             embedding = model(graph, feat, etype).cpu().numpy()
     write_array(folder / name / "embeddings.npy", embedding)
     write_curves(folder / name / "curves.csv", history.rows)
-    save_file(
-        {key: value.contiguous() for key, value in model.state_dict().items()}, folder / name / "model.safetensors"
-    )
+    write_weights(folder / name / "model.safetensors", model)
     log.info("LICAP %s fold %d: contrast %.4f in epoch %d of %d (%.2f s each)", name, fold.index, history.best,
              history.best_epoch, history.epochs, history.train_seconds / max(history.epochs, 1))  # fmt: skip
     return history

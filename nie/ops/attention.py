@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, overload
 
+import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
@@ -227,3 +228,9 @@ def _expect_relations(
     if rel is not None and etype is not None:
         _expect(name, rel, shape)
         _expect("etype", etype, (graph.num_edges(),))
+        if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
+            raise NieError(f"etype has the type {etype.dtype}; relation ids are integers.")
+        # The kernels read the table at these rows without a check of their own.
+        if len(etype) and not 0 <= int(etype.min()) <= int(etype.max()) < len(rel):
+            span = f"{int(etype.min())} to {int(etype.max())}"
+            raise NieError(f"etype holds {span}, but {name} has rows for 0 to {len(rel) - 1} only.")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
 from nie.ops.numba_kernels import ADD, MUL, PLAIN, additive_kernels, dot_kernels
@@ -34,7 +35,7 @@ def dot_attention(
         rel = query.new_ones(1, query.shape[1])
     elif mode == "gate":
         rel = rel.sigmoid()
-    out: Tensor = _Dot.apply(query, key, value, rel, _relations(prepared, etype, len(rel)), prepared, kind)  # type: ignore[no-untyped-call]
+    out: Tensor = _Dot.apply(query, key, value, rel, _relations(prepared, etype), prepared, kind)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -46,7 +47,7 @@ def additive_attention(
     prepared = prepare(graph)
     if rel_score is None:
         rel_score = value.new_zeros(1, value.shape[1])
-    relations = _relations(prepared, etype, len(rel_score))
+    relations = _relations(prepared, etype)
     out: Tensor = _Additive.apply(value, src_score, dst_score, rel_score, relations, prepared, negative_slope)  # type: ignore[no-untyped-call]
     return out
 
@@ -68,7 +69,7 @@ class _Dot(torch.autograd.Function):
         offsets, sources, _ = prepared.by_dst
         weights = np.empty((len(sources), heads), q.dtype)
         out = np.zeros((len(q), heads, size), q.dtype)
-        rows = out.reshape(len(q), -1)
+        rows = out.reshape(len(q), heads * size)
         forward, _, _ = dot_kernels(heads, size, q.dtype == np.float32, kind)
         _run(
             prepared.dst_chunks, lambda a, b, _i: forward(a, b, offsets, sources, relations, q, k, v, w, weights, rows)
@@ -79,6 +80,7 @@ class _Dot(torch.autograd.Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, w, out = (_plain(tensor) for tensor in ctx.saved_tensors)
         weights, relations, prepared, kind = ctx.rest
@@ -115,7 +117,7 @@ class _Additive(torch.autograd.Function):
         offsets, sources, _ = prepared.by_dst
         weights = np.empty((len(sources), heads), v.dtype)
         out = np.zeros((len(t), heads, size), v.dtype)
-        rows = out.reshape(len(t), -1)
+        rows = out.reshape(len(t), heads * size)
         forward, _, _ = additive_kernels(heads, size, v.dtype == np.float32, slope)
         _run(
             prepared.dst_chunks, lambda a, b, _i: forward(a, b, offsets, sources, relations, v, s, t, w, weights, rows)
@@ -126,6 +128,7 @@ class _Additive(torch.autograd.Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         v, s, t, w, out = (_plain(tensor) for tensor in ctx.saved_tensors)
         weights, relations, prepared, slope = ctx.rest
@@ -151,14 +154,10 @@ class _Additive(torch.autograd.Function):
         return (*grads, torch.from_numpy(grad_w.sum(axis=0)), None, None, None)
 
 
-def _relations(prepared: Prepared, etype: Tensor | None, num_relations: int) -> Array:
-    """Relation of every edge in the order of ``by_dst``; the kernels do not check them, so they are checked here."""
+def _relations(prepared: Prepared, etype: Tensor | None) -> Array:
+    """Relation of every edge in the order of ``by_dst``."""
     if etype is None:
         return np.zeros(len(prepared.by_dst[1]), np.int32)
-    if len(etype) and not 0 <= int(etype.min()) <= int(etype.max()) < num_relations:
-        raise IndexError(
-            f"etype holds {int(etype.min())} to {int(etype.max())}, but there are {num_relations} relations"
-        )
     return int32_array(etype[prepared.by_dst[2]])
 
 

@@ -44,36 +44,34 @@ def exp32(x):  # type: ignore[no-untyped-def]
     return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@functools.cache
-def _softmax_rows(heads: int, size: int, single: bool) -> Any:
+# Inlined into each kernel, where its sizes are constants. A kernel may refer to functions of this module but must not
+# close over them: numba finds a closure on disk again only if all that it captures are plain numbers.
+@numba.njit(forceinline=True, **_JIT)
+def _softmax_rows(start, stop, heads, size, single, sources, values, weights, out_row):  # type: ignore[no-untyped-def]
     """Turn the scores of one destination's in-edges into weights, and add up its sources' values."""
-    exp = exp32 if single else math.exp
-
-    @numba.njit(**_JIT)
-    def softmax_rows(start, stop, sources, values, weights, out_row):  # type: ignore[no-untyped-def]
-        for h in range(heads):
-            top = weights[start, h]
-            for j in range(start + 1, stop):
-                top = max(top, weights[j, h])
-            total = top - top
-            for j in range(start, stop):
-                weights[j, h] = exp(weights[j, h] - top)
-                total += weights[j, h]
-            for j in range(start, stop):
-                weights[j, h] /= total
+    for h in range(heads):
+        top = weights[start, h]
+        for j in range(start + 1, stop):
+            top = max(top, weights[j, h])
+        total = top - top
         for j in range(start, stop):
-            row = values[sources[j]]
-            for h in range(heads):
-                weight = weights[j, h]
-                for d in range(size):
-                    out_row[h * size + d] += weight * row[h * size + d]
-
-    return softmax_rows
+            if single:
+                weights[j, h] = exp32(weights[j, h] - top)
+            else:
+                weights[j, h] = math.exp(weights[j, h] - top)
+            total += weights[j, h]
+        for j in range(start, stop):
+            weights[j, h] /= total
+    for j in range(start, stop):
+        row = values[sources[j]]
+        for h in range(heads):
+            weight = weights[j, h]
+            for d in range(size):
+                out_row[h * size + d] += weight * row[h * size + d]
 
 
 @functools.cache
 def dot_kernels(heads: int, size: int, single: bool, kind: int) -> tuple[Any, Any, Any]:
-    softmax_rows = _softmax_rows(heads, size, single)
     scale = 1.0 / math.sqrt(size)
 
     @numba.njit(**_JIT)
@@ -96,7 +94,7 @@ def dot_kernels(heads: int, size: int, single: bool, kind: int) -> tuple[Any, An
                     elif kind == ADD:
                         score += w[r, h]
                     weights[j, h] = score
-            softmax_rows(start, stop, sources, v, weights, out[node])
+            _softmax_rows(start, stop, heads, size, single, sources, v, weights, out[node])
 
     @numba.njit(**_JIT)
     def by_dst(  # type: ignore[no-untyped-def]
@@ -146,7 +144,6 @@ def dot_kernels(heads: int, size: int, single: bool, kind: int) -> tuple[Any, An
 
 @functools.cache
 def additive_kernels(heads: int, size: int, single: bool, slope: float) -> tuple[Any, Any, Any]:
-    softmax_rows = _softmax_rows(heads, size, single)
 
     @numba.njit(**_JIT)
     def forward(first, last, offsets, sources, relations, v, s, t, w, weights, out):  # type: ignore[no-untyped-def]
@@ -159,7 +156,7 @@ def additive_kernels(heads: int, size: int, single: bool, slope: float) -> tuple
                 for h in range(heads):
                     score = s[sources[j], h] + t[node, h] + w[relations[j], h]
                     weights[j, h] = score if score > 0 else below * score
-            softmax_rows(start, stop, sources, v, weights, out[node])
+            _softmax_rows(start, stop, heads, size, single, sources, v, weights, out[node])
 
     @numba.njit(**_JIT)
     def by_dst(  # type: ignore[no-untyped-def]

@@ -27,12 +27,14 @@ class Prepared:
         by_dst: CSC offsets (N_dst + 1,), source of each edge (E,) and its edge id (E,).
         by_src: CSR offsets (N_src + 1,), destination of each edge (E,) and its position in ``by_dst``.
         dst_chunks, src_chunks: row ranges with about equally many edges; they depend on the graph alone.
+        index: DGL's own index of the edges, which it replaces when a graph is changed in place.
     """
 
     by_dst: tuple[Array, Array, Tensor]
     by_src: tuple[Array, Array, Array]
     dst_chunks: list[tuple[int, int]]
     src_chunks: list[tuple[int, int]]
+    index: Any
 
 
 _PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, Prepared] = weakref.WeakKeyDictionary()
@@ -41,7 +43,7 @@ _PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, Prepared] = weakref.WeakKeyDi
 def prepare(graph: dgl.DGLGraph) -> Prepared:
     """Prepare ``graph`` once; the result is forgotten with the graph."""
     found = _PREPARED.get(graph)
-    if found is None or len(found.by_dst[1]) != graph.num_edges():
+    if found is None or found.index is not graph._graph:
         dst_offsets, sources, ids = graph.adj_tensors("csc")
         src_offsets, destinations, src_ids = graph.adj_tensors("csr")
         position = torch.empty_like(ids)
@@ -51,6 +53,7 @@ def prepare(graph: dgl.DGLGraph) -> Prepared:
             by_src=(int32_array(src_offsets), int32_array(destinations), int32_array(position[src_ids])),
             dst_chunks=_chunks(dst_offsets.numpy()),
             src_chunks=_chunks(src_offsets.numpy()),
+            index=graph._graph,
         )
         _PREPARED[graph] = found
     return found

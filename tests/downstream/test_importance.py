@@ -14,7 +14,7 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 from downstream.importance import METHODS, baseline_config, estimate
 from downstream.metrics import evaluate
 from nie.config import ImportanceConfig, LicapConfig, load_config
-from nie.data import KnowledgeGraph
+from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
 from nie.runs import Run, read_json
@@ -36,7 +36,7 @@ def kg(tmp_path: Path) -> KnowledgeGraph:
 
 def test_a_run_holds_what_the_architecture_promises(kg: KnowledgeGraph, tmp_path: Path) -> None:
     result = run(tmp_path)
-    files = {str(path.relative_to(result.path)) for path in result.path.rglob("*") if path.is_file()}
+    files = {str(path.relative_to(result.path)) for path in result.path.rglob("[!.]*") if path.is_file()}
     fold = ("split.npz", "model.safetensors", "predictions.npy", "curves.csv", "metrics.json", "timing.json", "DONE")
     assert files == {"config.yaml", "provenance.json", "summary.json", *(f"fold0/{name}" for name in fold)}
 
@@ -117,6 +117,36 @@ def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path
 def test_a_baselines_settings_do_not_depend_on_those_of_rgtn() -> None:
     digests = {baseline_config(config(model={"num_heads": heads}), "ridge").digest() for heads in (2, 4)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"select": "ndcg@100"}, "26 validation nodes"),
+        ({"pretrained": "nowhere"}, "not a run directory"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    changes: dict, message: str, kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    with pytest.raises(NieError, match=message):
+        run(tmp_path, **changes)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_equal_validation_labels_are_named(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    save(with_labels(kg, np.where(kg.label_mask, 5.0, np.nan)), tmp_path / "data" / kg.name / "processed")
+    with pytest.raises(NieError, match="validation labels of fold 0 of synthetic are all equal"):
+        run(tmp_path)
+
+
+def test_changed_text_features_are_refused(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    run(tmp_path, method="ridge")
+    semantic = kg.channels["semantic"]
+    retold = kg.with_channels({"semantic": Channel(semantic.features + 1, semantic.mask)})
+    save(retold, tmp_path / "data" / kg.name / "processed")
+    with pytest.raises(NieError, match="features_sha256"):
+        run(tmp_path, method="ridge")
 
 
 def test_an_unknown_method_names_the_nearest() -> None:

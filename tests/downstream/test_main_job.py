@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
-from downstream.main_job import main_job
+from downstream.main_job import best_run, main_job
 from nie.runs import read_run
 
 
@@ -17,6 +17,8 @@ def test_the_main_job_runs_every_method_on_the_same_folds(tmp_path: Path) -> Non
     folds = [[run.metrics(fold)["binding"]["fold_sha256"] for fold in run.finished_folds()] for run in runs]
     assert all(len(digests) == 2 for digests in folds)
     assert all(digests == folds[0] for digests in folds)
+    validation = [sum(run.metrics(fold)["val"]["spearman"] for fold in (0, 1)) for run in runs]
+    assert best_run(runs) is runs[validation.index(max(validation))]
     stage1 = read_run(runs[-1].config["pretrained"])
     assert stage1.config["features"] == runs[-1].config["features"]
     assert stage1.config["folds"] == runs[-1].config["folds"]

@@ -66,7 +66,7 @@ def test_csv_and_parquet_hold_the_same(run: Run, kg: KnowledgeGraph, tmp_path: P
 
 def test_the_top_table_shows_held_out_nodes_beside_the_truth(run: Run, tmp_path: Path) -> None:
     scores = score_nodes(run, data_root=tmp_path)
-    text = top_table(scores, count=3)
+    text = top_table(scores, "ridge", count=3)
     assert "held-out labelled nodes" in text
     best = max(np.flatnonzero(scores.held_out & ~np.isnan(scores.known)), key=lambda i: scores.importance[i])
     assert scores.name[best] in text.splitlines()[4]

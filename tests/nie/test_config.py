@@ -58,6 +58,7 @@ def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, ["--optim.lrr", "1"], r"'--optim.lrr' \(did you mean '--optim.lr'\?\)"),
         ({}, ["--optim.lr"], r"--optim.lr: expected one argument"),
         ({}, ["stray"], r"stray"),
+        ({"optim": {"patience": 1, "eval_every": 2}}, [], r"ends before the first evaluation"),
         ({"label": "a/b"}, [], r"'label'"),
         ({"device": "tpu"}, [], r"'device'"),
     ],
@@ -69,7 +70,17 @@ def test_a_mistake_is_one_sentence_that_names_the_key(document: dict, flags: lis
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "not valid YAML"), ("- a", "holds no settings"), ("", "holds no settings")]
+    ("text", "message"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- a", "holds no settings"),
+        ("", "holds no settings"),
+        ("1: 2", "not a word"),
+        ("seed: 1\nseed: 2", "'seed' stands twice"),
+        ("optim: {lr: 1, lr: 2}", "'lr' stands twice"),
+        ("_cli_parse_args: true", "Unknown key '_cli_parse_args'"),
+        ("sede: 1", "did you mean 'seed'"),
+    ],
 )
 def test_a_recipe_that_is_no_mapping(text: str, message: str, tmp_path: Path) -> None:
     recipe = tmp_path / "own.yaml"
@@ -129,3 +140,17 @@ def test_every_field_is_read_somewhere(stage: type) -> None:
 
 def test_help_has_a_line_a_setting() -> None:
     assert len(flags_help(ImportanceConfig).splitlines()) == len(list(field_names(ImportanceConfig)))
+
+
+def test_a_run_is_called_what_it_is() -> None:
+    config = load_config(ImportanceConfig, overrides=GEO)
+    assert config.run_label() == "rgtn"
+    assert config.model_copy(update={"pretrained": "x"}).run_label() == "rgtn+licap"
+    assert config.model_copy(update={"method": "ridge"}).run_label() == "ridge"
+    assert config.model_copy(update={"label": "mine"}).run_label() == "mine"
+    assert load_config(LicapConfig, overrides=GEO).run_label() == "licap"
+
+
+def test_nothing_to_learn_is_refused() -> None:
+    with pytest.raises(NieError, match="nothing to learn"):
+        load_config(LicapConfig, overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})

@@ -36,7 +36,7 @@ def test_from_an_own_graph_to_scores_with_one_command(
     settings = ["--optim.max_epochs", "4", "--folds.run", "0"]
     assert main(["run", "mine", "--profile", "quick", *files, "--out", str(out), *settings, *roots]) == 0
     text = capsys.readouterr().out
-    assert "mine: 90 nodes, 2 relations" in text
+    assert "Best Spearman on validation nodes" in text
     assert all(label in text for label in ("pagerank", "ridge", "boosting", "rgtn", "rgtn+licap", "true rank"))
     assert len(out.read_text().splitlines()) == 91
 
@@ -67,8 +67,10 @@ def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.Capture
         (["table", "nothing"], "no finished run"),
         (["predict", "nowhere", "--out", "a.csv"], "not a run directory"),
         (["pretrain", "--recipe", "fast", "--dataset", "synthetic", "--features.semantic", "minilmm"], "minilm"),
-        (["run", "synthetic", "--profile", "quick", "--method", "rgnt", "--features.semantic", "semantic",
-          "--features.structural", "structural"], "rgtn"),
+        (["run", "synthetic", "--method", "rgnt"], "nie downstream --method"),
+        (["run", "synthetic", "--out", "scores.txt"], ".csv or .parquet"),
+        (["table", "synthetic", "--run-root", "setup.py"], "no finished run"),
+        (["data", "build", "mine", "--triples", "nowhere.tsv", "--scores", "nowhere.tsv"], "nowhere.tsv"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -111,3 +113,32 @@ def test_help_exits_well(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     assert "downstream" in capsys.readouterr().out
+
+
+def test_an_error_of_the_system_is_one_sentence_too(
+    roots: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["data", "build", "geo", *roots, "--data-root", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import downstream.main_job
+    import nie.data
+    from nie.errors import NieError
+
+    asked: list[str] = []
+
+    def job(dataset: str, **_settings: object) -> None:
+        asked.append(dataset)
+        raise NieError("enough")
+
+    class Built:
+        name = "geo-5000"
+
+    monkeypatch.setattr(nie.data, "build", lambda *_arguments, **_options: Built())
+    monkeypatch.setattr(nie.data, "info", lambda _kg: "")
+    monkeypatch.setattr(downstream.main_job, "main_job", job)
+    assert main(["run", "geo", "--min-population", "5000", *roots]) == 2
+    assert asked == ["geo-5000"]

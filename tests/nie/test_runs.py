@@ -1,6 +1,8 @@
 """nie.runs."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +10,24 @@ import pytest
 
 from nie.config import ImportanceConfig, load_config
 from nie.errors import NieError
-from nie.runs import Run, mean_sd, open_run, read_json, read_run, write_array, write_curves, write_json
+from nie.runs import (
+    Run,
+    mean_sd,
+    open_run,
+    read_json,
+    read_run,
+    run_folds,
+    sitting,
+    write_array,
+    write_curves,
+    write_json,
+)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return open_run("downstream", load_config(ImportanceConfig, overrides={"dataset": "toy"}), root=tmp_path,
-                    dataset_digest="abc")  # fmt: skip
+                    made_from={"dataset_sha256": "abc"})  # fmt: skip
 
 
 def finish(run: Run, fold: int, **test: float) -> None:
@@ -24,7 +37,7 @@ def finish(run: Run, fold: int, **test: float) -> None:
 
 def test_the_same_settings_open_the_same_directory(run: Run, tmp_path: Path) -> None:
     config = load_config(ImportanceConfig, overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
-    assert open_run("downstream", config, root=tmp_path, dataset_digest="abc").path == run.path
+    assert open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "abc"}).path == run.path
     assert run.path.parent == tmp_path / "downstream" / "toy"
 
 
@@ -38,7 +51,7 @@ def test_provenance_says_where_a_run_comes_from(run: Run) -> None:
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
     config = load_config(ImportanceConfig, overrides={"dataset": "toy"})
     with pytest.raises(NieError, match="made from another toy"):
-        open_run("downstream", config, root=tmp_path, dataset_digest="def")
+        open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "def"})
 
 
 def test_a_fold_appears_when_it_is_done(run: Run) -> None:
@@ -107,3 +120,63 @@ def test_curves_have_all_columns(tmp_path: Path) -> None:
 def test_arrays_are_plain(tmp_path: Path) -> None:
     write_array(tmp_path / "a.npy", np.arange(3))
     assert np.load(tmp_path / "a.npy", allow_pickle=False).tolist() == [0, 1, 2]
+
+
+def test_changed_features_are_refused(run: Run, tmp_path: Path) -> None:
+    config = load_config(ImportanceConfig, overrides={"dataset": "toy"})
+    with pytest.raises(NieError, match="features_sha256 None, now 123"):
+        open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "abc", "features_sha256": "123"})
+
+
+def test_finished_folds_are_kept_and_the_summary_follows(run: Run) -> None:
+    done: list[int] = []
+
+    def work(fold: int, folder: Path) -> None:
+        write_json(folder / "metrics.json", {"test": {"rmse": float(fold)}})
+        done.append(fold)
+
+    run_folds(run, [0, 1], work)
+    run_folds(run, [1, 2], work)
+    assert done == [0, 1, 2]
+    assert read_json(run.path / "summary.json")["test"]["rmse"]["mean"] == 1.0
+
+
+def test_two_processes_do_not_work_on_one_run(run: Run) -> None:
+    def work(_fold: int, _folder: Path) -> None:
+        run_folds(Run(run.path, run.config), [1], work)
+
+    with pytest.raises(NieError, match="Another process is working on"):
+        run_folds(run, [0], work)
+
+
+def test_a_fold_that_failed_before_writing_leaves_nothing(run: Run) -> None:
+    with pytest.raises(NieError), run.fold(0):
+        raise NieError
+    assert not list(run.path.glob("fold*"))
+
+
+def test_a_damaged_split_is_named(run: Run) -> None:
+    with run.fold(0) as folder:
+        (folder / "split.npz").write_bytes(b"PK")
+    with pytest.raises(NieError, match=r"split.npz is missing or damaged"):
+        run.split(0)
+
+
+def test_a_sitting_says_when_and_with_what(run: Run) -> None:
+    assert {"finished", "seconds_this_sitting", "peak_memory_gb", "git_commit", "threads"} == set(sitting(0.0))
+
+
+def test_weights_of_a_full_disk_are_one_sentence(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys, torch; from pathlib import Path\n"
+        "from nie.errors import NieError; from nie.runs import write_array, write_weights; import numpy as np\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "path, model, array = Path(sys.argv[1]) / 'file', torch.nn.Linear(100, 100), np.ones(9999)\n"
+        "for write in (lambda: write_weights(path, model), lambda: write_array(path, array)):\n"
+        "    try: write()\n"
+        "    except NieError as error: print(error)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert answer.stdout.count("The disk is full") == 2, answer.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ FOLD = make_folds(KG.label_mask)[0]
 @pytest.fixture
 def run_path(tmp_path: Path) -> Path:
     config = load_config(LicapConfig, overrides={"dataset": KG.name})
-    run = open_run("pretrain", config, root=tmp_path, dataset_digest=KG.digest)
+    run = open_run("pretrain", config, root=tmp_path, made_from={"dataset_sha256": KG.digest})
     with run.fold(0) as folder:
         write_array(folder / "semantic" / "embeddings.npy", np.ones((KG.num_nodes, 4), np.float32))
         write_json(folder / "metrics.json", {"binding": binding(KG, FOLD), "channels": ["semantic"]})
@@ -67,3 +67,12 @@ def test_a_damaged_file_is_named(run_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="not a run directory"):
         read_embeddings(tmp_path, KG, FOLD)
+
+
+def test_a_stage_2_run_is_told_from_a_pretrained_one(tmp_path: Path) -> None:
+    config = load_config(LicapConfig, overrides={"dataset": KG.name})
+    run = open_run("downstream", config, root=tmp_path)
+    with run.fold(0) as folder:
+        write_json(folder / "metrics.json", {"binding": binding(KG, FOLD)})
+    with pytest.raises(NieError, match="not a pretrained run"):
+        read_embeddings(run.path, KG, FOLD)

@@ -292,3 +292,18 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         ops.additive_attention(graph, **scores | {"dst_score": normal(9, 1)}, etype=etype)
     with pytest.raises(NieError, match="etype is given without rel_score"):
         ops.additive_attention(graph, **scores | {"rel_score": None}, etype=etype)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [-1, NUM_RELATIONS, 10**9])
+@pytest.mark.parametrize("relational", ["pregat", "mul", "dot"])
+def test_a_relation_that_does_not_exist_is_refused_before_it_is_read(bad: int, relational: str) -> None:
+    graph, etype = random_graph()
+    etype[3] = bad
+    with pytest.raises(NieError, match=f"rows for 0 to {NUM_RELATIONS - 1} only"):
+        attend(relational, graph, etype, inputs(relational, graph, etype))
+
+
+def test_relation_ids_are_integers() -> None:
+    graph, etype = random_graph()
+    with pytest.raises(NieError, match="relation ids are integers"):
+        attend("mul", graph, etype.double(), inputs("mul", graph, etype))

@@ -7,6 +7,7 @@ import gc
 import torch
 from reference.graphs import large_graph
 
+from nie.dgl_compat import dgl
 from nie.ops import prepared as preparation
 from nie.ops.prepared import prepare
 
@@ -45,3 +46,13 @@ def test_both_directions_name_the_same_edges() -> None:
     assert torch.equal(torch.from_numpy(destinations).long(), rows[torch.from_numpy(position).long()])
     out_rows = torch.repeat_interleave(torch.arange(3000), torch.from_numpy(out_offsets).diff())
     assert torch.equal(out_rows, torch.from_numpy(sources).long()[torch.from_numpy(position).long()])
+
+
+def test_a_graph_that_is_changed_in_place_is_prepared_again() -> None:
+    graph = dgl.graph(([0, 1, 2], [1, 2, 0]), num_nodes=4)
+    first = prepare(graph)
+    graph.remove_edges([0])
+    graph.add_edges([2], [3])
+    second = prepare(graph)
+    assert second is not first
+    assert second.by_dst[0].tolist() == [0, 1, 1, 2, 3]
