@@ -22,4 +22,4 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise NieError(f"This needs the package {module}: pip install 'nie[{extra}]'.") from error
+        raise NieError(f"This needs the package {module}: pip install -e '.[{extra}]' in nie's folder.") from error

@@ -4,7 +4,7 @@
 suitable_python() {
     # The first interpreter that is CPython 3.10 to 3.12 and can make virtual environments.
     local candidate
-    for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10 python}; do
+    for candidate in "${PYTHON:-python3}" python3.12 python3.11 python3.10; do
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
         then
             command -v "$candidate"
@@ -16,18 +16,21 @@ suitable_python() {
 }
 
 make_environment() {
-    local extras=$1 wanted
-    # The stamp names what is installed; a change of the pins or of the extras installs again.
-    wanted="$extras $(cat pyproject.toml constraints.txt | cksum)"
-    if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
-        local python
-        python=$(suitable_python) || return
-        echo "Installing nie[$extras] into .venv ..." >&2
-        "$python" -m venv .venv &&
-            .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-                --constraint constraints.txt --editable ".[$extras]" || return
-        echo "$wanted" > .venv/installed
-    fi
+    local extras=$1 pins installed
+    # The stamp names what is installed; other pins or further extras install again. dev includes all, all the rest.
+    pins=$(cat pyproject.toml constraints.txt | cksum)
+    installed=$(cat .venv/installed 2>/dev/null || true)
+    case "$installed" in
+        "$extras $pins" | "dev $pins") return ;;
+        "all $pins") [ "$extras" = dev ] || return 0 ;;
+    esac
+    local python
+    python=$(suitable_python) || return
+    echo "Installing nie[$extras] into .venv ..." >&2
+    "$python" -m venv .venv &&
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+            --constraint constraints.txt --editable ".[$extras]" || return
+    echo "$extras $pins" > .venv/installed
 }
 
 make_environment "$1"

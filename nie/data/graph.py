@@ -51,6 +51,8 @@ class Channel:
     mask: Bools
 
     def __post_init__(self) -> None:
+        _check_kind("A channel", "features", self.features, "biuf")
+        _check_kind("A channel", "mask", self.mask, "biuf")
         object.__setattr__(self, "features", _frozen(self.features, np.float32))
         object.__setattr__(self, "mask", _frozen(self.mask, np.bool_))
         if self.features.ndim != 2 or self.mask.shape != self.features.shape[:1]:
@@ -104,8 +106,15 @@ class KnowledgeGraph:
 
     def __post_init__(self) -> None:
         check_name("dataset", self.name)
-        for key, dtype in (("src", np.int64), ("dst", np.int64), ("etype", np.int64), ("label_mask", np.bool_)):
+        for key, dtype, kinds in (
+            ("src", np.int64, "iu"),
+            ("dst", np.int64, "iu"),
+            ("etype", np.int64, "iu"),
+            ("label_mask", np.bool_, "biuf"),
+        ):
+            _check_kind(f"Graph {self.name}", key, getattr(self, key), kinds)
             object.__setattr__(self, key, _frozen(getattr(self, key), dtype))
+        _check_kind(f"Graph {self.name}", "labels", self.labels, "biufO")
         self._check_edges()
         self._check_nodes()
         labels = np.asarray(self.labels, np.float64)
@@ -194,9 +203,20 @@ class KnowledgeGraph:
             )
 
 
+def _check_kind(owner: str, key: str, values: ArrayLike, kinds: str) -> None:
+    """Nothing is truncated in silence: ids are whole numbers, labels real ones. An empty list has no kind."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in kinds:
+        expected = "whole numbers" if kinds == "iu" else "real numbers"
+        raise NieError(f"{owner}: {key} holds {array.dtype}; {expected} are expected.")
+
+
 def _frozen(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
-    """A read-only view: the caller's own array stays writeable, a memory-mapped one stays on disk."""
-    view = np.asarray(values, dtype=dtype).view()
+    """A read-only copy: the caller can change its own array; a read-only one, such as a memory map, is not copied."""
+    fixed = isinstance(values, np.ndarray) and not values.flags.writeable
+    # A number too large for float32 becomes inf, which a channel refuses.
+    with np.errstate(over="ignore"):
+        view = np.asarray(values, dtype=dtype).view() if fixed else np.array(values, dtype=dtype)
     view.flags.writeable = False
     return view
 

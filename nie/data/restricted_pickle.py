@@ -1,15 +1,19 @@
 """Reading other people's pickles without running their code.
 
-A pickle names functions to call. The papers' files hold containers of numbers, torch tensors and numpy arrays, which
-need a handful of functions; this reader admits those and refuses every other name before it is imported.
+A pickle names functions to call and sets attributes of what they return. The papers' files hold containers of numbers,
+torch tensors and numpy arrays. This reader hands the pickle a stand-in for each of the few functions that those need,
+and refuses every other name before it is imported. Stand-ins have no attributes that a pickle could set, and what they
+return becomes a real tensor or array only when the whole file has been read.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 import pickle
-from collections import OrderedDict
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +22,169 @@ import torch
 
 from nie.errors import NieError
 
-# numpy 1 and 2 name the same internal function differently; files of either are read with either.
-_reconstruct = np.empty(0).__reduce__()[0]
-_scalar = np.float64(0).__reduce__()[0]
-_frombuffer = np.zeros(1).__reduce_ex__(5)[0]
-
-_STORAGES = (
-    "FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage", "LongStorage", "IntStorage", "ShortStorage",
-    "CharStorage", "ByteStorage", "BoolStorage",
-)  # fmt: skip
-_DTYPES = (
-    "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
-)  # fmt: skip
+# Numbers and fixed-width strings. An object array is made of pointers, and a structured one can hide such.
+_DTYPE = re.compile(r"b1|[fiucSU][1-9]\d*")
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+_MAX_DEPTH = 50
+# A tensor may repeat its numbers (``expand``), but must not grow from nothing to more than memory holds.
+_MAX_REPEATED = 1 << 24
 
 
-def _load_storage(blob: bytes) -> Any:
+class _StandIn:
+    """What a pickle gets to see: without ``__dict__``, and its opcode BUILD ends here instead of setting attributes."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("it sets attributes of something that has none")
+
+
+class _Function(_StandIn):
+    """An admitted function."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self._run = run
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._run(*arguments)
+
+
+class _Made(_StandIn):
+    """A finished tensor, array, number or storage."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _DType(_StandIn):
+    """A numpy dtype; only its byte order can be set."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, code: Any, *_align_and_copy: Any) -> None:
+        if not isinstance(code, str) or not _DTYPE.fullmatch(code):
+            raise pickle.UnpicklingError(f"arrays of dtype {code!r} are not allowed, only of numbers")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: Any) -> None:
+        if type(state) is not tuple or len(state) < 5 or state[1] not in ("<", ">", "|", "=") or any(state[2:5]):
+            raise pickle.UnpicklingError("a dtype with fields or of a strange form is not allowed")
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array(_Made):
+    """A numpy array whose content follows as its state."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        if type(state) is not tuple or len(state) != 5:
+            raise pickle.UnpicklingError("an array's state has a strange form")
+        _version, shape, dtype, fortran, content = state
+        self.value = _array(content, dtype, shape, "F" if fortran else "C")
+
+
+def _array(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    if type(dtype) is not _DType or type(content) not in (bytes, bytearray):
+        raise pickle.UnpicklingError("an array is not made of a dtype and bytes")
+    if math.prod(_sizes(shape)) * dtype.dtype.itemsize != len(content):
+        raise pickle.UnpicklingError(f"an array of shape {shape} has {len(content)} bytes")
+    return np.ndarray(shape, dtype.dtype, bytes(content), order=order).copy(order="K")
+
+
+def _sizes(sizes: Any) -> tuple[int, ...]:
+    if type(sizes) is not tuple or not all(type(size) is int and size >= 0 for size in sizes):
+        raise pickle.UnpicklingError("the shape of an array or tensor is no tuple of numbers >= 0")
+    return sizes
+
+
+def _refuse(*_arguments: Any) -> Any:
+    raise pickle.UnpicklingError("numpy.ndarray is called")
+
+
+_NDARRAY = _Function(_refuse)
+
+
+def _reconstruct(kind: Any, _shape: Any, _code: Any) -> _Array:
+    """Stands in for numpy's function that makes an empty array before its state is set."""
+    if kind is not _NDARRAY:
+        raise pickle.UnpicklingError("an array is of another class than numpy.ndarray")
+    return _Array(None)
+
+
+def _frombuffer(content: Any, dtype: Any, shape: Any, order: Any = "C", *_axes: Any) -> _Made:
+    if order not in ("C", "F"):
+        raise pickle.UnpicklingError(f"an array is of order {order!r}")
+    return _Made(_array(content, dtype, shape, order))
+
+
+def _scalar(dtype: Any, content: Any) -> _Made:
+    return _Made(_array(content, dtype, (), "C")[()])
+
+
+def _load_storage(blob: Any) -> _Made:
     """Stands in for torch.storage._load_from_bytes, which would unpickle the inner file without restrictions."""
     if not isinstance(blob, bytes):
         raise pickle.UnpicklingError("a tensor's storage is not bytes")
     try:
-        return torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
+        return _Made(torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise pickle.UnpicklingError("a tensor's storage holds something other than numbers") from error
 
 
-def _encode(text: str, encoding: str) -> bytes:
+def _tensor(made: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks: Any) -> _Made:
+    storage = made.value if type(made) is _Made else None
+    # Only the untyped storage inside is asked: torch warns of every public use of a typed one.
+    if not isinstance(storage, torch.storage.TypedStorage) or storage._untyped_storage.device.type != "cpu":
+        raise pickle.UnpicklingError("a tensor has no storage")
+    (first,), count = _sizes((offset,)), math.prod(_sizes(size))
+    if len(_sizes(stride)) != len(size):
+        raise pickle.UnpicklingError("a tensor has another number of strides than of dimensions")
+    empty = torch.empty(0, dtype=storage.dtype)
+    held = storage._untyped_storage.nbytes() // empty.element_size()
+    last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if count and (last >= held or count > max(held, _MAX_REPEATED)):
+        raise pickle.UnpicklingError(f"a tensor of shape {size} does not fit its storage of {held} numbers")
+    return _Made(empty.set_(storage._untyped_storage, first, size, stride))
+
+
+def _parameter(tensor: Any, *_gradient_and_hooks: Any) -> _Made:
+    if type(tensor) is not _Made:
+        raise pickle.UnpicklingError("a parameter is no tensor")
+    return tensor
+
+
+def _encode(text: Any, encoding: Any) -> bytes:
     """Stands in for _codecs.encode, through which protocol 2 writes bytes; other codecs can be abused."""
-    if encoding != "latin1":
+    if encoding != "latin1" or type(text) is not str:
         raise pickle.UnpicklingError(f"the codec {encoding!r} is not allowed")
     return text.encode("latin1")
 
 
-def _allowed() -> dict[tuple[str, str], Any]:
-    names: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
+def _allowed() -> dict[tuple[str, str], _Function]:
+    functions: dict[tuple[str, str], Callable[..., Any]] = {
+        ("numpy", "dtype"): _DType,
         ("_codecs", "encode"): _encode,
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
-        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-        ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+        # How protocols below 3 write bytes of length 0.
+        ("__builtin__", "bytes"): lambda: b"",
+        # A plain dict, because an OrderedDict has attributes, which numpy would look at.
+        ("collections", "OrderedDict"): lambda *pairs: dict(*pairs),
+        ("torch._utils", "_rebuild_tensor"): _tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        ("torch._utils", "_rebuild_parameter"): _parameter,
         ("torch.storage", "_load_from_bytes"): _load_storage,
-        ("torch", "Size"): torch.Size,
-        ("torch", "device"): torch.device,
+        ("torch", "Size"): lambda sizes=(): _sizes(tuple(sizes)),
     }
+    # numpy 1 and 2 name the same internal function differently; files of either are read with either.
     for package in ("numpy.core", "numpy._core"):
-        names[f"{package}.multiarray", "_reconstruct"] = _reconstruct
-        names[f"{package}.multiarray", "scalar"] = _scalar
-        names[f"{package}.numeric", "_frombuffer"] = _frombuffer
-    names.update({("torch", dtype): getattr(torch, dtype) for dtype in _DTYPES})
-    names.update({("torch", storage): getattr(torch, storage) for storage in _STORAGES})
-    return names
+        functions[f"{package}.multiarray", "_reconstruct"] = _reconstruct
+        functions[f"{package}.multiarray", "scalar"] = _scalar
+        functions[f"{package}.numeric", "_frombuffer"] = _frombuffer
+    return {("numpy", "ndarray"): _NDARRAY, **{name: _Function(function) for name, function in functions.items()}}
 
 
 _ALLOWED = _allowed()
@@ -92,8 +208,37 @@ class _Unpickler(pickle.Unpickler):
         raise NieError(f"{self.shown} refers to data outside itself; only a plain pickle.dump file can be read.")
 
 
+def _finished(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
+    """Replace stand-ins by what they stand for; ``done`` holds the containers so far, as they may be shared."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind in (_Made, _Array) and isinstance(value.value, (torch.Tensor, np.ndarray, np.generic)):
+        return value.value
+    if id(value) in done:
+        return done[id(value)]
+    if depth > _MAX_DEPTH:
+        raise pickle.UnpicklingError(f"containers lie more than {_MAX_DEPTH} deep in each other")
+    if kind is dict:
+        if not all(type(key) in _PLAIN for key in value):
+            raise pickle.UnpicklingError("a key is neither a string nor a number")
+        entries = done[id(value)] = {}
+        entries.update({key: _finished(item, done, depth + 1) for key, item in value.items()})
+        return entries
+    if kind is list:
+        items = done[id(value)] = []
+        items.extend(_finished(item, done, depth + 1) for item in value)
+        return items
+    if kind in (tuple, set, frozenset):
+        done[id(value)] = kind(_finished(item, done, depth + 1) for item in value)
+        return done[id(value)]
+    raise pickle.UnpicklingError("it holds an unfinished tensor or array, or a function")
+
+
 def load_pickle(path: str | os.PathLike[str]) -> Any:
     """Return the containers of torch tensors and numpy arrays in a file written by ``pickle.dump``.
+
+    Arrays hold numbers or fixed-width strings. An OrderedDict comes back as a dict.
 
     Raises:
         NieError: the file is absent, truncated or no pickle, or names anything but tensors and arrays; nothing of it
@@ -110,7 +255,8 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
         raise NieError(f"The file {shown} does not exist.")
     try:
         with shown.open("rb") as stream:
-            return _Unpickler(stream, shown).load()
+            content = _Unpickler(stream, shown).load()
+        return _finished(content, {})
     except NieError:
         raise
     except Exception as error:

@@ -86,23 +86,49 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
         )
     names = _read_json(path / "names.json", dict)
     try:
+        _check_types(document, names)
         kg = KnowledgeGraph(
             name=document["name"],
             **{key: read_array(path / f"{key}.npy") for key in ARRAYS},
             node_names=names["nodes"],
             relation_names=names["relations"],
-            text=_read_json(path / "text.json", list),
+            text=_strings("text", _read_json(path / "text.json", list), optional=True),
             channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
             meta=document["meta"],
         )
-        expected = document["counts"]
+        expected, digest = document["counts"], document["digest"]
     except KeyError as error:
         raise NieError(f"The store {path} lacks the key {error}; build the dataset again.") from error
-    except NieError as error:
+    except (NieError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise NieError(f"The store {path} is damaged, so build the dataset again: {error}") from error
     if counts(kg) != expected:
         raise NieError(f"The store {path} holds {counts(kg)}, but its meta.json says {expected}; build it again.")
+    if kg.digest != digest:
+        raise NieError(f"The store {path} is damaged, so build the dataset again: its content has another digest.")
     return kg
+
+
+def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
+    """A store edited by hand, or damaged into other valid JSON, is told before anything stumbles over it."""
+    meta = document["meta"]
+    dicts = {
+        "meta": meta,
+        **{f"meta.{key}": meta[key] for key in ("options", "notes") if isinstance(meta, dict) and key in meta},
+    }
+    for key, value in dicts.items():
+        if not isinstance(value, dict):
+            raise NieError(f"{key} is a {type(value).__name__}; an object is expected.")
+    if not isinstance(document["name"], str):
+        raise NieError(f"name is {document['name']!r}; a string is expected.")
+    _strings("channels", document["channels"])
+    _strings("names of nodes", names["nodes"])
+    _strings("names of relations", names["relations"])
+
+
+def _strings(key: str, values: Any, optional: bool = False) -> Any:
+    if not isinstance(values, list) or not all(isinstance(v, str) or (optional and v is None) for v in values):
+        raise NieError(f"{key} is no list of strings.")
+    return values
 
 
 def _read_channel(folder: Path, name: str) -> Channel:

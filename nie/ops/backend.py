@@ -38,7 +38,7 @@ def choose_backend(tensor: Tensor) -> str:
     if wanted not in BACKENDS:
         raise NieError(f"NIE_OPS_BACKEND is {wanted!r}{nearest(wanted, BACKENDS)}; use one of {', '.join(BACKENDS)}.")
     if wanted == "numba" and not _has_numba():
-        raise NieError("NIE_OPS_BACKEND is 'numba', which is not installed: pip install 'nie[fast]'.")
+        raise NieError("NIE_OPS_BACKEND is 'numba', which is not installed: pip install -e '.[fast]' in nie's folder.")
     if wanted == "numba" and not fused:
         raise NieError(f"NIE_OPS_BACKEND is 'numba', which does not run {tensor.dtype} on {tensor.device}; unset it.")
     return wanted

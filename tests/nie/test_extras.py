@@ -10,7 +10,7 @@ from nie.extras import require
 
 
 def test_a_missing_package_names_its_extra() -> None:
-    with pytest.raises(NieError, match=r"pip install 'nie\[text\]'"):
+    with pytest.raises(NieError, match=r"pip install -e '.\[text\]'"):
         require("surely_not_installed", "text")
 
 

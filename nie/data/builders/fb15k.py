@@ -99,6 +99,8 @@ def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarra
         titles.append(title.replace("_", " "))
         valid.append(flag == "1")
         labels.append(float(views))
+    if not any(valid):
+        raise NieError(f"{shown}: no entity has 1 in the column valid; at least one label is needed.")
     return mids, titles, np.array(labels), np.array(valid, dtype=bool)
 
 
@@ -113,6 +115,8 @@ def _read_triples(folder: Path, index: dict[str, int]) -> tuple[np.ndarray, np.n
                 raise NieError(
                     f"{find_packed(folder / file)}, line {line}: the entity {error} is not in {NODES}."
                 ) from error
+    if not ends:
+        raise NieError(f"{folder}: there is no triple in {', '.join(TRIPLE_FILES)}; fetch them again.")
     edges = np.array(ends, dtype=np.int64).reshape(-1, 3)
     src, etype, dst = np.ascontiguousarray(edges.T)
     return src, dst, etype, list(relations)

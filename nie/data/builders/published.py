@@ -107,20 +107,25 @@ def _channels(
         if array.ndim != 2 or len(array) != num_nodes:
             raise NieError(f"{path}: the {key} features have shape {array.shape}; {num_nodes} rows are expected.")
         try:
-            channels[key] = Channel(array.astype(np.float32), np.ones(num_nodes, bool))
+            channels[key] = Channel(array, np.ones(num_nodes, bool))
         except NieError as error:
             raise NieError(f"{path}: {error}") from error
     return channels
 
 
 def _array(shown: Path, key: str, value: Any) -> np.ndarray:
-    """A tensor, array or list of numbers as an array."""
+    """A tensor, array or flat list of numbers as an array; numpy is asked about nothing else."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise NieError(f"{shown}: {key} is ragged; an array of numbers is expected.") from error
+        try:
+            array = value.detach().numpy()
+        except (TypeError, RuntimeError) as error:
+            raise NieError(f"{shown}: {key} holds {value.dtype}; an array of numbers is expected.") from error
+    elif type(value) is np.ndarray:
+        array = value
+    elif type(value) in (list, tuple) and all(isinstance(item, (int, float, np.number, np.bool_)) for item in value):
+        array = np.array(value)
+    else:
+        raise NieError(f"{shown}: {key} is a {type(value).__name__}; a tensor, array or flat list is expected.")
     if array.dtype.kind not in "fiub":
         raise NieError(f"{shown}: {key} holds {array.dtype}; an array of numbers is expected.")
     return array
@@ -135,9 +140,12 @@ def _vector(shown: Path, content: Mapping[str, Any], key: str) -> np.ndarray:
 
 
 def _integers(shown: Path, key: str, array: np.ndarray) -> np.ndarray:
-    if not np.array_equal(array, array.astype(np.int64)):
+    # A cast of nan or inf gives some number, which differs from it.
+    with np.errstate(invalid="ignore"):
+        whole = array.astype(np.int64)
+    if not np.array_equal(array, whole):
         raise NieError(f"{shown}: {key} must hold whole numbers.")
-    return array.astype(np.int64)
+    return whole
 
 
 def _edges(shown: Path, edges: Any) -> tuple[np.ndarray, np.ndarray]:

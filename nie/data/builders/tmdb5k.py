@@ -124,6 +124,11 @@ def _nodes_and_edges(movies: Table, credits: Table) -> tuple[_Nodes, Iterable[tu
         for movie, (line, row) in enumerate(table.rows):
             for item in _json_list(table.shown, line, column, row[column]):
                 try:
+                    if type(item[key]) not in (int, str) or not isinstance(item["name"], str):
+                        raise NieError(
+                            f"{table.shown}, line {line}: an entry of {column} has the {key} {item[key]!r} and the "
+                            f"name {item['name']!r}; a number or string, and a string, are expected."
+                        )
                     node = nodes.add(kind, item[key], item["name"])
                     edges[movie, relation_of[relation(item)], node] = None
                 except KeyError as error:
@@ -177,13 +182,15 @@ def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> Tab
         raise NieError(f"{shown}, line {reader.line_num}: not valid csv ({error}).") from error
     finally:
         csv.field_size_limit(limit)
+    if not rows:
+        raise NieError(f"{shown}, line 1: there is a header but no film.")
     return Table(shown, rows)
 
 
 def _check_same_movies(movies: Table, credits: Table) -> None:
     for table, column in ((movies, "id"), (credits, "movie_id")):
         for line, row in table.rows:
-            if not row[column].isdecimal():
+            if not row[column].isdecimal() or len(row[column]) > 18:
                 raise NieError(f"{table.shown}, line {line}: {column} is {row[column]!r}; a number is expected.")
     if len(movies.rows) != len(credits.rows):
         raise NieError(
@@ -199,7 +206,7 @@ def _check_same_movies(movies: Table, credits: Table) -> None:
 def _json_list(shown: Path, line: int, column: str, value: str) -> list[dict[str, Any]]:
     try:
         items = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NieError(f"{shown}, line {line}: the column {column} is not valid JSON ({error}).") from error
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise NieError(f"{shown}, line {line}: the column {column} must be a JSON list of objects.")

@@ -41,11 +41,11 @@ def triples(
     Args:
         name: name of the dataset.
         triples: lines ``head <tab> relation <tab> tail``; any strings. A first line such as "head relation tail" is a
-            header.
+            header (here and below: the first that is not empty).
         scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
-            number is a header.
-        text: lines ``node <tab> text``. Without the file, a node's text is its name; with it, nodes that are not in it
-            have none.
+            number, and whose first is no node, is a header.
+        text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's text
+            is its name; with it, nodes that are not in it have none.
         features: channel name -> .npy file with one row a node, in the order of node ids.
         allow_unknown: skip and count nodes of ``scores`` and ``text`` that no triple has, instead of refusing them.
 
@@ -107,8 +107,9 @@ def _read_triples(path: Path_) -> tuple[dict[str, int], dict[str, int], np.ndarr
     relations: dict[str, int] = {}
     edges: dict[tuple[int, int, int], None] = {}
     total = 0
-    for line, (head, relation, tail) in read_rows(path, 3):
-        if line == 1 and head.lower() in HEADER_WORDS and tail.lower() in TAIL_WORDS:
+    for row, (line, (head, relation, tail)) in enumerate(read_rows(path, 3)):
+        if row == 0 and head.lower() in HEADER_WORDS and tail.lower() in TAIL_WORDS:
+            _log_header(path, line, (head, relation, tail))
             continue
         if not (head and relation and tail):
             raise NieError(f"{find_packed(path)}, line {line}: head, relation and tail must not be empty.")
@@ -155,11 +156,17 @@ def _read_column(
 def _without_header(
     path: Path_, nodes: Mapping[str, int], parse: Callable[[str], Value | None]
 ) -> Iterator[tuple[int, str, str]]:
-    for line, (node, field) in read_rows(path, 2):
-        named_as_header = node.lower() in NODE_WORDS or (parse(field) is None and not _is_number(field))
-        if line == 1 and node not in nodes and named_as_header:
+    for row, (line, (node, field)) in enumerate(read_rows(path, 2)):
+        # A score tells a header by itself; a text can be anything, so there the first word must be a usual one.
+        named_as_header = node.lower() in NODE_WORDS if parse is _sentence else not _is_number(field)
+        if row == 0 and node not in nodes and named_as_header:
+            _log_header(path, line, (node, field))
             continue
         yield line, node, field
+
+
+def _log_header(path: Path_, line: int, fields: tuple[str, ...]) -> None:
+    log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
 
 
 def _score(field: str) -> float | None:
@@ -188,4 +195,9 @@ def _read_features(name: str, path: Path_, num_nodes: int) -> Channel:
     bad = ~np.isfinite(array).all(axis=1)
     if bad.any():
         raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
-    return Channel(array.astype(np.float32), np.ones(num_nodes, bool))
+    with np.errstate(over="ignore"):
+        values = array.astype(np.float32)
+    large = ~np.isfinite(values).all(axis=1)
+    if large.any():
+        raise NieError(f"{path}: row {int(np.argmax(large))} of channel {name} is too large for float32.")
+    return Channel(values, np.ones(num_nodes, bool))

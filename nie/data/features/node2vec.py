@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -46,12 +47,14 @@ def node2vec(
         seed: of walks and skip-gram.
 
     Raises:
-        NieError: the extra ``structure`` (gensim) is not installed, or the graph has no edge.
+        NieError: the extra ``structure`` (gensim) is not installed, a setting is out of range, or the graph has no
+            edge.
 
     Example::
 
         channel = node2vec(kg, num_walks=4)      # channel.features is (N, 64)
     """
+    _check_positive(dim=dim, window=window, epochs=epochs)
     gensim = require("gensim.models", "structure")
     walks = random_walks(kg, walk_length=walk_length, num_walks=num_walks, p=p, q=q, seed=seed)
     if len(walks) == 0:
@@ -86,6 +89,10 @@ def random_walks(
     >>> random_walks(synthetic(0), walk_length=5, num_walks=2).shape
     (600, 6)
     """
+    _check_positive(walk_length=walk_length, num_walks=num_walks)
+    for key, value in (("p", p), ("q", q)):
+        if not 0 < value < math.inf:
+            raise NieError(f"node2vec's {key} is {value}; a finite number > 0 is expected.")
     rng = np.random.default_rng(seed)
     graph = _simple_undirected(kg)
     starts = torch.nonzero(graph.in_degrees() > 0).flatten().numpy()
@@ -102,6 +109,12 @@ def random_walks(
         torch.set_num_threads(threads)
     array: NDArray[np.int64] = walks.numpy()
     return array
+
+
+def _check_positive(**settings: int) -> None:
+    for key, value in settings.items():
+        if value < 1:
+            raise NieError(f"node2vec's {key} is {value}; a whole number >= 1 is expected.")
 
 
 def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:

@@ -85,7 +85,9 @@ def _distinct_texts(kg: KnowledgeGraph) -> tuple[list[str], np.ndarray, np.ndarr
     rows: dict[str, int] = {}
     owner = [-1 if text is None or not text.strip() else rows.setdefault(text, len(rows)) for text in kg.text]
     if not rows:
-        raise NieError(f"No node of graph {kg.name} has text, so it has no text features.")
+        ready = ", ".join(kg.channels)
+        hint = f" The graph carries the channels {ready}, usable as --features.semantic NAME." if ready else ""
+        raise NieError(f"No node of graph {kg.name} has text, so it has no text features.{hint}")
     indices = np.array(owner)
     return list(rows), indices[indices >= 0], indices >= 0
 

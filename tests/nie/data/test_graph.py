@@ -39,7 +39,14 @@ def test_is_frozen_and_leaves_the_callers_arrays_alone() -> None:
     for array in (kg.src, kg.dst, kg.etype, kg.labels, kg.label_mask, kg.targets):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
-    src[0] = 0
+    src[0] = 2
+    assert kg.src[0] == 0
+
+
+def test_read_only_arrays_are_not_copied() -> None:
+    src = np.array([0, 1, 1])
+    src.flags.writeable = False
+    assert np.shares_memory(tiny(src=src).src, src)
 
 
 def test_label_of_an_unlabelled_node_is_forgotten() -> None:
@@ -50,6 +57,9 @@ def test_label_of_an_unlabelled_node_is_forgotten() -> None:
     ("changes", "words"),
     [
         ({"name": "../up"}, "dataset name '../up' is not allowed"),
+        ({"src": [0.5, 1, 1]}, "src holds float64; whole numbers"),
+        ({"etype": np.zeros(3)}, "etype holds float64; whole numbers"),
+        ({"labels": np.ones(3, complex)}, "labels holds complex128; real numbers"),
         ({"src": [0, 1, 3]}, "src of edge 2 is 3, not in 0..2"),
         ({"dst": [-1, 1, 1]}, "dst of edge 0 is -1"),
         ({"etype": [0, 2, 0]}, "etype of edge 1 is 2, not in 0..1"),

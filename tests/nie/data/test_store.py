@@ -131,3 +131,47 @@ def test_names_beyond_ascii(tmp_path: Path) -> None:
     save(kg, tmp_path / "u")
     assert read(tmp_path / "u").text_digest == kg.text_digest
     assert read(tmp_path / "u").structure_digest == kg.structure_digest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": 5}, {"channels": None}, {"channels": {}}, {"channels": [1]}, {"meta": None}, {"meta": []},
+        {"meta": {"options": 5}}, {"meta": {"notes": []}}, {"meta": {"label_transform": []}}, {"digest": "0"},
+    ],
+)  # fmt: skip
+def test_wrong_types_in_meta(folder: Path, changes: dict[str, Any]) -> None:
+    document = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**document, **changes}))
+    with pytest.raises(NieError, match="is damaged, so build the dataset again"):
+        read(folder)
+
+
+@pytest.mark.parametrize("names", [{"nodes": None}, {"relations": "abc"}, {"nodes": [1] * 300}])
+def test_wrong_types_in_names(folder: Path, names: dict[str, Any]) -> None:
+    document = json.loads((folder / "names.json").read_text())
+    (folder / "names.json").write_text(json.dumps({**document, **names}))
+    with pytest.raises(NieError, match="is damaged, so build the dataset again"):
+        read(folder)
+
+
+@pytest.mark.parametrize("file", ["src", "etype", "labels", "label_mask", "channels/semantic.features"])
+@pytest.mark.parametrize("kind", ["U3", "c16"])
+def test_wrong_kinds_of_arrays(folder: Path, file: str, kind: str) -> None:
+    array = np.load(folder / f"{file}.npy")
+    np.save(folder / f"{file}.npy", array.astype(kind))
+    with pytest.raises(NieError, match="is damaged, so build the dataset again"):
+        read(folder)
+
+
+def test_text_of_numbers(folder: Path) -> None:
+    (folder / "text.json").write_text(json.dumps([5] * 300))
+    with pytest.raises(NieError, match="text is no list of strings"):
+        read(folder)
+
+
+def test_other_labels_are_noticed(folder: Path) -> None:
+    labels = np.load(folder / "labels.npy")
+    np.save(folder / "labels.npy", labels + 1)
+    with pytest.raises(NieError, match="its content has another digest"):
+        read(folder)

@@ -64,7 +64,7 @@ def gradients(out: Tensor, tensors: dict[str, Tensor]) -> list[Tensor]:
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test of this file runs once on each backend."""
     if request.param != "dgl" and importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed: pip install 'nie[fast]'")
+        pytest.skip(f"{request.param} is not installed: pip install -e '.[fast]' in nie's folder")
     monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
     return str(request.param)
 

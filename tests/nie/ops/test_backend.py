@@ -28,7 +28,7 @@ def test_the_environment_overrides(wanted: str, monkeypatch: pytest.MonkeyPatch)
     ("wanted", "installed", "dtype", "message"),
     [
         ("nubma", True, torch.float32, "did you mean 'numba'"),
-        ("numba", False, torch.float32, r"pip install 'nie\[fast\]'"),
+        ("numba", False, torch.float32, r"pip install -e '.\[fast\]'"),
         ("numba", True, torch.bfloat16, "does not run torch.bfloat16"),
     ],
 )

@@ -9,7 +9,7 @@ from reference.graphs import large_graph, normal
 from nie import ops
 from nie.errors import NieError
 
-pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
+pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
+pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
 from nie.ops import numba_kernels
 

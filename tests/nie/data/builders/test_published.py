@@ -52,6 +52,12 @@ def test_reads_the_papers_format(tmp_path: Path, protocol: int, arrays: bool) ->
     assert kg.text == [None] * 30
 
 
+def test_flat_lists(tmp_path: Path) -> None:
+    value = content()
+    value["labels"], value["invalid_masks"] = value["labels"].tolist(), tuple([False] * 30)
+    assert published("x", write(tmp_path / "r.pk", value)).label_mask.all()
+
+
 def test_column_labels_separate_node2vec_and_fixed_relations(tmp_path: Path) -> None:
     value = content()
     del value["features"]
@@ -64,10 +70,22 @@ def test_column_labels_separate_node2vec_and_fixed_relations(tmp_path: Path) -> 
     np.testing.assert_array_equal(kg.targets, kg.labels)
 
 
+SHARED: list[Any] = [1.0]
+for _ in range(45):
+    SHARED = [SHARED, SHARED]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": None}, r"r.pk: labels holds object"),
+        ({"labels": None}, r"r.pk: labels is a NoneType"),
+        ({"labels": SHARED}, r"r.pk: labels is a list; a tensor, array or flat list"),
+        ({"labels": [1.0, [2.0]]}, r"r.pk: labels is a list"),
+        ({"labels": {"a": 1}}, r"r.pk: labels is a dict"),
+        ({"labels": torch.ones(30, dtype=torch.bfloat16)}, r"r.pk: labels holds torch.bfloat16"),
+        ({"labels": np.array(["a"] * 30)}, r"r.pk: labels holds <U1"),
+        ({"edge_types": torch.full((90,), float("nan"))}, r"r.pk: edge_types must hold whole numbers"),
+        ({"features": np.full((30, 2), 1e300)}, r"r.pk: .*row 0 is not"),
         ({"labels": torch.tensor([-1.0] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is -1.0"),
         ({"labels": torch.tensor([float("nan")] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is nan"),
         ({"labels": torch.ones(30, 2)}, r"r.pk: labels has shape \(30, 2\); a vector"),

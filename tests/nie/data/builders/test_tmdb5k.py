@@ -122,6 +122,15 @@ def changed(rows: list[Row], index: int, **changes: Any) -> list[Row]:
         (changed(movies(), 0, genres="[{"), None, r"movies.csv, line 3: the column genres is not valid JSON"),
         (changed(movies(), 0, genres="{}"), None, r"line 3: the column genres must be a JSON list"),
         (changed(movies(), 0, genres=[{"id": 1}]), None, r"line 3: an entry of genres .* lacks a key: 'name'"),
+        (
+            changed(movies(), 0, genres=[{"id": [1], "name": "A"}]),
+            None,
+            r"line 3: .* genres has the id \[1\]",
+        ),
+        (changed(movies(), 0, genres=[{"id": {}, "name": "A"}]), None, r"line 3: .* genres has the id {}"),
+        (changed(movies(), 0, genres=[{"id": 1, "name": [2]}]), None, r"movies.csv, line 3: .* the name \[2\]"),
+        (changed(movies(), 0, genres="[" * 100_000), None, r"movies.csv, line 3: the column genres is not valid JSON"),
+        (changed(movies(), 0, id="9" * 5000), None, r"movies.csv, line 3: id is"),
         (None, changed(credits(), 0, crew=[{"id": 1, "name": "A", "department": "Magic"}]), r"department.*'Magic'"),
         (None, changed(credits(), 1, movie_id=8), r"credits.csv, line 3: film 8 found where 9 is expected"),
         (None, credits()[:1], r"has 2 films and .*credits.csv 1"),
@@ -131,6 +140,14 @@ def changed(rows: list[Row], index: int, **changes: Any) -> list[Row]:
 def test_malformed(tmp_path: Path, movie_rows: list[Row] | None, credit_rows: list[Row] | None, words: str) -> None:
     with pytest.raises(NieError, match=words):
         tmdb5k(raw(tmp_path, movie_rows, credit_rows))
+
+
+@pytest.mark.parametrize("file", ["tmdb_5000_movies.csv", "tmdb_5000_credits.csv"])
+def test_header_only(tmp_path: Path, file: str) -> None:
+    path = raw(tmp_path) / file
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(NieError, match=rf"{file}, line 1: there is a header but no film"):
+        tmdb5k(tmp_path)
 
 
 def test_truncated_csv(tmp_path: Path) -> None:

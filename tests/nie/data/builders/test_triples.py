@@ -45,6 +45,14 @@ def test_headers_are_optional(tmp_path: Path) -> None:
     assert headed.text == ["A singer", None, None]
 
 
+def test_headers_after_empty_lines_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="nie"):
+        headed = make(tmp_path, "\n\nhead\trelation\ttail\n" + TRIPLES, "\nzz\tabc\n" + SCORES)
+    assert headed.digest == make(tmp_path).digest
+    assert "t.tsv, line 3 is taken as a header and skipped: head relation tail" in caplog.text
+    assert "s.tsv, line 2 is taken as a header and skipped: zz abc" in caplog.text
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
 def test_packed(tmp_path: Path, suffix: str, pack: Any) -> None:
     (tmp_path / f"t.tsv{suffix}").write_bytes(pack(TRIPLES.encode()))
@@ -66,6 +74,8 @@ def test_packed(tmp_path: Path, suffix: str, pack: Any) -> None:
         ({"score": SCORES + "bob\tinf\n"}, r"s.tsv, line 3: the score of 'bob' is 'inf'"),
         ({"score": SCORES + "bob\tmany\n"}, r"s.tsv, line 3: the score of 'bob' is 'many'"),
         ({"score": "ann\tnan\n"}, r"s.tsv, line 1: the score of 'ann' is 'nan'"),
+        ({"score": "name\t5\n" + SCORES}, r"s.tsv, line 1: the node 'name' is in no triple"),
+        ({"score": "ann\tabc\n"}, r"s.tsv, line 1: the score of 'ann' is 'abc'"),
         ({"score": SCORES + "ann\t4\n"}, r"s.tsv, line 3: the node 'ann' appears twice"),
         ({"score": SCORES + "bob\n"}, r"s.tsv, line 3: 2 tab-separated fields expected, 1 found"),
         ({"score": ""}, r"s.tsv: no node of the graph has a score"),
@@ -102,6 +112,7 @@ def test_features(tmp_path: Path) -> None:
         (np.ones((2, 2)), r"f.npy: channel structural has 2 rows, but the graph has 3 nodes"),
         (np.ones(3), r"f.npy: channel structural has float64 of shape \(3,\)"),
         (np.array([["a"]] * 3), r"f.npy: channel structural has <U1"),
+        (np.array([[1.0], [1e300], [1.0]]), r"f.npy: row 1 of channel structural is too large for float32"),
         (np.array([[1.0], [np.inf], [1.0]]), r"f.npy: row 1 of channel structural is not finite"),
     ],
 )

