@@ -97,6 +97,8 @@ def _cell(figure: dict[str, float | None] | None) -> str:
         return "—"
     if figure["mean"] is None:
         return "undefined"
+    if figure["n"] == 1:
+        return f"{figure['mean']:.4f}"
     return f"{figure['mean']:.4f} ± {figure['sd']:.4f}"
 
 

@@ -45,6 +45,11 @@ def test_an_undefined_figure_is_never_a_number(tmp_path: Path) -> None:
     assert "undefined" in markdown_table(find_runs("toy", tmp_path))
 
 
+def test_one_fold_has_no_deviation(tmp_path: Path) -> None:
+    add_run(tmp_path, "rgtn", folds=1)
+    assert "±" not in markdown_table(find_runs("toy", tmp_path)).splitlines()[2]
+
+
 def test_small_test_sets_are_shown_at_20(tmp_path: Path) -> None:
     add_run(tmp_path, "rgtn", **{"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@20": 0.9, "over@20": 0.3})
     table = markdown_table(find_runs("toy", tmp_path))
