@@ -1,15 +1,30 @@
 """Node importance estimation on knowledge graphs: graphs, layers and models.
 
 The stages are in the packages `pretrain` (LICAP) and `downstream` (importance); the command is ``nie``.
+
+Names are imported when they are first used, so that ``from nie.layers import PreGATConv`` in another project loads
+torch and DGL and nothing of the data side.
 """
 
-from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
-from nie.errors import NieError
-from nie.layers import CentralityScale, CoAttention, ImportanceHead, PreGATConv, RelGraphTransformerConv
-from nie.models import RGTN, PreGAT
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
+    from nie.errors import NieError
+    from nie.layers import CentralityScale, CoAttention, ImportanceHead, PreGATConv, RelGraphTransformerConv
+    from nie.models import RGTN, PreGAT
 
 __version__ = "0.1.0"
 
+_HOMES = {
+    "nie.data": ("Channel", "KnowledgeGraph", "MessageGraph", "features", "load", "message_graph", "synthetic"),
+    "nie.errors": ("NieError",),
+    "nie.layers": ("CentralityScale", "CoAttention", "ImportanceHead", "PreGATConv", "RelGraphTransformerConv"),
+    "nie.models": ("RGTN", "PreGAT"),
+}
 __all__ = [
     "RGTN",
     "CentralityScale",
@@ -27,3 +42,14 @@ __all__ = [
     "message_graph",
     "synthetic",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'nie' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -126,7 +126,8 @@ def test_functions_and_files_stay_readable(module: tuple[str, ast.Module]) -> No
 
 
 def test_layers_import_without_data_and_configuration() -> None:
-    code = "import sys, nie.layers; print([m for m in sys.modules if m.startswith(('nie.config', 'pretrain'))])"
+    foreign = ("nie.data", "nie.config", "nie.progress", "nie.atomic", "pydantic", "sklearn", "pretrain")
+    code = f"import sys, nie.layers, nie.models; print([m for m in sys.modules if m.startswith({foreign})])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
 
@@ -134,6 +135,8 @@ def test_layers_import_without_data_and_configuration() -> None:
 def test_public_names_are_sorted_and_documented() -> None:
     import nie
 
+    assert set(nie.__all__) == {name for names in nie._HOMES.values() for name in names}
+    assert set(nie.__all__) <= set(dir(nie))
     for name in nie.__all__:
         assert (getattr(nie, name).__doc__ or "").strip(), f"nie.{name} has no docstring"
 

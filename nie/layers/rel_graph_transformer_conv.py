@@ -122,6 +122,8 @@ class RelGraphTransformerConv(nn.Module):
         assert self.relation is not None
         table: Tensor = self.relation(rel)
         if self.relation_norm is not None:
+            if self.training and len(table) < 2:
+                raise NieError("mode 'gate' normalises over relations and needs two of them; use mode 'mul' or 'add'.")
             table = self.relation_norm(table)
         return table.view(-1, self.num_heads, self.out_size) if self.mode == "dot" else table
 

@@ -102,6 +102,9 @@ def additive_attention(
     _expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
     _expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
     _expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
+    # Under autocast a projection may come in half precision and the scores made from it in single.
+    src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
+    rel_score = None if rel_score is None else rel_score.to(value.dtype)
     if attn_drop == 0 and not return_attention and choose_backend(value) == "numba":
         from nie.ops import numba_backend
 

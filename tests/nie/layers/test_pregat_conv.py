@@ -39,3 +39,13 @@ def test_a_relation_shifts_the_attention_towards_its_edges() -> None:
     for node in dst[etype == 1].unique():
         edges = (dst == node) & (etype == 1)
         assert after[edges].sum() >= before[edges].sum()
+
+
+def test_half_precision_by_autocast() -> None:
+    graph, etype = random_graph()
+    conv = PreGATConv(5, 4, rel_size=3, num_heads=2)
+    feat, rel = normal(graph.num_nodes(), 5).float(), normal(4, 3, seed=1).float()
+    expected = conv(graph, feat, rel, etype)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = conv(graph, feat, rel, etype)
+    assert torch.allclose(found.float(), expected, atol=0.1)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from reference.graphs import normal, random_graph
 
+from nie.errors import NieError
 from nie.layers import RelGraphTransformerConv
 
 
@@ -35,3 +36,10 @@ def test_equal_relations_leave_add_and_dot_without_influence(mode: str) -> None:
     feat, rel = normal(graph.num_nodes(), 5), torch.ones(4, 3, dtype=torch.float64)
     one, other = (conv.attention(graph, feat, rel * scale, etype) for scale in (1.0, 3.0))
     assert torch.allclose(one, other) == (mode in ("add", "dot"))
+
+
+def test_gate_needs_two_relations_to_normalise_over() -> None:
+    graph, etype = random_graph()
+    conv = RelGraphTransformerConv(5, 4, rel_size=3, num_heads=2, mode="gate").double()
+    with pytest.raises(NieError, match="needs two of them"):
+        conv(graph, normal(graph.num_nodes(), 5), normal(1, 3), torch.zeros_like(etype))
