@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from downstream.baselines import BASELINES
 from downstream.importance import baseline_config, estimate
-from nie.config import Config, ImportanceConfig, LicapConfig, load_config, recipe_folder
+from nie.config import ImportanceConfig, LicapConfig
 from nie.errors import NieError
 from nie.progress import log
+from nie.recipes import Config, load_config, recipe_folder
 from nie.runs import Run, mean_sd
 from pretrain.inputs import prepare
 from pretrain.licap import pretrain

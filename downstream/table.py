@@ -9,8 +9,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from nie.config import ImportanceConfig, read_recipe, recipe_folder
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.recipes import read_recipe, recipe_folder
 from nie.runs import Run, read_json, read_run
 
 COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")

@@ -70,7 +70,8 @@ def _data_info(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _pretrain(arguments: argparse.Namespace, flags: list[str]) -> None:
-    from nie.config import LicapConfig, load_config
+    from nie.config import LicapConfig
+    from nie.recipes import load_config
     from pretrain.licap import pretrain
 
     config = load_config(LicapConfig, arguments.recipe, flags=flags)
@@ -80,7 +81,8 @@ def _pretrain(arguments: argparse.Namespace, flags: list[str]) -> None:
 def _downstream(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.importance import estimate
     from downstream.table import markdown_table
-    from nie.config import ImportanceConfig, load_config
+    from nie.config import ImportanceConfig
+    from nie.recipes import load_config
 
     config = load_config(ImportanceConfig, arguments.recipe, flags=flags)
     run = estimate(config, data_root=arguments.data_root, run_root=arguments.run_root)
@@ -147,8 +149,9 @@ class _StageParser(argparse.ArgumentParser):
         if not self.stage:
             return super().format_help()
         from nie import config
+        from nie.recipes import flags_help
 
-        settings = config.flags_help(getattr(config, self.stage))
+        settings = flags_help(getattr(config, self.stage))
         return f"{super().format_help()}\nsettings, all of them flags too [default]:\n{settings}\n"
 
 

@@ -15,17 +15,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import datetime
-import importlib.metadata
 import json
 import math
-import os
-import platform
-import resource
 import statistics
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import safetensors.torch
-import torch
 import yaml
 from filelock import FileLock, Timeout
 from torch import nn
@@ -43,9 +34,9 @@ from nie.atomic import atomic_file, publish_folder, space_errors, write_bytes
 from nie.config import StageConfig
 from nie.errors import NieError
 from nie.progress import log
+from nie.provenance import origin
 
 DONE = "DONE"
-PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic")
 
 
 @dataclass(frozen=True)
@@ -157,7 +148,7 @@ def open_run(
     else:
         with atomic_file(path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        write_json(provenance, _provenance(stage, config, made_from))
+        write_json(provenance, origin(stage, config, made_from))
     return Run(path, document)
 
 
@@ -244,12 +235,6 @@ def write_weights(path: Path, model: nn.Module) -> None:
     write_bytes(path, safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()}))
 
 
-def peak_memory_gb() -> float:
-    """Peak resident memory of this process so far, in GB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -258,54 +243,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value
-
-
-def sitting(started: float) -> dict[str, Any]:
-    """When, with what and for how long a fold was finished; ``started`` is `time.monotonic` at its beginning."""
-    return {
-        "finished": _now(),
-        "seconds_this_sitting": time.monotonic() - started,
-        "peak_memory_gb": peak_memory_gb(),
-        "git_commit": _git_commit(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-
-
-def _provenance(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "stage": stage,
-        "created": _now(),
-        "argv": sys.argv,
-        "git_commit": _git_commit(),
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
-        "dataset": config.dataset,
-        **made_from,
-        "seed": config.seed,
-        "self_loops": config.graph.self_loops,
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the checkout that this package runs from, with ``+`` when it has uncommitted changes."""
-    folder = Path(__file__).resolve().parent
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
-            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None

@@ -21,7 +21,8 @@ from nie.fit import History, fit, seeded
 from nie.models import PreGAT
 from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.runs import Run, open_run, run_folds, sitting, write_array, write_curves, write_json, write_weights
+from nie.provenance import sitting
+from nie.runs import Run, open_run, run_folds, write_array, write_curves, write_json, write_weights
 from pretrain.binning import TopBins, closeness, top_bins
 from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding

@@ -13,10 +13,11 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 
 from downstream.importance import METHODS, baseline_config, estimate
 from downstream.metrics import evaluate
-from nie.config import ImportanceConfig, LicapConfig, load_config
+from nie.config import ImportanceConfig, LicapConfig
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import Run, read_json
 from pretrain.licap import pretrain
 

@@ -10,9 +10,10 @@ from stage_helpers import SMALL, store_synthetic
 
 from downstream.importance import estimate
 from downstream.scores import score_nodes, top_table, write_scores
-from nie.config import ImportanceConfig, load_config
+from nie.config import ImportanceConfig
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import Run
 
 

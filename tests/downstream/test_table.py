@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from downstream.table import find_runs, markdown_table, published_rows
-from nie.config import ImportanceConfig, load_config
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import Run, open_run, write_json
 
 FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over@100": 0.3}

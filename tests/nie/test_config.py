@@ -4,99 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 import nie.config
-from nie.config import ImportanceConfig, LicapConfig, field_names, flags_help, load_config, recipe_folder
+from nie.config import ImportanceConfig, LicapConfig
 from nie.errors import NieError
+from nie.recipes import field_names, load_config
 
 GEO = {"dataset": "geo"}
 STAGES = (LicapConfig, ImportanceConfig)
-RECIPES = [(stage, path) for stage in STAGES for path in sorted(recipe_folder(stage).glob("*.yaml"))]
-
-
-def test_flags_win_over_overrides_over_recipe_over_defaults(tmp_path: Path) -> None:
-    recipe = tmp_path / "own.yaml"
-    recipe.write_text("dataset: geo\noptim: {lr: 0.5, patience: 7, max_epochs: 9}\n")
-    config = load_config(
-        ImportanceConfig, recipe, overrides={"optim": {"patience": 8}}, flags=["--optim.max_epochs", "10"]
-    )
-    assert (config.optim.lr, config.optim.patience, config.optim.max_epochs) == (0.5, 8, 10)
-    assert config.optim.weight_decay == 5e-4
-
-
-def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
-    config = load_config(LicapConfig, overrides={"dataset": "geo", "optim": {"lr": 0.1}})
-    assert (config.optim.lr, config.optim.patience, config.optim.clip_norm) == (0.1, 20, 10.0)
-
-
-def test_flags_of_every_kind() -> None:
-    flags = ["--optim.lr", "1e-3", "--no-model.residual", "--folds.run", "0,1", "--optim.clip_norm=2"]
-    config = load_config(ImportanceConfig, overrides=GEO, flags=flags)
-    assert config.optim.lr == 0.001
-    assert config.model.residual is False
-    assert config.folds.run == (0, 1)
-    assert config.optim.clip_norm == 2.0
-
-
-def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEED", "5")
-    monkeypatch.setenv("DEVICE", "cuda")
-    assert load_config(LicapConfig, overrides=GEO).seed == 0
-
-
-@pytest.mark.parametrize(
-    ("document", "flags", "message"),
-    [
-        ({"optim": {"lrr": 1}}, [], r"'optim.lrr'.*did you mean 'optim.lr'"),
-        ({"modle": {}}, [], r"'modle'"),
-        ({"optim": {"lr": "fast"}}, [], r"'optim.lr'.*'fast'.*number"),
-        ({"optim": {"lr": -1}}, [], r"'optim.lr'.*greater than 0"),
-        ({"model": {"mode": "mull"}}, [], r"'model.mode'.*'mul', 'add', 'gate' or 'dot'"),
-        ({"optim": 3}, [], r"'optim'"),
-        ({}, ["--optim.lrr", "1"], r"'--optim.lrr' \(did you mean '--optim.lr'\?\)"),
-        ({}, ["--optim.lr"], r"--optim.lr: expected one argument"),
-        ({}, ["stray"], r"stray"),
-        ({"optim": {"patience": 1, "eval_every": 2}}, [], r"ends before the first evaluation"),
-        ({"label": "a/b"}, [], r"'label'"),
-        ({"device": "tpu"}, [], r"'device'"),
-    ],
-)
-def test_a_mistake_is_one_sentence_that_names_the_key(document: dict, flags: list[str], message: str) -> None:
-    with pytest.raises(NieError, match=message) as caught:
-        load_config(ImportanceConfig, overrides={**GEO, **document}, flags=flags)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: [", "not valid YAML"),
-        ("- a", "holds no settings"),
-        ("", "holds no settings"),
-        ("1: 2", "not a word"),
-        ("seed: 1\nseed: 2", "'seed' stands twice"),
-        ("optim: {lr: 1, lr: 2}", "'lr' stands twice"),
-        ("_cli_parse_args: true", "Unknown key '_cli_parse_args'"),
-        ("sede: 1", "did you mean 'seed'"),
-    ],
-)
-def test_a_recipe_that_is_no_mapping(text: str, message: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "own.yaml"
-    recipe.write_text(text)
-    with pytest.raises(NieError, match=message):
-        load_config(LicapConfig, recipe)
-
-
-def test_an_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(NieError, match="did you mean 'fb15k-fast'"):
-        load_config(LicapConfig, "fb15k-fats")
-
-
-def test_a_missing_dataset_is_asked_for() -> None:
-    with pytest.raises(NieError, match="'dataset' is missing"):
-        load_config(LicapConfig)
 
 
 def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
@@ -113,17 +29,6 @@ def test_a_config_is_frozen() -> None:
         load_config(LicapConfig, overrides=GEO).seed = 1  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("stage", "path"), RECIPES, ids=lambda value: getattr(value, "stem", ""))
-def test_every_recipe_loads_and_holds_only_differences(stage: type, path: Path) -> None:
-    config = load_config(stage, path.stem)
-    defaults = stage(dataset="geo")
-    document = yaml.safe_load(path.read_text())
-    for key, value in document.items():
-        if isinstance(value, dict) and key != "reported":
-            for name in value:
-                assert getattr(getattr(config, key), name) != getattr(getattr(defaults, key), name), f"{key}.{name}"
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_field_is_read_somewhere(stage: type) -> None:
     root = Path(nie.config.__file__).parent.parent
@@ -136,10 +41,6 @@ def test_every_field_is_read_somewhere(stage: type) -> None:
         # A model's settings are passed on by name, so its own signature reads them.
         read = re.search(rf"\.{leaf}\b|\[\"{leaf}\"\]|get\(\"{leaf}\"|^ +{leaf}: \w+.* = ", sources, re.MULTILINE)
         assert read, f"nothing reads the setting {name}"
-
-
-def test_help_has_a_line_a_setting() -> None:
-    assert len(flags_help(ImportanceConfig).splitlines()) == len(list(field_names(ImportanceConfig)))
 
 
 def test_a_run_is_called_what_it_is() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nie.config import ImportanceConfig, load_config
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import (
     Run,
     mean_sd,
@@ -17,7 +18,6 @@ from nie.runs import (
     read_json,
     read_run,
     run_folds,
-    sitting,
     write_array,
     write_curves,
     write_json,
@@ -160,10 +160,6 @@ def test_a_damaged_split_is_named(run: Run) -> None:
         (folder / "split.npz").write_bytes(b"PK")
     with pytest.raises(NieError, match=r"split.npz is missing or damaged"):
         run.split(0)
-
-
-def test_a_sitting_says_when_and_with_what(run: Run) -> None:
-    assert {"finished", "seconds_this_sitting", "peak_memory_gb", "git_commit", "threads"} == set(sitting(0.0))
 
 
 def test_weights_of_a_full_disk_are_one_sentence(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nie.config import LicapConfig, load_config
+from nie.config import LicapConfig
 from nie.data import KnowledgeGraph, synthetic
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import open_run, write_array, write_json
 from pretrain.cross_validation import make_folds
 from pretrain.embeddings import binding, read_embeddings

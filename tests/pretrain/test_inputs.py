@@ -7,9 +7,10 @@ import pytest
 import torch
 from stage_helpers import SMALL, store_synthetic
 
-from nie.config import ImportanceConfig, load_config
+from nie.config import ImportanceConfig
 from nie.data import Channel
 from nie.errors import NieError
+from nie.recipes import load_config
 from pretrain.inputs import fold_seed, input_tensor, prepare, standardized
 
 

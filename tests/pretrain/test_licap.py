@@ -9,10 +9,11 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 
 import nie.fit
 import pretrain.licap
-from nie.config import LicapConfig, load_config
+from nie.config import LicapConfig
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
+from nie.recipes import load_config
 from nie.runs import Run, read_json
 from pretrain.binning import closeness
 from pretrain.cross_validation import make_folds

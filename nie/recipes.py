@@ -1,0 +1,174 @@
+"""Where settings come from: defaults < recipe (YAML with only the differences) < command-line flags.
+
+A recipe is looked up by name in the stage's ``recipes`` folder or read from a path; flags are dotted: ``--optim.lr 1e-3
+--no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from nie.config import ImportanceConfig, LicapConfig, Section, StageConfig
+from nie.errors import NieError, nearest
+
+Config = TypeVar("Config", bound=StageConfig)
+RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
+
+
+def recipe_folder(stage: type[StageConfig]) -> Path:
+    """The folder with the stage's recipes, beside this package."""
+    return Path(__file__).resolve().parent.parent / RECIPES[stage] / "recipes"
+
+
+def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
+    """Read a recipe by name (``fb15k-fast``) or path (``my.yaml``).
+
+    Raises:
+        NieError: there is no such recipe, or it is not a YAML mapping.
+    """
+    folder = recipe_folder(stage)
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml"):
+        path = folder / f"{recipe}.yaml"
+    if not path.is_file():
+        names = sorted(file.stem for file in folder.glob("*.yaml"))
+        hint = nearest(str(recipe), names) or f" (there are {', '.join(names)})"
+        raise NieError(f"There is no {RECIPES[stage]} recipe {str(recipe)!r}{hint}.")
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise NieError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(document, dict):
+        raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+    for key in document:
+        if key not in stage.model_fields:
+            raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*stage.model_fields, *field_names(stage)])}.")
+    return document
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, which otherwise lets the last of two equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", node.start_mark)
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_config(
+    stage: type[Config],
+    recipe: str | Path | None = None,
+    *,
+    flags: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Resolve a stage's configuration: defaults < recipe < ``overrides`` < ``flags``.
+
+    Raises:
+        NieError: an unknown key, flag or recipe, or a value of the wrong type or range.
+
+    >>> load_config(LicapConfig, overrides={"dataset": "geo"}, flags=["--optim.lr", "0.001"]).optim.lr
+    0.001
+    """
+    # A stage's own defaults of a section hold for the keys that a recipe's section leaves out.
+    defaults = {
+        name: field.default.model_dump()
+        for name, field in stage.model_fields.items()
+        if isinstance(field.default, Section)
+    }
+    values = _merge(_merge(defaults, read_recipe(stage, recipe) if recipe else {}), overrides or {})
+    source = f"recipe {recipe} or the flags" if recipe else "the settings"
+    try:
+        resolved = _with_flags(stage)(_cli_parse_args=list(flags), **values)
+        return stage.model_validate(resolved.model_dump(include=set(stage.model_fields)))
+    except ValidationError as error:
+        raise NieError(_explain(stage, error, source)) from error
+    except SettingsError as error:
+        raise NieError(_explain_flag(stage, str(error), flags)) from error
+
+
+def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield every setting's dotted name.
+
+    >>> next(field_names(LicapConfig))
+    'dataset'
+    """
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from field_names(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def flags_help(stage: type[StageConfig]) -> str:
+    """One line a setting: its flag, its meaning and its default."""
+    return "\n".join(_help_lines(stage(dataset="required"), "--"))
+
+
+def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _help_lines(value, f"{prefix}{name}.")
+        else:
+            yield f"  {prefix + name:<30} {field.description or ''} [{value}]"
+
+
+def _with_flags(stage: type[Config]) -> type[Any]:
+    """The stage's class with a command-line parser over it; the environment is deliberately not read."""
+
+    class WithFlags(BaseSettings, stage):  # type: ignore[valid-type, misc]
+        model_config = SettingsConfigDict(
+            frozen=True, extra="forbid", cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie"
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *_env: PydanticBaseSettingsSource,
+            **_files: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return WithFlags
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings; ``over`` wins."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _explain(stage: type[StageConfig], error: ValidationError, source: str) -> str:
+    """One sentence for the first thing that is wrong."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"Unknown key {key!r} in {source}{nearest(key, field_names(stage))}."
+    if first["type"] == "missing":
+        return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
+    return f"The setting {key!r} in {source} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _explain_flag(stage: type[StageConfig], message: str, flags: Sequence[str]) -> str:
+    known = {f"--{name}" for name in field_names(stage)} | {f"--no-{name}" for name in field_names(stage)}
+    for flag in flags:
+        name = flag.split("=", maxsplit=1)[0]
+        if name.startswith("--") and name not in known:
+            return f"Unknown flag {name!r}{nearest(name, known)}."
+    return f"The flags {' '.join(flags)!r} cannot be read: {message}."
