@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+import downstream.main_job
 from downstream.main_job import best_run, main_job
+from nie.errors import NieError
 from nie.runs import read_run
 
 
@@ -22,3 +25,18 @@ def test_the_main_job_runs_every_method_on_the_same_folds(tmp_path: Path) -> Non
     stage1 = read_run(runs[-1].config["pretrained"])
     assert stage1.config["features"] == runs[-1].config["features"]
     assert stage1.config["folds"] == runs[-1].config["folds"]
+
+
+def test_a_graph_too_small_for_licap_has_its_other_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_small(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The top bin is empty.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr(downstream.main_job, "pretrain", too_small)
+    runs = main_job(
+        "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
+    )
+    assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
+    assert "LICAP is left out. The top bin is empty." in caplog.text
