@@ -54,7 +54,7 @@ def estimate(
     inputs = inputs or prepare(config, data_root=data_root)
     for fold in config.folds.run:  # what cannot work is refused before anything is written
         _check_fold(config, inputs, inputs.folds[fold])
-    run = open_run("downstream", config, root=run_root, made_from=inputs.made_from())
+    run = open_run("downstream", config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(config, inputs, inputs.folds[fold], folder))
     return run
 

@@ -15,7 +15,7 @@ from nie.progress import log
 from nie.recipes import Config, load_config, recipe_folder
 from nie.runs import Run, mean_sd
 from pretrain.inputs import prepare
-from pretrain.licap import pretrain
+from pretrain.licap import contrast_sets, pretrain
 
 Profile = Literal["quick", "full"]
 RECIPE_OF_PROFILE = {"quick": "quick", "full": "fast"}
@@ -73,11 +73,13 @@ def main_job(
     log.info("%s: LICAP, then RGTN on its embeddings", dataset)
     same_graph = licap.graph == config.graph
     try:
-        stage1 = pretrain(licap, data_root=data_root, run_root=run_root, inputs=inputs if same_graph else None)
+        for fold in licap.folds.run:
+            contrast_sets(licap, inputs.kg.targets, inputs.folds[fold])
     except NieError as error:
-        # A graph too small for contrast has its other rows all the same.
+        # A graph too small for contrast has its other rows all the same; any other error ends the job.
         log.warning("LICAP is left out. %s", error)
         return runs
+    stage1 = pretrain(licap, data_root=data_root, run_root=run_root, inputs=inputs if same_graph else None)
     with_licap = config.model_copy(update={"pretrained": str(stage1.path)})
     runs.append(estimate(with_licap, run_root=run_root, inputs=inputs))
     return runs

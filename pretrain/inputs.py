@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class StageInputs:
     folds: list[Fold]
     device: torch.device
 
+    @functools.cached_property
     def made_from(self) -> dict[str, str]:
         """What a run on these inputs is made from: the graph with its labels, and the features as they are."""
         sha = hashlib.sha256()

@@ -49,7 +49,7 @@ def pretrain(
     inputs = inputs or prepare(config, data_root=data_root)
     for fold in config.folds.run:  # what cannot be contrasted is refused before anything is written
         contrast_sets(config, inputs.kg.targets, inputs.folds[fold])
-    run = open_run("pretrain", config, root=run_root, made_from=inputs.made_from())
+    run = open_run("pretrain", config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
     return run
 

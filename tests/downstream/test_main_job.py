@@ -34,9 +34,21 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr(downstream.main_job, "pretrain", too_small)
+    monkeypatch.setattr(downstream.main_job, "contrast_sets", too_small)
     runs = main_job(
         "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
     )
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
     assert "LICAP is left out. The top bin is empty." in caplog.text
+
+
+def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The disk is full.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr(downstream.main_job, "pretrain", disk_full)
+    with pytest.raises(NieError, match="disk is full"):
+        main_job(
+            "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
+        )
