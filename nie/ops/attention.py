@@ -1,20 +1,24 @@
 """The two kinds of in-edge attention: checks of the shapes, then the backend.
 
+First derivatives only: a second derivative is refused by the fused backends and wrong on DGL's.
+
 Notation: a graph (or a block of a sampled batch) has N_src source and N_dst destination nodes, E edges, R relations;
 H heads of D values each. Softmaxes run over the edges that end in the same node.
 """
 
 from __future__ import annotations
 
-from typing import Literal, overload
+import importlib
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.ops import dgl_backend
 from nie.ops.backend import choose_backend
+from nie.ops.dropout import draw_seed, threshold
+from nie.ops.prepared import relation_span
 
 REL_MODES = ("mul", "add", "gate", "dot")
 
@@ -30,6 +34,8 @@ def additive_attention(
     negative_slope: float = 0.01,
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: Literal[False] = False,
 ) -> Tensor: ...
 
@@ -45,6 +51,8 @@ def additive_attention(
     negative_slope: float = 0.01,
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: Literal[True],
 ) -> tuple[Tensor, Tensor]: ...
 
@@ -59,6 +67,8 @@ def additive_attention(
     negative_slope: float = 0.01,
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Weigh in-edges by a sum of scores and add up the values of their sources.
@@ -82,6 +92,9 @@ def additive_attention(
         etype: (E,) relation of every edge; given exactly when ``rel_score`` is.
         negative_slope: of the LeakyReLU.
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
+        seed: of the dropout; the same seed drops the same weights on every backend. By default drawn from torch's
+            generator, as torch's own dropout is.
+        backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
         return_attention: return the weights before dropout too.
 
     Returns:
@@ -105,13 +118,10 @@ def additive_attention(
     # Under autocast a projection may come in half precision and the scores made from it in single.
     src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
     rel_score = None if rel_score is None else rel_score.to(value.dtype)
-    if attn_drop == 0 and not return_attention and choose_backend(value) == "numba":
-        from nie.ops import numba_backend
-
-        return numba_backend.additive_attention(graph, value, src_score, dst_score, rel_score, etype, negative_slope)
-    out, attention = dgl_backend.additive_attention(
-        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop
-    )
+    out, attention = _backend(value, backend).additive_attention(
+        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, _seed(attn_drop, seed),
+        return_attention,
+    )  # fmt: skip
     return (out, attention) if return_attention else out
 
 
@@ -126,6 +136,8 @@ def dot_attention(
     mode: str = "mul",
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: Literal[False] = False,
 ) -> Tensor: ...
 
@@ -141,6 +153,8 @@ def dot_attention(
     mode: str = "mul",
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: Literal[True],
 ) -> tuple[Tensor, Tensor]: ...
 
@@ -155,6 +169,8 @@ def dot_attention(
     mode: str = "mul",
     *,
     attn_drop: float = 0.0,
+    seed: int | None = None,
+    backend: str | None = None,
     return_attention: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Weigh in-edges by scaled dot products that the edge's relation modifies, and add up the sources' values.
@@ -182,6 +198,9 @@ def dot_attention(
         etype: (E,) relation of every edge; given exactly when ``rel`` is.
         mode: one of ``REL_MODES``.
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
+        seed: of the dropout; the same seed drops the same weights on every backend. By default drawn from torch's
+            generator, as torch's own dropout is.
+        backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
         return_attention: return the weights before dropout too.
 
     Returns:
@@ -204,12 +223,20 @@ def dot_attention(
     _expect("key", key, (graph.num_src_nodes(), *head_shape))
     _expect("query", query, (graph.num_dst_nodes(), *head_shape))
     _expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
-    if mode != "dot" and attn_drop == 0 and not return_attention and choose_backend(value) == "numba":
-        from nie.ops import numba_backend
-
-        return numba_backend.dot_attention(graph, query, key, value, rel, etype, mode)
-    out, attention = dgl_backend.dot_attention(graph, query, key, value, rel, etype, mode, attn_drop)
+    out, attention = _backend(value, backend).dot_attention(
+        graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
+    )
     return (out, attention) if return_attention else out
+
+
+def _backend(value: Tensor, wanted: str | None) -> Any:
+    """The module that computes, loaded when it is first chosen."""
+    return importlib.import_module(f"nie.ops.{choose_backend(value, wanted)}_backend")
+
+
+def _seed(attn_drop: float, seed: int | None) -> int:
+    threshold(attn_drop)  # refuses what is no probability
+    return draw_seed() if seed is None and attn_drop > 0 else seed or 0
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
@@ -234,6 +261,6 @@ def _expect_relations(
         if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
             raise NieError(f"etype has the type {etype.dtype}; relation ids are integers.")
         # The kernels read the table at these rows without a check of their own.
-        if len(etype) and not 0 <= int(etype.min()) <= int(etype.max()) < len(rel):
-            span = f"{int(etype.min())} to {int(etype.max())}"
-            raise NieError(f"etype holds {span}, but {name} has rows for 0 to {len(rel) - 1} only.")
+        lowest, highest = relation_span(etype) if len(etype) else (0, 0)
+        if len(etype) and not 0 <= lowest <= highest < len(rel):
+            raise NieError(f"etype holds {lowest} to {highest}, but {name} has rows for 0 to {len(rel) - 1} only.")

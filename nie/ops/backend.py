@@ -1,4 +1,4 @@
-"""Which implementation of the attention runs: DGL's kernels, or the fused ones where numba is installed."""
+"""Which implementation of the attention runs: DGL's kernels, or fused ones by numba (CPU) and Triton (CUDA)."""
 
 from __future__ import annotations
 
@@ -11,34 +11,54 @@ from torch import Tensor
 
 from nie.errors import NieError, nearest
 
-BACKENDS = ("dgl", "numba")
+BACKENDS = ("dgl", "numba", "triton")
+_FLOATS = (torch.float32, torch.float64)
+_WIDEST_HEAD = 1024  # numba: a row of a head is one vector of the compiled code
 
 
 @functools.cache
-def _has_numba() -> bool:
-    return importlib.util.find_spec("numba") is not None
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
-def choose_backend(tensor: Tensor) -> str:
-    """Return the backend for ``tensor``: numba for float32 and float64 on the CPU where it is installed, else DGL.
+def choose_backend(value: Tensor, wanted: str | None = None) -> str:
+    """Return the backend for values (N, H, D): numba on the CPU, triton on CUDA, dgl where the former cannot be had.
 
-    The environment variable ``NIE_OPS_BACKEND`` overrides the choice. What a fused kernel does not cover (attention
-    dropout, returned weights, mode ``dot``) runs on DGL either way.
+    Args:
+        value: decides by its device, its type (the fused kernels take float32 and float64) and its head size.
+        wanted: overrides the choice, as the environment variable ``NIE_OPS_BACKEND`` does where this is None.
 
     Raises:
-        NieError: ``NIE_OPS_BACKEND`` names no backend, or one that cannot be had here.
+        NieError: ``wanted`` or ``NIE_OPS_BACKEND`` names no backend, or one that cannot be had here.
 
-    >>> choose_backend(torch.zeros(1, dtype=torch.float16))
+    >>> choose_backend(torch.zeros(1, 1, 1, dtype=torch.float16))
     'dgl'
     """
-    fused = tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
-    wanted = os.environ.get("NIE_OPS_BACKEND")
+    wanted = wanted or os.environ.get("NIE_OPS_BACKEND")
     if wanted is None:
-        return "numba" if fused and _has_numba() else "dgl"
+        natural = "numba" if value.device.type == "cpu" else "triton"
+        return natural if _obstacle(natural, value) is None else "dgl"
     if wanted not in BACKENDS:
-        raise NieError(f"NIE_OPS_BACKEND is {wanted!r}{nearest(wanted, BACKENDS)}; use one of {', '.join(BACKENDS)}.")
-    if wanted == "numba" and not _has_numba():
-        raise NieError("NIE_OPS_BACKEND is 'numba', which is not installed: pip install -e '.[fast]' in nie's folder.")
-    if wanted == "numba" and not fused:
-        raise NieError(f"NIE_OPS_BACKEND is 'numba', which does not run {tensor.dtype} on {tensor.device}; unset it.")
+        raise NieError(f"There is no backend {wanted!r}{nearest(wanted, BACKENDS)}; use one of {', '.join(BACKENDS)}.")
+    obstacle = _obstacle(wanted, value)
+    if obstacle is not None:
+        raise NieError(f"The backend {wanted!r} {obstacle} (it was asked for by argument or by NIE_OPS_BACKEND).")
     return wanted
+
+
+def _obstacle(backend: str, value: Tensor) -> str | None:
+    """Why ``backend`` cannot compute with ``value``, or None."""
+    if backend == "dgl":
+        return None
+    extra = {"numba": "fast", "triton": "gpu"}[backend]
+    if not _is_installed(backend):
+        return f"needs the package {backend}: pip install -e '.[{extra}]' in nie's folder"
+    device = value.device.type
+    interpreted = backend == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
+    if device != {"numba": "cpu", "triton": "cuda"}[backend] and not interpreted:
+        return f"does not run on {device}"
+    if value.dtype not in _FLOATS:
+        return f"takes float32 and float64, not {value.dtype}"
+    if backend == "numba" and value.dim() and value.shape[-1] > _WIDEST_HEAD:
+        return f"takes heads of at most {_WIDEST_HEAD} values, not {value.shape[-1]}"
+    return None

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nie.dgl_compat import dgl
+from nie.ops.dropout import dropout_scale
 
 
 def additive_attention(
@@ -23,12 +24,14 @@ def additive_attention(
     etype: Tensor | None,
     negative_slope: float,
     attn_drop: float,
+    seed: int,
+    return_attention: bool,
 ) -> tuple[Tensor, Tensor]:
     """See :func:`nie.ops.additive_attention`; returns output and attention."""
     score = dgl.ops.u_add_v(graph, src_score, dst_score)  # (E, H)
     if rel_score is not None and etype is not None:
         score = score + rel_score.index_select(0, etype)
-    return _aggregate(graph, F.leaky_relu(score, negative_slope), value, attn_drop)
+    return _aggregate(graph, F.leaky_relu(score, negative_slope), value, attn_drop, seed)
 
 
 def dot_attention(
@@ -40,6 +43,8 @@ def dot_attention(
     etype: Tensor | None,
     mode: str,
     attn_drop: float,
+    seed: int,
+    return_attention: bool,
 ) -> tuple[Tensor, Tensor]:
     """See :func:`nie.ops.dot_attention`; returns output and attention."""
     query = query / math.sqrt(query.shape[-1])  # on N rows, not on E
@@ -53,13 +58,15 @@ def dot_attention(
         else:
             factor = rel.sigmoid() if mode == "gate" else rel
             score = score * factor.index_select(0, etype)
-    return _aggregate(graph, score, value, attn_drop)
+    return _aggregate(graph, score, value, attn_drop, seed)
 
 
-def _aggregate(graph: dgl.DGLGraph, score: Tensor, value: Tensor, attn_drop: float) -> tuple[Tensor, Tensor]:
+def _aggregate(graph: dgl.DGLGraph, score: Tensor, value: Tensor, attn_drop: float, seed: int) -> tuple[Tensor, Tensor]:
     """Softmax ``score`` (E, H) over in-edges and add up the sources' values; returns output and attention."""
     attention = dgl.ops.edge_softmax(graph, score)
-    weight = F.dropout(attention, attn_drop) if attn_drop > 0 else attention
+    weight = attention
+    if attn_drop > 0:
+        weight = attention * dropout_scale(len(attention), attention.shape[1], attn_drop, seed, like=attention)
     return dgl.ops.u_mul_e_sum(graph, value, weight.unsqueeze(-1)), attention
 
 

@@ -1,19 +1,22 @@
 """In-edge attention on the CPU as fused kernels, compiled by numba: nothing of size E x D is ever allocated.
 
-A forward pass walks the destinations' in-edges (CSC). The backward pass walks them again for the gradients of the
-destinations and of the relations, and then the sources' out-edges (CSR) for the gradients of the sources, so that
-no two threads ever write to one place: results are the same bits whatever the number of threads.
+A forward pass walks the destinations' in-edges (CSC). The backward pass walks the sources' out-edges (CSR) for the
+gradients of the sources and of the relations, and for `dot_attention` the in-edges once more for those of the queries.
+No two threads ever write to one place, and sums over relations are made for fixed chunks of rows: results are the same
+bits whatever the number of threads.
 
-Kernels release the interpreter lock and run on plain threads over chunks of rows with about equally many edges. (A
-second OpenMP pool beside torch's would compete with its spinning workers.)
+Saved for backward are the inputs, the output and two numbers a destination and head; the weights of the edges are
+recomputed. (`additive_attention` saves one more row a destination, see `additive_kernels`.)
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,150 +24,243 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
-from nie.ops.numba_kernels import ADD, MUL, PLAIN, additive_kernels, dot_kernels
-from nie.ops.prepared import Array, Prepared, int32_array, prepare
+from nie.ops.dropout import split_seed, threshold
+from nie.ops.numba_kernels import ADD, DOT, MUL, PLAIN, additive_kernels, dot_kernels
+from nie.ops.prepared import Prepared, Relations, prepare
+
+log = logging.getLogger("nie.ops")
+Array = np.ndarray[Any, Any]
+_MODES = {"mul": MUL, "gate": MUL, "add": ADD, "dot": DOT}
+_TILE = 128  # values of a row that the kernels keep in registers at a time
+
+
+class Call(NamedTuple):
+    """What a call has beside its tensors."""
+
+    prepared: Prepared
+    relations: Relations | None
+    kind: int
+    slope: float
+    attn_drop: float
+    seed: int
+    weights: bool
 
 
 def dot_attention(
-    graph: dgl.DGLGraph, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, etype: Tensor | None, mode: str
-) -> Tensor:
-    """See :func:`nie.ops.dot_attention`; every mode but ``dot``, without dropout."""
-    prepared = prepare(graph)
-    kind = PLAIN if rel is None else ADD if mode == "add" else MUL
-    if rel is None:
-        rel = query.new_ones(1, query.shape[1])
-    elif mode == "gate":
+    graph: dgl.DGLGraph, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, etype: Tensor | None, mode: str,
+    attn_drop: float, seed: int, return_attention: bool,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """See :func:`nie.ops.dot_attention`."""
+    if rel is not None and mode == "gate":
         rel = rel.sigmoid()
-    out: Tensor = _Dot.apply(query, key, value, rel, _relations(prepared, etype), prepared, kind)  # type: ignore[no-untyped-call]
-    return out
+    kind = PLAIN if rel is None else _MODES[mode]
+    call = _call(graph, etype, kind, 0.0, attn_drop, seed, return_attention)
+    out, attention = _Dot.apply(query, key, value, rel, call)  # type: ignore[no-untyped-call]
+    return out, attention
 
 
 def additive_attention(
     graph: dgl.DGLGraph, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None,
-    etype: Tensor | None, negative_slope: float,
-) -> Tensor:  # fmt: skip
-    """See :func:`nie.ops.additive_attention`, without dropout."""
+    etype: Tensor | None, negative_slope: float, attn_drop: float, seed: int, return_attention: bool,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """See :func:`nie.ops.additive_attention`."""
+    kind = PLAIN if rel_score is None else ADD
+    call = _call(graph, etype, kind, negative_slope, attn_drop, seed, return_attention)
+    out, attention = _Additive.apply(value, src_score, dst_score, rel_score, call)  # type: ignore[no-untyped-call]
+    return out, attention
+
+
+def _call(
+    graph: dgl.DGLGraph, etype: Tensor | None, kind: int, slope: float, attn_drop: float, seed: int, weights: bool
+) -> Call:
     prepared = prepare(graph)
-    if rel_score is None:
-        rel_score = value.new_zeros(1, value.shape[1])
-    relations = _relations(prepared, etype)
-    out: Tensor = _Additive.apply(value, src_score, dst_score, rel_score, relations, prepared, negative_slope)  # type: ignore[no-untyped-call]
-    return out
+    relations = None if etype is None else prepared.relations(etype)
+    return Call(prepared, relations, kind, slope, attn_drop, seed, weights)
 
 
 class _Dot(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        rel: Tensor,
-        relations: Array,
-        prepared: Prepared,
-        kind: int,
-    ) -> Tensor:
-        q, k, v, w = (_plain(tensor) for tensor in (query, key, value, rel))
-        heads, size = query.shape[1:]
-        offsets, sources, _ = prepared.by_dst
-        weights = np.empty((len(sources), heads), q.dtype)
-        out = np.zeros((len(q), heads, size), q.dtype)
-        rows = out.reshape(len(q), heads * size)
-        forward, _, _ = dot_kernels(heads, size, q.dtype == np.float32, kind)
-        _run(
-            prepared.dst_chunks, lambda a, b, _i: forward(a, b, offsets, sources, relations, q, k, v, w, weights, rows)
-        )
-        result = torch.from_numpy(out)
-        ctx.save_for_backward(query, key, value, rel, result)
-        ctx.rest = (weights, relations, prepared, kind)
-        return result
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, call: Call
+    ) -> tuple[Tensor, Tensor | None]:
+        _, heads, size = query.shape
+        q, k, v, w = _flat(query), _flat(key), _flat(value), _flat(rel, like=query)
+        rows = call.prepared.by_dst
+        out, state = np.empty_like(q), np.empty(2 * len(query) * heads, q.dtype)
+        attention = np.empty(len(rows.ids) * heads if call.weights else 0, q.dtype)
+        edges = (*_arrays(rows), _relations(call, "by_dst"))
+        for tile, first_head in _tiles(heads, size):
+            forward, *_ = dot_kernels(tile, size, call.kind)
+            _run(
+                forward, call.prepared.dst_chunks, first_head, heads, *edges, q, k, v, w, *_dropout(call, q),
+                out, state, attention,
+            )  # fmt: skip
+        return _save(ctx, call, out, state, attention, query, key, value, rel)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, w, out = (_plain(tensor) for tensor in ctx.saved_tensors)
-        weights, relations, prepared, kind = ctx.rest
-        heads, size = grad.shape[1:]
-        g = _plain(grad)
-        _, by_dst, by_src = dot_kernels(heads, size, q.dtype == np.float32, kind)
-        grad_q, grad_k, grad_v = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
-        grad_w = np.zeros((len(prepared.dst_chunks), *w.shape), w.dtype)
-        grad_s = np.empty_like(weights)
-        offsets, sources, _ = prepared.by_dst
-        _run(
-            prepared.dst_chunks,
-            lambda a, b, i: by_dst(
-                a, b, offsets, sources, relations, q, k, v, w, weights, out, g, grad_q, grad_w[i], grad_s
-            ),
-        )
-        offsets, destinations, position = prepared.by_src
-        _run(
-            prepared.src_chunks,
-            lambda a, b, _i: by_src(a, b, offsets, destinations, position, q, weights, g, grad_s, grad_k, grad_v),
-        )
-        shaped = (torch.from_numpy(array).view(-1, heads, size) for array in (grad_q, grad_k, grad_v))
-        return (*shaped, torch.from_numpy(grad_w.sum(axis=0)), None, None, None)
+    def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
+        query, key, value, rel, out, state, attention = ctx.saved_tensors
+        call: Call = ctx.call
+        grad = torch.zeros_like(out) if grad is None else grad
+        _, heads, size = query.shape
+        q, k, v, w, g, softmax = (_flat(part, like=query) for part in (query, key, value, rel, grad, state))
+        of_weights, extra = _weight_gradients(call, attention, grad_attention, like=query)
+        grad_q, grad_k, grad_v = np.empty_like(q), np.empty_like(k), np.empty_like(v)
+        chunks = call.prepared.src_chunks(_num_tables(call, rel, heads))
+        grad_w = np.zeros((len(chunks), len(w)), q.dtype)
+        for tile, first_head in _tiles(heads, size):
+            _, pack, by_src, by_dst = dot_kernels(tile, size, call.kind)
+            where = (first_head, heads)
+            packed = np.empty(len(query) * 2 * tile * (size + 1), q.dtype)
+            grad_s = np.empty(len(call.prepared.by_dst.ids) * tile, q.dtype)
+            _run(pack, call.prepared.dst_chunks, *where, q, _flat(out), softmax, g, extra, packed)
+            _run(
+                by_src, chunks, *where, *_arrays(call.prepared.by_src), _relations(call, "by_src"), packed, softmax,
+                k, v, w, *_dropout(call, q), of_weights, grad_k, grad_v, _Table(grad_w), grad_s,
+            )  # fmt: skip
+            offsets, sources, _ = _arrays(call.prepared.by_dst)
+            to_src = call.prepared.to_src.numpy()
+            relations = _relations(call, "by_dst" if call.kind == DOT else None)
+            _run(by_dst, call.prepared.dst_chunks, *where, offsets, sources, relations, to_src, k, w, grad_s, grad_q)
+        grads = (_shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
+        return (*grads, None if rel is None else _shaped(grad_w.sum(axis=0), rel), None)
 
 
 class _Additive(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor, relations: Array,
-        prepared: Prepared, slope: float,
-    ) -> Tensor:  # fmt: skip
-        v, s, t, w = (_plain(tensor) for tensor in (value, src_score, dst_score, rel_score))
-        heads, size = value.shape[1:]
-        offsets, sources, _ = prepared.by_dst
-        weights = np.empty((len(sources), heads), v.dtype)
-        out = np.zeros((len(t), heads, size), v.dtype)
-        rows = out.reshape(len(t), heads * size)
-        forward, _, _ = additive_kernels(heads, size, v.dtype == np.float32, slope)
-        _run(
-            prepared.dst_chunks, lambda a, b, _i: forward(a, b, offsets, sources, relations, v, s, t, w, weights, rows)
-        )
-        result = torch.from_numpy(out)
-        ctx.save_for_backward(value, src_score, dst_score, rel_score, result)
-        ctx.rest = (weights, relations, prepared, slope)
-        return result
+        ctx: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None, call: Call
+    ) -> tuple[Tensor, Tensor | None]:
+        _, heads, size = value.shape
+        v, s, t, w = _flat(value), _flat(src_score), _flat(dst_score), _flat(rel_score, like=value)
+        rows = call.prepared.by_dst
+        out, state = np.empty(len(t) * size, v.dtype), np.empty(2 * len(t), v.dtype)
+        training = any(ctx.needs_input_grad)
+        slanted, mass = np.empty(len(out) if training else 0, v.dtype), np.empty(len(t) if training else 0, v.dtype)
+        attention = np.empty(len(rows.ids) * heads if call.weights else 0, v.dtype)
+        edges = (*_arrays(rows), _relations(call, "by_dst"))
+        slope = v.dtype.type(call.slope)
+        for tile, first_head in _tiles(heads, size):
+            forward, *_ = additive_kernels(tile, size, call.kind == ADD)
+            _run(
+                forward, call.prepared.dst_chunks, first_head, heads, *edges, v, s, t, w, slope, *_dropout(call, v),
+                out, state, slanted, mass, attention,
+            )  # fmt: skip
+        ctx.kept = slanted, mass
+        return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        v, s, t, w, out = (_plain(tensor) for tensor in ctx.saved_tensors)
-        weights, relations, prepared, slope = ctx.rest
-        heads, size = grad.shape[1:]
-        g = _plain(grad)
-        _, by_dst, by_src = additive_kernels(heads, size, v.dtype == np.float32, slope)
-        grad_v, grad_s, grad_t = np.zeros_like(v), np.zeros_like(s), np.zeros_like(t)
-        grad_w = np.zeros((len(prepared.dst_chunks), *w.shape), w.dtype)
-        grad_e = np.empty_like(weights)
-        offsets, sources, _ = prepared.by_dst
-        _run(
-            prepared.dst_chunks,
-            lambda a, b, i: by_dst(
-                a, b, offsets, sources, relations, v, s, t, w, weights, out, g, grad_t, grad_w[i], grad_e
-            ),
-        )
-        offsets, destinations, position = prepared.by_src
-        _run(
-            prepared.src_chunks,
-            lambda a, b, _i: by_src(a, b, offsets, destinations, position, weights, g, grad_e, grad_v, grad_s),
-        )
-        grads = (torch.from_numpy(grad_v).view(-1, heads, size), *map(torch.from_numpy, (grad_s, grad_t)))
-        return (*grads, torch.from_numpy(grad_w.sum(axis=0)), None, None, None)
+    def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
+        value, src_score, dst_score, rel_score, out, state, attention = ctx.saved_tensors
+        call: Call = ctx.call
+        grad = torch.zeros_like(out) if grad is None else grad
+        _, heads, size = value.shape
+        v, s, t, g, softmax = (_flat(part) for part in (value, src_score, dst_score, grad, state))
+        w = _flat(rel_score, like=value)
+        of_weights, extra = _weight_gradients(call, attention, grad_attention, like=value)
+        grad_e = np.empty(len(of_weights), v.dtype)
+        grad_v, grad_s, grad_t = np.empty_like(v), np.empty_like(s), np.empty_like(t)
+        chunks = call.prepared.src_chunks(_num_tables(call, rel_score, heads))
+        grad_w = np.zeros((len(chunks), len(w)), v.dtype)
+        slope = v.dtype.type(call.slope)
+        for tile, first_head in _tiles(heads, size):
+            _, pack, by_src = additive_kernels(tile, size, call.kind == ADD)
+            where = (first_head, heads)
+            packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
+            _run(pack, call.prepared.dst_chunks, *where, t, _flat(out), softmax, *ctx.kept, g, extra, packed, grad_t)
+            _run(
+                by_src, chunks, *where, *_arrays(call.prepared.by_src), _relations(call, "by_src"), packed, softmax,
+                v, s, w, slope, *_dropout(call, v), of_weights, grad_v, grad_s, _Table(grad_w), grad_e,
+            )  # fmt: skip
+        of_destinations = _shaped(grad_t, dst_score)
+        if len(grad_e):
+            of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
+        grads = (_shaped(grad_v, value), _shaped(grad_s, src_score), of_destinations)
+        return (*grads, None if rel_score is None else _shaped(grad_w.sum(axis=0), rel_score), None)
 
 
-def _relations(prepared: Prepared, etype: Tensor | None) -> Array:
-    """Relation of every edge in the order of ``by_dst``."""
-    if etype is None:
-        return np.zeros(len(prepared.by_dst[1]), np.int32)
-    return int32_array(etype[prepared.by_dst[2]])
+def _save(
+    ctx: Any, call: Call, out: Array, state: Array, attention: Array, *inputs: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Keep for the backward pass what it needs, and return the outputs."""
+    first = inputs[0]
+    assert first is not None
+    heads, size = first.shape[1:]
+    result = torch.from_numpy(out).view(-1, heads, size)
+    weights = torch.from_numpy(attention).view(-1, heads) if call.weights else None
+    # Through autograd, which notices when one of them is changed in place.
+    ctx.save_for_backward(*inputs, result, torch.from_numpy(state).view(-1, 2 * heads), weights)
+    ctx.call = call
+    ctx.set_materialize_grads(False)
+    return result, weights
 
 
-def _plain(tensor: Tensor) -> Array:
-    """A two-dimensional C-contiguous view, heads and sizes side by side."""
-    array: Array = tensor.detach().contiguous().flatten(1).numpy()
+def _weight_gradients(
+    call: Call, attention: Tensor | None, grad: Tensor | None, *, like: Tensor
+) -> tuple[Array, Array]:
+    """The gradient of the returned weights (E, H), and its weighted sum at every destination (N_dst, H)."""
+    if attention is None or grad is None:
+        empty = np.empty(0, _flat(like).dtype)
+        return empty, empty
+    return _flat(grad), _flat(_sum_by_dst(call, attention * grad))
+
+
+def _sum_by_dst(call: Call, by_edge: Tensor) -> Tensor:
+    """Sum (E, H) over the in-edges of every destination, (N_dst, H)."""
+    offsets, _, ids = call.prepared.by_dst
+    rows = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
+    return by_edge.new_zeros(len(offsets) - 1, by_edge.shape[1]).index_add(0, rows, by_edge[ids.long()])
+
+
+def _arrays(rows: tuple[Tensor, ...]) -> tuple[Array, ...]:
+    return tuple(part.numpy() for part in rows)
+
+
+def _relations(call: Call, order: str | None) -> Array:
+    if call.relations is None or order is None:
+        return np.empty(0, np.int32)
+    array: Array = getattr(call.relations, order).numpy()
     return array
+
+
+def _flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
+    """All values in one dimension; none for no tensor, of the type of ``like``."""
+    if tensor is None:
+        assert like is not None
+        tensor = like.new_empty(0)
+    array: Array = tensor.detach().reshape(-1).numpy()
+    return array
+
+
+def _shaped(array: Array, like: Tensor) -> Tensor:
+    return torch.from_numpy(array).view(like.shape)
+
+
+def _dropout(call: Call, like: Array) -> tuple[Any, ...]:
+    return (*split_seed(call.seed), threshold(call.attn_drop), like.dtype.type(1 / (1 - call.attn_drop)))
+
+
+def _tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
+    """Heads a tile, and first head of each tile."""
+    most = max(1, _TILE // size)
+    tile = next(count for count in range(min(most, heads), 0, -1) if heads % count == 0)
+    return ((tile, first) for first in range(0, heads, tile))
+
+
+def _num_tables(call: Call, rel: Tensor | None, heads: int) -> int:
+    """How many chunks may sum their own gradient of the relation table: together not more than E x H values."""
+    return (
+        len(call.prepared.by_dst.ids) if rel is None else max(1, len(call.prepared.by_dst.ids) * heads // rel.numel())
+    )
+
+
+class _Table:
+    """An argument of which every chunk has its own row."""
+
+    def __init__(self, rows: Array) -> None:
+        self.rows = rows
 
 
 @functools.cache
@@ -172,12 +268,36 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="nie-ops")
 
 
-def _run(chunks: list[tuple[int, int]], kernel: Callable[..., Any]) -> None:
-    """Run ``kernel(first row, last row, number of the chunk)`` on every chunk."""
+def _run(kernel: Callable[..., Any], chunks: list[tuple[int, int]], *arguments: Any) -> None:
+    """Run ``kernel(first row, last row, *arguments)`` on every chunk, on as many threads as torch uses.
+
+    Kernels release the interpreter lock and run on plain threads, the calling one among them. (A second OpenMP pool
+    beside torch's would compete with its spinning workers.)
+    """
+    _compile(kernel, [part.rows[0] if isinstance(part, _Table) else part for part in arguments])
+    todo = iter(enumerate(chunks))  # taking the next item is atomic
+
+    def work() -> None:
+        for number, (first, last) in todo:
+            kernel(first, last, *(part.rows[number] if isinstance(part, _Table) else part for part in arguments))
+
     threads = min(torch.get_num_threads(), len(chunks))
-    if threads == 1:
-        for i, (first, last) in enumerate(chunks):
-            kernel(first, last, i)
-    else:
-        for _ in _pool(threads).map(lambda item: kernel(*item[1], item[0]), enumerate(chunks)):
-            pass
+    others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    work()
+    for other in others:
+        other.result()
+
+
+def _compile(kernel: Any, arguments: list[Any]) -> None:
+    """Compile ``kernel`` for these types by a call without rows, unless it is in memory or on disk, and say so."""
+    dtype = next(part.dtype for part in arguments if isinstance(part, np.ndarray) and part.dtype.kind == "f")
+    if (kernel, dtype) in _COMPILED:
+        return
+    started = time.perf_counter()
+    kernel(0, 0, *arguments)
+    _COMPILED.add((kernel, dtype))
+    if kernel.stats.cache_misses:
+        log.info("compiled an attention kernel in %.1f s (once; it is kept on disk)", time.perf_counter() - started)
+
+
+_COMPILED: set[Any] = set()

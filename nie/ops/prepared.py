@@ -1,72 +1,179 @@
-"""What the fused kernels need of a graph, prepared once: its edges by destination and by source, cut into chunks."""
+"""What the fused kernels need of a graph, prepared once for each graph and device and forgotten with the graph."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 
-Array = np.ndarray[Any, Any]
+_EDGES_PER_CHUNK = 10_000
+_MAX_CHUNKS = 64
+CPU = torch.device("cpu")
+Result = TypeVar("Result")
 
-_EDGES_PER_CHUNK = 20_000
-_MAX_CHUNKS = 16
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """A graph's edges by destination and by source.
+class Rows(NamedTuple):
+    """Edges grouped by one end, as 32-bit integers, half the memory traffic of DGL's ids.
 
     Attributes:
-        by_dst: CSC offsets (N_dst + 1,), source of each edge (E,) and its edge id (E,).
-        by_src: CSR offsets (N_src + 1,), destination of each edge (E,) and its position in ``by_dst``.
-        dst_chunks, src_chunks: row ranges with about equally many edges; they depend on the graph alone.
-        index: DGL's own index of the edges, which it replaces when a graph is changed in place.
+        offsets: (rows + 1,), the edges of row v are those from ``offsets[v]`` up to ``offsets[v + 1]``.
+        ends: (E,) the node at the other end of each edge.
+        ids: (E,) the edge's id in the graph.
     """
 
-    by_dst: tuple[Array, Array, Tensor]
-    by_src: tuple[Array, Array, Array]
-    dst_chunks: list[tuple[int, int]]
-    src_chunks: list[tuple[int, int]]
-    index: Any
+    offsets: Tensor
+    ends: Tensor
+    ids: Tensor
 
 
-_PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, Prepared] = weakref.WeakKeyDictionary()
+class Prepared:
+    """A graph's edges by destination and, once a backward pass needs it, by source.
+
+    Args:
+        by_dst: the in-edges of every destination (CSC).
+        num_src: number of source nodes.
+        device: where the tensors live.
+    """
+
+    def __init__(self, by_dst: Rows, num_src: int, device: torch.device) -> None:
+        self._by_dst, self._num_src, self._device = by_dst, num_src, device
+        self._relations = _PerTensor(self._sort_relations)
+
+    @functools.cached_property
+    def by_dst(self) -> Rows:
+        """The in-edges of every destination (CSC)."""
+        return Rows(*(part.to(self._device) for part in self._by_dst))
+
+    @functools.cached_property
+    def by_src(self) -> Rows:
+        """The out-edges of every source (CSR); the edges of one source are in the order of ``by_dst``."""
+        offsets, ends, _ = self._transposed
+        ids = self._by_dst.ids[torch.from_numpy(self._transposed[2]).long()]
+        return Rows(*(part.to(self._device) for part in (torch.from_numpy(offsets), torch.from_numpy(ends), ids)))
+
+    @functools.cached_property
+    def to_src(self) -> Tensor:
+        """(E,) for every edge of ``by_dst`` its position in ``by_src``."""
+        position = self._transposed[2]
+        inverse = np.empty_like(position)
+        inverse[position] = np.arange(len(position), dtype=np.int32)
+        return torch.from_numpy(inverse).to(self._device)
+
+    @functools.cached_property
+    def _transposed(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Offsets, destinations and positions in ``by_dst`` of the edges by source."""
+        offsets, sources, _ = (part.numpy() for part in self._by_dst)
+        # Transposing a sparse matrix that holds the positions sorts them by source, in linear time.
+        positions = np.arange(len(sources), dtype=np.int32)
+        shape = (len(offsets) - 1, self._num_src)
+        turned = csr_array((positions, sources, offsets), shape=shape).tocsc()
+        return turned.indptr.astype(np.int32), turned.indices.astype(np.int32), turned.data
+
+    @functools.cached_property
+    def dst_chunks(self) -> list[tuple[int, int]]:
+        """Ranges of destinations with about equally many in-edges."""
+        return chunks(self._by_dst.offsets.numpy(), _MAX_CHUNKS)
+
+    def src_chunks(self, most: int) -> list[tuple[int, int]]:
+        """At most ``most`` ranges of sources with about equally many out-edges."""
+        return chunks(self._transposed[0], min(most, _MAX_CHUNKS))
+
+    def relations(self, etype: Tensor) -> Relations:
+        """The relations of the edges in the orders of ``by_dst`` and ``by_src``, kept as long as ``etype`` is."""
+        found: Relations = self._relations(etype)
+        return found
+
+    def _sort_relations(self, etype: Tensor) -> Relations:
+        return Relations(etype.to(self._device, torch.int32, copy=True), self)
 
 
-def prepare(graph: dgl.DGLGraph) -> Prepared:
-    """Prepare ``graph`` once; the result is forgotten with the graph."""
+class Relations:
+    """The relation of every edge, (E,) 32-bit integers, in both orders of a prepared graph."""
+
+    def __init__(self, etype: Tensor, prepared: Prepared) -> None:
+        self._etype, self._rows = etype, weakref.proxy(prepared)
+
+    @functools.cached_property
+    def by_dst(self) -> Tensor:
+        """In the order of ``Prepared.by_dst``."""
+        return self._etype[self._rows.by_dst.ids.long()]
+
+    @functools.cached_property
+    def by_src(self) -> Tensor:
+        """In the order of ``Prepared.by_src``."""
+        return self._etype[self._rows.by_src.ids.long()]
+
+
+_PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, tuple[Any, dict[torch.device, Prepared]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
+    """Prepare ``graph`` once a device; the result is forgotten with the graph, or when it is changed in place.
+
+    Raises:
+        NieError: the graph is restricted to formats without CSC, or has 2^31 edges or more.
+    """
     found = _PREPARED.get(graph)
-    if found is None or found.index is not graph._graph:
-        dst_offsets, sources, ids = graph.adj_tensors("csc")
-        src_offsets, destinations, src_ids = graph.adj_tensors("csr")
-        position = torch.empty_like(ids)
-        position[ids] = torch.arange(len(ids), dtype=ids.dtype)
-        found = Prepared(
-            by_dst=(int32_array(dst_offsets), int32_array(sources), ids.long()),
-            by_src=(int32_array(src_offsets), int32_array(destinations), int32_array(position[src_ids])),
-            dst_chunks=_chunks(dst_offsets.numpy()),
-            src_chunks=_chunks(src_offsets.numpy()),
-            index=graph._graph,
-        )
-        _PREPARED[graph] = found
-    return found
+    # DGL replaces its index of the edges when a graph is changed in place.
+    if found is None or found[0] is not graph._graph:
+        found = _PREPARED[graph] = (graph._graph, {})
+    if device not in found[1]:
+        formats = graph.formats()
+        if "csc" not in formats["created"] + formats["not created"]:
+            raise NieError(f"This graph is restricted to {formats['created']}; attention needs graph.formats('csc').")
+        if graph.num_edges() >= 2**31:
+            raise NieError(f"{graph.num_edges():,} edges are too many for the fused kernels; use the backend 'dgl'.")
+        by_dst = (part.cpu().to(torch.int32).contiguous() for part in graph.adj_tensors("csc"))
+        found[1][device] = Prepared(Rows(*by_dst), graph.num_src_nodes(), device)
+    return found[1][device]
 
 
-def int32_array(tensor: Tensor) -> Array:
-    """The values as a contiguous array of 32-bit integers, half the memory traffic of DGL's ids."""
-    array: Array = tensor.to(torch.int32).contiguous().numpy()
-    return array
+def chunks(offsets: np.ndarray[Any, Any], most: int) -> list[tuple[int, int]]:
+    """Cut rows into at most ``most`` ranges with about equally many edges; they depend on the graph alone.
 
-
-def _chunks(offsets: Array) -> list[tuple[int, int]]:
-    count = int(min(_MAX_CHUNKS, max(1, offsets[-1] // _EDGES_PER_CHUNK)))
+    >>> chunks(np.array([0, 30_000, 40_000, 50_000]), 4)
+    [(0, 1), (1, 1), (1, 2), (2, 3)]
+    """
+    count = int(min(most, max(1, offsets[-1] // _EDGES_PER_CHUNK)))
     bounds = np.searchsorted(offsets, np.linspace(0, offsets[-1], count + 1)[1:-1])
     edges = [0, *bounds.tolist(), len(offsets) - 1]
     return list(itertools.pairwise(edges))
+
+
+class _PerTensor:
+    """Remember what ``function`` gives for a tensor, as long as the tensor lives and is not written to."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        self._function = function
+        self._known: Any = WeakTensorKeyDictionary()
+
+    def __call__(self, tensor: Tensor) -> Any:
+        if tensor.is_inference():  # its writes are not counted
+            return self._function(tensor)
+        version, value = self._known.get(tensor, (None, None))
+        if version != tensor._version:
+            value = self._function(tensor)
+            self._known[tensor] = (tensor._version, value)
+        return value
+
+
+def _span(etype: Tensor) -> tuple[int, int]:
+    lowest, highest = torch.aminmax(etype)
+    return int(lowest), int(highest)
+
+
+relation_span: Callable[[Tensor], tuple[int, int]] = _PerTensor(_span)
+"""The smallest and the largest relation id of a tensor that is not empty, looked up once a tensor."""

@@ -11,8 +11,13 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 
 
-def _attend(graph: dgl.DGLGraph, value: Tensor, score: Callable[[int, int, int, int], Tensor]) -> tuple[Tensor, Tensor]:
-    """``score(edge, source, destination, head)`` → output (N_dst, H, D) and attention (E, H)."""
+def _attend(
+    graph: dgl.DGLGraph, value: Tensor, score: Callable[[int, int, int, int], Tensor], factor: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """``score(edge, source, destination, head)`` → output (N_dst, H, D) and attention (E, H).
+
+    ``factor`` (E, H) are the dropout's factors of the weights.
+    """
     src, dst = (ends.tolist() for ends in graph.edges(order="eid"))
     _, num_heads, size = value.shape
     attention = [[value.new_zeros(()) for _ in range(num_heads)] for _ in src]
@@ -25,7 +30,8 @@ def _attend(graph: dgl.DGLGraph, value: Tensor, score: Callable[[int, int, int, 
                 weights = [torch.exp(score(edge, src[edge], node, head)) for edge in edges]
                 for edge, weight in zip(edges, weights, strict=True):
                     attention[edge][head] = weight / sum(weights)
-                    total = total + attention[edge][head] * value[src[edge], head]
+                    kept = 1.0 if factor is None else factor[edge, head]
+                    total = total + attention[edge][head] * kept * value[src[edge], head]
             rows.append(total)
     out = torch.stack(rows).view(-1, num_heads, size)
     return out, torch.stack([torch.stack(row) for row in attention])
@@ -39,6 +45,7 @@ def additive_attention(
     rel_score: Tensor | None = None,
     etype: Tensor | None = None,
     negative_slope: float = 0.01,
+    factor: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Output and attention of GAT, with relation scores of PreGAT."""
 
@@ -48,7 +55,7 @@ def additive_attention(
             e = e + rel_score[etype[edge], head]
         return e if e > 0 else negative_slope * e
 
-    return _attend(graph, value, score)
+    return _attend(graph, value, score, factor)
 
 
 def dot_attention(
@@ -59,6 +66,7 @@ def dot_attention(
     rel: Tensor | None = None,
     etype: Tensor | None = None,
     mode: str = "mul",
+    factor: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Output and attention of the (relational) graph transformer."""
     scale = math.sqrt(query.shape[-1])
@@ -72,4 +80,4 @@ def dot_attention(
             return s + torch.dot(query[dst, head], w) / scale
         return {"mul": s * w, "add": s + w, "gate": s / (1 + torch.exp(-w))}[mode]
 
-    return _attend(graph, value, score)
+    return _attend(graph, value, score, factor)

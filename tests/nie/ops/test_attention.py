@@ -1,6 +1,6 @@
-"""Both kinds of attention in every variant, each on every backend.
+"""Both kinds of attention in every variant, each on every backend against one loop.
 
-A backend other than DGL may leave calls that return the weights to DGL, so what is compared is also called without.
+Triton's kernels run in its interpreter here, which `conftest` switches on where there is no GPU.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nie import ops
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops.backend import BACKENDS
+from nie.ops.dropout import dropout_scale
 
 H, D = 3, 4
 KINDS = ["gat", "pregat", "plain", "mul", "add", "gate", "dot"]
@@ -49,11 +50,13 @@ def attend(kind: str, graph: dgl.DGLGraph, etype: Tensor, tensors: dict[str, Ten
     return ops.dot_attention(graph, **tensors, etype=etype, mode=kind, **options)
 
 
-def loop(kind: str, graph: dgl.DGLGraph, etype: Tensor, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Call the reference of ``kind``."""
+def loop(
+    kind: str, graph: dgl.DGLGraph, etype: Tensor, tensors: dict[str, Tensor], factor: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Call the reference of ``kind``; ``factor`` (E, H) multiplies the weights after the softmax."""
     if kind in ("gat", "pregat"):
-        return reference.additive_attention(graph, **tensors, etype=etype)
-    return reference.dot_attention(graph, **tensors, etype=etype, mode=kind)
+        return reference.additive_attention(graph, **tensors, etype=etype, factor=factor)
+    return reference.dot_attention(graph, **tensors, etype=etype, mode=kind, factor=factor)
 
 
 def gradients(out: Tensor, tensors: dict[str, Tensor]) -> list[Tensor]:
@@ -208,18 +211,50 @@ def test_large_scores_stay_finite(kind: str) -> None:
     assert torch.isfinite(attend(kind, graph, etype, tensors)).all()
 
 
-def test_attention_dropout_scales_what_it_keeps(kind: str) -> None:
+def test_dropout_equals_the_loop_with_the_seeds_factors(kind: str) -> None:
     graph, etype = random_graph()
-    tensors = inputs(kind, graph, etype) | {"value": torch.ones(graph.num_nodes(), H, D, dtype=torch.float64)}
-    plain, weights = attend(kind, graph, etype, tensors, return_attention=True)
-    torch.manual_seed(0)
-    dropped, same_weights = attend(kind, graph, etype, tensors, attn_drop=0.5, return_attention=True)
-    torch.testing.assert_close(same_weights, weights, rtol=0, atol=0)  # returned before dropout
-    assert not torch.equal(dropped, plain)
-    torch.manual_seed(0)
-    kept = torch.nn.functional.dropout(weights, 0.5)
-    expected = torch.zeros(graph.num_nodes(), H, dtype=torch.float64).index_add(0, graph.edges()[1], kept)
-    torch.testing.assert_close(dropped, expected.unsqueeze(-1).expand_as(dropped), rtol=0, atol=1e-12)
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    factor = dropout_scale(graph.num_edges(), H, 0.4, 11, like=tensors["value"])
+    assert 0 < (factor == 0).sum() < factor.numel()
+    expected, weights = loop(kind, graph, etype, tensors, factor)
+    wanted = gradients(expected, tensors)
+    for options in ({}, {"return_attention": True}):
+        out = attend(kind, graph, etype, tensors, attn_drop=0.4, seed=11, **options)
+        if options:
+            out, returned = out
+            torch.testing.assert_close(returned, weights, rtol=0, atol=1e-10)  # before dropout
+        torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+        for have, want in zip(gradients(out, tensors), wanted, strict=True):
+            torch.testing.assert_close(have, want, rtol=0, atol=1e-10)
+
+
+def test_dropout_draws_its_seed_from_torchs_generator(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = inputs(kind, graph, etype)
+    outs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        outs.append(attend(kind, graph, etype, tensors, attn_drop=0.5))
+    assert torch.equal(outs[0], outs[1])
+    assert not torch.equal(outs[0], outs[2])
+    with pytest.raises(NieError, match=r"attn_drop is 1\.0"):
+        attend(kind, graph, etype, tensors, attn_drop=1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "num_heads", "size"),
+    [("pregat", 1, 1), ("mul", 1, 1), ("pregat", 1, 200), ("dot", 5, 7), ("gat", 12, 16), ("add", 12, 16)],
+)
+def test_any_head_count_and_size(kind: str, num_heads: int, size: int) -> None:
+    graph, etype = random_graph()
+    tensors = {name: x.requires_grad_() for name, x in inputs(kind, graph, etype, num_heads, size).items()}
+    out, weights = attend(kind, graph, etype, tensors, return_attention=True, attn_drop=0.3, seed=5)
+    factor = dropout_scale(graph.num_edges(), num_heads, 0.3, 5, like=out)
+    expected, expected_weights = loop(kind, graph, etype, tensors, factor)
+    torch.testing.assert_close(weights, expected_weights, rtol=0, atol=1e-10)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    for have, want in zip(gradients(out, tensors), gradients(expected, tensors), strict=True):
+        torch.testing.assert_close(have, want, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("id_type", [torch.int32, torch.int64])
@@ -227,10 +262,12 @@ def test_float32_and_id_types(kind: str, id_type: torch.dtype) -> None:
     graph, etype = random_graph()
     tensors = {name: tensor.float().requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
     out = attend(kind, graph.astype(id_type), etype.to(id_type), tensors)
-    out.sum().backward()
     assert out.dtype == torch.float32
-    expected, _ = loop(kind, graph, etype, inputs(kind, graph, etype))
-    torch.testing.assert_close(out.double(), expected, rtol=0, atol=1e-5)
+    exact = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
+    expected, _ = loop(kind, graph, etype, exact)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-6)
+    for have, want in zip(gradients(out.double(), tensors), gradients(expected, exact), strict=True):
+        torch.testing.assert_close(have.double(), want, rtol=1e-5, atol=1e-5 * float(want.abs().max()))
 
 
 def test_graph_is_not_written_to(kind: str) -> None:

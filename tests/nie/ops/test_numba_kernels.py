@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
-from nie.ops import numba_kernels
-
-
-def test_the_exponential_is_as_good_as_float32() -> None:
-    x = np.concatenate([-np.logspace(-8, 1.93, 500), [0.0, -86.9]]).astype(np.float32)
-    found = np.array([numba_kernels.exp32(value) for value in x])
-    assert np.abs(found / np.exp(x.astype(np.float64)) - 1).max() < 3e-7
-    assert numba_kernels.exp32(np.float32(-1e30)) < 1e-37
-    assert np.isnan(numba_kernels.exp32(np.float32("nan")))
+from nie.ops import numba_kernels, vectors
 
 
 def test_a_kernel_is_made_once_for_its_sizes() -> None:
-    assert numba_kernels.dot_kernels(2, 3, True, numba_kernels.MUL) is numba_kernels.dot_kernels(
-        2, 3, True, numba_kernels.MUL
-    )
+    kernels = numba_kernels.dot_kernels(2, 3, numba_kernels.MUL)
+    assert numba_kernels.dot_kernels(2, 3, numba_kernels.MUL) is kernels
+    assert numba_kernels.dot_kernels(3, 3, numba_kernels.MUL) is not kernels
+
+
+def test_kernels_on_disk_belong_to_the_vectors_they_were_made_with() -> None:
+    for kernel in (*numba_kernels.dot_kernels(2, 3, numba_kernels.DOT), *numba_kernels.additive_kernels(2, 3, True)):
+        assert kernel.py_func.__qualname__.endswith(f"_{vectors.REVISION:x}")

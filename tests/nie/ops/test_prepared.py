@@ -4,48 +4,60 @@ from __future__ import annotations
 
 import gc
 
+import pytest
 import torch
-from reference.graphs import large_graph
+from reference.graphs import large_graph, random_graph
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 from nie.ops import prepared as preparation
-from nie.ops.prepared import prepare
+from nie.ops.prepared import prepare, relation_span
 
 
 def test_chunks_cover_every_row_once_and_share_the_edges() -> None:
     graph, _ = large_graph()
     prepared = prepare(graph)
-    for chunks, (offsets, *_rest) in (
-        (prepared.dst_chunks, prepared.by_dst),
-        (prepared.src_chunks, prepared.by_src),
-    ):
-        assert len(chunks) == 4
+    for chunks, rows in ((prepared.dst_chunks, prepared.by_dst), (prepared.src_chunks(64), prepared.by_src)):
+        assert len(chunks) == 9
         assert [first for first, _ in chunks] == [0, *(last for _, last in chunks[:-1])]
         assert chunks[-1][1] == 3000
-        assert max(offsets[last] - offsets[first] for first, last in chunks) < 90_000 / 4 + 9_100
+        assert max(int(rows.offsets[last] - rows.offsets[first]) for first, last in chunks) < 90_000 / 9 + 9_100
+    assert len(prepared.src_chunks(2)) == 2
 
 
 def test_a_graph_is_prepared_once_and_forgotten_with_it() -> None:
-    graph, _ = large_graph()
+    graph, etype = large_graph()
     assert prepare(graph) is prepare(graph)
+    assert prepare(graph).relations(etype) is prepare(graph).relations(etype)
     known = len(preparation._PREPARED)
     del graph
     gc.collect()
     assert len(preparation._PREPARED) == known - 1
 
 
-def test_both_directions_name_the_same_edges() -> None:
-    graph, _ = large_graph()
+@pytest.mark.parametrize("make", [large_graph, random_graph])
+def test_both_directions_name_the_same_edges(make) -> None:  # type: ignore[no-untyped-def]
+    graph, etype = make()
     prepared = prepare(graph)
-    offsets, sources, ids = prepared.by_dst
     src, dst = graph.edges(order="eid")
-    assert torch.equal(torch.from_numpy(sources).long(), src[ids])
-    rows = torch.repeat_interleave(torch.arange(3000), torch.from_numpy(offsets).diff())
-    assert torch.equal(rows, dst[ids])
-    out_offsets, destinations, position = prepared.by_src
-    assert torch.equal(torch.from_numpy(destinations).long(), rows[torch.from_numpy(position).long()])
-    out_rows = torch.repeat_interleave(torch.arange(3000), torch.from_numpy(out_offsets).diff())
-    assert torch.equal(out_rows, torch.from_numpy(sources).long()[torch.from_numpy(position).long()])
+    for rows, relations, own, other in (
+        (prepared.by_dst, prepared.relations(etype).by_dst, dst, src),
+        (prepared.by_src, prepared.relations(etype).by_src, src, dst),
+    ):
+        ids = rows.ids.long()
+        assert torch.equal(ids.sort().values, torch.arange(graph.num_edges()))
+        assert torch.equal(rows.ends.long(), other[ids])
+        assert torch.equal(torch.repeat_interleave(torch.arange(graph.num_nodes()), rows.offsets.diff()), own[ids])
+        assert torch.equal(relations.long(), etype[ids])
+    assert torch.equal(prepared.by_src.ids[prepared.to_src.long()], prepared.by_dst.ids)
+
+
+def test_blocks_have_fewer_destinations_than_sources() -> None:
+    graph, _ = random_graph()
+    block = dgl.to_block(dgl.in_subgraph(graph, [5, 3]), [5, 3])
+    prepared = prepare(block)
+    assert len(prepared.by_dst.offsets) == 3
+    assert len(prepared.by_src.offsets) == block.num_src_nodes() + 1
 
 
 def test_a_graph_that_is_changed_in_place_is_prepared_again() -> None:
@@ -55,4 +67,33 @@ def test_a_graph_that_is_changed_in_place_is_prepared_again() -> None:
     graph.add_edges([2], [3])
     second = prepare(graph)
     assert second is not first
-    assert second.by_dst[0].tolist() == [0, 1, 1, 2, 3]
+    assert second.by_dst.offsets.tolist() == [0, 1, 1, 2, 3]
+
+
+@pytest.mark.parametrize("id_type", [torch.int32, torch.int64])
+def test_relations_that_are_changed_in_place_are_read_again(id_type: torch.dtype) -> None:
+    graph, etype = random_graph()
+    etype = etype.to(id_type)
+    before = prepare(graph).relations(etype)
+    assert relation_span(etype) == (0, 3)
+    old = etype.clone()
+    etype += 1
+    assert relation_span(etype) == (1, 4)
+    assert torch.equal(prepare(graph).relations(etype).by_src, before.by_src + 1)
+    assert torch.equal(before.by_dst.long(), old[prepare(graph).by_dst.ids.long()].long())
+
+
+def test_relations_made_in_inference_mode_are_read_every_time() -> None:
+    graph, _ = random_graph()
+    with torch.inference_mode():
+        etype = torch.zeros(graph.num_edges(), dtype=torch.int64)
+        assert prepare(graph).relations(etype).by_dst.sum() == 0
+        etype += 2
+        assert relation_span(etype) == (2, 2)
+        assert prepare(graph).relations(etype).by_dst.min() == 2
+
+
+def test_a_graph_restricted_to_other_formats_is_refused_in_one_sentence() -> None:
+    graph = dgl.graph(([0, 1], [1, 2])).formats("coo")
+    with pytest.raises(NieError, match=r"restricted to \['coo'\].*formats\('csc'\)"):
+        prepare(graph)
