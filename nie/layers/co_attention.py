@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
+from nie.layers.dropout import Dropout
 
 
 class CoAttention(nn.Module):
@@ -39,9 +40,7 @@ class CoAttention(nn.Module):
         self.key = nn.Linear(size, size, bias=False)
         self.value = nn.Linear(size, size, bias=False)
         hidden = max(size // 2, 1)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, size), nn.Dropout(dropout)
-        )
+        self.feed_forward = nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, size), Dropout(dropout))
         self.layer_norm = nn.LayerNorm(size)
         # One norm over C·size columns is one norm per channel.
         self.batch_norm = nn.BatchNorm1d(num_channels * size)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
-from nie.layers import RelGraphTransformerConv
+from nie.layers import Dropout, RelGraphTransformerConv
 
 
 class TransformerBlock(nn.Module):
@@ -56,13 +56,13 @@ class TransformerBlock(nn.Module):
         super().__init__()
         size = head_size * num_heads
         self.residual = residual
-        self.drop = nn.Dropout(feat_drop)
+        self.drop = Dropout(feat_drop)
         self.conv = RelGraphTransformerConv(in_size, head_size, rel_size, num_heads, mode=mode, attn_drop=attn_drop)
         self.project = nn.Linear(size, size, bias=False)
         self.shortcut = nn.Linear(in_size, size, bias=False) if residual and in_size != size else nn.Identity()
         self.norm = nn.BatchNorm1d(size)
         self.feed_forward = nn.Sequential(
-            nn.Linear(size, 2 * size), nn.ReLU(), nn.Linear(2 * size, size), nn.Dropout(ffn_drop)
+            nn.Linear(size, 2 * size), nn.ReLU(), nn.Linear(2 * size, size), Dropout(ffn_drop)
         )
         self.feed_forward_norm = nn.BatchNorm1d(size)
         self.reset_parameters()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nie.layers import PreGATConv
+from nie.layers import Dropout, PreGATConv
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 
 
@@ -52,7 +52,7 @@ class PreGAT(nn.Module):
         super().__init__()
         rel_size = rel_size if use_relations else 0
         self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if use_relations else None
-        self.drop = nn.Dropout(feat_drop)
+        self.drop = Dropout(feat_drop)
         self.hidden = PreGATConv(
             in_size, head_size, rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop
         )

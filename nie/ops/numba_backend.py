@@ -12,6 +12,7 @@ recomputed. (`additive_attention` saves one more row a destination, see `additiv
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
+from nie.ops import numba_kernels
 from nie.ops.dropout import split_seed, threshold
 from nie.ops.numba_kernels import ADD, DOT, MUL, PLAIN, additive_kernels, dot_kernels
 from nie.ops.prepared import Prepared, Relations, prepare
@@ -31,6 +33,7 @@ from nie.ops.prepared import Prepared, Relations, prepare
 log = logging.getLogger("nie.ops")
 Array = np.ndarray[Any, Any]
 _MODES = {"mul": MUL, "gate": MUL, "add": ADD, "dot": DOT}
+_VALUES_PER_PART, _MAX_PARTS = 100_000, 16
 _TILE = 128  # values of a row that the kernels keep in registers at a time
 
 
@@ -76,6 +79,34 @@ def _call(
     prepared = prepare(graph)
     relations = None if etype is None else prepared.relations(etype)
     return Call(prepared, relations, kind, slope, attn_drop, seed, weights)
+
+
+def dropout(x: Tensor, probability: float, seed: int) -> Tensor:
+    """See :func:`nie.ops.dropout`."""
+    out: Tensor = _Dropout.apply(x, probability, seed)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, probability: float, seed: int) -> Tensor:
+        ctx.rest = probability, seed
+        return _dropped(x, probability, seed)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return _dropped(grad, *ctx.rest), None, None
+
+
+def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
+    values = _flat(x)
+    out = np.empty_like(values)
+    bounds = np.linspace(0, len(values), 1 + min(_MAX_PARTS, 1 + len(values) // _VALUES_PER_PART), dtype=np.int64)
+    scale = values.dtype.type(1 / (1 - probability))
+    parts = list(itertools.pairwise(bounds.tolist()))
+    _run(numba_kernels.dropout, parts, values, *split_seed(seed), threshold(probability), scale, out)
+    return _shaped(out, x)
 
 
 class _Dot(torch.autograd.Function):
@@ -230,7 +261,7 @@ def _flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
     if tensor is None:
         assert like is not None
         tensor = like.new_empty(0)
-    array: Array = tensor.detach().reshape(-1).numpy()
+    array: Array = tensor.detach().contiguous().view(-1).numpy()
     return array
 
 

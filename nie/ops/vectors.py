@@ -8,6 +8,7 @@ Inside a compiled function::
 
     row = load(array, index, n)           # n consecutive elements of a flat array, n a constant
     store(array, index, row)
+    prefetch(array, index, n)             # ask for elements that a later load reads
     row * other + row                     # element by element, with a vector or a scalar; fused where possible
     sum_heads(row, heads)                 # (heads * size,) -> (heads,), the sum over each head's elements
     spread(per_head, n)                   # (heads,) -> (n,), each element repeated for its head's n / heads elements
@@ -26,6 +27,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, overload, register_model
 
 from nie.ops.dropout import FIRST, SECOND
@@ -88,6 +90,8 @@ def _suffix(vector: ir.VectorType) -> str:
 
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vector: ir.VectorType) -> Any:
+    if array_type.layout != "C" or array_type.ndim != 1:
+        raise TypingError(f"kernels take flat, contiguous arrays, not {array_type}")
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
@@ -116,6 +120,22 @@ def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
+
+
+@intrinsic(prefer_literal=True)
+def prefetch(_typing: Any, array: Any, index: Any, length: Any) -> Any:
+    """Ask for the cache lines of ``length`` elements of the flat ``array`` from ``index`` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        for first in range(0, length.literal_value, 512 // array.dtype.bitwidth):  # lines of 64 bytes
+            place = builder.add(arguments[1], ir.Constant(arguments[1].type, first))
+            address = builder.bitcast(builder.gep(data, [place]), ir.IntType(8).as_pointer())
+            read, keep_close, data_cache = (ir.Constant(_INT, code) for code in (0, 3, 1))
+            _call(builder, "llvm.prefetch.p0", ir.VoidType(), address, read, keep_close, data_cache)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, length), generate
 
 
 @intrinsic(prefer_literal=True)

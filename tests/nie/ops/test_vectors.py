@@ -66,3 +66,8 @@ def test_elementwise_operations_and_nan() -> None:
     assert out[6:9].tolist() == [1, 0.5, 0.5]
     assert (out[9:12] == -np.inf).all()
     assert set(out[12:14] - a[:2]) <= {0.0, 2.0}
+
+
+def test_arrays_with_gaps_are_refused() -> None:
+    with pytest.raises(numba.errors.TypingError, match="flat, contiguous arrays"):
+        _heads(np.zeros(30)[::2], np.zeros(3), np.zeros(3), np.zeros(15))

@@ -1,0 +1,69 @@
+"""nie.layers.dropout and the function below it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nie import ops
+from nie.errors import NieError
+from nie.layers import Dropout
+
+
+@pytest.fixture(params=["dgl", "numba"], autouse=True)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "numba":
+        pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("shape", [(1,), (7, 5), (300, 17, 9)])
+def test_what_is_kept_is_scaled_and_the_gradient_follows(shape: tuple[int, ...]) -> None:
+    x = torch.full(shape, 2.0, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(0)
+    out = ops.dropout(x, 0.3)
+    (grad,) = torch.autograd.grad(out.sum(), [x])
+    torch.testing.assert_close(out, 2 * grad)
+    for value in grad.flatten():
+        assert float(value) == pytest.approx(0) or float(value) == pytest.approx(1 / 0.7)
+    if x.numel() > 1000:
+        assert abs((grad == 0).double().mean().item() - 0.3) < 0.01
+
+
+def test_the_seed_is_torchs_own(backend: str) -> None:
+    x = torch.ones(1000)
+    draws = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        draws.append(ops.dropout(x, 0.5))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    again = ops.dropout(x, 0.5)
+    assert not torch.equal(draws[2], again)
+
+
+def test_views_and_threads_change_nothing(backend: str) -> None:
+    if backend != "numba":
+        pytest.skip("torch's own dropout draws in the order of memory")
+    x = torch.randn(1200, 300, generator=torch.Generator().manual_seed(0))
+    threads, results = torch.get_num_threads(), []
+    try:
+        for count, view in ((1, x), (2, x), (1, x.t().contiguous().t())):
+            torch.set_num_threads(count)
+            torch.manual_seed(3)
+            results.append(ops.dropout(view, 0.5))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0] == 0, results[2] == 0)
+
+
+def test_layer_in_training_and_evaluation() -> None:
+    layer, x = Dropout(0.5), torch.ones(100)
+    assert (layer(x) == 0).any()
+    assert layer.eval()(x) is x
+    assert Dropout(0.0)(x) is x
+    assert repr(layer) == "Dropout(p=0.5)"
+    with pytest.raises(NieError, match=r"is 1\.0; a dropout probability"):
+        ops.dropout(x, 1.0)
