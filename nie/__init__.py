@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
     from nie.errors import NieError
-    from nie.layers import CentralityScale, CoAttention, ImportanceHead, PreGATConv, RelGraphTransformerConv
+    from nie.layers import CentralityScale, CoAttention, GENIConv, ImportanceHead, PreGATConv, RelGraphTransformerConv
     from nie.models import RGTN, PreGAT
 
 __version__ = "0.1.0"
@@ -22,7 +22,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "nie.data": ("Channel", "KnowledgeGraph", "MessageGraph", "features", "load", "message_graph", "synthetic"),
     "nie.errors": ("NieError",),
-    "nie.layers": ("CentralityScale", "CoAttention", "ImportanceHead", "PreGATConv", "RelGraphTransformerConv"),
+    "nie.layers": (
+        "CentralityScale",
+        "CoAttention",
+        "GENIConv",
+        "ImportanceHead",
+        "PreGATConv",
+        "RelGraphTransformerConv",
+    ),
     "nie.models": ("RGTN", "PreGAT"),
 }
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "CentralityScale",
     "Channel",
     "CoAttention",
+    "GENIConv",
     "ImportanceHead",
     "KnowledgeGraph",
     "MessageGraph",

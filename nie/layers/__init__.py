@@ -3,8 +3,17 @@
 from nie.layers.centrality_scale import CentralityScale
 from nie.layers.co_attention import CoAttention
 from nie.layers.dropout import Dropout
+from nie.layers.geni_conv import GENIConv
 from nie.layers.importance_head import ImportanceHead
 from nie.layers.pregat_conv import PreGATConv
 from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
 
-__all__ = ["CentralityScale", "CoAttention", "Dropout", "ImportanceHead", "PreGATConv", "RelGraphTransformerConv"]
+__all__ = [
+    "CentralityScale",
+    "CoAttention",
+    "Dropout",
+    "GENIConv",
+    "ImportanceHead",
+    "PreGATConv",
+    "RelGraphTransformerConv",
+]

@@ -98,15 +98,15 @@ class PreGATConv(nn.Module):
     ) -> tuple[dgl.DGLGraph, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, float]:
         src, dst = endpoints(graph, feat, self.in_size)
         check_relations(self.rel_size, rel, etype)
-        z_src = self._heads(src)
-        z_dst = self._heads(dst) if isinstance(feat, tuple) else z_src[: len(dst)]
-        src_score, dst_score = (z_src * self.attn_src).sum(-1), (z_dst * self.attn_dst).sum(-1)
+        value = self.project(src).view(-1, self.num_heads, self.out_size)  # (N_src, H, out_size)
+        src_score, dst_score = src @ self._folded(self.attn_src), dst @ self._folded(self.attn_dst)
         rel_score = None if rel is None or self.attn_rel is None else rel @ self.attn_rel.t()
-        return graph, z_src, src_score, dst_score, rel_score, etype, self.negative_slope
+        return graph, value, src_score, dst_score, rel_score, etype, self.negative_slope
 
-    def _heads(self, feat: Tensor) -> Tensor:
-        projected: Tensor = self.project(feat)
-        return projected.view(-1, self.num_heads, self.out_size)  # (N, H, out_size)
+    def _folded(self, vector: Tensor) -> Tensor:
+        """The map (in_size, H) from features to ``vector . W x``: it spares a pass over all (N, H, out_size) values."""
+        weight = self.project.weight.view(self.num_heads, self.out_size, self.in_size)
+        return torch.einsum("hdi,hd->ih", weight, vector)
 
     def extra_repr(self) -> str:
         return f"in_size={self.in_size}, out_size={self.out_size}, rel_size={self.rel_size}, heads={self.num_heads}"

@@ -6,18 +6,14 @@ No two threads ever write to one place, and sums over relations are made for fix
 bits whatever the number of threads.
 
 Saved for backward are the inputs, the output and two numbers a destination and head; the weights of the edges are
-recomputed. (`additive_attention` saves one more row a destination, see `additive_kernels`.)
+recomputed. (`additive_attention` saves one more row a destination, see `nie.ops.numba_additive`.)
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-import logging
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,27 +22,15 @@ from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
 from nie.ops import numba_kernels
+from nie.ops.call import Call, make_call
 from nie.ops.dropout import split_seed, threshold
-from nie.ops.numba_kernels import ADD, DOT, MUL, PLAIN, additive_kernels, dot_kernels
-from nie.ops.prepared import Prepared, Relations, prepare
+from nie.ops.numba_additive import additive_by_src, additive_forward, additive_pack
+from nie.ops.numba_dot import dot_by_dst, dot_by_src, dot_forward, dot_pack
+from nie.ops.threads import Table, run
 
-log = logging.getLogger("nie.ops")
 Array = np.ndarray[Any, Any]
-_MODES = {"mul": MUL, "gate": MUL, "add": ADD, "dot": DOT}
 _VALUES_PER_PART, _MAX_PARTS = 100_000, 16
 _TILE = 128  # values of a row that the kernels keep in registers at a time
-
-
-class Call(NamedTuple):
-    """What a call has beside its tensors."""
-
-    prepared: Prepared
-    relations: Relations | None
-    kind: int
-    slope: float
-    attn_drop: float
-    seed: int
-    weights: bool
 
 
 def dot_attention(
@@ -56,8 +40,7 @@ def dot_attention(
     """See :func:`nie.ops.dot_attention`."""
     if rel is not None and mode == "gate":
         rel = rel.sigmoid()
-    kind = PLAIN if rel is None else _MODES[mode]
-    call = _call(graph, etype, kind, 0.0, attn_drop, seed, return_attention)
+    call = make_call(graph, etype, query.device, mode, 0.0, attn_drop, seed, return_attention)
     out, attention = _Dot.apply(query, key, value, rel, call)  # type: ignore[no-untyped-call]
     return out, attention
 
@@ -67,18 +50,9 @@ def additive_attention(
     etype: Tensor | None, negative_slope: float, attn_drop: float, seed: int, return_attention: bool,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """See :func:`nie.ops.additive_attention`."""
-    kind = PLAIN if rel_score is None else ADD
-    call = _call(graph, etype, kind, negative_slope, attn_drop, seed, return_attention)
+    call = make_call(graph, etype, value.device, "add", negative_slope, attn_drop, seed, return_attention)
     out, attention = _Additive.apply(value, src_score, dst_score, rel_score, call)  # type: ignore[no-untyped-call]
     return out, attention
-
-
-def _call(
-    graph: dgl.DGLGraph, etype: Tensor | None, kind: int, slope: float, attn_drop: float, seed: int, weights: bool
-) -> Call:
-    prepared = prepare(graph)
-    relations = None if etype is None else prepared.relations(etype)
-    return Call(prepared, relations, kind, slope, attn_drop, seed, weights)
 
 
 def dropout(x: Tensor, probability: float, seed: int) -> Tensor:
@@ -105,7 +79,7 @@ def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
     bounds = np.linspace(0, len(values), 1 + min(_MAX_PARTS, 1 + len(values) // _VALUES_PER_PART), dtype=np.int64)
     scale = values.dtype.type(1 / (1 - probability))
     parts = list(itertools.pairwise(bounds.tolist()))
-    _run(numba_kernels.dropout, parts, values, *split_seed(seed), threshold(probability), scale, out)
+    run(numba_kernels.dropout, parts, values, *split_seed(seed), threshold(probability), scale, out)
     return _shaped(out, x)
 
 
@@ -121,11 +95,21 @@ class _Dot(torch.autograd.Function):
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, q.dtype)
         edges = (*_arrays(rows), _relations(call, "by_dst"))
         for tile, first_head in _tiles(heads, size):
-            forward, *_ = dot_kernels(tile, size, call.kind)
-            _run(
-                forward, call.prepared.dst_chunks, first_head, heads, *edges, q, k, v, w, *_dropout(call, q),
-                out, state, attention,
-            )  # fmt: skip
+            run(
+                dot_forward(tile, size, call.kind),
+                call.prepared.dst_chunks,
+                first_head,
+                heads,
+                *edges,
+                q,
+                k,
+                v,
+                w,
+                *_dropout(call, q),
+                out,
+                state,
+                attention,
+            )
         return _save(ctx, call, out, state, attention, query, key, value, rel)
 
     @staticmethod
@@ -141,19 +125,44 @@ class _Dot(torch.autograd.Function):
         chunks = call.prepared.src_chunks(_num_tables(call, rel, heads))
         grad_w = np.zeros((len(chunks), len(w)), q.dtype)
         for tile, first_head in _tiles(heads, size):
-            _, pack, by_src, by_dst = dot_kernels(tile, size, call.kind)
             where = (first_head, heads)
             packed = np.empty(len(query) * 2 * tile * (size + 1), q.dtype)
             grad_s = np.empty(len(call.prepared.by_dst.ids) * tile, q.dtype)
-            _run(pack, call.prepared.dst_chunks, *where, q, _flat(out), softmax, g, extra, packed)
-            _run(
-                by_src, chunks, *where, *_arrays(call.prepared.by_src), _relations(call, "by_src"), packed, softmax,
-                k, v, w, *_dropout(call, q), of_weights, grad_k, grad_v, _Table(grad_w), grad_s,
-            )  # fmt: skip
+            run(dot_pack(tile, size), call.prepared.dst_chunks, *where, q, _flat(out), softmax, g, extra, packed)
+            run(
+                dot_by_src(tile, size, call.kind),
+                chunks,
+                *where,
+                *_arrays(call.prepared.by_src),
+                _relations(call, "by_src"),
+                packed,
+                softmax,
+                k,
+                v,
+                w,
+                *_dropout(call, q),
+                of_weights,
+                grad_k,
+                grad_v,
+                Table(grad_w),
+                grad_s,
+            )
             offsets, sources, _ = _arrays(call.prepared.by_dst)
             to_src = call.prepared.to_src.numpy()
-            relations = _relations(call, "by_dst" if call.kind == DOT else None)
-            _run(by_dst, call.prepared.dst_chunks, *where, offsets, sources, relations, to_src, k, w, grad_s, grad_q)
+            relations = _relations(call, "by_dst" if call.kind == "dot" else None)
+            run(
+                dot_by_dst(tile, size, call.kind),
+                call.prepared.dst_chunks,
+                *where,
+                offsets,
+                sources,
+                relations,
+                to_src,
+                k,
+                w,
+                grad_s,
+                grad_q,
+            )
         grads = (_shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
         return (*grads, None if rel is None else _shaped(grad_w.sum(axis=0), rel), None)
 
@@ -173,11 +182,24 @@ class _Additive(torch.autograd.Function):
         edges = (*_arrays(rows), _relations(call, "by_dst"))
         slope = v.dtype.type(call.slope)
         for tile, first_head in _tiles(heads, size):
-            forward, *_ = additive_kernels(tile, size, call.kind == ADD)
-            _run(
-                forward, call.prepared.dst_chunks, first_head, heads, *edges, v, s, t, w, slope, *_dropout(call, v),
-                out, state, slanted, mass, attention,
-            )  # fmt: skip
+            run(
+                additive_forward(tile, size, call.kind),
+                call.prepared.dst_chunks,
+                first_head,
+                heads,
+                *edges,
+                v,
+                s,
+                t,
+                w,
+                slope,
+                *_dropout(call, v),
+                out,
+                state,
+                slanted,
+                mass,
+                attention,
+            )
         ctx.kept = slanted, mass
         return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score)
 
@@ -197,14 +219,40 @@ class _Additive(torch.autograd.Function):
         grad_w = np.zeros((len(chunks), len(w)), v.dtype)
         slope = v.dtype.type(call.slope)
         for tile, first_head in _tiles(heads, size):
-            _, pack, by_src = additive_kernels(tile, size, call.kind == ADD)
             where = (first_head, heads)
             packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
-            _run(pack, call.prepared.dst_chunks, *where, t, _flat(out), softmax, *ctx.kept, g, extra, packed, grad_t)
-            _run(
-                by_src, chunks, *where, *_arrays(call.prepared.by_src), _relations(call, "by_src"), packed, softmax,
-                v, s, w, slope, *_dropout(call, v), of_weights, grad_v, grad_s, _Table(grad_w), grad_e,
-            )  # fmt: skip
+            run(
+                additive_pack(tile, size),
+                call.prepared.dst_chunks,
+                *where,
+                t,
+                _flat(out),
+                softmax,
+                *ctx.kept,
+                g,
+                extra,
+                packed,
+                grad_t,
+            )
+            run(
+                additive_by_src(tile, size, call.kind),
+                chunks,
+                *where,
+                *_arrays(call.prepared.by_src),
+                _relations(call, "by_src"),
+                packed,
+                softmax,
+                v,
+                s,
+                w,
+                slope,
+                *_dropout(call, v),
+                of_weights,
+                grad_v,
+                grad_s,
+                Table(grad_w),
+                grad_e,
+            )
         of_destinations = _shaped(grad_t, dst_score)
         if len(grad_e):
             of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
@@ -285,50 +333,3 @@ def _num_tables(call: Call, rel: Tensor | None, heads: int) -> int:
     return (
         len(call.prepared.by_dst.ids) if rel is None else max(1, len(call.prepared.by_dst.ids) * heads // rel.numel())
     )
-
-
-class _Table:
-    """An argument of which every chunk has its own row."""
-
-    def __init__(self, rows: Array) -> None:
-        self.rows = rows
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="nie-ops")
-
-
-def _run(kernel: Callable[..., Any], chunks: list[tuple[int, int]], *arguments: Any) -> None:
-    """Run ``kernel(first row, last row, *arguments)`` on every chunk, on as many threads as torch uses.
-
-    Kernels release the interpreter lock and run on plain threads, the calling one among them. (A second OpenMP pool
-    beside torch's would compete with its spinning workers.)
-    """
-    _compile(kernel, [part.rows[0] if isinstance(part, _Table) else part for part in arguments])
-    todo = iter(enumerate(chunks))  # taking the next item is atomic
-
-    def work() -> None:
-        for number, (first, last) in todo:
-            kernel(first, last, *(part.rows[number] if isinstance(part, _Table) else part for part in arguments))
-
-    threads = min(torch.get_num_threads(), len(chunks))
-    others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-    work()
-    for other in others:
-        other.result()
-
-
-def _compile(kernel: Any, arguments: list[Any]) -> None:
-    """Compile ``kernel`` for these types by a call without rows, unless it is in memory or on disk, and say so."""
-    dtype = next(part.dtype for part in arguments if isinstance(part, np.ndarray) and part.dtype.kind == "f")
-    if (kernel, dtype) in _COMPILED:
-        return
-    started = time.perf_counter()
-    kernel(0, 0, *arguments)
-    _COMPILED.add((kernel, dtype))
-    if kernel.stats.cache_misses:
-        log.info("compiled an attention kernel in %.1f s (once; it is kept on disk)", time.perf_counter() - started)
-
-
-_COMPILED: set[Any] = set()

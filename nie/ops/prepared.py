@@ -16,6 +16,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.ops.pieces import Pieces, cut
 
 _EDGES_PER_CHUNK = 10_000
 _MAX_CHUNKS = 64
@@ -89,6 +90,16 @@ class Prepared:
         """At most ``most`` ranges of sources with about equally many out-edges."""
         return chunks(self._transposed[0], min(most, _MAX_CHUNKS))
 
+    @functools.cached_property
+    def dst_pieces(self) -> Pieces:
+        """The rows of ``by_dst``, cut into pieces."""
+        return cut(self.by_dst.offsets)
+
+    @functools.cached_property
+    def src_pieces(self) -> Pieces:
+        """The rows of ``by_src``, cut into pieces."""
+        return cut(self.by_src.offsets)
+
     def relations(self, etype: Tensor) -> Relations:
         """The relations of the edges in the orders of ``by_dst`` and ``by_src``, kept as long as ``etype`` is."""
         found: Relations = self._relations(etype)
@@ -113,6 +124,19 @@ class Relations:
     def by_src(self) -> Tensor:
         """In the order of ``Prepared.by_src``."""
         return self._etype[self._rows.by_src.ids.long()]
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """The edges of every relation up to the largest there is, with their destinations as ends."""
+        ordered, order = torch.sort(self.by_src, stable=True)
+        counts = torch.bincount(ordered)
+        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return Rows(offsets.int(), self._rows.by_src.ends[order], self._rows.by_src.ids[order])
+
+    @functools.cached_property
+    def pieces(self) -> Pieces:
+        """The rows of ``rows``, cut into pieces."""
+        return cut(self.rows.offsets)
 
 
 _PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, tuple[Any, dict[torch.device, Prepared]]] = (

@@ -20,8 +20,6 @@ Only float32 and float64. Sums may be reassociated, NaN and infinity keep their 
 from __future__ import annotations
 
 import operator
-import zlib
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -37,8 +35,6 @@ from nie.ops.dropout import FIRST, SECOND
 _FLAGS = ("contract", "reassoc", "nsz")
 _INT = ir.IntType(32)
 LOG2_E = 1.4426950408889634
-REVISION = zlib.crc32(Path(__file__).read_bytes())
-"""Captured by every kernel: numba knows a kernel on disk by the file it stands in, and would miss a change here."""
 
 
 class Vector(types.Type):  # type: ignore[misc]
