@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
@@ -113,9 +115,16 @@ class RelGraphTransformerConv(nn.Module):
     ) -> tuple[dgl.DGLGraph, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, str]:
         src, dst = endpoints(graph, feat, self.in_size)
         check_relations(self.rel_size, rel, etype)
-        shape = (-1, self.num_heads, self.out_size)
-        query, key, value = self.query(dst).view(shape), self.key(src).view(shape), self.value(src).view(shape)
+        if dst is src:  # one product with a wide matrix is about twice as fast as three with narrow ones
+            query, key, value = self._project(src, self.query, self.key, self.value)
+        else:
+            (query,), (key, value) = self._project(dst, self.query), self._project(src, self.key, self.value)
         return graph, query, key, value, None if rel is None else self._relation_table(rel), etype, self.mode
+
+    def _project(self, feat: Tensor, *maps: nn.Linear) -> tuple[Tensor, ...]:
+        """(N, H, D) for each of the maps, as column ranges of one product."""
+        together = F.linear(feat, torch.cat([linear.weight for linear in maps]))
+        return together.view(-1, len(maps), self.num_heads, self.out_size).unbind(1)
 
     def _relation_table(self, rel: Tensor) -> Tensor:
         """Project (R, rel_size) to one value per relation and head (R, H), or one vector (R, H, D) in dot mode."""

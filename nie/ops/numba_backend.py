@@ -89,80 +89,48 @@ class _Dot(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, call: Call
     ) -> tuple[Tensor, Tensor | None]:
         _, heads, size = query.shape
-        q, k, v, w = _flat(query), _flat(key), _flat(value), _flat(rel, like=query)
-        rows = call.prepared.by_dst
-        out, state = np.empty_like(q), np.empty(2 * len(query) * heads, q.dtype)
+        q_pitch, q = _pitched(query)
+        kv_pitch, k, v = _pitched(key, value)
+        rows, w = call.prepared.by_dst, _flat(rel, like=query)
+        out, state = np.empty(query.numel(), q.dtype), np.empty(2 * len(query) * heads, q.dtype)
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, q.dtype)
         edges = (*_arrays(rows), _relations(call, "by_dst"))
         for tile, first_head in _tiles(heads, size):
             run(
-                dot_forward(tile, size, call.kind),
-                call.prepared.dst_chunks,
-                first_head,
-                heads,
-                *edges,
-                q,
-                k,
-                v,
-                w,
-                *_dropout(call, q),
-                out,
-                state,
-                attention,
-            )
+                dot_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, q_pitch, kv_pitch,
+                *edges, q, k, v, w, *_dropout(call, q), out, state, attention,
+            )  # fmt: skip
         return _save(ctx, call, out, state, attention, query, key, value, rel)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
-        query, key, value, rel, out, state, attention = ctx.saved_tensors
+        query, key, value, rel, result, state, attention = ctx.saved_tensors
         call: Call = ctx.call
-        grad = torch.zeros_like(out) if grad is None else grad
+        prepared, kind = call.prepared, call.kind
         _, heads, size = query.shape
-        q, k, v, w, g, softmax = (_flat(part, like=query) for part in (query, key, value, rel, grad, state))
+        q_pitch, q = _pitched(query)
+        kv_pitch, k, v = _pitched(key, value)
+        g, out = _flat(torch.zeros_like(result) if grad is None else grad), _flat(result)
+        w, softmax = _flat(rel, like=query), _flat(state)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=query)
-        grad_q, grad_k, grad_v = np.empty_like(q), np.empty_like(k), np.empty_like(v)
-        chunks = call.prepared.src_chunks(_num_tables(call, rel, heads))
+        grad_q, grad_k, grad_v = (np.empty(part.numel(), q.dtype) for part in (query, key, value))
+        chunks = prepared.src_chunks(_num_tables(call, rel, heads))
         grad_w = np.zeros((len(chunks), len(w)), q.dtype)
-        for tile, first_head in _tiles(heads, size):
-            where = (first_head, heads)
+        out_edges = (*_arrays(prepared.by_src), _relations(call, "by_src"))
+        in_edges = (*_arrays(prepared.by_dst)[:2], _relations(call, "by_dst" if kind == "dot" else None))
+        for tile, first in _tiles(heads, size):
             packed = np.empty(len(query) * 2 * tile * (size + 1), q.dtype)
-            grad_s = np.empty(len(call.prepared.by_dst.ids) * tile, q.dtype)
-            run(dot_pack(tile, size), call.prepared.dst_chunks, *where, q, _flat(out), softmax, g, extra, packed)
+            grad_s = np.empty(len(prepared.by_dst.ids) * tile, q.dtype)
+            run(dot_pack(tile, size), prepared.dst_chunks, first, heads, q_pitch, q, out, softmax, g, extra, packed)
             run(
-                dot_by_src(tile, size, call.kind),
-                chunks,
-                *where,
-                *_arrays(call.prepared.by_src),
-                _relations(call, "by_src"),
-                packed,
-                softmax,
-                k,
-                v,
-                w,
-                *_dropout(call, q),
-                of_weights,
-                grad_k,
-                grad_v,
-                Table(grad_w),
-                grad_s,
-            )
-            offsets, sources, _ = _arrays(call.prepared.by_dst)
-            to_src = call.prepared.to_src.numpy()
-            relations = _relations(call, "by_dst" if call.kind == "dot" else None)
+                dot_by_src(tile, size, kind), chunks, first, heads, kv_pitch, *out_edges, packed, softmax, k, v, w,
+                *_dropout(call, q), of_weights, grad_k, grad_v, Table(grad_w), grad_s,
+            )  # fmt: skip
             run(
-                dot_by_dst(tile, size, call.kind),
-                call.prepared.dst_chunks,
-                *where,
-                offsets,
-                sources,
-                relations,
-                to_src,
-                k,
-                w,
-                grad_s,
-                grad_q,
-            )
+                dot_by_dst(tile, size, kind), prepared.dst_chunks, first, heads, kv_pitch, *in_edges,
+                prepared.to_src.numpy(), k, w, grad_s, grad_q,
+            )  # fmt: skip
         grads = (_shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
         return (*grads, None if rel is None else _shaped(grad_w.sum(axis=0), rel), None)
 
@@ -183,78 +151,39 @@ class _Additive(torch.autograd.Function):
         slope = v.dtype.type(call.slope)
         for tile, first_head in _tiles(heads, size):
             run(
-                additive_forward(tile, size, call.kind),
-                call.prepared.dst_chunks,
-                first_head,
-                heads,
-                *edges,
-                v,
-                s,
-                t,
-                w,
-                slope,
-                *_dropout(call, v),
-                out,
-                state,
-                slanted,
-                mass,
-                attention,
-            )
+                additive_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, *edges,
+                v, s, t, w, slope, *_dropout(call, v), out, state, slanted, mass, attention,
+            )  # fmt: skip
         ctx.kept = slanted, mass
         return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
-        value, src_score, dst_score, rel_score, out, state, attention = ctx.saved_tensors
+        value, src_score, dst_score, rel_score, result, state, attention = ctx.saved_tensors
         call: Call = ctx.call
-        grad = torch.zeros_like(out) if grad is None else grad
+        prepared, kind = call.prepared, call.kind
         _, heads, size = value.shape
-        v, s, t, g, softmax = (_flat(part) for part in (value, src_score, dst_score, grad, state))
-        w = _flat(rel_score, like=value)
+        g, out = _flat(torch.zeros_like(result) if grad is None else grad), _flat(result)
+        v, s, t, softmax = (_flat(part) for part in (value, src_score, dst_score, state))
+        w, slope = _flat(rel_score, like=value), v.dtype.type(call.slope)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=value)
-        grad_e = np.empty(len(of_weights), v.dtype)
-        grad_v, grad_s, grad_t = np.empty_like(v), np.empty_like(s), np.empty_like(t)
-        chunks = call.prepared.src_chunks(_num_tables(call, rel_score, heads))
+        grad_v, grad_s, grad_t, grad_e = np.empty_like(v), np.empty_like(s), np.empty_like(t), np.empty_like(of_weights)
+        chunks = prepared.src_chunks(_num_tables(call, rel_score, heads))
         grad_w = np.zeros((len(chunks), len(w)), v.dtype)
-        slope = v.dtype.type(call.slope)
-        for tile, first_head in _tiles(heads, size):
-            where = (first_head, heads)
+        out_edges = (*_arrays(prepared.by_src), _relations(call, "by_src"))
+        for tile, first in _tiles(heads, size):
             packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
             run(
-                additive_pack(tile, size),
-                call.prepared.dst_chunks,
-                *where,
-                t,
-                _flat(out),
-                softmax,
-                *ctx.kept,
-                g,
-                extra,
-                packed,
-                grad_t,
-            )
+                additive_pack(tile, size), prepared.dst_chunks, first, heads, t, out, softmax, *ctx.kept, g, extra,
+                packed, grad_t,
+            )  # fmt: skip
             run(
-                additive_by_src(tile, size, call.kind),
-                chunks,
-                *where,
-                *_arrays(call.prepared.by_src),
-                _relations(call, "by_src"),
-                packed,
-                softmax,
-                v,
-                s,
-                w,
-                slope,
-                *_dropout(call, v),
-                of_weights,
-                grad_v,
-                grad_s,
-                Table(grad_w),
-                grad_e,
-            )
+                additive_by_src(tile, size, kind), chunks, first, heads, *out_edges, packed, softmax, v, s, w, slope,
+                *_dropout(call, v), of_weights, grad_v, grad_s, Table(grad_w), grad_e,
+            )  # fmt: skip
         of_destinations = _shaped(grad_t, dst_score)
-        if len(grad_e):
+        if len(grad_e):  # the closed form leaves out the gradient that came through the returned weights
             of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
         grads = (_shaped(grad_v, value), _shaped(grad_s, src_score), of_destinations)
         return (*grads, None if rel_score is None else _shaped(grad_w.sum(axis=0), rel_score), None)
@@ -311,6 +240,17 @@ def _flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
         tensor = like.new_empty(0)
     array: Array = tensor.detach().contiguous().view(-1).numpy()
     return array
+
+
+def _pitched(*tensors: Tensor) -> tuple[Any, ...]:
+    """The distance between the rows of (N, H, D) tensors and the flat rows, without a copy where they agree."""
+    heads, size = tensors[0].shape[1:]
+    pitch = tensors[0].stride(0)
+    if pitch < heads * size or any(len(part) < 2 or part.stride() != (pitch, size, 1) for part in tensors):
+        return heads * size, *(_flat(part) for part in tensors)
+    lengths = ((len(part) - 1) * pitch + heads * size for part in tensors)
+    rows = (part.detach().as_strided((length,), (1,)) for part, length in zip(tensors, lengths, strict=True))
+    return pitch, *(part.numpy() for part in rows)
 
 
 def _shaped(array: Array, like: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""The kernels of :func:`nie.ops.dot_attention` on the CPU; see `nie.ops.numba_kernels` for how they are called."""
+"""The kernels of :func:`nie.ops.dot_attention` on the CPU; see `nie.ops.numba_kernels` for how they are called.
+
+Queries, keys and values may be column ranges of wider arrays (one projection gives all three): ``q_pitch`` and
+``kv_pitch`` are the elements from one of their rows to the next.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +24,18 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
 
     @compiled
     def forward(
-        first, last, first_head, all_heads, offsets, sources, ids, relations, q, k, v, w, low, high, threshold, scale,
-        out, state, attention,
+        first, last, first_head, all_heads, q_pitch, kv_pitch, offsets, sources, ids, relations, q, k, v, w,
+        low, high, threshold, scale, out, state, attention,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         scores = np.empty(longest(first, last, offsets) * heads, q.dtype)
         for node in range(first, last):
             start, stop = offsets[node], offsets[node + 1]
-            query = load(q, node * width + column, n) * factor
+            query = load(q, node * q_pitch + column, n) * factor
             top = zeros(q, heads) - np.inf
             for j in range(start, stop):
-                prefetch(k, sources[min(j + AHEAD, len(sources) - 1)] * width + column, n)
-                key = load(k, sources[j] * width + column, n)
+                prefetch(k, sources[min(j + AHEAD, len(sources) - 1)] * kv_pitch + column, n)
+                key = load(k, sources[j] * kv_pitch + column, n)
                 if by_dot:
                     key = key + load(w, relations[j] * width + column, n)
                 score = sum_heads(query * key, heads)
@@ -43,14 +47,14 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
                 store(scores, (j - start) * heads, score)
             total, row = zeros(q, heads), zeros(q, n)
             for j in range(start, stop):
-                prefetch(v, sources[min(j + AHEAD, len(sources) - 1)] * width + column, n)
+                prefetch(v, sources[min(j + AHEAD, len(sources) - 1)] * kv_pitch + column, n)
                 weight = exp(load(scores, (j - start) * heads, heads) - top)
                 total = total + weight
                 if len(attention):
                     store(scores, (j - start) * heads, weight)
                 if threshold:
                     weight = weight * keep(ids[j] * all_heads + first_head, low, high, threshold, scale, heads)
-                row = row + spread(weight, n) * load(v, sources[j] * width + column, n)
+                row = row + spread(weight, n) * load(v, sources[j] * kv_pitch + column, n)
             finish(node, start, stop, first_head, all_heads, ids, top, total, scores, state, attention, heads)
             inverse = load(state, (2 * node + 1) * all_heads + first_head, heads)
             store(out, node * width + column, row * spread(inverse, n))
@@ -64,7 +68,7 @@ def dot_pack(heads: int, size: int) -> Any:
     n, pitch, factor = heads * size, 2 * heads * (size + 1), 1.0 / math.sqrt(size)
 
     @compiled
-    def pack(first, last, first_head, all_heads, q, out, state, g, extra, packed):
+    def pack(first, last, first_head, all_heads, q_pitch, q, out, state, g, extra, packed):
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
             inverse = load(state, (2 * node + 1) * all_heads + first_head, heads)
@@ -75,7 +79,7 @@ def dot_pack(heads: int, size: int) -> Any:
                 mean = mean + inverse * load(extra, node * all_heads + first_head, heads)
             base = node * pitch
             store(packed, base, grad)
-            store(packed, base + n, load(q, node * width + column, n) * factor)
+            store(packed, base + n, load(q, node * q_pitch + column, n) * factor)
             store(packed, base + 2 * n, load(state, 2 * node * all_heads + first_head, heads))
             store(packed, base + 2 * n + heads, mean)
 
@@ -90,12 +94,12 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
 
     @compiled
     def by_src(
-        first, last, first_head, all_heads, offsets, destinations, ids, relations, packed, inverses, k, v, w,
+        first, last, first_head, all_heads, kv_pitch, offsets, destinations, ids, relations, packed, inverses, k, v, w,
         low, high, threshold, scale, grad_attention, grad_k, grad_v, grad_w, grad_s,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
-            key, value = load(k, node * width + column, n), load(v, node * width + column, n)
+            key, value = load(k, node * kv_pitch + column, n), load(v, node * kv_pitch + column, n)
             of_key, of_value = zeros(k, n), zeros(k, n)
             for i in range(offsets[node], offsets[node + 1]):
                 prefetch(packed, destinations[min(i + AHEAD, len(destinations) - 1)] * pitch, pitch)
@@ -146,12 +150,12 @@ def dot_by_dst(heads: int, size: int, kind: str) -> Any:
     by_dot = kind == "dot"
 
     @compiled
-    def by_dst(first, last, first_head, all_heads, offsets, sources, relations, to_src, k, w, grad_s, grad_q):
+    def by_dst(first, last, first_head, all_heads, kv_pitch, offsets, sources, relations, to_src, k, w, grad_s, grad_q):
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
             of_query = zeros(k, n)
             for j in range(offsets[node], offsets[node + 1]):
-                key = load(k, sources[j] * width + column, n)
+                key = load(k, sources[j] * kv_pitch + column, n)
                 if by_dot:
                     key = key + load(w, relations[j] * width + column, n)
                 of_query = of_query + spread(load(grad_s, to_src[j] * heads, heads), n) * key
