@@ -114,7 +114,7 @@ class _Dot(torch.autograd.Function):
         g, out = _flat(torch.zeros_like(result) if grad is None else grad), _flat(result)
         w, softmax = _flat(rel, like=query), _flat(state)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=query)
-        grad_q, grad_k, grad_v = (np.empty(part.numel(), q.dtype) for part in (query, key, value))
+        grad_k, grad_v = (np.empty(part.numel(), q.dtype) for part in (key, value))
         chunks = prepared.src_chunks(_num_tables(call, rel, heads))
         grad_w = np.zeros((len(chunks), len(w)), q.dtype)
         out_edges = (*_arrays(prepared.by_src), _relations(call, "by_src"))
@@ -127,6 +127,9 @@ class _Dot(torch.autograd.Function):
                 dot_by_src(tile, size, kind), chunks, first, heads, kv_pitch, *out_edges, packed, softmax, k, v, w,
                 *_dropout(call, q), of_weights, grad_k, grad_v, Table(grad_w), grad_s,
             )  # fmt: skip
+            del packed  # before more is allocated: the peak is here
+            if first == 0:
+                grad_q = np.empty(query.numel(), q.dtype)
             run(
                 dot_by_dst(tile, size, kind), prepared.dst_chunks, first, heads, kv_pitch, *in_edges,
                 prepared.to_src.numpy(), k, w, grad_s, grad_q,
@@ -269,7 +272,9 @@ def _tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _num_tables(call: Call, rel: Tensor | None, heads: int) -> int:
-    """How many chunks may sum their own gradient of the relation table: together not more than E x H values."""
-    return (
-        len(call.prepared.by_dst.ids) if rel is None else max(1, len(call.prepared.by_dst.ids) * heads // rel.numel())
-    )
+    """How many chunks may sum their own gradient of the relation table.
+
+    As many as keep a few threads busy, and more where all of them are small beside an array of E x H values.
+    """
+    num_edges = len(call.prepared.by_dst.ids)
+    return num_edges if rel is None else max(24, num_edges * heads // (32 * max(rel.numel(), 1)))
