@@ -48,7 +48,8 @@ def seeded(seed: int) -> Iterator[None]:
     ...     torch.equal(a, torch.rand(1))
     True
     """
-    with torch.random.fork_rng():
+    # Without a list, torch warns where there are several GPUs.
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
         torch.manual_seed(seed)
         yield
 
@@ -131,11 +132,11 @@ class _State:
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = step()
-        value = loss.item()
+        loss.backward()  # type: ignore[no-untyped-call]
+        value = loss.item()  # a GPU has the backward pass to do while this waits
         epoch = self.history.epochs + 1
         if not math.isfinite(value):
             raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
-        loss.backward()  # type: ignore[no-untyped-call]
         if self.optim.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
         row = {"epoch": float(epoch), "loss": value, "lr": self.optimizer.param_groups[0]["lr"]}

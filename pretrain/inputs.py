@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from torch import Tensor
 
 from nie.config import FeaturesConfig, StageConfig
 from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph
-from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.progress import log
 from pretrain.cross_validation import Fold, make_folds
@@ -27,7 +27,7 @@ class StageInputs:
 
     Attributes:
         kg: the knowledge graph.
-        message: its message graph, on ``device``.
+        message: its message graph; the relations of its edges are on ``device``, the DGL graph on the CPU.
         channels: raw features by channel, not yet standardised.
         degrees: log in- and out-degree (N, 2), or None when they are not used.
         folds: all folds, indexed by number.
@@ -121,14 +121,26 @@ def _compute(kg: KnowledgeGraph, name: str, config: FeaturesConfig, data_root: s
 
 
 def _on_device(message: MessageGraph, wanted: str) -> tuple[MessageGraph, torch.device]:
-    """Move the message graph; ``auto`` takes CUDA only where this DGL has it."""
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-    if name == "cpu":
-        return message, torch.device("cpu")
-    try:
-        device = torch.device(name)
-        return MessageGraph(message.graph.to(device), message.etype.to(device), message.num_relations), device
-    except (dgl.DGLError, RuntimeError, AssertionError) as error:
-        if wanted == "auto":
-            return message, torch.device("cpu")
-        raise NieError(f"This DGL or torch cannot use {name}; use --device cpu.") from error
+    """Move the relations of the message graph; DGL's own part stays on the CPU, as PyPI's DGL knows nothing else.
+
+    The attention kernels copy the edges to the device once. ``auto`` takes CUDA where these kernels can run there.
+    """
+    device = _choose_device(wanted)
+    return MessageGraph(message.graph, message.etype.to(device), message.num_relations), device
+
+
+def _choose_device(wanted: str) -> torch.device:
+    has_triton = importlib.util.find_spec("triton") is not None
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() and has_triton else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise NieError(f"torch finds {count} CUDA devices here, which leaves no {wanted}; use --device cpu.")
+        if not has_triton:
+            raise NieError(
+                f"--device {wanted} needs the package triton: pip install -e '.[gpu]' in nie's folder, or use "
+                "--device cpu."
+            )
+    return device

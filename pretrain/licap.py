@@ -6,6 +6,7 @@ TNNLS 2024. Only labels of a fold's training nodes are ever read.
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -56,18 +57,22 @@ def pretrain(
 
 def licap_loss(embedding: Tensor, bins: TopBins, config: LicapConfig) -> Tensor:
     """``eta1 L1 + eta2 L2`` of METHODS section 3 for the (N, d) ``embedding`` of all nodes."""
-    top = embedding[torch.from_numpy(bins.top)]
+    top_ids, pool_ids, bin_of_top, coefficients = _on_device(bins, embedding.device)
+    top = embedding[top_ids]
     loss = embedding.new_zeros(())
     if config.loss.eta1:
-        pool = embedding[torch.from_numpy(bins.pool)]
-        loss = loss + config.loss.eta1 * top_bin_loss(top, pool, temperature=config.loss.temperature)
+        loss = loss + config.loss.eta1 * top_bin_loss(top, embedding[pool_ids], temperature=config.loss.temperature)
     if config.loss.eta2:
-        coefficients = torch.from_numpy(closeness(bins.num_bins)).to(top)
-        finer = finer_bin_loss(
-            top, torch.from_numpy(bins.bin).to(top.device), coefficients, temperature=config.loss.temperature
-        )
+        finer = finer_bin_loss(top, bin_of_top, coefficients, temperature=config.loss.temperature)
         loss = loss + config.loss.eta2 * finer
     return loss
+
+
+@functools.lru_cache(maxsize=1)  # every epoch of a fold asks for the same
+def _on_device(bins: TopBins, device: torch.device) -> tuple[Tensor, ...]:
+    """Top nodes, pool, finer bins of the top nodes and closeness coefficients, as tensors on ``device``."""
+    arrays = (bins.top, bins.pool, bins.bin, closeness(bins.num_bins))
+    return tuple(torch.from_numpy(array).to(device) for array in arrays)
 
 
 def contrast_sets(config: LicapConfig, targets: np.ndarray[Any, Any], fold: Fold) -> TopBins:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 from nie.ops.dropout import dropout_scale
 
 
@@ -28,6 +29,7 @@ def additive_attention(
     return_attention: bool,
 ) -> tuple[Tensor, Tensor]:
     """See :func:`nie.ops.additive_attention`; returns output and attention."""
+    _expect_same_device(graph, value)
     score = dgl.ops.u_add_v(graph, src_score, dst_score)  # (E, H)
     if rel_score is not None and etype is not None:
         score = score + rel_score.index_select(0, etype)
@@ -47,6 +49,7 @@ def dot_attention(
     return_attention: bool,
 ) -> tuple[Tensor, Tensor]:
     """See :func:`nie.ops.dot_attention`; returns output and attention."""
+    _expect_same_device(graph, value)
     query = query / math.sqrt(query.shape[-1])  # on N rows, not on E
     score = dgl.ops.u_dot_v(graph, key, query).squeeze(-1)  # (E, H)
     if rel is not None and etype is not None:
@@ -59,6 +62,14 @@ def dot_attention(
             factor = rel.sigmoid() if mode == "gate" else rel
             score = score * factor.index_select(0, etype)
     return _aggregate(graph, score, value, attn_drop, seed)
+
+
+def _expect_same_device(graph: dgl.DGLGraph, value: Tensor) -> None:
+    if graph.device != value.device:
+        raise NieError(
+            f"The backend 'dgl' needs the graph on {value.device}, and it is on {graph.device}; the backend 'triton' "
+            "takes it there itself, for float32 and float64."
+        )
 
 
 def _aggregate(graph: dgl.DGLGraph, score: Tensor, value: Tensor, attn_drop: float, seed: int) -> tuple[Tensor, Tensor]:

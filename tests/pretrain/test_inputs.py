@@ -11,6 +11,7 @@ from nie.config import ImportanceConfig
 from nie.data import Channel
 from nie.errors import NieError
 from nie.recipes import load_config
+from pretrain import inputs
 from pretrain.inputs import fold_seed, input_tensor, prepare, standardized
 
 
@@ -62,11 +63,44 @@ def test_a_fold_that_does_not_exist_is_named(tmp_path: Path) -> None:
         prepared(tmp_path, folds={"run": [7]})
 
 
-def test_a_device_that_cannot_be_had_is_named(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(NieError, match="--device cpu"):
-        prepared(tmp_path, device="cuda")
+def pretend(monkeypatch: pytest.MonkeyPatch, *, devices: int, triton: bool) -> None:
+    """Let torch report CUDA devices, and Triton be installed or not."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: devices > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if triton else None)
+
+
+@pytest.mark.parametrize(("devices", "triton", "chosen"), [(0, True, "cpu"), (1, False, "cpu"), (1, True, "cuda")])
+def test_auto_takes_cuda_where_the_kernels_can_run(
+    devices: int, triton: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, devices=devices, triton=triton)
+    assert inputs._choose_device("auto") == torch.device(chosen)
+    assert inputs._choose_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "devices", "triton", "message"),
+    [
+        ("cuda", 0, True, "finds 0 CUDA devices.*no cuda; use --device cpu"),
+        ("cuda:2", 2, True, "finds 2 CUDA devices.*no cuda:2"),
+        ("cuda:1", 2, False, r"--device cuda:1 needs the package triton: pip install -e '.\[gpu\]'"),
+    ],
+)
+def test_a_device_that_cannot_be_had_is_one_sentence(
+    wanted: str, devices: int, triton: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, devices=devices, triton=triton)
+    with pytest.raises(NieError, match=message):
+        inputs._choose_device(wanted)
+
+
+@pytest.mark.cuda
+def test_the_graph_stays_on_the_cpu(tmp_path: Path) -> None:
+    inputs = prepared(tmp_path, device="cuda")
+    assert inputs.device.type == "cuda"
+    assert inputs.message.etype.device.type == "cuda"
+    assert inputs.message.graph.device.type == "cpu"
 
 
 def test_folds_and_seeds_give_distinct_seeds() -> None:

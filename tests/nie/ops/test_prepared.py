@@ -97,3 +97,12 @@ def test_a_graph_restricted_to_other_formats_is_refused_in_one_sentence() -> Non
     graph = dgl.graph(([0, 1], [1, 2])).formats("coo")
     with pytest.raises(NieError, match=r"restricted to \['coo'\].*formats\('csc'\)"):
         prepare(graph)
+
+
+def test_edges_by_relation() -> None:
+    graph, etype = random_graph()
+    offsets, destinations, ids = prepare(graph).relations(etype).rows
+    assert torch.equal(offsets.diff().long(), torch.bincount(etype))
+    assert torch.equal(ids.sort().values.long(), torch.arange(graph.num_edges()))
+    assert torch.equal(etype[ids.long()], etype.sort().values)
+    assert torch.equal(destinations.long(), graph.edges()[1][ids.long()])
