@@ -1,4 +1,4 @@
-# Sourced by quickstart.sh and test.sh: makes .venv with the packages that this project was tested with.
+# Sourced by the other scripts: makes .venv with the packages that this project was tested with.
 # Usage: . scripts/environment.sh EXTRAS          (for example: geo,structure)
 
 suitable_python() {
@@ -34,3 +34,9 @@ make_environment() {
 }
 
 make_environment "$1"
+
+# Training frees and takes arrays of many megabytes again and again. glibc gives each one back to the system, and the
+# next one's pages are zeroed anew; kept in the heap, and in huge pages, an epoch takes a sixth to a fifth less time.
+if [ "$(uname)" = Linux ]; then
+    export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184}"
+fi
