@@ -1,0 +1,86 @@
+"""The benchmark command runs and its JSON holds every part; no timing is asserted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> tuple[dict[str, Any], str, str]:
+    """The JSON, the Markdown and the standard output of the command on a synthetic graph."""
+    files = {"--json": folder / "bench.json", "--markdown": folder / "bench.md"}
+    command = [sys.executable, str(ROOT / "benchmarks" / "attention.py"), "--quick", "--datasets", "synthetic"]
+    command += ["--repeat", "1", "--threads", "1", *arguments, *(str(part) for pair in files.items() for part in pair)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(files["--json"].read_text()), files["--markdown"].read_text(), done.stdout
+
+
+def test_every_part_is_in_the_results(tmp_path: Path) -> None:
+    # On DGL's kernels alone nothing has to be compiled.
+    results, markdown, printed = run(tmp_path, NIE_OPS_BACKEND="dgl")
+    assert results["machine"]["cores"] >= 1
+    assert results["machine"]["packages"]["torch"]
+    (graph,) = results["datasets"]
+    assert (graph["num_nodes"], graph["backend"]) == (300, "dgl")
+    rows = {(row["family"], row["name"]): row for row in graph["contestants"]}
+    for family, name in (
+        ("additive", "additive_attention [dgl]"),
+        ("additive", "PreGATConv"),
+        ("additive", "dgl.nn.GATConv"),
+        ("additive", "dgl.nn.EGATConv"),
+        ("additive", "plain functions, a module a head"),
+        ("dot", "dot_attention mul [dgl]"),
+        ("dot", "RelGraphTransformerConv dot"),
+        ("dot", "plain functions, a module a head"),
+    ):
+        assert rows[family, name]["total_ms"] >= rows[family, name]["total_min_ms"] > 0
+    assert len(rows) == len(graph["contestants"])
+    assert rows["additive", "additive_attention [dgl]"]["ratio"] == 1
+    assert {"E", "H", "D", "threads"} == set(results["scaling"]["sweeps"])
+    assert {row["graph"] for row in results["preparation"]} == {"synthetic", "block"}
+    assert {(row["count"], row["way"]) for row in results["batching"]} == {
+        (count, way) for count in (2, 5) for way in ("calls", "one call", "joined")
+    }
+    assert results["stream"]["bytes_per_second"] > 0
+    for title in ("Additive attention on synthetic", "Scaling with E", "Preparing a graph", "Targets"):
+        assert f"## {title}" in markdown
+        assert f"=== {title}" in printed
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel does not count peaks")
+def test_memory_counts_what_a_contestant_allocates(tmp_path: Path) -> None:
+    results, _, _ = run(
+        tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-20000", NIE_OPS_BACKEND="dgl"
+    )
+    row = results["datasets"][0]["contestants"][0]
+    assert row["name"] == "additive_attention [dgl]"
+    # Its scores on the edges, (E, H) floats, are saved for the backward pass, in megabytes.
+    assert row["saved_mb"] > results["datasets"][0]["num_edges"] * 8 * 4 / 1e6
+    assert row["peak_mb"] >= row["forward_mb"] >= row["saved_mb"]
+
+
+def test_a_graph_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "attention.py"), "--datasets", "nothing"]
+    done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode != 0
+    assert "nothing is left out: There is no dataset" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bytes_of_the_roofline_are_counted_by_hand(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    results, _, _ = run(tmp_path, "--parts", "contestants", "roofline", "--heads", "2", "--size", "4")
+    graph = results["datasets"][0]
+    nodes, edges = graph["num_nodes"], graph["num_edges"]
+    forward = graph["roofline"]["mul"]["forward"]
+    assert forward["gathered"] == edges * 2 * 8 * 4  # a key row and a value row of eight floats
+    assert forward["streamed"] == edges * 8 + nodes * (2 * 8 + 2 * 2) * 4
