@@ -49,7 +49,7 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     # Without a list, torch warns where there are several GPUs.
-    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
+    with torch.random.fork_rng(list(range(torch.cuda.device_count()))):
         torch.manual_seed(seed)
         yield
 

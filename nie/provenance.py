@@ -18,7 +18,8 @@ import torch
 
 from nie.config import StageConfig
 
-PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic")
+PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic", "numba",
+            "llvmlite", "triton")  # fmt: skip
 
 
 def origin(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dict[str, Any]:

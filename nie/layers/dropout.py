@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from nie.ops import dropout
+from nie.ops.dropout import threshold
 
 
 class Dropout(nn.Module):
@@ -12,6 +13,9 @@ class Dropout(nn.Module):
 
     Args:
         p: probability of an element to become zero, in [0, 1).
+
+    Raises:
+        NieError: the probability does not lie in [0, 1).
 
     Example:
         >>> import torch
@@ -21,6 +25,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
+        threshold(p)  # refuses what is no probability
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

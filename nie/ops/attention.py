@@ -101,7 +101,7 @@ def additive_attention(
         (N_dst, H, D), zero for nodes without in-edges; with ``return_attention`` also the weights (E, H).
 
     Raises:
-        NieError: shapes that do not fit the graph or each other.
+        NieError: shapes that do not fit the graph or each other, or a negative slope.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -110,8 +110,11 @@ def additive_attention(
     >>> additive_attention(graph, value, score, score).flatten()
     tensor([0., 0., 2.])
     """
+    if not negative_slope >= 0:
+        raise NieError(f"negative_slope is {negative_slope}; the slope of a LeakyReLU is 0 or more.")
     num_heads = value.shape[1] if value.dim() == 3 else -1
     _expect("value", value, (graph.num_src_nodes(), None, None))
+    _expect_values(value)
     _expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
     _expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
     _expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
@@ -220,9 +223,11 @@ def dot_attention(
         raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
     head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)
     _expect("value", value, (graph.num_src_nodes(), None, None))
+    _expect_values(value)
     _expect("key", key, (graph.num_src_nodes(), *head_shape))
     _expect("query", query, (graph.num_dst_nodes(), *head_shape))
     _expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
+    query, key, rel = query.to(value.dtype), key.to(value.dtype), None if rel is None else rel.to(value.dtype)
     out, attention = _backend(value, backend).dot_attention(
         graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
     )
@@ -237,6 +242,11 @@ def _backend(value: Tensor, wanted: str | None) -> Any:
 def _seed(attn_drop: float, seed: int | None) -> int:
     threshold(attn_drop)  # refuses what is no probability
     return draw_seed() if seed is None and attn_drop > 0 else seed or 0
+
+
+def _expect_values(value: Tensor) -> None:
+    if value.dim() == 3 and 0 in value.shape[1:]:
+        raise NieError(f"value has shape {tuple(value.shape)}; attention needs a head and a value in it.")
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:

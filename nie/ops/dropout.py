@@ -21,7 +21,7 @@ _MASK = 0xFFFFFFFF
 
 def draw_seed() -> int:
     """A 64-bit seed from torch's default generator, which `torch.manual_seed` sets, as for torch's own dropout."""
-    return int(torch.randint(2**62, (), generator=torch.default_generator))
+    return int(torch.randint(2**62, (), generator=torch.default_generator, device="cpu"))
 
 
 def threshold(probability: float) -> int:
@@ -57,7 +57,7 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     threshold(probability)
     if probability == 0:
         return x
-    if choose_backend(x) == "numba":
+    if choose_backend(x.new_empty(1)) == "numba":  # of any width
         from nie.ops import numba_backend
 
         return numba_backend.dropout(x, probability, draw_seed())

@@ -23,7 +23,6 @@ def additive_forward(heads: int, size: int, kind: str) -> Any:
     n = heads * size
     by_add = kind == "add"
 
-    @compiled
     def forward(
         first, last, first_head, all_heads, offsets, sources, ids, relations, v, s, t, w, slope, low, high, threshold,
         scale, out, state, slanted, mass, attention,
@@ -65,7 +64,7 @@ def additive_forward(heads: int, size: int, kind: str) -> Any:
                 store(slanted, node * width + column, slant)
                 store(mass, node * all_heads + first_head, slope_mass)
 
-    return forward
+    return compiled(forward, heads, size, kind)
 
 
 @functools.cache
@@ -73,7 +72,6 @@ def additive_pack(heads: int, size: int) -> Any:
     """One row a destination of what `additive_by_src` reads (gradient, score, maximum, mean gradient); ``grad_t``."""
     n, pitch = heads * size, heads * (size + 3)
 
-    @compiled
     def pack(first, last, first_head, all_heads, t, out, state, slanted, mass, g, extra, packed, grad_t):
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
@@ -91,7 +89,7 @@ def additive_pack(heads: int, size: int) -> Any:
             of_slant = sum_heads(grad * load(slanted, node * width + column, n), heads)
             store(grad_t, head, of_slant - mean * load(mass, head, heads))
 
-    return pack
+    return compiled(pack, heads, size)
 
 
 @functools.cache
@@ -100,9 +98,8 @@ def additive_by_src(heads: int, size: int, kind: str) -> Any:
     n, pitch = heads * size, heads * (size + 3)
     by_add = kind == "add"
 
-    @compiled
     def by_src(
-        first, last, first_head, all_heads, offsets, destinations, ids, relations, packed, inverses, v, s, w, slope,
+        first, last, first_head, all_heads, offsets, destinations, ids, relations, packed, state, v, s, w, slope,
         low, high, threshold, scale, grad_attention, grad_v, grad_s, grad_w, grad_e,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
@@ -125,7 +122,7 @@ def additive_by_src(heads: int, size: int, kind: str) -> Any:
                     of_weight, kept = of_weight * factors, weight * factors
                 if len(grad_attention):
                     of_weight = of_weight + load(grad_attention, ids[i] * all_heads + first_head, heads) * load(
-                        inverses, (2 * destinations[i] + 1) * all_heads + first_head, heads
+                        state, (2 * destinations[i] + 1) * all_heads + first_head, heads
                     )
                 of_score = weight * (of_weight - load(packed, base + n + 2 * heads, heads)) * steepness
                 if by_add:
@@ -138,4 +135,4 @@ def additive_by_src(heads: int, size: int, kind: str) -> Any:
             store(grad_v, node * width + column, of_value)
             store(grad_s, node * all_heads + first_head, of_source)
 
-    return by_src
+    return compiled(by_src, heads, size, kind)

@@ -68,9 +68,8 @@ class _Dropout(torch.autograd.Function):
         return _dropped(x, probability, seed)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _dropped(grad, *ctx.rest), None, None
+        return _Dropout.apply(grad, *ctx.rest), None, None  # type: ignore[no-untyped-call]
 
 
 def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
@@ -157,13 +156,13 @@ class _Additive(torch.autograd.Function):
                 additive_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, *edges,
                 v, s, t, w, slope, *_dropout(call, v), out, state, slanted, mass, attention,
             )  # fmt: skip
-        ctx.kept = slanted, mass
-        return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score)
+        kept = torch.from_numpy(slanted), torch.from_numpy(mass)
+        return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score, *kept)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
-        value, src_score, dst_score, rel_score, result, state, attention = ctx.saved_tensors
+        value, src_score, dst_score, rel_score, slanted, mass, result, state, attention = ctx.saved_tensors
         call: Call = ctx.call
         prepared, kind = call.prepared, call.kind
         _, heads, size = value.shape
@@ -178,8 +177,8 @@ class _Additive(torch.autograd.Function):
         for tile, first in _tiles(heads, size):
             packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
             run(
-                additive_pack(tile, size), prepared.dst_chunks, first, heads, t, out, softmax, *ctx.kept, g, extra,
-                packed, grad_t,
+                additive_pack(tile, size), prepared.dst_chunks, first, heads, t, out, softmax, _flat(slanted),
+                _flat(mass), g, extra, packed, grad_t,
             )  # fmt: skip
             run(
                 additive_by_src(tile, size, kind), chunks, first, heads, *out_edges, packed, softmax, v, s, w, slope,
@@ -221,7 +220,7 @@ def _weight_gradients(
 def _sum_by_dst(call: Call, by_edge: Tensor) -> Tensor:
     """Sum (E, H) over the in-edges of every destination, (N_dst, H)."""
     offsets, _, ids = call.prepared.by_dst
-    rows = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
+    rows = torch.repeat_interleave(torch.arange(len(offsets) - 1, device="cpu"), offsets.diff())
     return by_edge.new_zeros(len(offsets) - 1, by_edge.shape[1]).index_add(0, rows, by_edge[ids.long()])
 
 
@@ -277,4 +276,7 @@ def _num_tables(call: Call, rel: Tensor | None, heads: int) -> int:
     As many as keep a few threads busy, and more where all of them are small beside an array of E x H values.
     """
     num_edges = len(call.prepared.by_dst.ids)
-    return num_edges if rel is None else max(24, num_edges * heads // (32 * max(rel.numel(), 1)))
+    if rel is None or rel.numel() == 0:
+        return num_edges
+    few = min(24, max(1, num_edges // len(rel)))
+    return max(few, num_edges * heads // (32 * rel.numel()))

@@ -22,7 +22,6 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
     n, factor = heads * size, 1.0 / math.sqrt(size)
     by_mul, by_add, by_dot = kind == "mul", kind == "add", kind == "dot"
 
-    @compiled
     def forward(
         first, last, first_head, all_heads, q_pitch, kv_pitch, offsets, sources, ids, relations, q, k, v, w,
         low, high, threshold, scale, out, state, attention,
@@ -59,7 +58,7 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
             inverse = load(state, (2 * node + 1) * all_heads + first_head, heads)
             store(out, node * width + column, row * spread(inverse, n))
 
-    return forward
+    return compiled(forward, heads, size, kind)
 
 
 @functools.cache
@@ -67,7 +66,6 @@ def dot_pack(heads: int, size: int) -> Any:
     """One row a destination of what `dot_by_src` reads: gradient, query, maximum of the scores, mean gradient."""
     n, pitch, factor = heads * size, 2 * heads * (size + 1), 1.0 / math.sqrt(size)
 
-    @compiled
     def pack(first, last, first_head, all_heads, q_pitch, q, out, state, g, extra, packed):
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
@@ -83,7 +81,7 @@ def dot_pack(heads: int, size: int) -> Any:
             store(packed, base + 2 * n, load(state, 2 * node * all_heads + first_head, heads))
             store(packed, base + 2 * n + heads, mean)
 
-    return pack
+    return compiled(pack, heads, size)
 
 
 @functools.cache
@@ -92,9 +90,8 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
     n, pitch = heads * size, 2 * heads * (size + 1)
     by_mul, by_add, by_dot = kind == "mul", kind == "add", kind == "dot"
 
-    @compiled
     def by_src(
-        first, last, first_head, all_heads, kv_pitch, offsets, destinations, ids, relations, packed, inverses, k, v, w,
+        first, last, first_head, all_heads, kv_pitch, offsets, destinations, ids, relations, packed, state, k, v, w,
         low, high, threshold, scale, grad_attention, grad_k, grad_v, grad_w, grad_s,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
@@ -121,7 +118,7 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
                     of_weight, kept = of_weight * factors, weight * factors
                 if len(grad_attention):
                     of_weight = of_weight + load(grad_attention, ids[i] * all_heads + first_head, heads) * load(
-                        inverses, (2 * destinations[i] + 1) * all_heads + first_head, heads
+                        state, (2 * destinations[i] + 1) * all_heads + first_head, heads
                     )
                 of_score = weight * (of_weight - load(packed, base + 2 * n + heads, heads))
                 if by_mul:
@@ -140,7 +137,7 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
             store(grad_k, node * width + column, of_key)
             store(grad_v, node * width + column, of_value)
 
-    return by_src
+    return compiled(by_src, heads, size, kind)
 
 
 @functools.cache
@@ -149,7 +146,6 @@ def dot_by_dst(heads: int, size: int, kind: str) -> Any:
     n, factor = heads * size, 1.0 / math.sqrt(size)
     by_dot = kind == "dot"
 
-    @compiled
     def by_dst(first, last, first_head, all_heads, kv_pitch, offsets, sources, relations, to_src, k, w, grad_s, grad_q):
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
@@ -161,4 +157,4 @@ def dot_by_dst(heads: int, size: int, kind: str) -> Any:
                 of_query = of_query + spread(load(grad_s, to_src[j] * heads, heads), n) * key
             store(grad_q, node * width + column, of_query * factor)
 
-    return by_dst
+    return compiled(by_dst, heads, size, kind)

@@ -20,23 +20,30 @@ from typing import Any
 
 import numba
 
-from nie.ops import vectors
 from nie.ops.vectors import keep, load, store
 
-REVISION = zlib.crc32(Path(vectors.__file__).read_bytes() + Path(__file__).read_bytes())
+_SHARED = ("vectors.py", "dropout.py", "numba_kernels.py")
+REVISION = zlib.crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in _SHARED))
 
 AHEAD = 6
 """Edges between asking for a row and using it. Rows lie at random places; a quarter of the time went into waiting."""
 
 
-def compiled(function: Any) -> Any:
+def compiled(function: Any, *constants: Any) -> Any:
     """Compile ``function`` at its first call and keep it on disk.
+
+    ``constants`` are what a kernel is made for. They go into its name, because numba keeps one file of contents a name:
+    processes that compile for other sizes at the same time must not write to the same one.
 
     Kernels may refer to names of their module but close over nothing but plain numbers: only then does numba find them
     again. It knows a kernel by its name and its own file; the revision in the name tells changes of what they share.
     """
-    function.__qualname__ += f"_{REVISION:x}"
-    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    function.__qualname__ += "_" + "_".join(map(str, (*constants, f"{REVISION:x}")))
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder for the cache can be written to
+        return numba.njit(**options)(function)
 
 
 @compiled

@@ -20,6 +20,7 @@ from nie.ops.pieces import Pieces, cut
 
 _EDGES_PER_CHUNK = 10_000
 _MAX_CHUNKS = 64
+_MOST_EDGES = 2**31 - 64  # 32-bit counters step over the last edge by up to a block
 CPU = torch.device("cpu")
 Result = TypeVar("Result")
 
@@ -49,7 +50,7 @@ class Prepared:
 
     def __init__(self, by_dst: Rows, num_src: int, device: torch.device) -> None:
         self._by_dst, self._num_src, self._device = by_dst, num_src, device
-        self._relations = _PerTensor(self._sort_relations)
+        self._relations = _PerTensor(_sort_relations)
 
     @functools.cached_property
     def by_dst(self) -> Rows:
@@ -102,11 +103,12 @@ class Prepared:
 
     def relations(self, etype: Tensor) -> Relations:
         """The relations of the edges in the orders of ``by_dst`` and ``by_src``, kept as long as ``etype`` is."""
-        found: Relations = self._relations(etype)
+        found: Relations = self._relations(etype, self)
         return found
 
-    def _sort_relations(self, etype: Tensor) -> Relations:
-        return Relations(etype.to(self._device, torch.int32, copy=True), self)
+
+def _sort_relations(etype: Tensor, prepared: Prepared) -> Relations:
+    return Relations(etype.to(prepared._device, torch.int32, copy=True), prepared)
 
 
 class Relations:
@@ -148,7 +150,7 @@ def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
     """Prepare ``graph`` once a device; the result is forgotten with the graph, or when it is changed in place.
 
     Raises:
-        NieError: the graph is restricted to formats without CSC, or has 2^31 edges or more.
+        NieError: the graph is restricted to formats without CSC, or has about 2^31 edges or more.
     """
     found = _PREPARED.get(graph)
     # DGL replaces its index of the edges when a graph is changed in place.
@@ -158,7 +160,7 @@ def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
         formats = graph.formats()
         if "csc" not in formats["created"] + formats["not created"]:
             raise NieError(f"This graph is restricted to {formats['created']}; attention needs graph.formats('csc').")
-        if graph.num_edges() >= 2**31:
+        if graph.num_edges() > _MOST_EDGES:
             raise NieError(f"{graph.num_edges():,} edges are too many for the fused kernels; use the backend 'dgl'.")
         by_dst = (part.cpu().to(torch.int32).contiguous() for part in graph.adj_tensors("csc"))
         found[1][device] = Prepared(Rows(*by_dst), graph.num_src_nodes(), device)
@@ -178,18 +180,22 @@ def chunks(offsets: np.ndarray[Any, Any], most: int) -> list[tuple[int, int]]:
 
 
 class _PerTensor:
-    """Remember what ``function`` gives for a tensor, as long as the tensor lives and is not written to."""
+    """Remember what ``function`` gives for a tensor, as long as the tensor lives and is not written to.
 
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+    Further arguments are passed on, and are the same for one memory. (A method bound to the owner of the memory would
+    keep the owner alive until the next collection of cycles, with all its arrays.)
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._known: Any = WeakTensorKeyDictionary()
 
-    def __call__(self, tensor: Tensor) -> Any:
+    def __call__(self, tensor: Tensor, *rest: Any) -> Any:
         if tensor.is_inference():  # its writes are not counted
-            return self._function(tensor)
+            return self._function(tensor, *rest)
         version, value = self._known.get(tensor, (None, None))
         if version != tensor._version:
-            value = self._function(tensor)
+            value = self._function(tensor, *rest)
             self._known[tensor] = (tensor._version, value)
         return value
 

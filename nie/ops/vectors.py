@@ -263,7 +263,10 @@ def _power_of_two(_typing: Any, x: Any) -> Any:
 
 
 def exp(x: Any) -> Any:
-    """Exponential of every element, for elements that are not positive; compiled code only."""
+    """Exponential of every element, for elements that are not positive; compiled code only.
+
+    Below -87 (float32) or -708 (float64), minus infinity included, it stays at the smallest normal number's size.
+    """
     raise NotImplementedError
 
 

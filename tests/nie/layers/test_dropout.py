@@ -65,5 +65,15 @@ def test_layer_in_training_and_evaluation() -> None:
     assert layer.eval()(x) is x
     assert Dropout(0.0)(x) is x
     assert repr(layer) == "Dropout(p=0.5)"
-    with pytest.raises(NieError, match=r"is 1\.0; a dropout probability"):
-        ops.dropout(x, 1.0)
+    for call in (lambda: ops.dropout(x, 1.0), lambda: Dropout(1.0)):
+        with pytest.raises(NieError, match=r"is 1\.0; a dropout probability"):
+            call()
+
+
+def test_wide_features_and_second_derivatives() -> None:
+    x = torch.ones(2, 1500, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(0)
+    out = ops.dropout(x, 0.5)
+    (grad,) = torch.autograd.grad((out**2).sum(), [x], create_graph=True)
+    (second,) = torch.autograd.grad(grad.sum(), [x])
+    torch.testing.assert_close(second, torch.where(out == 0, 0.0, 8.0).double())

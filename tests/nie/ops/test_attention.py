@@ -154,6 +154,34 @@ def test_block_equals_full_graph(kind: str) -> None:
     torch.testing.assert_close(attend(kind, block, picked, local), full[targets], rtol=0, atol=1e-12)
 
 
+def test_gradients_on_a_block_equal_the_loop(kind: str) -> None:
+    graph, etype = random_graph()
+    seeds = torch.tensor([5, 0, 3])
+    inner = dgl.in_subgraph(graph, seeds)
+    block = dgl.to_block(inner, seeds)
+    picked = etype[inner.edata[dgl.EID][block.edata[dgl.EID]]]
+    tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, block, picked).items()}
+    wanted = gradients(loop(kind, block, picked, tensors)[0], tensors)
+    for have, want in zip(gradients(attend(kind, block, picked, tensors), tensors), wanted, strict=True):
+        torch.testing.assert_close(have, want, rtol=0, atol=1e-10)
+
+
+def test_types_are_those_of_the_values(kind: str) -> None:
+    graph, etype = random_graph()
+    tensors = inputs(kind, graph, etype)
+    mixed = {name: tensor if name == "value" else tensor.float() for name, tensor in tensors.items()}
+    out = attend(kind, graph, etype, mixed)
+    assert out.dtype == torch.float64
+    torch.testing.assert_close(out, attend(kind, graph, etype, tensors), rtol=0, atol=1e-5)
+
+
+def test_inference_mode(kind: str) -> None:
+    graph, etype = random_graph()
+    expected = attend(kind, graph, etype, inputs(kind, graph, etype))
+    with torch.inference_mode():
+        assert torch.equal(attend(kind, graph, etype.clone(), inputs(kind, graph, etype)), expected)
+
+
 def test_no_in_edges_give_zeros_and_attention_sums_to_one(kind: str) -> None:
     graph, etype = random_graph()
     out, weights = attend(kind, graph, etype, inputs(kind, graph, etype), return_attention=True)
@@ -319,6 +347,10 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(NieError, match=r"'gat'.*did you mean 'gate'"):
         ops.dot_attention(graph, **good, etype=etype, mode="gat")
     scores = inputs("pregat", graph, etype)
+    with pytest.raises(NieError, match=r"negative_slope is -0\.5"):
+        ops.additive_attention(graph, **scores, etype=etype, negative_slope=-0.5)
+    with pytest.raises(NieError, match="needs a head"):
+        ops.dot_attention(graph, *[torch.zeros(9, 0, 4)] * 3)
     with pytest.raises(NieError, match="dst_score"):
         ops.additive_attention(graph, **scores | {"dst_score": normal(9, 1)}, etype=etype)
     with pytest.raises(NieError, match="etype is given without rel_score"):

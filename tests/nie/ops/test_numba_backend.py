@@ -17,7 +17,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIE_OPS_BACKEND", "numba")
 
 
-@pytest.mark.parametrize("kind", ["dot", "additive"])
+@pytest.mark.parametrize("kind", ["mul", "add", "dot", "additive"])
 def test_one_thread_and_two_give_the_same_bits(kind: str) -> None:
     graph, etype = large_graph()
     threads = torch.get_num_threads()
@@ -25,12 +25,13 @@ def test_one_thread_and_two_give_the_same_bits(kind: str) -> None:
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            value = normal(3000, 2, 3, seed=1).float().requires_grad_()
-            rel = normal(5, 2, seed=2).float().requires_grad_()
-            if kind == "dot":
-                out = ops.dot_attention(graph, value, value, value, rel, etype)
+            value = normal(3000, 2, 100, seed=1).float().requires_grad_()  # two tiles of one head
+            rel = normal(5, 2, *([100] if kind == "dot" else []), seed=2).float().requires_grad_()
+            drop = {"attn_drop": 0.2, "seed": 9}
+            if kind == "additive":
+                out = ops.additive_attention(graph, value, value[..., 0], value[..., 1], rel, etype, **drop)
             else:
-                out = ops.additive_attention(graph, value, value[..., 0], value[..., 1], rel, etype)
+                out = ops.dot_attention(graph, value / 10, value, value, rel, etype, kind, **drop)
             out.square().sum().backward()
             results.append((out.detach(), value.grad, rel.grad))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 import torch
@@ -33,6 +34,18 @@ def test_a_graph_is_prepared_once_and_forgotten_with_it() -> None:
     del graph
     gc.collect()
     assert len(preparation._PREPARED) == known - 1
+
+
+def test_what_was_prepared_goes_with_its_graph_at_once() -> None:
+    graph, etype = random_graph()
+    kept = weakref.ref(prepare(graph))
+    prepare(graph).relations(etype)
+    gc.disable()
+    try:
+        del graph
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("make", [large_graph, random_graph])
