@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         for table in made:
             print(table.text(markdown=False), flush=True)
         tables.extend(made)
+        _write(options, results, tables)  # what is there, in case that a later part is cut off
 
     machine = results["machine"]
     print(f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; {machine['device']}; ", end="")
@@ -57,6 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
         if "contestants" in options.parts:
             show(*(report.contestants_table(result, family) for family in _LAYER))
     _further(cases, options, results, stream, show)
+
+
+def _write(options: argparse.Namespace, results: dict[str, Any], tables: list[report.Table]) -> None:
     if options.json:
         options.json.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
     if options.markdown:

@@ -26,6 +26,7 @@ def describe(device: str) -> dict[str, Any]:
         "memory_gb": _kilobytes("MemTotal") * 1024 / 1e9,
         "last_level_cache_mb": last_level_cache_bytes() / 1e6,
         "device": torch.cuda.get_device_name() if device != "cpu" else "cpu",
+        "malloc": os.environ.get("GLIBC_TUNABLES"),  # keeping freed arrays changes times
         "platform": platform.platform(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},

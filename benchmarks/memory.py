@@ -2,7 +2,8 @@
 
 On the CPU the kernel counts: the process's resident memory just before the step is subtracted from its high-water mark
 after it. That sees numpy's, torch's and DGL's allocations alike. Freed memory must go back to the system at once, or a
-peak would hide in what an earlier step left behind; glibc does so for blocks above ``MALLOC_MMAP_THRESHOLD_``. On CUDA
+peak would hide in what an earlier step left behind; glibc does so for blocks above ``MALLOC_MMAP_THRESHOLD_``,
+unless ``GLIBC_TUNABLES`` says otherwise, as in `scripts/environment.sh`; that is cleared here. On CUDA
 torch's allocator counts.
 
 Everything made by the step counts, its output and gradients included; inputs, parameters and the graph in all formats
@@ -29,7 +30,12 @@ from measure import Step, run
 from torch import Tensor
 
 _PROC = Path("/proc/self")
-_ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0"}
+_ALLOCATOR = {
+    "MALLOC_TRIM_THRESHOLD_": "0",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TOP_PAD_": "0",
+    "GLIBC_TUNABLES": "",
+}
 
 
 def peak_memory(path: Path, family: str, name: str) -> dict[str, float | None] | None:

@@ -59,7 +59,7 @@ def test_every_part_is_in_the_results(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel does not count peaks")
 def test_memory_counts_what_a_contestant_allocates(tmp_path: Path) -> None:
     results, _, _ = run(
-        tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-20000", NIE_OPS_BACKEND="dgl"
+        tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-5000", NIE_OPS_BACKEND="dgl"
     )
     row = results["datasets"][0]["contestants"][0]
     assert row["name"] == "additive_attention [dgl]"
