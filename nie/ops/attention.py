@@ -228,6 +228,8 @@ def dot_attention(
     _expect("query", query, (graph.num_dst_nodes(), *head_shape))
     _expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
     query, key, rel = query.to(value.dtype), key.to(value.dtype), None if rel is None else rel.to(value.dtype)
+    if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
+        rel, mode = rel.sigmoid(), "mul"
     out, attention = _backend(value, backend).dot_attention(
         graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
     )

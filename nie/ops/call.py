@@ -38,9 +38,9 @@ def make_call(
 ) -> Call:  # fmt: skip
     """Prepare the graph for ``device``, or find it prepared. The graph itself may be elsewhere.
 
-    ``mode`` is one of `nie.ops.REL_MODES`: ``gate`` is ``mul`` by the sigmoid of the table, which the caller takes.
+    ``mode`` is ``mul``, ``add`` or ``dot``.
     """
     prepared = prepare(graph, device)
     relations = None if etype is None else prepared.relations(etype)
-    kind = "plain" if etype is None else {"gate": "mul"}.get(mode, mode)
+    kind = "plain" if etype is None else mode
     return Call(prepared, relations, kind, slope, attn_drop, seed, weights)

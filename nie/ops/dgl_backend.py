@@ -59,8 +59,7 @@ def dot_attention(
         elif mode == "add":
             score = score + rel.index_select(0, etype)
         else:
-            factor = rel.sigmoid() if mode == "gate" else rel
-            score = score * factor.index_select(0, etype)
+            score = score * rel.index_select(0, etype)
     return _aggregate(graph, score, value, attn_drop, seed)
 
 

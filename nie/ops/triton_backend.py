@@ -40,8 +40,6 @@ def dot_attention(
     attn_drop: float, seed: int, return_attention: bool,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """See :func:`nie.ops.dot_attention`."""
-    if rel is not None and mode == "gate":
-        rel = rel.sigmoid()
     call = make_call(graph, etype, value.device, mode, 0.0, attn_drop, seed, return_attention)
     out, attention = _Attention.apply(query, key, value, rel, call)  # type: ignore[no-untyped-call]
     return out, attention
