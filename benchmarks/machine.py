@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from nie.provenance import git_commit, installed_version
 
 PACKAGES = ("torch", "dgl", "torch-geometric", "numba", "llvmlite", "triton", "numpy", "nie")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -29,8 +29,8 @@ def describe(device: str) -> dict[str, Any]:
         "malloc": os.environ.get("GLIBC_TUNABLES"),  # keeping freed arrays changes times
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "git_commit": _commit(),
+        "packages": {name: installed_version(name) for name in PACKAGES},
+        "git_commit": git_commit(),
     }
 
 
@@ -53,20 +53,3 @@ def _first(file: str, pattern: str) -> str | None:
     path = Path(file)
     found = re.search(pattern, path.read_text()) if path.exists() else None
     return found[1] if found else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """With ``+`` when there are uncommitted changes."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip()

@@ -74,8 +74,8 @@ def importance_loss(
     target: Tensor,
     lists: Tensor,
     *,
-    channel_weight: float,
-    listwise_weight: float,
+    channel_weight: float = 0.0,
+    listwise_weight: float = 0.0,
 ) -> Tensor:
     """The loss of RGTN: ``(1 - l) MSE(score) + l mean_c MSE(channel c) + a listwise(score)``.
 

@@ -1,73 +1,82 @@
-"""The table of a dataset: every finished run as mean ± standard deviation over its folds, published rows apart."""
+"""Tables of results: Markdown, CSV and LaTeX; mean ± standard deviation over folds, published rows apart."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+import csv
+import io
+from collections.abc import Sequence
 from typing import Any
 
 from tabulate import tabulate
 
+from downstream.results import Results
 from nie.config import ImportanceConfig
-from nie.errors import NieError
 from nie.recipes import read_recipe, recipe_folder
-from nie.runs import Run, read_json, read_run
 
-COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
-FALLBACK_COLUMNS = ("rmse", "medianae", "ndcg@20", "spearman", "over@20")
 TITLES = {"rmse": "RMSE", "medianae": "MedianAE", "spearman": "SPEARMAN"}
-ORDER = ("pagerank", "ridge", "boosting", "rgtn", "rgtn+licap")
 CAPTION = (
     "Test nodes of the folds named; mean ± population standard deviation over folds. "
     "Compare only rows of the same folds."
 )
 
 
-def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
-    """All stage-2 runs of ``dataset`` with at least one finished fold, baselines first.
-
-    Raises:
-        NieError: there are none.
-    """
-    folder = Path(run_root) / "downstream" / dataset
-    runs = [read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
-    runs = [run for run in runs if run.finished_folds()]
-    if not runs:
-        raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.")
-    return sorted(runs, key=lambda run: _position(str(run.config["label"])))
-
-
-def markdown_table(runs: Iterable[Run]) -> str:
-    """One row a run, all of one dataset, and below them the published rows."""
-    runs = list(runs)
-    summaries = [_summary(run) for run in runs]
-    # Small graphs have test sets below 100 nodes; then the columns are those at 20.
-    fits = all("ndcg@100" in summary["test"] for summary in summaries)
-    columns = COLUMNS if fits else FALLBACK_COLUMNS
-    headers = ["method", *(_title(column) for column in columns)]
-    labels = Counter(str(run.config["label"]) for run in runs)
+def markdown_table(results: Results) -> str:
+    """One row a run, and below them the published rows."""
     rows = [
-        [_name(run, labels), *(_cell(summary["test"].get(column)) for column in columns), _folds(summary["folds"])]
-        for run, summary in zip(runs, summaries, strict=True)
+        [name, *(_cell(results, name, metric) for metric in results.metrics), _folds(results.folds(name))]
+        for name in results.rows
     ]
+    headers = ["method", *(title(metric) for metric in results.metrics)]
     text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
-    reported = published_rows(str(runs[0].config["dataset"])) if runs else {}
-    if reported:
-        published = [
-            [name, *(_published(row, column) for column in columns), str(row.get("source", ""))]
-            for name, row in reported.items()
-        ]
+    published = published_table(results.dataset, results.metrics)
+    if published:
         text += "\nPublished rows (other text features; not measured here):\n\n"
         text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
     return text
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    summary = read_json(run.path / "summary.json")
-    if not isinstance(summary.get("test"), dict) or not isinstance(summary.get("folds"), list):
-        raise NieError(f"{run.path / 'summary.json'} is damaged; run the stage again to rewrite it.")
-    return summary
+def latex_table(results: Results) -> str:
+    """A LaTeX ``tabular``: the best mean of a column bold, the second underlined.
+
+    Rows on fewer folds than the others are neither.
+    """
+    places = {metric: results.places(metric) for metric in results.metrics}
+    rows = [
+        [_latex(name), *(_latex_cell(results, name, metric, places[metric].get(name)) for metric in results.metrics)]
+        for name in results.rows
+    ]
+    headers = ["Method", *(_latex(title(metric)) for metric in results.metrics)]
+    return tabulate(rows, headers, tablefmt="latex_raw", disable_numparse=True)
+
+
+def csv_table(results: Results) -> str:
+    """One line a row and metric: mean, standard deviation, n and folds."""
+    lines = []
+    for name in results.rows:
+        for metric in results.metrics:
+            figure = results.summary(name, metric)
+            folds = " ".join(map(str, results.folds(name)))
+            lines.append([name, metric, figure["mean"], figure["sd"], figure["n"], folds])
+    return _csv(["method", "metric", "mean", "sd", "n", "folds"], lines)
+
+
+def folds_csv(results: Results) -> str:
+    """One line a row, metric and fold: what every other table is computed from."""
+    lines = [
+        [name, metric, fold, results.rows[name][fold].get(metric)]
+        for name in results.rows
+        for metric in results.metrics
+        for fold in results.folds(name)
+    ]
+    return _csv(["method", "metric", "fold", "value"], lines)
+
+
+def published_table(dataset: str, metrics: Sequence[str]) -> list[list[str]]:
+    """Name, figures and source of the published rows of ``dataset``."""
+    return [
+        [name, *("" if row.get(metric) is None else str(row[metric]) for metric in metrics), str(row.get("source", ""))]
+        for name, row in published_rows(dataset).items()
+    ]
 
 
 def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
@@ -79,22 +88,14 @@ def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _position(label: str) -> tuple[int, str]:
-    return (ORDER.index(label) if label in ORDER else len(ORDER), label)
+def title(metric: str) -> str:
+    """How a metric is written in a report."""
+    return TITLES.get(metric, metric.upper())
 
 
-def _title(column: str) -> str:
-    return TITLES.get(column, column.upper())
-
-
-def _name(run: Run, labels: Counter[str]) -> str:
-    """The run's label; with its hash where several runs share the label."""
-    label = str(run.config["label"])
-    return label if labels[label] == 1 else run.path.name
-
-
-def _cell(figure: dict[str, float | None] | None) -> str:
-    if figure is None:
+def _cell(results: Results, name: str, metric: str) -> str:
+    figure = results.summary(name, metric)
+    if metric not in results.rows[name][results.folds(name)[0]]:
         return "—"
     if figure["mean"] is None:
         return "undefined"
@@ -103,9 +104,25 @@ def _cell(figure: dict[str, float | None] | None) -> str:
     return f"{figure['mean']:.4f} ± {figure['sd']:.4f}"
 
 
-def _published(row: dict[str, Any], column: str) -> str:
-    value = row.get(column)
-    return "" if value is None else str(value)
+def _latex_cell(results: Results, name: str, metric: str, place: int | None) -> str:
+    text = _cell(results, name, metric)
+    mean, separator, deviation = text.partition(" ± ")
+    mean = {1: rf"\textbf{{{mean}}}", 2: rf"\underline{{{mean}}}"}.get(place or 0, mean)
+    return f"{mean} $\\pm$ {deviation}" if separator else mean.replace("—", "--")
+
+
+def _latex(text: str) -> str:
+    for character in r"\&%$#_{}":
+        text = text.replace(character, rf"\{character}" if character != "\\" else r"\textbackslash ")
+    return text
+
+
+def _csv(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return file.getvalue()
 
 
 def _folds(folds: list[int]) -> str:

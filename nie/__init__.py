@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
     from nie.errors import NieError
-    from nie.layers import CentralityScale, CoAttention, GENIConv, ImportanceHead, PreGATConv, RelGraphTransformerConv
-    from nie.models import RGTN, PreGAT
+    from nie.layers import (
+        CentralityScale,
+        CoAttention,
+        GENIConv,
+        ImportanceHead,
+        PreGATConv,
+        RelGraphTransformerConv,
+        RGCNConv,
+    )  # fmt: skip
+    from nie.models import GENI, RGTN, PreGAT
 
 __version__ = "0.1.0"
 
@@ -28,11 +36,13 @@ _HOMES = {
         "GENIConv",
         "ImportanceHead",
         "PreGATConv",
+        "RGCNConv",
         "RelGraphTransformerConv",
     ),
-    "nie.models": ("RGTN", "PreGAT"),
+    "nie.models": ("GENI", "RGTN", "PreGAT"),
 }
 __all__ = [
+    "GENI",
     "RGTN",
     "CentralityScale",
     "Channel",
@@ -44,6 +54,7 @@ __all__ = [
     "NieError",
     "PreGAT",
     "PreGATConv",
+    "RGCNConv",
     "RelGraphTransformerConv",
     "features",
     "load",

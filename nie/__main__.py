@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -80,18 +81,21 @@ def _pretrain(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 def _downstream(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.importance import estimate
+    from downstream.results import Results, named
     from downstream.table import markdown_table
     from nie.config import ImportanceConfig
     from nie.recipes import load_config
 
     config = load_config(ImportanceConfig, arguments.recipe, flags=flags)
     run = estimate(config, data_root=arguments.data_root, run_root=arguments.run_root)
-    print(markdown_table([run]))
+    print(markdown_table(Results.of(named([run]))))
     print(run.path)
 
 
 def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.jobs import Runner
     from downstream.main_job import best_run, main_job
+    from downstream.results import Results, named
     from downstream.scores import check_target, score_nodes, top_table, write_scores
     from downstream.table import markdown_table
     from nie.data import build, info
@@ -104,12 +108,11 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
         kg = build(dataset, arguments.data_root, **options)
         dataset = kg.name
         log.info("%s", info(kg))
-    runs = main_job(
-        dataset, profile=arguments.profile, flags=flags, data_root=arguments.data_root, run_root=arguments.run_root
-    )
+    runner = Runner(data_root=arguments.data_root, run_root=arguments.run_root, jobs=arguments.jobs)
+    runs = main_job(dataset, profile=arguments.profile, flags=flags, runner=runner)
     best = best_run(runs)
     scores = score_nodes(best, data_root=arguments.data_root)
-    print(markdown_table(runs))
+    print(markdown_table(Results.of(named(runs))))
     print(f"Best Spearman on validation nodes: {best.config['label']}.\n")
     print(top_table(scores, best.config["label"]))
     if arguments.out:
@@ -118,10 +121,38 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
     print("Runs:", *(run.path for run in runs), sep="\n  ")
 
 
-def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.table import find_runs, markdown_table
+def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.jobs import Runner
+    from downstream.study import run_study
 
-    print(markdown_table(find_runs(arguments.dataset, arguments.run_root)))
+    folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / arguments.study
+    command = shlex.join(["nie", "study", arguments.study, arguments.dataset, *flags])
+    text = run_study(
+        arguments.study, arguments.dataset, folder=folder, command=command, flags=flags, only=arguments.only,
+        runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root, jobs=arguments.jobs),
+        profile=arguments.profile, minutes=arguments.minutes, report_only=arguments.report_only,
+    )  # fmt: skip
+    print(text)
+    print(f"Report: {folder}")
+
+
+def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.jobs import Runner
+    from downstream.search import search
+    from downstream.studies import Settings
+
+    print(search(
+        arguments.method, Settings(arguments.dataset, arguments.profile, flags), trials=arguments.trials,
+        storage=arguments.storage, licap=arguments.licap,
+        runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / "search"),
+    ))  # fmt: skip
+
+
+def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.results import Results, find_runs, named
+    from downstream.table import markdown_table
+
+    print(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
@@ -149,9 +180,12 @@ class _StageParser(argparse.ArgumentParser):
         if not self.stage:
             return super().format_help()
         from nie import config
-        from nie.recipes import flags_help
+        from nie.recipes import flag_value, flags_help, method_config
 
-        settings = flags_help(getattr(config, self.stage))
+        stage = getattr(config, self.stage)
+        if stage is config.ImportanceConfig:
+            stage = method_config(flag_value(sys.argv, "--method") or "rgtn")
+        settings = flags_help(stage)
         return f"{super().format_help()}\nsettings, all of them flags too [default]:\n{settings}\n"
 
 
@@ -211,7 +245,24 @@ def _parser() -> argparse.ArgumentParser:
     job = add("run", _run, "build, LICAP, RGTN, baselines, table", building, stage="ImportanceConfig")
     job.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
+    job.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
     job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
+    study = add("study", _study, "a study of the papers: runs what is missing, writes the report", stage="StageConfig")
+    study.add_argument("study", help="main, losses, encoder, channels, grid, plugin, relation-mode or tsne")
+    study.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    study.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
+    study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
+    study.add_argument("--minutes", type=float, help="start no further row after so many minutes")
+    study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
+    study.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
+    study.add_argument("--out", type=Path, help="folder of the report")
+    searching = add("search", _search, "search settings on validation nodes, with Optuna", stage="StageConfig")
+    searching.add_argument("method", help="rgtn, geni, gcn, ...")
+    searching.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    searching.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
+    searching.add_argument("--trials", type=int, default=20, help="trials to add")
+    searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
+    searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
     add("table", _table, "the table of a dataset's finished runs").add_argument("dataset")
     predicting = add("predict", _predict, "scores of every node from a finished run")
     predicting.add_argument("run", type=Path, help="folder of a stage-2 run")

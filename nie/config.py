@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from nie.model_config import (
+    GATConfig,
+    GENIConfig,
+    HiddenConfig,
+    PreGATConfig,
+    RGCNConfig,
+    RGTNConfig,
+    Section,
+    SGCConfig,
+)  # fmt: skip
 
 Metric = Literal[
     "spearman", "rmse", "medianae", "ndcg@20", "ndcg@50", "ndcg@100", "ndcg@200", "over@20", "over@50", "over@100",
     "over@200",
 ]  # fmt: skip
-
-
-class Section(BaseModel):
-    """A group of settings: immutable, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+ChannelName = Literal["structural", "semantic"]
 
 
 class GraphConfig(Section):
@@ -65,36 +72,6 @@ class OptimConfig(Section):
         return self
 
 
-class PreGATConfig(Section):
-    """The encoder that LICAP trains (METHODS section 2)."""
-
-    head_size: int = Field(8, ge=1)
-    num_heads: int = Field(8, ge=1)
-    structural_size: int = Field(64, ge=1, description="size of the structural embedding")
-    semantic_size: int = Field(128, ge=1, description="size of the semantic embedding")
-    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
-    use_relations: bool = Field(True, description="off: plain GAT")
-    feat_drop: float = Field(0.0, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    negative_slope: float = Field(0.01, ge=0, description="of the LeakyReLU on attention scores")
-
-
-class RGTNConfig(Section):
-    """The relational graph transformer network (METHODS section 4)."""
-
-    head_size: int = Field(8, ge=1)
-    num_heads: int = Field(8, ge=1)
-    num_layers: int = Field(3, ge=1)
-    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
-    mode: Literal["mul", "add", "gate", "dot"] = Field("mul", description="how the relation enters the score")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    ffn_drop: float = Field(0.3, ge=0, lt=1)
-    residual: bool = True
-    activation: Literal["linear", "leaky_relu"] = Field("linear", description="of the importance head")
-    centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
-
-
 class LicapLossConfig(Section):
     """Label informed contrast (METHODS section 3)."""
 
@@ -113,11 +90,31 @@ class LicapLossConfig(Section):
 
 
 class ImportanceLossConfig(Section):
-    """Regression on the joint and the channels' scores, and a listwise term (METHODS section 4)."""
+    """Regression on the score, and a listwise term (METHODS section 4)."""
 
-    channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
     list_size: int = Field(100, ge=2, description="n: nodes a list, the node itself included")
+
+
+class ChannelLossConfig(ImportanceLossConfig):
+    """The same, with the errors of the channels' own scores."""
+
+    channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
+
+
+class BatchConfig(Section):
+    """Training on sampled blocks instead of the whole graph."""
+
+    size: int | None = Field(None, ge=2, description="training nodes a batch; by default all, on the whole graph")
+    fanout: int = Field(-1, ge=-1, description="in-edges sampled a node and layer; -1: all")
+
+    @model_validator(mode="after")
+    def _samples_something(self) -> BatchConfig:
+        if self.fanout == 0:
+            raise ValueError("fanout 0 leaves no edge; use -1 for all in-edges")
+        if self.fanout != -1 and self.size is None:
+            raise ValueError("fanout is for training in batches; give batch.size too")
+        return self
 
 
 class StageConfig(Section):
@@ -140,14 +137,18 @@ class StageConfig(Section):
 
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result."""
-        document = self.model_dump(mode="json", exclude={"label": True, "reported": True, "folds": {"run"}})
+        document = self.model_dump(
+            mode="json", exclude={"label": True, "reported": True, "search": True, "folds": {"run"}}
+        )
+        if document.get("pretrained"):  # a run's folder name says what is in it, wherever it is kept
+            document["pretrained"] = Path(document["pretrained"]).name
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
 
 class LicapConfig(StageConfig):
     """Stage 1: LICAP pretraining of PreGAT embeddings."""
 
-    channels: tuple[Literal["structural", "semantic"], ...] = Field(
+    channels: tuple[ChannelName, ...] = Field(
         ("structural", "semantic"), min_length=1, description="the channels to pretrain"
     )
     model: PreGATConfig = PreGATConfig()
@@ -156,16 +157,113 @@ class LicapConfig(StageConfig):
 
 
 class ImportanceConfig(StageConfig):
-    """Stage 2: importance estimation on raw or pretrained features."""
+    """Stage 2: importance estimation; a method that reads more than the graph has a subclass."""
 
-    method: str = Field("rgtn", description="rgtn, pagerank, ridge or boosting")
+    method: str = Field("rgtn", description="what estimates")
+
+    def run_label(self) -> str:
+        """The label that was given, or the method."""
+        return self.label or self.method
+
+
+class FeatureMethod(ImportanceConfig):
+    """Stage 2 on raw or pretrained features."""
+
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
-    model: RGTNConfig = RGTNConfig()
-    loss: ImportanceLossConfig = ImportanceLossConfig()
-    optim: OptimConfig = OptimConfig()
-    centre_labels: bool = Field(True, description="learn the difference to the mean training label")
-    select: Metric = Field("spearman", description="validation metric that picks the epoch")
+    replaced: tuple[ChannelName, ...] | None = Field(
+        None, min_length=1, description="channels that pretrained embeddings replace; by default all that there are"
+    )
 
     def run_label(self) -> str:
         """The label that was given, or the method, with ``+licap`` on pretrained features."""
         return self.label or self.method + ("+licap" if self.pretrained else "")
+
+
+class SearchRange(Section):
+    """Where `nie search` looks for a setting: between two numbers, or among choices."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(False, description="even on a logarithmic scale")
+    choices: tuple[bool | int | float | str, ...] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind_of_range(self) -> SearchRange:
+        numbers = self.low is not None and self.high is not None and self.low < self.high
+        if numbers == (self.choices is not None):
+            raise ValueError("give either low < high, or choices")
+        return self
+
+    def example(self) -> bool | int | float | str:
+        """One value of the range."""
+        return self.choices[0] if self.choices else self.low or 0
+
+
+class NetworkConfig(FeatureMethod):
+    """Stage 2 by a neural network; each has a subclass with its own ``model``."""
+
+    model: Section
+    loss: ImportanceLossConfig = ImportanceLossConfig()
+    optim: OptimConfig = OptimConfig()
+    centre_labels: bool = Field(True, description="learn the difference to the mean training label")
+    select: Metric = Field("spearman", description="validation metric that picks the epoch")
+    search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
+
+
+class RGTNMethod(NetworkConfig):
+    """Stage 2 by RGTN."""
+
+    model: RGTNConfig = RGTNConfig()
+    loss: ChannelLossConfig = ChannelLossConfig()
+    batch: BatchConfig = BatchConfig()
+
+
+class GENIMethod(NetworkConfig):
+    """Stage 2 by GENI."""
+
+    model: GENIConfig = GENIConfig()
+    batch: BatchConfig = BatchConfig()
+
+
+class HiddenMethod(NetworkConfig):
+    """Stage 2 by MLP, GCN or GraphSAGE."""
+
+    model: HiddenConfig = HiddenConfig()
+
+
+class GATMethod(NetworkConfig):
+    """Stage 2 by GAT."""
+
+    model: GATConfig = GATConfig()
+
+
+class SGCMethod(NetworkConfig):
+    """Stage 2 by SGC."""
+
+    model: SGCConfig = SGCConfig()
+
+
+class RGCNMethod(NetworkConfig):
+    """Stage 2 by R-GCN."""
+
+    model: RGCNConfig = RGCNConfig()
+
+
+METHOD_CONFIGS: dict[str, type[ImportanceConfig]] = {
+    "pagerank": ImportanceConfig,
+    "ppr": ImportanceConfig,
+    "ppr-published": ImportanceConfig,
+    "linear": FeatureMethod,
+    "ridge": FeatureMethod,
+    "forest": FeatureMethod,
+    "boosting": FeatureMethod,
+    "mlp": HiddenMethod,
+    "gcn": HiddenMethod,
+    "graphsage": HiddenMethod,
+    "gat": GATMethod,
+    "sgc": SGCMethod,
+    "rgcn": RGCNMethod,
+    "geni": GENIMethod,
+    "rgtn": RGTNMethod,
+}
+"""Settings by method: a method's configuration has exactly the settings that it reads."""

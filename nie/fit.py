@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 def fit(
     model: nn.Module,
-    step: Callable[[], Tensor],
+    losses: Callable[[], Iterable[Tensor]],
     monitor: Callable[[], Mapping[str, float]],
     *,
     optim: OptimConfig,
@@ -70,7 +71,8 @@ def fit(
 
     Args:
         model: trained in place.
-        step: computes the loss of one epoch; called in train mode with gradients on.
+        losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one a
+            batch; called in train mode with gradients on.
         monitor: computes figures by name; called in eval mode with gradients off.
         optim: learning rate, schedule, epochs, patience, gradient clipping.
         metric: the figure of ``monitor`` that picks the best epoch; the first of equals wins and ``nan`` never does.
@@ -78,7 +80,7 @@ def fit(
         label: shown beside the progress bar.
         checkpoint: file that is written every 15 seconds and that a later call with the same arguments
             continues from, with the same bits on the CPU as a run that was never interrupted.
-        generators: generators that ``step`` draws from; their states travel with the checkpoint.
+        generators: generators that ``losses`` draws from; their states travel with the checkpoint.
 
     Raises:
         NieError: the loss is not finite, or ``metric`` was ``nan`` at every evaluation.
@@ -87,8 +89,8 @@ def fit(
         >>> model = nn.Linear(1, 1)
         >>> x = torch.linspace(0, 1, 8)[:, None]
         >>> loss = lambda: (model(x) - 2 * x).square().mean()
-        >>> history = fit(model, loss, lambda: {"loss": loss().item()}, metric="loss", higher_is_better=False,
-        ...               optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
+        >>> history = fit(model, lambda: [loss()], lambda: {"loss": loss().item()}, metric="loss",
+        ...               higher_is_better=False, optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
         >>> history.best < 1e-4
         True
     """
@@ -99,7 +101,7 @@ def fit(
     with Progress(optim.max_epochs, label, initial=state.history.epochs) as progress:
         while state.history.epochs < optim.max_epochs and not state.out_of_patience():
             started = time.monotonic()
-            row = state.train_epoch(step)
+            row = state.train_epoch(losses)
             if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
                 model.eval()
                 with torch.no_grad():
@@ -128,22 +130,26 @@ class _State:
         self.history = History()
         self.best_state: dict[str, Tensor] = {}
 
-    def train_epoch(self, step: Callable[[], Tensor]) -> dict[str, float]:
+    def train_epoch(self, losses: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         self.model.train()
+        lr = self.optimizer.param_groups[0]["lr"]
+        values = [self.step(loss) for loss in losses()]
+        self.scheduler.step()
+        row = {"epoch": self.history.epochs + 1.0, "loss": statistics.fmean(values), "lr": lr}
+        self.history.rows.append(row)
+        return row
+
+    def step(self, loss: Tensor) -> float:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = step()
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()  # a GPU has the backward pass to do while this waits
-        epoch = self.history.epochs + 1
         if not math.isfinite(value):
+            epoch = self.history.epochs + 1
             raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
         if self.optim.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
-        row = {"epoch": float(epoch), "loss": value, "lr": self.optimizer.param_groups[0]["lr"]}
         self.optimizer.step()
-        self.scheduler.step()
-        self.history.rows.append(row)
-        return row
+        return value
 
     def keep_if_best(self, value: float, higher_is_better: bool) -> None:
         if math.isnan(value):

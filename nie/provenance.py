@@ -28,9 +28,9 @@ def origin(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dic
         "stage": stage,
         "created": _now(),
         "argv": sys.argv,
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: installed_version(name) for name in PACKAGES},
         "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "dataset": config.dataset,
         **made_from,
@@ -45,7 +45,7 @@ def sitting(started: float) -> dict[str, Any]:
         "finished": _now(),
         "seconds_this_sitting": time.monotonic() - started,
         "peak_memory_gb": peak_memory_gb(),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "threads": torch.get_num_threads(),
     }
 
@@ -60,14 +60,15 @@ def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Version of an installed package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of the checkout that this package runs from, with ``+`` when it has uncommitted changes."""
     folder = Path(__file__).resolve().parent
     try:

@@ -2,20 +2,31 @@
 
 A recipe is looked up by name in the stage's ``recipes`` folder or read from a path; flags are dotted: ``--optim.lr 1e-3
 --no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
+
+A recipe of stage 2 serves every method: what stands at its top holds for each method that has the setting (``model``
+for the recipe's own ``method`` alone), and ``methods`` holds the differences of single methods::
+
+    dataset: fb15k
+    optim: {lr: 0.01}
+    model: {num_heads: 4}             # of RGTN, which is the default method
+    methods:
+      geni: {optim: {lr: 0.005}, model: {num_layers: 3}}
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from nie.config import ImportanceConfig, LicapConfig, Section, StageConfig
+from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
+from nie.model_config import Section
 
 Config = TypeVar("Config", bound=StageConfig)
 RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
@@ -24,6 +35,16 @@ RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
 def recipe_folder(stage: type[StageConfig]) -> Path:
     """The folder with the stage's recipes, beside this package."""
     return Path(__file__).resolve().parent.parent / RECIPES[stage] / "recipes"
+
+
+def own_recipe(stage: type[StageConfig], dataset: str, profile: str) -> str:
+    """Name of the dataset's own recipe of a profile, or of the general one.
+
+    >>> own_recipe(LicapConfig, "fb15k", "fast"), own_recipe(LicapConfig, "mykg", "fast")
+    ('fb15k-fast', 'fast')
+    """
+    own = f"{dataset}-{profile}"
+    return own if (recipe_folder(stage) / f"{own}.yaml").is_file() else profile
 
 
 def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
@@ -46,10 +67,35 @@ def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
         raise NieError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(document, dict):
         raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+    known = _known_keys(stage)
     for key in document:
-        if key not in stage.model_fields:
-            raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*stage.model_fields, *field_names(stage)])}.")
+        if key not in known:
+            raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*known, *field_names(stage)])}.")
+    for method in document.get("methods") or {}:
+        method_config(method)
     return document
+
+
+def method_config(method: str) -> type[ImportanceConfig]:
+    """The settings' class of a method of stage 2.
+
+    Raises:
+        NieError: there is no such method; the nearest is named.
+
+    >>> method_config("geni").__name__
+    'GENIMethod'
+    """
+    if method not in METHOD_CONFIGS:
+        hint = nearest(str(method), METHOD_CONFIGS) or f" (there are {', '.join(METHOD_CONFIGS)})"
+        raise NieError(f"There is no method {method!r}{hint}.")
+    return METHOD_CONFIGS[method]
+
+
+def _known_keys(stage: type[StageConfig]) -> dict[str, None]:
+    """Keys that a recipe of the stage may have at its top, in order."""
+    stages = METHOD_CONFIGS.values() if stage is ImportanceConfig else [stage]
+    keys = dict.fromkeys(name for config in stages for name in config.model_fields)
+    return {**keys, "methods": None} if stage is ImportanceConfig else keys
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -80,13 +126,17 @@ def load_config(
     >>> load_config(LicapConfig, overrides={"dataset": "geo"}, flags=["--optim.lr", "0.001"]).optim.lr
     0.001
     """
+    document = read_recipe(stage, recipe) if recipe else {}
+    if issubclass(stage, ImportanceConfig):
+        method = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method", "rgtn")
+        stage, document = cast(type[Config], method_config(method)), _of_method(document, method)
     # A stage's own defaults of a section hold for the keys that a recipe's section leaves out.
     defaults = {
         name: field.default.model_dump()
         for name, field in stage.model_fields.items()
         if isinstance(field.default, Section)
     }
-    values = _merge(_merge(defaults, read_recipe(stage, recipe) if recipe else {}), overrides or {})
+    values = _merge(_merge(defaults, document), overrides or {})
     source = f"recipe {recipe} or the flags" if recipe else "the settings"
     try:
         resolved = _with_flags(stage)(_cli_parse_args=list(flags), **values)
@@ -97,6 +147,49 @@ def load_config(
         raise NieError(_explain_flag(stage, str(error), flags)) from error
 
 
+def _of_method(document: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """What a stage-2 recipe says for one method."""
+    shared = _known_to(method_config(method), document, list(METHOD_CONFIGS.values()))
+    if document.get("method", "rgtn") != method:
+        shared.pop("model", None)
+    own = (shared.pop("methods", None) or {}).get(method) or {}
+    return {**_merge(shared, own), "method": method}
+
+
+def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """The settings of ``document`` without those that ``config`` does not know and one of ``every`` does."""
+    kept = {}
+    for key, value in document.items():
+        field = config.model_fields.get(key)
+        knowing = [other.model_fields[key].annotation for other in every if key in other.model_fields]
+        if field is None and knowing:
+            continue
+        if field is not None and _is_section(field.annotation) and isinstance(value, Mapping):
+            kept[key] = _known_to(field.annotation, value, [other for other in knowing if _is_section(other)])
+        else:
+            kept[key] = value
+    return kept
+
+
+def _is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def flag_value(flags: Sequence[str], name: str) -> str | None:
+    """The value of the last ``--name value`` or ``--name=value``.
+
+    >>> flag_value(["--method", "gcn", "--method=geni"], "--method")
+    'geni'
+    """
+    value = None
+    for flag, after in itertools.zip_longest(flags, flags[1:]):
+        if flag == name:
+            value = after
+        elif flag.startswith(f"{name}="):
+            value = flag.split("=", maxsplit=1)[1]
+    return value
+
+
 def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every setting's dotted name.
 
@@ -104,7 +197,7 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     'dataset'
     """
     for name, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+        if _is_section(field.annotation):
             yield from field_names(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

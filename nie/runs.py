@@ -118,6 +118,11 @@ def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
     return {"mean": statistics.fmean(defined), "sd": statistics.pstdev(defined), "n": len(defined)}
 
 
+def run_path(stage: str, config: StageConfig, root: str | Path = "checkpoints") -> Path:
+    """The run directory of ``config``, whether it exists or not."""
+    return Path(root) / stage / config.dataset / f"{config.run_label()}-{config.digest()}"
+
+
 def open_run(
     stage: str, config: StageConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None
 ) -> Run:
@@ -132,9 +137,8 @@ def open_run(
     Raises:
         NieError: the directory was made from something that has changed since.
     """
-    label = config.run_label()
-    path = Path(root) / stage / config.dataset / f"{label}-{config.digest()}"
-    document = {**config.model_dump(mode="json"), "label": label}
+    path = run_path(stage, config, root)
+    document = {**config.model_dump(mode="json"), "label": config.run_label()}
     provenance = path / "provenance.json"
     made_from = made_from or {}
     if provenance.exists():
@@ -155,20 +159,25 @@ def open_run(
 def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
     """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
 
+    Several processes may work on different folds of a run.
+
     Raises:
-        NieError: another process is working on this run.
+        NieError: another process is working on one of the folds.
     """
-    try:
-        with FileLock(run.path / ".lock", timeout=0):
-            for fold in folds:
+    for fold in folds:
+        try:
+            with FileLock(run.path / f".fold{fold}.lock", timeout=0):
                 if run.is_done(fold):
                     log.info("%s fold %d: finished before, kept", run.path.name, fold)
                 else:
                     with run.fold(fold) as folder:
                         work(fold, folder)
-                run.write_summary()
-    except Timeout as error:
-        raise NieError(f"Another process is working on {run.path}; wait for it or use another --label.") from error
+        except Timeout as error:
+            raise NieError(
+                f"Another process is working on fold {fold} of {run.path}; wait for it or use another --label."
+            ) from error
+        with FileLock(run.path / ".summary.lock"):
+            run.write_summary()
 
 
 def read_run(path: str | Path) -> Run:

@@ -133,7 +133,7 @@ def _pretrain_channel(
         model.to(inputs.device)
         history = fit(
             model,
-            lambda: licap_loss(model(graph, feat, etype), bins, config),
+            lambda: [licap_loss(model(graph, feat, etype), bins, config)],
             lambda: {"contrast": licap_loss(model(graph, feat, etype), bins, config).item()},
             optim=config.optim,
             metric="contrast",

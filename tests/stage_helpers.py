@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from nie.config import METHOD_CONFIGS, ImportanceConfig
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
+from nie.recipes import load_config
 
 SMALL: dict[str, Any] = {
     "dataset": "synthetic",
@@ -16,6 +18,14 @@ SMALL: dict[str, Any] = {
     "folds": {"run": [0, 1]},
     "optim": {"max_epochs": 6},
 }
+
+
+def small(method: str, **changes: Any) -> ImportanceConfig:
+    """The small settings that a method of stage 2 knows, with ``changes``."""
+    known = {key: value for key, value in SMALL.items() if key in METHOD_CONFIGS[method].model_fields}
+    return load_config(ImportanceConfig, overrides={**known, "method": method, **changes})
+
+
 SMALL_FLAGS = [
     "--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1",
     "--optim.max_epochs", "6",

@@ -7,6 +7,7 @@ from nie.layers.geni_conv import GENIConv
 from nie.layers.importance_head import ImportanceHead
 from nie.layers.pregat_conv import PreGATConv
 from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
+from nie.layers.rgcn_conv import RGCNConv
 
 __all__ = [
     "CentralityScale",
@@ -15,5 +16,6 @@ __all__ = [
     "GENIConv",
     "ImportanceHead",
     "PreGATConv",
+    "RGCNConv",
     "RelGraphTransformerConv",
 ]

@@ -39,11 +39,7 @@ class ImportanceHead(nn.Module):
         self, size: int, num_channels: int, *, activation: str = "linear", scaled_channel: int | None = None
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise NieError(
-                f"Unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}; "
-                f"use one of {', '.join(ACTIVATIONS)}."
-            )
+        check_activation(activation)
         self.size, self.num_channels, self.activation = size, num_channels, activation
         self.scaled_channel = scaled_channel
         self.weight = nn.Parameter(torch.empty(num_channels, size))
@@ -82,3 +78,11 @@ class ImportanceHead(nn.Module):
             by_channel = torch.stack(columns, dim=1)
         weight = torch.softmax(tokens @ self.mix, dim=1)  # (N, C)
         return (weight * by_channel).sum(1), by_channel
+
+
+def check_activation(activation: str) -> None:
+    """Raise unless scores can have this activation."""
+    if activation not in ACTIVATIONS:
+        raise NieError(
+            f"Unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}; use one of {', '.join(ACTIVATIONS)}."
+        )

@@ -29,3 +29,9 @@ def per_layer(graph: Graphs, etype: EdgeTypes, num_layers: int) -> list[tuple[dg
         given = "one etype tensor" if isinstance(etypes, Tensor) else f"{len(etypes)} etype tensors"
         raise NieError(f"{num_layers} layers need {num_layers} blocks and etype tensors, not {len(graph)} and {given}.")
     return list(zip(graph, etypes, strict=True))
+
+
+def log_in_degree(graph: dgl.DGLGraph, like: Tensor) -> Tensor:
+    """Logarithm of the in-degree (N_dst,), 0 for a node without in-edges, with the type and device of ``like``."""
+    degree: Tensor = graph.in_degrees().to(like)
+    return degree.clamp(min=1).log()

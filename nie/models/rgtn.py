@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.layers import CoAttention, ImportanceHead
-from nie.models.blocks import EdgeTypes, Graphs, per_layer
+from nie.models.blocks import EdgeTypes, Graphs, log_in_degree, per_layer
 from nie.models.encoder import Encoder
-
-
-@dataclass(frozen=True)
-class ImportanceScores:
-    """What RGTN gives: ``score`` (N,), and ``by_channel`` (N, C), the score that each channel alone would give."""
-
-    score: Tensor
-    by_channel: Tensor
+from nie.models.scores import ImportanceScores, check_channels
 
 
 class RGTN(nn.Module):
@@ -128,9 +119,7 @@ class RGTN(nn.Module):
         Raises:
             NieError: a channel is missing, or shapes do not fit.
         """
-        missing = [name for name in self.channels if name not in feats]
-        if missing:
-            raise NieError(f"RGTN was built with channel {missing[0]!r}, but feats has only {sorted(feats)}.")
+        check_channels(feats, self.channels)
         layers = per_layer(graph, etype, self.num_layers)
         encoded = [
             encoder(layers, feats[name], self.relations)
@@ -141,9 +130,3 @@ class RGTN(nn.Module):
             centrality = log_in_degree(layers[-1][0], tokens)
         score, by_channel = self.head(tokens, centrality if self.centrality_scale else None)
         return ImportanceScores(score, by_channel)
-
-
-def log_in_degree(graph: dgl.DGLGraph, like: Tensor) -> Tensor:
-    """Logarithm of the in-degree (N_dst,), 0 for a node without in-edges, with the type and device of ``like``."""
-    degree: Tensor = graph.in_degrees().to(like)
-    return degree.clamp(min=1).log()

@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import SMALL, store_synthetic, with_labels
+from stage_helpers import SMALL, small, store_synthetic, with_labels
 
-from downstream.importance import METHODS, baseline_config, estimate
+from downstream.importance import estimate
 from downstream.metrics import evaluate
-from nie.config import ImportanceConfig, LicapConfig
+from nie.config import METHOD_CONFIGS, FoldsConfig, ImportanceConfig, LicapConfig
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
@@ -26,8 +27,17 @@ def config(**changes: object) -> ImportanceConfig:
     return load_config(ImportanceConfig, overrides={**SMALL, "folds": {"run": [0]}, **changes})
 
 
+def of_method(method: str) -> ImportanceConfig:
+    return small(method, folds={"run": [0]})
+
+
 def run(root: Path, **changes: object) -> Run:
     return estimate(config(**changes), data_root=root / "data", run_root=root / "runs")
+
+
+def run_ridge(root: Path, run: Sequence[int] = (0,)) -> Run:
+    settings = of_method("ridge").model_copy(update={"folds": FoldsConfig(run=tuple(run))})
+    return estimate(settings, data_root=root / "data", run_root=root / "runs")
 
 
 @pytest.fixture
@@ -72,11 +82,11 @@ def test_more_training_finds_what_the_labels_depend_on(kg: KnowledgeGraph, tmp_p
     assert result.metrics(0)["test"]["spearman"] > 0.8
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
 def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
     files = []
     for folder in ("a", "b"):
-        result = estimate(config(method=method), data_root=tmp_path / "data", run_root=tmp_path / folder)
+        result = estimate(of_method(method), data_root=tmp_path / "data", run_root=tmp_path / folder)
         files.append((result.fold_path(0) / "metrics.json").read_bytes())
     assert files[0] == files[1]
 
@@ -115,9 +125,37 @@ def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path
         run(tmp_path, pretrained=str(pretrained.path), folds={"run": [0], "seed": 3})
 
 
-def test_a_baselines_settings_do_not_depend_on_those_of_rgtn() -> None:
-    digests = {baseline_config(config(model={"num_heads": heads}), "ridge").digest() for heads in (2, 4)}
-    assert len(digests) == 1
+@pytest.mark.parametrize("method", ["ridge", "gcn", "geni"])
+def test_pretraining_serves_every_method_that_reads_features(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    stage1 = load_config(LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
+    predictions = []
+    for changes in ({}, {"pretrained": path}, {"pretrained": path, "replaced": ("semantic",)}):
+        settings = of_method(method).model_copy(update=changes)
+        result = estimate(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+        predictions.append(np.load(result.fold_path(0) / "predictions.npy"))
+    assert not any(np.array_equal(predictions[i], predictions[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_a_channel_that_was_not_pretrained_cannot_replace_one(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    stage1 = load_config(
+        LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "channels": ["semantic"]}
+    )
+    path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
+    with pytest.raises(NieError, match=r"names the channel structural.*use --replaced semantic"):
+        run(tmp_path, pretrained=path, replaced=["structural"])
+
+
+@pytest.mark.parametrize("method", ["geni", "rgtn"])
+def test_training_on_sampled_blocks(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    optim = {"max_epochs": 30, "lr": 0.02, "schedule": "one_cycle"}
+    changes = {"method": method, "optim": optim, "batch": {"size": 50, "fanout": 5}}
+    first, second = (
+        estimate(config(**changes), data_root=tmp_path / "data", run_root=tmp_path / folder) for folder in ("a", "b")
+    )
+    files = [result.fold_path(0) / "predictions.npy" for result in (first, second)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert first.metrics(0)["test"]["spearman"] > 0.5
 
 
 @pytest.mark.parametrize(
@@ -142,22 +180,22 @@ def test_equal_validation_labels_are_named(kg: KnowledgeGraph, tmp_path: Path) -
 
 
 def test_changed_text_features_are_refused(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    run(tmp_path, method="ridge")
+    run_ridge(tmp_path)
     semantic = kg.channels["semantic"]
     retold = kg.with_channels({"semantic": Channel(semantic.features + 1, semantic.mask)})
     save(retold, tmp_path / "data" / kg.name / "processed")
     with pytest.raises(NieError, match="features_sha256"):
-        run(tmp_path, method="ridge")
+        run_ridge(tmp_path)
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(NieError, match="did you mean 'pagerank'"):
-        estimate(config(method="pagernak"))
+        config(method="pagernak")
 
 
 def test_more_folds_extend_a_run(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    first = run(tmp_path, method="ridge")
-    second = run(tmp_path, method="ridge", folds={"run": [0, 2]})
+    first = run_ridge(tmp_path)
+    second = run_ridge(tmp_path, (0, 2))
     assert first.path == second.path
     assert read_json(second.path / "summary.json")["folds"] == [0, 2]
 

@@ -5,17 +5,21 @@ from pathlib import Path
 import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+import downstream.jobs
 import downstream.main_job
+from downstream.jobs import Runner
 from downstream.main_job import best_run, main_job
 from nie.errors import NieError
 from nie.runs import read_run
 
 
+def runner_at(root: Path) -> Runner:
+    return Runner(data_root=root / "data", run_root=root / "runs")
+
+
 def test_the_main_job_runs_every_method_on_the_same_folds(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
-    runs = main_job(
-        "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
-    )
+    runs = main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn", "rgtn+licap"]
     folds = [[run.metrics(fold)["binding"]["fold_sha256"] for fold in run.finished_folds()] for run in runs]
     assert all(len(digests) == 2 for digests in folds)
@@ -35,9 +39,7 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
 
     store_synthetic(tmp_path / "data")
     monkeypatch.setattr(downstream.main_job, "contrast_sets", too_small)
-    runs = main_job(
-        "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
-    )
+    runs = main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
     assert "LICAP is left out. The top bin is empty." in caplog.text
 
@@ -47,8 +49,6 @@ def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pyte
         raise NieError("The disk is full.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr(downstream.main_job, "pretrain", disk_full)
+    monkeypatch.setattr(downstream.jobs, "pretrain", disk_full)
     with pytest.raises(NieError, match="disk is full"):
-        main_job(
-            "synthetic", profile="quick", flags=SMALL_FLAGS, data_root=tmp_path / "data", run_root=tmp_path / "runs"
-        )
+        main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))

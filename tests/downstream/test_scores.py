@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from stage_helpers import SMALL, store_synthetic
+from stage_helpers import small, store_synthetic
 
 from downstream.importance import estimate
 from downstream.scores import score_nodes, top_table, write_scores
-from nie.config import ImportanceConfig
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
-from nie.recipes import load_config
 from nie.runs import Run
 
 
@@ -24,8 +22,7 @@ def kg(tmp_path: Path) -> KnowledgeGraph:
 
 @pytest.fixture
 def run(kg: KnowledgeGraph, tmp_path: Path) -> Run:
-    config = load_config(ImportanceConfig, overrides={**SMALL, "method": "ridge"})
-    return estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
+    return estimate(small("ridge"), data_root=tmp_path, run_root=tmp_path / "runs")
 
 
 def test_every_node_gets_a_score_and_a_rank(run: Run, kg: KnowledgeGraph, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from downstream.table import find_runs, markdown_table, published_rows
+from downstream.results import Results, find_runs, named
+from downstream.table import csv_table, folds_csv, latex_table, markdown_table, published_rows
 from nie.config import ImportanceConfig
 from nie.errors import NieError
 from nie.recipes import load_config
@@ -23,12 +24,16 @@ def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, fold
     return run
 
 
+def results(root: Path, dataset: str = "toy") -> Results:
+    return Results.of(named(find_runs(dataset, root)))
+
+
 def test_one_row_a_run_in_a_fixed_order(tmp_path: Path) -> None:
     for label in ("rgtn+licap", "zebra", "rgtn", "pagerank"):
         add_run(tmp_path, label)
     runs = find_runs("toy", tmp_path)
     assert [run.config["label"] for run in runs] == ["pagerank", "rgtn", "rgtn+licap", "zebra"]
-    table = markdown_table(runs)
+    table = markdown_table(Results.of(named(runs)))
     assert "| rgtn       | 0.5000 ± 0.0000 | 0.4000 ± 0.0000 | 0.9000 ± 0.0000 | 0.8000 ± 0.0000 |" in table
     assert "0, 1 (n=2)" in table
     assert "population standard deviation" in table
@@ -36,31 +41,31 @@ def test_one_row_a_run_in_a_fixed_order(tmp_path: Path) -> None:
 
 def test_runs_of_one_label_are_told_apart(tmp_path: Path) -> None:
     first, second = add_run(tmp_path, "rgtn"), add_run(tmp_path, "rgtn", seed=1)
-    table = markdown_table(find_runs("toy", tmp_path))
+    table = markdown_table(results(tmp_path))
     assert first.path.name in table
     assert second.path.name in table
 
 
 def test_an_undefined_figure_is_never_a_number(tmp_path: Path) -> None:
     add_run(tmp_path, "rgtn", **{**FIGURES, "spearman": float("nan")})
-    assert "undefined" in markdown_table(find_runs("toy", tmp_path))
+    assert "undefined" in markdown_table(results(tmp_path))
 
 
 def test_one_fold_has_no_deviation(tmp_path: Path) -> None:
     add_run(tmp_path, "rgtn", folds=1)
-    assert "±" not in markdown_table(find_runs("toy", tmp_path)).splitlines()[2]
+    assert "±" not in markdown_table(results(tmp_path)).splitlines()[2]
 
 
 def test_small_test_sets_are_shown_at_20(tmp_path: Path) -> None:
     add_run(tmp_path, "rgtn", **{"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@20": 0.9, "over@20": 0.3})
-    table = markdown_table(find_runs("toy", tmp_path))
+    table = markdown_table(results(tmp_path))
     assert "NDCG@20" in table
     assert "NDCG@100" not in table
 
 
 def test_published_rows_stand_apart_with_their_source(tmp_path: Path) -> None:
     add_run(tmp_path, "rgtn", dataset="fb15k")
-    measured, published = markdown_table(find_runs("fb15k", tmp_path)).split("Published rows")
+    measured, published = markdown_table(results(tmp_path, "fb15k")).split("Published rows")
     assert "MCRL, IJIS 2023" in published
     assert "MCRL" not in measured
     assert published_rows("toy") == {}
@@ -69,3 +74,35 @@ def test_published_rows_stand_apart_with_their_source(tmp_path: Path) -> None:
 def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"no finished run.*nie run toy"):
         find_runs("toy", tmp_path)
+
+
+def test_latex_marks_the_best_and_the_second(tmp_path: Path) -> None:
+    add_run(tmp_path, "ridge", **{**FIGURES, "rmse": 0.7})
+    add_run(tmp_path, "rgtn")
+    add_run(tmp_path, "rgtn_2", **{**FIGURES, "rmse": 0.6, "spearman": 0.9})
+    add_run(tmp_path, "half", folds=1, **{**FIGURES, "rmse": 0.1})
+    lines = {line.split("&")[0].strip(): line for line in latex_table(results(tmp_path)).splitlines() if "&" in line}
+    assert r"\textbf{0.5000} $\pm$ 0.0000" in lines["rgtn"]
+    assert r"\underline{0.6000} $\pm$ 0.0000" in lines[r"rgtn\_2"]
+    assert r"\textbf{0.9000}" in lines[r"rgtn\_2"]
+    assert r"\textbf{0.1000}" not in lines["half"]
+
+
+def test_csv_holds_what_the_table_shows(tmp_path: Path) -> None:
+    add_run(tmp_path, "rgtn")
+    made = results(tmp_path)
+    assert "rgtn,rmse,0.5,0.0,2,0 1" in csv_table(made).splitlines()
+    assert "rgtn,spearman,1,0.8" in folds_csv(made).splitlines()
+
+
+def test_places_are_among_rows_of_the_same_folds(tmp_path: Path) -> None:
+    add_run(tmp_path, "ridge", **{**FIGURES, "rmse": 0.7})
+    add_run(tmp_path, "rgtn")
+    add_run(tmp_path, "half", folds=1, **{**FIGURES, "rmse": 0.1})
+    assert results(tmp_path).places("rmse") == {"rgtn": 1, "ridge": 2}
+    assert results(tmp_path).places("spearman") == {"rgtn": 1, "ridge": 1}
+
+
+def test_a_report_over_nothing_says_so() -> None:
+    with pytest.raises(NieError, match="No run has a finished fold"):
+        Results.of({})

@@ -7,12 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 import nie.config
-from nie.config import ImportanceConfig, LicapConfig
+from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig
 from nie.errors import NieError
 from nie.recipes import field_names, load_config
 
 GEO = {"dataset": "geo"}
-STAGES = (LicapConfig, ImportanceConfig)
+STAGES = (LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values()))
 
 
 def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
@@ -22,6 +22,8 @@ def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
     other = [{"seed": 1}, {"folds": config.folds.model_copy(update={"seed": 1})}, {"pretrained": "x"}]
     assert {config.model_copy(update=update).digest() for update in same} == {config.digest()}
     assert config.digest() not in {config.model_copy(update=update).digest() for update in other}
+    here, there, else_ = (config.model_copy(update={"pretrained": path}).digest() for path in ("a/x", "b/x", "a/y"))
+    assert here == there != else_
 
 
 def test_a_config_is_frozen() -> None:
@@ -47,7 +49,8 @@ def test_a_run_is_called_what_it_is() -> None:
     config = load_config(ImportanceConfig, overrides=GEO)
     assert config.run_label() == "rgtn"
     assert config.model_copy(update={"pretrained": "x"}).run_label() == "rgtn+licap"
-    assert config.model_copy(update={"method": "ridge"}).run_label() == "ridge"
+    assert load_config(ImportanceConfig, overrides={**GEO, "method": "ridge"}).run_label() == "ridge"
+    assert load_config(ImportanceConfig, overrides={**GEO, "method": "pagerank"}).run_label() == "pagerank"
     assert config.model_copy(update={"label": "mine"}).run_label() == "mine"
     assert load_config(LicapConfig, overrides=GEO).run_label() == "licap"
 

@@ -1,5 +1,6 @@
 """nie.fit."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,13 @@ class Problem:
         self.calls = 0
         self.stop_at: int | None = None
 
-    def step(self) -> Tensor:
+    def losses(self) -> Iterator[Tensor]:
+        """One epoch: two batches."""
         self.calls += 1
         if self.calls == self.stop_at:
             raise KeyboardInterrupt
-        rows = torch.randperm(32, generator=self.generator)[:16]
-        return (self.model(self.x[rows]) - self.y[rows]).square().mean()
+        for rows in torch.randperm(32, generator=self.generator).chunk(2):
+            yield (self.model(self.x[rows]) - self.y[rows]).square().mean()
 
     def monitor(self) -> dict[str, float]:
         return {"error": (self.model(self.x) - self.y).square().mean().item()}
@@ -37,7 +39,7 @@ class Problem:
         settings = OptimConfig(**{"lr": 0.05, "schedule": "one_cycle", "max_epochs": 30, **optim})
         with seeded(5):
             return fit(
-                self.model, self.step, self.monitor, optim=settings, metric="error", higher_is_better=False,
+                self.model, self.losses, self.monitor, optim=settings, metric="error", higher_is_better=False,
                 checkpoint=checkpoint, generators=[self.generator],
             )  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_ctrl_c_says_how_to_continue(
     def interrupt(*_arguments: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("downstream.table.find_runs", interrupt)
+    monkeypatch.setattr("downstream.results.find_runs", interrupt)
     assert main(["table", "synthetic", *roots]) == 130
     assert "run the same command again" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nie.config import ImportanceConfig, LicapConfig
+from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig
 from nie.errors import NieError
 from nie.recipes import field_names, flags_help, load_config, recipe_folder
 
@@ -99,14 +99,62 @@ def test_a_missing_dataset_is_asked_for() -> None:
 
 @pytest.mark.parametrize(("stage", "path"), RECIPES, ids=lambda value: getattr(value, "stem", ""))
 def test_every_recipe_loads_and_holds_only_differences(stage: type, path: Path) -> None:
-    config = load_config(stage, path.stem)
-    defaults = stage(dataset="geo")
     document = yaml.safe_load(path.read_text())
-    for key, value in document.items():
-        if isinstance(value, dict) and key != "reported":
-            for name in value:
-                assert getattr(getattr(config, key), name) != getattr(getattr(defaults, key), name), f"{key}.{name}"
+    parts = {"": {key: value for key, value in document.items() if key != "methods"}, **document.get("methods", {})}
+    for method, part in parts.items():
+        config = load_config(stage, path.stem, overrides={"method": method} if method else {})
+        defaults = type(config)(dataset="geo")
+        for key, value in part.items():
+            if isinstance(value, dict) and key not in ("reported", "search"):
+                for name in value:
+                    assert getattr(getattr(config, key), name) != getattr(getattr(defaults, key), name), f"{key}.{name}"
 
 
-def test_help_has_a_line_a_setting() -> None:
-    assert len(flags_help(ImportanceConfig).splitlines()) == len(list(field_names(ImportanceConfig)))
+def test_a_recipe_serves_every_method(tmp_path: Path) -> None:
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "dataset: geo\noptim: {lr: 0.5, max_epochs: 7}\nmodel: {num_heads: 4}\nloss: {channel_weight: 0.9}\n"
+        "methods:\n  geni: {optim: {lr: 0.25}, model: {num_layers: 3}}\n"
+    )
+    geni = load_config(ImportanceConfig, recipe, flags=["--method", "geni"])
+    assert (geni.optim.lr, geni.optim.max_epochs, geni.model.num_layers, geni.model.num_heads) == (0.25, 7, 3, 4)
+    rgtn = load_config(ImportanceConfig, recipe)
+    assert (rgtn.optim.lr, rgtn.model.num_heads, rgtn.model.num_layers, rgtn.loss.channel_weight) == (0.5, 4, 3, 0.9)
+    gcn = load_config(ImportanceConfig, recipe, overrides={"method": "gcn"})
+    assert (gcn.optim.lr, gcn.model.hidden_size) == (0.5, 64)
+    assert not hasattr(load_config(ImportanceConfig, recipe, overrides={"method": "ridge"}), "optim")
+
+
+def test_models_of_other_methods_than_the_recipes_own_keep_their_defaults(tmp_path: Path) -> None:
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text("dataset: geo\nmethod: geni\nmodel: {num_layers: 5}\n")
+    assert load_config(ImportanceConfig, recipe).model.num_layers == 5
+    assert load_config(ImportanceConfig, recipe, flags=["--method=rgtn"]).model.num_layers == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "message"),
+    [
+        ("methods: {genii: {seed: 1}}", [], "no method 'genii'.*did you mean 'geni'"),
+        ("method: 3", [], "no method 3"),
+        ("methods: {geni: {optim: {lrr: 1}}}", ["--method", "geni"], "'optim.lrr'.*did you mean 'optim.lr'"),
+        ("loss: {chanel_weight: 1}", ["--method", "geni"], "'loss.chanel_weight'"),
+        ("seed: 1", ["--method", "ridge", "--optim.lr", "1"], "Unknown flag '--optim.lr'"),
+    ],
+)
+def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(f"dataset: geo\n{text}\n")
+    with pytest.raises(NieError, match=message):
+        load_config(ImportanceConfig, recipe, flags=flags)
+
+
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+@pytest.mark.parametrize("path", sorted(recipe_folder(ImportanceConfig).glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
+    assert load_config(ImportanceConfig, path.stem, overrides={"method": method}).method == method
+
+
+@pytest.mark.parametrize("stage", [LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values())])
+def test_help_has_a_line_a_setting(stage: type) -> None:
+    assert len(flags_help(stage).splitlines()) == len(list(field_names(stage)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.models import MODELS, RGTN, PreGAT
+from nie.models import RGTN
 from nie.ops import REL_MODES
 
 SIZES = {"structural": 3, "semantic": 8}  # 8 = head_size * num_heads, so this channel's shortcut is the identity
@@ -175,7 +175,3 @@ def test_what_does_not_fit_is_refused() -> None:
         model(graph, feats, [etype] * 2)
     with pytest.raises(NieError, match="give the relation table rel and etype"):
         model(graph, feats, None)
-
-
-def test_models_by_name() -> None:
-    assert dict(MODELS) == {"rgtn": RGTN, "pregat": PreGAT}

@@ -1,0 +1,141 @@
+"""Figures of a study, as PNG and SVG files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from downstream.results import Results
+from downstream.table import title
+from nie.atomic import write_bytes
+from nie.data import KnowledgeGraph
+from nie.extras import require
+from nie.runs import Run
+
+Array = np.ndarray[Any, Any]
+DRAWN = ("rmse", "spearman")
+
+
+def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
+    """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
+    texts = {}
+    for name, figure in figures.items():
+        for kind in ("png", "svg"):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=150, bbox_inches="tight")
+            write_bytes(folder / f"{name.replace(' ', '-')}.{kind}", content.getvalue())
+        text = content.getvalue().decode("utf-8")
+        texts[name] = text[text.index("<svg") :]  # without the XML declaration, to stand inside a page
+    return texts
+
+
+def fold_points(results: Results) -> Any:
+    """One dot a fold and row, and the mean, for RMSE and SPEARMAN."""
+    figure, axes = _axes(1, len(DRAWN), width=5.5, height=1.2 + 0.28 * len(results.rows))
+    names = list(results.rows)
+    for axis, metric in zip(axes, DRAWN, strict=True):
+        for place, name in enumerate(names):
+            values = [value for value in results.values(name, metric) if value is not None]
+            axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.5, markersize=5)
+            if values:
+                axis.plot([np.mean(values)], [place], "|", color="black", markersize=14)
+        axis.set(yticks=range(len(names)), yticklabels=names, xlabel=title(metric))
+        axis.invert_yaxis()
+        axis.grid(axis="x", alpha=0.3)
+    axes[-1].set_yticklabels([])
+    return figure
+
+
+def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | None:
+    """Validation metric over epochs, mean of the folds; None where no row was trained in epochs."""
+    curves = {name: _mean_curve(run, metric) for name, run in runs.items()}
+    curves = {name: curve for name, curve in curves.items() if curve}
+    if not curves:
+        return None
+    figure, (axis,) = _axes(1, 1, width=7, height=4)
+    for number, (name, curve) in enumerate(curves.items()):
+        epochs, values = zip(*sorted(curve.items()), strict=True)
+        axis.plot(epochs, values, label=name, color=f"C{number % 10}", linestyle="--" if "+licap" in name else "-")
+    axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
+    axis.legend(fontsize=7, ncols=2)
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def predicted_against_true(run: Run, kg: KnowledgeGraph) -> Any:
+    """Predicted against true label of the test nodes of all finished folds."""
+    truth, prediction = [], []
+    for fold in run.finished_folds():
+        test = run.split(fold)["test"]
+        truth.append(kg.targets[test])
+        prediction.append(np.load(run.fold_path(fold) / "predictions.npy", allow_pickle=False)[test])
+    x, y = np.concatenate(truth), np.concatenate(prediction)
+    figure, (axis,) = _axes(1, 1, width=5, height=4.5)
+    drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    axis.plot([low, high], [low, high], color="black", linewidth=0.8)
+    axis.set(xlabel="true label", ylabel=f"predicted by {run.config['label']}")
+    figure.colorbar(drawn, label="test nodes")
+    return figure
+
+
+def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label: str, metric: str) -> Any:
+    """Mean of a metric over two hyper-parameters, with the number in every cell."""
+    xs, ys = sorted({x for x, _ in values}), sorted({y for _, y in values})
+    grid = np.array([[values.get((x, y), math.nan) for x in xs] for y in ys])
+    figure, (axis,) = _axes(1, 1, width=5, height=4)
+    drawn = axis.imshow(grid, cmap="viridis", aspect="auto", origin="lower")
+    for (row, column), value in np.ndenumerate(grid):
+        axis.text(column, row, "" if math.isnan(value) else f"{value:.4f}", ha="center", va="center", color="white")
+    axis.set(xticks=range(len(xs)), xticklabels=xs, yticks=range(len(ys)), yticklabels=ys)
+    axis.set(xlabel=x_label, ylabel=y_label, title=title(metric))
+    figure.colorbar(drawn)
+    return figure
+
+
+def training_cost(seconds: Mapping[str, float]) -> Any:
+    """Seconds a fold by row, on a logarithmic axis."""
+    figure, (axis,) = _axes(1, 1, width=6, height=1 + 0.25 * len(seconds))
+    axis.barh(list(seconds), list(seconds.values()), color="tab:blue")
+    axis.set(xscale="log", xlabel="seconds a fold")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) -> Any:
+    """Points (n, 2) by title, coloured by importance above and by bin below."""
+    figure, axes = _axes(2, len(points), width=3.6, height=3.4)
+    for column, (name, xy) in enumerate(points.items()):
+        for row, (colour, cmap, what) in enumerate(((importance, "viridis", "importance"), (bins, "tab10", "bin"))):
+            axis = axes[row * len(points) + column]
+            drawn = axis.scatter(*xy.T, c=colour, cmap=cmap, s=4, rasterized=True)
+            axis.set(xticks=[], yticks=[], title=f"{name}, by {what}")
+            figure.colorbar(drawn, ax=axis)
+    return figure
+
+
+def _mean_curve(run: Run, metric: str) -> dict[int, float]:
+    """Validation metric by epoch, over the folds that were evaluated then."""
+    values: dict[int, list[float]] = {}
+    for fold in run.finished_folds():
+        path = run.fold_path(fold) / "curves.csv"
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    if row.get(metric):
+                        values.setdefault(int(float(row["epoch"])), []).append(float(row[metric]))
+    return {epoch: float(np.mean(found)) for epoch, found in values.items()}
+
+
+def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:
+    """A figure, and its axes in reading order, drawn without a screen and without global state."""
+    size = (width * columns, height * rows)
+    figure = require("matplotlib.figure", "report").Figure(figsize=size, layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -1,0 +1,107 @@
+"""Runs of several methods, one after another in this process or in parallel processes.
+
+In parallel, every fold of every run is a process of its own with its share of the cores; what it prints goes to a file
+of its run. A process that fails does not stop the others: all failures are reported at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from downstream.importance import estimate
+from nie.config import ImportanceConfig, LicapConfig, StageConfig
+from nie.errors import NieError
+from nie.progress import log, track
+from nie.runs import Run, open_run
+from pretrain.inputs import StageInputs, prepare
+from pretrain.licap import pretrain
+
+TAIL_LINES = 5
+
+
+class Runner:
+    """Runs stages on shared inputs.
+
+    Args:
+        data_root: folder of the datasets.
+        run_root: folder of the runs.
+        jobs: processes at a time; with 1, everything runs in this process.
+    """
+
+    def __init__(self, *, data_root: str | Path, run_root: str | Path, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise NieError(f"jobs is {jobs}; give the number of processes that run at a time, 1 or more.")
+        self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
+        self._prepared: dict[str, StageInputs] = {}
+
+    def inputs(self, config: StageConfig) -> StageInputs:
+        """The inputs of ``config``; made once for all stages that ask for the same graph, features and folds."""
+        key = config.model_dump_json(include={"dataset", "graph", "features", "folds", "device"})
+        if key not in self._prepared:
+            kept = dict(list(self._prepared.items())[-1:])  # stages alternate between two graphs at most
+            self._prepared = {**kept, key: prepare(config, data_root=self.data_root)}
+        return self._prepared[key]
+
+    def run(self, configs: Sequence[StageConfig]) -> list[Run]:
+        """Run stages that do not read each other's results; finished folds are kept.
+
+        Raises:
+            NieError: bad input; in parallel, the folds that failed with the last lines of what they printed, when all
+                others are finished.
+        """
+        if self.jobs == 1:
+            return [self._run(config) for config in configs]
+        runs = [self._open(config) for config in configs]
+        tasks = [
+            (run, fold)
+            for config, run in zip(configs, runs, strict=True)
+            for fold in config.folds.run
+            if not run.is_done(fold)
+        ]
+        log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
+        with ThreadPoolExecutor(self.jobs) as pool:
+            answers = pool.map(lambda task: self._run_apart(*task), tasks)
+            failed = [answer for answer in track(answers, "folds", len(tasks)) if answer]
+        for run in runs:
+            run.write_summary()
+        if failed:
+            raise NieError(f"{len(failed)} of {len(tasks)} folds failed, the others are finished: {'; '.join(failed)}.")
+        return runs
+
+    def _run(self, config: StageConfig) -> Run:
+        if isinstance(config, LicapConfig):
+            return pretrain(config, run_root=self.run_root, inputs=self.inputs(config))
+        assert isinstance(config, ImportanceConfig)
+        return estimate(config, run_root=self.run_root, inputs=self.inputs(config))
+
+    def _open(self, config: StageConfig) -> Run:
+        return open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
+
+    def _run_apart(self, run: Run, fold: int) -> str | None:
+        """Run one fold in a process of its own; what it said if it failed."""
+        log_file = run.path / "logs" / f"fold{fold}.log"
+        log_file.parent.mkdir(exist_ok=True)
+        command = [
+            sys.executable, "-m", "nie", run.path.parent.parent.name, "--recipe", str(run.path / "config.yaml"),
+            "--folds.run", str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
+        ]  # fmt: skip
+        threads = max(1, torch.get_num_threads() // self.jobs)
+        with log_file.open("w", encoding="utf-8") as file:
+            code = subprocess.run(
+                command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
+            ).returncode
+        if code == 0:
+            return None
+        lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
+        return f"{run.path.name} fold {fold} (exit code {code}, {log_file}: {' / '.join(lines) or 'nothing printed'})"
+
+
+def _stage(config: StageConfig) -> str:
+    return "pretrain" if isinstance(config, LicapConfig) else "downstream"

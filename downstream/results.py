@@ -1,0 +1,106 @@
+"""Test figures of several runs on one dataset, by row, metric and fold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from downstream.metrics import METRICS
+from nie.config import METHOD_CONFIGS
+from nie.errors import NieError
+from nie.runs import Run, mean_sd, read_run
+
+COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
+FALLBACK_COLUMNS = ("rmse", "medianae", "ndcg@20", "spearman", "over@20")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Test figures of one dataset.
+
+    Attributes:
+        dataset: its name.
+        metrics: the metrics of a table, in order.
+        rows: by row name and fold, the value of every metric; None where it is undefined.
+
+    Example:
+        >>> rows = {"a": {0: {"rmse": 1.0}, 1: {"rmse": 3.0}}, "b": {0: {"rmse": 4.0}, 1: {"rmse": 5.0}}}
+        >>> results = Results("toy", ("rmse",), rows)
+        >>> results.summary("a", "rmse")
+        {'mean': 2.0, 'sd': 1.0, 'n': 2}
+        >>> results.places("rmse")
+        {'a': 1, 'b': 2}
+    """
+
+    dataset: str
+    metrics: tuple[str, ...]
+    rows: Mapping[str, Mapping[int, Mapping[str, float | None]]]
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Run]) -> Results:
+        """Collect the finished folds of ``runs``, which are named by row; runs without one are left out.
+
+        Raises:
+            NieError: no run has a finished fold.
+        """
+        rows = {
+            name: {fold: run.metrics(fold).get("test", {}) for fold in run.finished_folds()}
+            for name, run in runs.items()
+            if run.finished_folds()
+        }
+        if not rows:
+            raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
+        figures = [figures for folds in rows.values() for figures in folds.values()]
+        # Small graphs have test sets below 100 nodes; then the columns are those at 20.
+        fits = all(name in given for given in figures for name in COLUMNS)
+        dataset = str(next(iter(runs.values())).config["dataset"])
+        return cls(dataset, COLUMNS if fits else FALLBACK_COLUMNS, rows)
+
+    def folds(self, row: str) -> list[int]:
+        """Finished folds of a row."""
+        return sorted(self.rows[row])
+
+    def values(self, row: str, metric: str) -> list[float | None]:
+        """The value of every fold, in the order of `folds`."""
+        return [self.rows[row][fold].get(metric) for fold in self.folds(row)]
+
+    def summary(self, row: str, metric: str) -> dict[str, float | int | None]:
+        """Mean, population standard deviation and n over the folds."""
+        return mean_sd(self.values(row, metric))
+
+    def places(self, metric: str) -> dict[str, int]:
+        """Rank of the rows by their mean, 1 for the best; only rows that share the largest set of folds are ranked."""
+        sets = Counter(tuple(self.folds(row)) for row in self.rows)
+        most = max(sets, key=lambda folds: (len(folds), sets[folds]))
+        means = {row: self.summary(row, metric)["mean"] for row in self.rows if tuple(self.folds(row)) == most}
+        defined = {row: float(mean) for row, mean in means.items() if mean is not None}
+        sign = -1 if METRICS[metric].higher_is_better else 1
+        return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
+
+
+def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
+    """All stage-2 runs of ``dataset`` with at least one finished fold, simple methods first.
+
+    Raises:
+        NieError: there are none.
+    """
+    folder = Path(run_root) / "downstream" / dataset
+    runs = [read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+    runs = [run for run in runs if run.finished_folds()]
+    if not runs:
+        raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.")
+    return sorted(runs, key=lambda run: _position(str(run.config["label"])))
+
+
+def named(runs: Iterable[Run]) -> dict[str, Run]:
+    """Runs by label; with its hash where several runs share the label."""
+    runs = list(runs)
+    labels = Counter(str(run.config["label"]) for run in runs)
+    return {str(run.config["label"]) if labels[str(run.config["label"])] == 1 else run.path.name: run for run in runs}
+
+
+def _position(label: str) -> tuple[int, str]:
+    order = [name for method in METHOD_CONFIGS for name in (method, f"{method}+licap")]
+    return (order.index(label) if label in order else len(order), label)

@@ -1,0 +1,139 @@
+"""Search of hyper-parameters with Optuna: on validation nodes only, resumable, shared by any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from downstream.jobs import Runner
+from downstream.metrics import METRICS
+from downstream.studies import Settings
+from nie.config import METHOD_CONFIGS, ImportanceConfig, NetworkConfig, SearchRange
+from nie.errors import NieError
+from nie.extras import require
+from nie.progress import log
+from nie.runs import run_path
+
+STAGE1 = "licap."
+
+
+def search(
+    method: str, settings: Settings, *, runner: Runner, trials: int, storage: str | None = None, licap: bool = False
+) -> str:
+    """Try ``trials`` more settings and return the best of all so far as the YAML of a recipe.
+
+    The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
+    with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
+    that the recipe selects epochs by; test nodes play no part. A trial whose mean over the first folds is below the
+    median of the others is ended there.
+
+    Args:
+        method: a neural method.
+        settings: of the dataset, with the folds to search on.
+        runner: how trials run.
+        trials: how many to add.
+        storage: where trials are kept, an URL of Optuna or by default ``trials.db`` in the run root; several processes
+            or machines with the same storage search together.
+        licap: search with LICAP pretraining in front of the method.
+
+    Raises:
+        NieError: a method without settings to search, no ranges in the recipe, or a range for an unknown setting.
+    """
+    optuna = require("optuna", "search")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    config = settings.method(method)
+    if not isinstance(config, NetworkConfig):
+        known = [name for name, kind in METHOD_CONFIGS.items() if issubclass(kind, NetworkConfig)]
+        raise NieError(f"The method {method} has nothing to search; search one of {', '.join(known)}.")
+    space = {name: span for name, span in config.search.items() if licap or not name.startswith(STAGE1)}
+    if not space:
+        raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
+    _configs(method, settings, {name: span.example() for name, span in space.items()}, licap)  # a wrong name ends here
+    Path(runner.run_root).mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        study_name=f"{settings.dataset}-{config.run_label()}{'+licap' if licap else ''}",
+        storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
+        load_if_exists=True,
+    )
+    # Processes that share a storage must not all propose the same.
+    seed = None if storage else config.seed + len(study.trials)
+    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+
+    def objective(trial: Any) -> float:
+        values = {name: _suggest(trial, name, span) for name, span in space.items()}
+        stage1, stage2 = _configs(method, settings, values, licap)
+        found: list[float] = []
+        for fold in stage2.folds.run:
+            figure = _validate(stage1, stage2, fold, runner)
+            if figure is None:
+                raise optuna.TrialPruned
+            found.append(figure)
+            trial.report(sum(found) / len(found), len(found))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        mean = sum(found) / len(found)
+        log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
+        return mean
+
+    study.optimize(objective, n_trials=trials, catch=NieError)  # a loss that became infinite ends its trial only
+    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        raise NieError("No trial was finished, so there is no best one; allow more trials.")
+    return _as_recipe(
+        study.best_params, f"{config.select} {study.best_value:.4f} on validation, {len(complete)} trials"
+    )
+
+
+def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
+    if span.choices is not None:
+        return trial.suggest_categorical(name, list(span.choices))
+    if isinstance(span.low, int) and isinstance(span.high, int):
+        return trial.suggest_int(name, span.low, span.high, log=span.log)
+    return trial.suggest_float(name, span.low, span.high, log=span.log)
+
+
+def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, ImportanceConfig]:
+    """Settings of both stages with the tried values; stage 1 is None without LICAP."""
+    stage1 = settings.licap(**_nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)}))
+    stage2 = settings.method(method, **_nested({k: v for k, v in values.items() if not k.startswith(STAGE1)}))
+    return (stage1 if licap else None), stage2
+
+
+def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float | None:
+    """The validation metric of one fold."""
+    assert isinstance(stage2, NetworkConfig)
+    if stage1 is not None:
+        runner.run([_on_fold(stage1, fold)])
+        stage2 = stage2.model_copy(update={"pretrained": str(run_path("pretrain", stage1, runner.run_root))})
+    (run,) = runner.run([_on_fold(stage2, fold)])
+    value = run.metrics(fold)["val"].get(stage2.select)
+    return None if value is None else float(value)
+
+
+def _on_fold(config: Any, fold: int) -> Any:
+    return config.model_copy(update={"folds": config.folds.model_copy(update={"run": (fold,)})})
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested sections.
+
+    >>> _nested({"optim.lr": 0.1, "optim.clip_norm": 1.0, "seed": 3})
+    {'optim': {'lr': 0.1, 'clip_norm': 1.0}, 'seed': 3}
+    """
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, leaf = name.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[leaf] = value
+    return nested
+
+
+def _as_recipe(values: Mapping[str, Any], note: str) -> str:
+    return f"# {note}\n{yaml.safe_dump(_nested(values), sort_keys=False)}"

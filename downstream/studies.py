@@ -1,0 +1,233 @@
+"""The studies of the papers, each as a list of arms that differ in one thing, on the same folds, seeds and features.
+
+An arm is a method with its settings, on raw features or on those of a LICAP pretraining. Arms that several studies
+share are the same runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from downstream.jobs import Runner
+from nie.config import METHOD_CONFIGS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
+from nie.errors import NieError, nearest
+from nie.progress import log
+from nie.recipes import load_config, own_recipe
+from nie.runs import Run, read_run, run_path
+
+GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
+ETA2S = (0.5, 1.0, 10.0, 50.0)
+PLUGIN_METHODS = ("linear", "mlp", "gcn", "graphsage", "rgcn", "geni", "rgtn")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of a study.
+
+    Attributes:
+        name: of the row.
+        config: settings of stage 2.
+        licap: settings of stage 1 whose embeddings it reads; None for raw features.
+    """
+
+    name: str
+    config: ImportanceConfig
+    licap: LicapConfig | None = None
+
+    def stage2(self, run_root: str | Path) -> ImportanceConfig:
+        """Settings of stage 2 that read the embeddings of stage 1 where they are, or will be."""
+        if self.licap is None:
+            return self.config
+        return self.config.model_copy(update={"pretrained": str(run_path("pretrain", self.licap, run_root))})
+
+
+class Settings:
+    """Settings of both stages on one dataset, from its recipes.
+
+    Args:
+        dataset: name of the dataset.
+        profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
+        flags: settings that both stages know (graph, features, folds, seed, device).
+
+    Raises:
+        NieError: an unknown flag.
+    """
+
+    def __init__(self, dataset: str, profile: str = "fast", flags: Sequence[str] = ()) -> None:
+        self.dataset, self.profile, self.flags = dataset, profile, list(flags)
+        load_config(StageConfig, flags=self.flags, overrides={"dataset": dataset})
+
+    def method(self, method: str, **changes: Any) -> ImportanceConfig:
+        """Settings of a method, with ``changes`` to sections by name."""
+        overrides = {"dataset": self.dataset, "method": method, **changes}
+        recipe = own_recipe(ImportanceConfig, self.dataset, self.profile)
+        return load_config(ImportanceConfig, recipe, flags=self.flags, overrides=overrides)
+
+    def licap(self, **changes: Any) -> LicapConfig:
+        """Settings of LICAP, on the features and folds of stage 2."""
+        shared = self.method("rgtn").model_dump(include={"features", "folds", "seed", "device"})
+        overrides = {"dataset": self.dataset, **shared, **changes}
+        return load_config(LicapConfig, own_recipe(LicapConfig, self.dataset, self.profile), overrides=overrides)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the arms that answer it, and the pairs of arms that are tested against each other.
+
+    Attributes:
+        question: one sentence.
+        arms: makes the arms from a dataset's settings.
+        pairs: makes (ours, theirs) from the names of the arms.
+    """
+
+    question: str
+    arms: Callable[[Settings], list[Arm]]
+    pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
+
+
+def _with_and_without(settings: Settings, methods: Sequence[str]) -> list[Arm]:
+    arms, licap = [], settings.licap()
+    for method in methods:
+        config = settings.method(method)
+        arms.append(Arm(method, config))
+        if isinstance(config, FeatureMethod):
+            arms.append(Arm(f"{method}+licap", config, licap))
+    return arms
+
+
+def _licap_against_raw(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, name.removesuffix("+licap")) for name in names if name.endswith("+licap")]
+
+
+def _main_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    raw = [name for name in names if not name.endswith("+licap") and name != "rgtn"]
+    return [*_licap_against_raw(names), *(("rgtn", name) for name in raw)]
+
+
+def _against_first(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, names[0]) for name in names[1:]]
+
+
+def _losses(settings: Settings) -> list[Arm]:
+    rgtn = settings.method("rgtn")
+    variants = {
+        "L1": {"eta2": 0.0},
+        "L2": {"eta1": 0.0},
+        "L1 + L2": {},
+        "random sampling": {"sampling": "random"},
+    }
+    return [Arm("none", rgtn), *(Arm(name, rgtn, settings.licap(loss=loss)) for name, loss in variants.items())]
+
+
+def _encoder(settings: Settings) -> list[Arm]:
+    rgtn = settings.method("rgtn")
+    return [
+        Arm("none", rgtn),
+        Arm("GAT", rgtn, settings.licap(model={"use_relations": False})),
+        Arm("PreGAT", rgtn, settings.licap()),
+    ]
+
+
+def _channels(settings: Settings) -> list[Arm]:
+    licap = settings.licap()
+    replaced = {"structural": ["structural"], "semantic": ["semantic"], "both": None}
+    return [
+        Arm("none", settings.method("rgtn")),
+        *(Arm(name, settings.method("rgtn", replaced=channels), licap) for name, channels in replaced.items()),
+    ]
+
+
+def _grid(settings: Settings) -> list[Arm]:
+    rgtn = settings.method("rgtn")
+    return [
+        Arm(grid_name(gamma, eta2), rgtn, settings.licap(loss={"gamma": gamma, "eta2": eta2}))
+        for gamma, eta2 in itertools.product(GAMMAS, ETA2S)
+    ]
+
+
+def grid_name(gamma: float, eta2: float) -> str:
+    """Name of an arm of the grid.
+
+    >>> grid_name(0.1, 50.0)
+    'gamma=0.1 eta2=50'
+    """
+    return f"gamma={gamma:g} eta2={eta2:g}"
+
+
+def _relation_mode(settings: Settings) -> list[Arm]:
+    return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in ("mul", "add", "dot", "gate")]
+
+
+STUDIES = {
+    "main": Study(
+        "How good is every method, and does LICAP pretraining help it?",
+        lambda settings: _with_and_without(settings, list(METHOD_CONFIGS)),
+        _main_pairs,
+    ),
+    "losses": Study("Which contrastive loss of LICAP helps RGTN?", _losses, _against_first),
+    "encoder": Study("Does LICAP need an encoder that sees relations?", _encoder, _against_first),
+    "channels": Study("Which channel should LICAP pretrain for RGTN?", _channels, _against_first),
+    "grid": Study(
+        "How do the share of top nodes (gamma) and the weight of the finer bins (eta2) matter to RGTN on LICAP?",
+        _grid,
+        lambda names: [],
+    ),
+    "plugin": Study(
+        "Does LICAP help in front of every method?",
+        lambda settings: _with_and_without(settings, PLUGIN_METHODS),
+        _licap_against_raw,
+    ),
+    "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, _against_first),
+}
+
+
+def find_study(name: str) -> Study:
+    """The study of this name.
+
+    Raises:
+        NieError: there is none; the nearest is named.
+    """
+    if name not in STUDIES:
+        hint = nearest(name, STUDIES) or f" (there are {', '.join(STUDIES)})"
+        raise NieError(f"There is no study {name!r}{hint}.")
+    return STUDIES[name]
+
+
+def run_arms(
+    arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
+    after: Callable[[dict[str, Run]], object] = lambda runs: None,
+) -> dict[str, Run]:  # fmt: skip
+    """Run the arms, stage 1 before stage 2, and return the runs by name.
+
+    Args:
+        arms: in the order of the table.
+        runner: how they run. With several jobs all arms run at once, otherwise one after another.
+        minutes: no further arm is started after so many; call again to go on.
+        after: called with the runs so far whenever an arm is finished.
+
+    Raises:
+        NieError: bad input, or folds that failed.
+    """
+    started = time.monotonic()
+    runs: dict[str, Run] = {}
+    for piece in [list(arms)] if runner.jobs > 1 else [[arm] for arm in arms]:
+        if minutes is not None and time.monotonic() - started > 60 * minutes:
+            log.info("stopped after %.0f minutes; the same command goes on", minutes)
+            break
+        runner.run(list({arm.licap.digest(): arm.licap for arm in piece if arm.licap is not None}.values()))
+        configs = [arm.stage2(runner.run_root) for arm in piece]
+        runs.update(zip((arm.name for arm in piece), runner.run(configs), strict=True))
+        after(runs)
+    return runs
+
+
+def finished_arms(arms: Sequence[Arm], run_root: str | Path) -> dict[str, Run]:
+    """The runs of those arms that have a finished fold, by name."""
+    paths = {arm.name: run_path("downstream", arm.stage2(run_root), run_root) for arm in arms}
+    runs = {name: read_run(path) for name, path in paths.items() if (path / "config.yaml").exists()}
+    return {name: run for name, run in runs.items() if run.finished_folds()}

@@ -1,0 +1,86 @@
+"""The settings of every model, as `nie.config` puts them into the stages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PreGATConfig(Section):
+    """The encoder that LICAP trains (METHODS section 2)."""
+
+    head_size: int = Field(8, ge=1)
+    num_heads: int = Field(8, ge=1)
+    structural_size: int = Field(64, ge=1, description="size of the structural embedding")
+    semantic_size: int = Field(128, ge=1, description="size of the semantic embedding")
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    use_relations: bool = Field(True, description="off: plain GAT")
+    feat_drop: float = Field(0.0, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.01, ge=0, description="of the LeakyReLU on attention scores")
+
+
+class RGTNConfig(Section):
+    """The relational graph transformer network (METHODS section 4)."""
+
+    head_size: int = Field(8, ge=1)
+    num_heads: int = Field(8, ge=1)
+    num_layers: int = Field(3, ge=1)
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    mode: Literal["mul", "add", "gate", "dot"] = Field("mul", description="how the relation enters the score")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    ffn_drop: float = Field(0.3, ge=0, lt=1)
+    residual: bool = True
+    activation: Literal["linear", "leaky_relu"] = Field("linear", description="of the importance head")
+    centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
+
+
+class GENIConfig(Section):
+    """GENI (METHODS section 5)."""
+
+    hidden_size: int | None = Field(None, ge=1, description="of the scoring networks; by default half the features")
+    num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
+    num_layers: int = Field(2, ge=1, description="layers of score aggregation")
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+    activation: Literal["linear", "leaky_relu"] = Field("linear", description="of the final score")
+    centrality_scale: bool = Field(True, description="scale the score by log in-degree")
+
+
+class HiddenConfig(Section):
+    """Hidden layers of one size: MLP, GCN and GraphSAGE."""
+
+    hidden_size: int = Field(64, ge=1)
+    num_layers: int = Field(2, ge=1)
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+
+
+class GATConfig(HiddenConfig):
+    """Graph attention network."""
+
+    num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+
+
+class SGCConfig(Section):
+    """Simplified graph convolution."""
+
+    num_hops: int = Field(2, ge=1, description="times that the features are averaged over neighbours")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+
+
+class RGCNConfig(HiddenConfig):
+    """Relational graph convolutional network."""
+
+    num_bases: int = Field(4, ge=1, description="matrices that the relations' matrices are sums of")

@@ -1,0 +1,131 @@
+"""The baselines that are a stack of convolutions: GCN, GraphSAGE, GAT and R-GCN; and the MLP, which sees no edge."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError, nearest
+from nie.layers import Dropout, PreGATConv, RGCNConv
+from nie.models.scores import ImportanceScores, side_by_side
+
+
+class Convolution(NamedTuple):
+    """How one layer is made, ``make(in_size, out_size, num_relations, **settings)``, and called."""
+
+    make: Callable[..., nn.Module]
+    call: Callable[[Any, dgl.DGLGraph, Tensor, Tensor], Tensor]
+
+
+def _gat_layer(
+    in_size: int, out_size: int, _: int, *, num_heads: int = 8, attn_drop: float = 0.0, negative_slope: float = 0.2
+) -> nn.Module:
+    if out_size % num_heads:
+        raise NieError(f"hidden_size {out_size} is not a multiple of num_heads {num_heads}, which share it.")
+    head_size = out_size // num_heads
+    return PreGATConv(in_size, head_size, 0, num_heads, attn_drop=attn_drop, negative_slope=negative_slope)
+
+
+CONVOLUTIONS: dict[str, Convolution] = {
+    "mlp": Convolution(lambda i, o, _: nn.Linear(i, o), lambda layer, graph, h, etype: layer(h)),
+    # Kipf and Welling, ICLR 2017, symmetric normalisation
+    "gcn": Convolution(
+        lambda i, o, _: dgl.nn.GraphConv(i, o, allow_zero_in_degree=True),
+        lambda layer, graph, h, etype: layer(same_device(graph, h), h),
+    ),
+    # Hamilton et al., NeurIPS 2017, mean aggregator
+    "graphsage": Convolution(
+        lambda i, o, _: dgl.nn.SAGEConv(i, o, "mean"), lambda layer, graph, h, etype: layer(same_device(graph, h), h)
+    ),
+    # Veličković et al., ICLR 2018: PreGAT without relations
+    "gat": Convolution(_gat_layer, lambda layer, graph, h, etype: layer(graph, h).flatten(1)),
+    # Schlichtkrull et al., ESWC 2018
+    "rgcn": Convolution(RGCNConv, lambda layer, graph, h, etype: layer(same_device(graph, h), h, etype)),
+}
+
+
+class ConvolutionalModel(nn.Module):
+    r"""A stack of one kind of convolution with ReLU, and a linear readout.
+
+    .. math:: h_0 = x, \quad h_l = \mathrm{ReLU}(\mathrm{conv}_l(\mathrm{dropout}(h_{l-1}))), \quad
+              \mathrm{score} = w \cdot h_L + b
+
+    Args:
+        convolution: ``mlp``, ``gcn``, ``graphsage``, ``gat`` or ``rgcn``.
+        channel_sizes: size of the features by channel; read side by side.
+        num_relations: number of relation ids in ``etype``, self-loops and inverses included.
+        hidden_size: size of every hidden layer; the heads of ``gat`` share it.
+        num_layers: number of convolutions.
+        feat_drop: dropout probability of the input of every convolution.
+        settings: of the convolution: ``num_heads``, ``attn_drop`` and ``negative_slope`` of ``gat``, ``num_bases`` of
+            ``rgcn``.
+
+    Raises:
+        NieError: an unknown convolution, or heads that do not divide the hidden size.
+
+    Example:
+        >>> import torch
+        >>> from nie.dgl_compat import dgl
+        >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
+        >>> feats = {"structural": torch.randn(3, 4), "semantic": torch.randn(3, 6)}
+        >>> model = ConvolutionalModel("gcn", channel_sizes={"structural": 4, "semantic": 6}, num_relations=7)
+        >>> model(graph, feats, torch.tensor([0, 6, 6])).score.shape
+        torch.Size([3])
+    """
+
+    def __init__(
+        self, convolution: str, *, channel_sizes: Mapping[str, int], num_relations: int, hidden_size: int = 64,
+        num_layers: int = 2, feat_drop: float = 0.3, **settings: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if convolution not in CONVOLUTIONS:
+            hint = nearest(convolution, CONVOLUTIONS)
+            raise NieError(f"There is no convolution {convolution!r}{hint}; use one of {', '.join(CONVOLUTIONS)}.")
+        self.convolution, self.channels = convolution, tuple(channel_sizes)
+        sizes = [sum(channel_sizes.values()), *[hidden_size] * num_layers]
+        make = CONVOLUTIONS[convolution].make
+        self.drop = Dropout(feat_drop)
+        self.layers = nn.ModuleList(
+            make(before, after, num_relations, **settings) for before, after in itertools.pairwise(sizes)
+        )
+        self.readout = nn.Linear(hidden_size, 1)
+
+    def reset_parameters(self) -> None:
+        """Reset every layer to its own initial distribution."""
+        for linear in (module for module in self.modules() if isinstance(module, nn.Linear)):
+            linear.reset_parameters()  # DGL's SAGEConv leaves its biases out
+        for layer in self.layers:
+            layer.reset_parameters()  # type: ignore[operator]
+
+    def forward(self, graph: dgl.DGLGraph, feats: Mapping[str, Tensor], etype: Tensor) -> ImportanceScores:
+        """Return the scores of all nodes of the full graph.
+
+        Args:
+            graph: homogeneous graph; nodes without in-edges are allowed.
+            feats: features by channel (N, size).
+            etype: (E,) relation of every edge.
+
+        Raises:
+            NieError: a channel is missing, or the convolution is DGL's and graph and features are on two devices.
+        """
+        h = side_by_side(feats, self.channels)
+        for layer in self.layers:
+            h = F.relu(CONVOLUTIONS[self.convolution].call(layer, graph, self.drop(h), etype))
+        return ImportanceScores.of(self.readout(h).squeeze(1))
+
+    def extra_repr(self) -> str:
+        return self.convolution
+
+
+def same_device(graph: dgl.DGLGraph, h: Tensor) -> dgl.DGLGraph:
+    """The graph, for a convolution of DGL, which needs it where the features are."""
+    if graph.device != h.device:
+        raise NieError(
+            f"This convolution is DGL's, whose graph is on {graph.device} and not on {h.device}; use --device cpu."
+        )
+    return graph

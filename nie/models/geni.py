@@ -1,0 +1,121 @@
+"""GENI, graph neural network of importance scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nie.layers import CentralityScale, Dropout, GENIConv
+from nie.layers.importance_head import ACTIVATIONS, check_activation
+from nie.models.blocks import EdgeTypes, Graphs, log_in_degree, per_layer
+from nie.models.scores import ImportanceScores, side_by_side
+
+
+class GENI(nn.Module):
+    r"""Score every node from its features, then aggregate the scores over relations (Park et al., KDD 2019).
+
+    ``num_heads`` scoring networks F → hidden → 1 give each node one score a head; every layer aggregates them with
+    :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next. The final score is
+
+    .. math:: s^*_v = \mathrm{act}((\gamma \, c_v + \beta) \, s_v), \quad c_v = \log(\mathrm{indegree}_v)
+
+    with the centrality adjustment :class:`nie.layers.CentralityScale`.
+
+    Args:
+        channel_sizes: size of the features by channel; read side by side.
+        num_relations: number of relation ids in ``etype``, self-loops and inverses included.
+        hidden_size: of the scoring networks; None is half the size of the features.
+        num_heads: scoring networks, and heads of every layer.
+        num_layers: layers of score aggregation.
+        rel_size: size of the relation embeddings.
+        feat_drop: dropout probability of the features and of the hidden layer.
+        attn_drop: dropout probability of the attention weights.
+        negative_slope: of the attention's LeakyReLU.
+        activation: of the final score, ``linear`` or (as published) ``leaky_relu``.
+        centrality_scale: False leaves the centrality adjustment out.
+
+    Raises:
+        NieError: an unknown activation.
+
+    Example:
+        >>> import torch
+        >>> from nie.dgl_compat import dgl
+        >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
+        >>> model = GENI(channel_sizes={"structural": 4, "semantic": 6}, num_relations=7)
+        >>> feats = {"structural": torch.randn(3, 4), "semantic": torch.randn(3, 6)}
+        >>> model(graph, feats, torch.tensor([0, 6, 6])).score.shape
+        torch.Size([3])
+    """
+
+    def __init__(
+        self,
+        *,
+        channel_sizes: Mapping[str, int],
+        num_relations: int,
+        hidden_size: int | None = None,
+        num_heads: int = 4,
+        num_layers: int = 2,
+        rel_size: int = 10,
+        feat_drop: float = 0.3,
+        attn_drop: float = 0.0,
+        negative_slope: float = 0.2,
+        activation: str = "linear",
+        centrality_scale: bool = True,
+    ) -> None:
+        super().__init__()
+        check_activation(activation)
+        self.channels, self.num_layers, self.activation = tuple(channel_sizes), num_layers, activation
+        in_size = sum(channel_sizes.values())
+        self.num_heads, self.hidden_size = num_heads, hidden_size or max(in_size // 2, 1)
+        self.drop = Dropout(feat_drop)
+        # The hidden layers of all scoring networks are one product.
+        self.hidden = nn.Linear(in_size, num_heads * self.hidden_size)
+        self.output = nn.Parameter(torch.empty(num_heads, self.hidden_size))
+        self.output_bias = nn.Parameter(torch.empty(num_heads))
+        self.relations = nn.Parameter(torch.empty(num_relations, rel_size))
+        self.layers = nn.ModuleList(
+            GENIConv(rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop) for _ in range(num_layers)
+        )
+        self.scale = CentralityScale() if centrality_scale else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Torch's defaults for the scoring networks, standard normal relations; the layers reset themselves."""
+        self.hidden.reset_parameters()
+        bound = self.hidden_size**-0.5
+        nn.init.uniform_(self.output, -bound, bound)
+        nn.init.uniform_(self.output_bias, -bound, bound)
+        nn.init.normal_(self.relations)
+        for layer in self.layers:
+            assert isinstance(layer, GENIConv)
+            layer.reset_parameters()
+        if self.scale is not None:
+            self.scale.reset_parameters()
+
+    def forward(
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, centrality: Tensor | None = None
+    ) -> ImportanceScores:
+        """Return the scores of all nodes, or of the last block's destinations.
+
+        Args:
+            graph: one graph, or a sequence of ``num_layers`` blocks.
+            feats: features by channel (N, size); with blocks, of the source nodes of the first.
+            etype: (E,) relation of every edge; with blocks, a sequence of them.
+            centrality: (N,) log in-degree. Taken from the graph when left out; give it with blocks of sampled
+                neighbours, whose in-degree is the sample's.
+
+        Raises:
+            NieError: a channel is missing, or shapes do not fit.
+        """
+        h = self.drop(side_by_side(feats, self.channels))
+        h = self.drop(torch.relu(self.hidden(h))).view(-1, self.num_heads, self.hidden_size)
+        score = (h * self.output).sum(-1) + self.output_bias  # (N, H)
+        layers = per_layer(graph, etype, self.num_layers)
+        for layer, (block, relations) in zip(self.layers, layers, strict=True):
+            mean = layer(block, score, self.relations, relations).mean(1)
+            score = mean[:, None].expand(-1, self.num_heads)
+        if self.scale is not None:
+            mean = self.scale(mean, log_in_degree(layers[-1][0], mean) if centrality is None else centrality)
+        return ImportanceScores.of(ACTIVATIONS[self.activation](mean))

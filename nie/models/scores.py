@@ -1,0 +1,51 @@
+"""What every model of stage 2 gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nie.errors import NieError
+
+
+@dataclass(frozen=True)
+class ImportanceScores:
+    """``score`` (N,), and ``by_channel`` (N, C): the score that each channel alone would give.
+
+    A model that reads all channels as one has one column, the score itself.
+    """
+
+    score: Tensor
+    by_channel: Tensor
+
+    @classmethod
+    def of(cls, score: Tensor) -> ImportanceScores:
+        """Scores (N,) of a model that reads all channels as one.
+
+        >>> ImportanceScores.of(torch.zeros(3)).by_channel.shape
+        torch.Size([3, 1])
+        """
+        return cls(score, score[:, None])
+
+
+def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:
+    """The channels' features (N, sum of sizes), in the order of ``channels``.
+
+    Raises:
+        NieError: a channel is missing.
+
+    >>> side_by_side({"semantic": torch.ones(2, 3), "structural": torch.ones(2, 1)}, ["structural", "semantic"]).shape
+    torch.Size([2, 4])
+    """
+    check_channels(feats, channels)
+    return torch.cat([feats[name] for name in channels], dim=1)
+
+
+def check_channels(feats: Mapping[str, Tensor], channels: Sequence[str]) -> None:
+    """Raise unless ``feats`` has every channel that the model was built with."""
+    missing = [name for name in channels if name not in feats]
+    if missing:
+        raise NieError(f"The model was built with channel {missing[0]!r}, but feats has only {sorted(feats)}.")

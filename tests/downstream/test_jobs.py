@@ -1,0 +1,65 @@
+"""downstream.jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage_helpers import SMALL, store_synthetic
+
+import downstream.jobs
+from downstream.jobs import Runner
+from nie.config import ImportanceConfig, StageConfig
+from nie.errors import NieError
+from nie.recipes import load_config
+
+
+def config(method: str, **changes: Any) -> StageConfig:
+    settings = {"dataset": "synthetic", "features": SMALL["features"], "folds": {"run": [0, 1]}, "method": method}
+    return load_config(ImportanceConfig, overrides={**settings, **changes})
+
+
+def runner(root: Path, jobs: int = 1) -> Runner:
+    store_synthetic(root / "data")
+    return Runner(data_root=root / "data", run_root=root / "runs", jobs=jobs)
+
+
+def test_inputs_are_made_once_for_stages_that_share_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = runner(tmp_path)
+    calls = []
+    original = downstream.jobs.prepare
+    monkeypatch.setattr(downstream.jobs, "prepare", lambda *a, **k: calls.append(1) or original(*a, **k))
+    inverse = config("ridge", graph={"inverse_relations": True})
+    one = made.inputs(config("ridge"))
+    assert made.inputs(config("linear")) is one
+    assert made.inputs(inverse) is made.inputs(inverse)
+    assert made.inputs(config("ridge")) is one
+    assert len(calls) == 2
+
+
+@pytest.mark.slow
+def test_parallel_processes_give_the_same_figures(tmp_path: Path) -> None:
+    configs = [config("ridge"), config("linear")]
+    alone = runner(tmp_path / "alone").run(configs)
+    together = runner(tmp_path / "together", jobs=2).run(configs)
+    for one, two in zip(alone, together, strict=True):
+        assert one.path.name == two.path.name
+        assert two.finished_folds() == [0, 1]
+        assert [one.metrics(fold)["test"] for fold in (0, 1)] == [two.metrics(fold)["test"] for fold in (0, 1)]
+        assert (two.path / "summary.json").read_text() == (one.path / "summary.json").read_text()
+
+
+@pytest.mark.slow
+def test_a_job_that_dies_is_reported_with_its_last_lines_while_the_others_finish(tmp_path: Path) -> None:
+    made = runner(tmp_path, jobs=2)
+    good, bad = config("ridge"), config("rgtn", optim={"max_epochs": 2, "lr": 1e30})
+    with pytest.raises(NieError, match=r"2 of 4 folds failed.*fold 0 \(exit code 2.*(loss|scores) became") as caught:
+        made.run([good, bad])
+    assert "fold 1" in str(caught.value)
+    assert Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs").run([good])[0].finished_folds() == [0, 1]
+
+
+def test_no_jobs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="jobs is 0"):
+        Runner(data_root=tmp_path, run_root=tmp_path, jobs=0)

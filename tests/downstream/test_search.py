@@ -1,0 +1,79 @@
+"""downstream.search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from stage_helpers import store_synthetic
+
+import nie.recipes
+from downstream.jobs import Runner
+from downstream.search import search
+from downstream.studies import Settings
+from nie.errors import NieError
+
+FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
+RECIPE = """
+dataset: own
+optim: {max_epochs: 4, patience: 4, eval_every: 2}
+methods:
+  gcn:
+    search:
+      optim.lr: {low: 0.001, high: 0.1, log: true}
+      model.num_layers: {low: 1, high: 3}
+      model.hidden_size: {choices: [8, 16]}
+      licap.loss.gamma: {choices: [0.2]}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    store_synthetic(tmp_path / "data")
+    (tmp_path / "fast.yaml").write_text(RECIPE)
+    folder = nie.recipes.recipe_folder
+    monkeypatch.setattr(
+        nie.recipes, "recipe_folder",
+        lambda stage: tmp_path if stage.__name__ == "ImportanceConfig" else folder(stage),
+    )  # fmt: skip
+    return Settings("synthetic", flags=FLAGS)
+
+
+def runner(root: Path) -> Runner:
+    return Runner(data_root=root / "data", run_root=root / "runs")
+
+
+@pytest.mark.slow
+def test_trials_are_added_to_those_that_there_are(settings: Settings, tmp_path: Path) -> None:
+    text = search("gcn", settings, runner=runner(tmp_path), trials=3)
+    assert "3 trials" in text
+    found = yaml.safe_load(text)
+    assert set(found) == {"optim", "model"}
+    assert 1 <= found["model"]["num_layers"] <= 3
+    assert found["model"]["hidden_size"] in (8, 16)
+    again = search("gcn", settings, runner=runner(tmp_path), trials=1)
+    assert "4 trials" in again or "3 trials" in again  # the last one may have been ended early
+    assert (tmp_path / "runs" / "trials.db").exists()
+
+
+@pytest.mark.slow
+def test_the_value_is_that_of_the_validation_nodes(settings: Settings, tmp_path: Path) -> None:
+    text = search("gcn", settings, runner=runner(tmp_path), trials=1)
+    (run,) = (tmp_path / "runs" / "downstream" / "synthetic").glob("gcn-*")
+    figures = [nie.runs.read_run(run).metrics(fold)["val"]["spearman"] for fold in (0, 1)]
+    assert f"spearman {sum(figures) / 2:.4f} on validation" in text
+
+
+def test_what_cannot_be_searched_is_said(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="ridge has nothing to search"):
+        search("ridge", settings, runner=runner(tmp_path), trials=1)
+    with pytest.raises(NieError, match="no ranges under 'search'"):
+        search("rgtn", settings, runner=runner(tmp_path), trials=1)
+    path = tmp_path / "fast.yaml"
+    path.write_text(RECIPE.replace("optim.lr:", "optim.lrr:"))
+    with pytest.raises(NieError, match=r"'optim.lrr'"):
+        search("gcn", settings, runner=runner(tmp_path), trials=1)
+    path.write_text(RECIPE.replace("{choices: [8, 16]}", "{low: 3}"))
+    with pytest.raises(NieError, match="low < high, or choices"):
+        search("gcn", settings, runner=runner(tmp_path), trials=1)

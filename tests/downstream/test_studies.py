@@ -1,0 +1,83 @@
+"""downstream.studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stage_helpers import store_synthetic
+
+from downstream.jobs import Runner
+from downstream.studies import STUDIES, Arm, Settings, find_study, finished_arms, run_arms
+from nie.config import METHOD_CONFIGS
+from nie.errors import NieError
+
+FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
+
+
+def settings() -> Settings:
+    return Settings("synthetic", flags=FLAGS)
+
+
+def runner(root: Path) -> Runner:
+    return Runner(data_root=root / "data", run_root=root / "runs")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_arms_of_a_study_share_all_but_one_thing(name: str) -> None:
+    study = find_study(name)
+    arms = study.arms(settings())
+    names = [arm.name for arm in arms]
+    assert len(set(names)) == len(names)
+    runs = [(arm.config.digest(), arm.licap.digest() if arm.licap else None) for arm in arms]
+    assert len(set(runs)) == len(runs)
+    for arm in arms:
+        assert (arm.config.folds.run, arm.config.seed, arm.config.dataset) == ((0, 1), 0, "synthetic")
+        if arm.licap is not None:
+            assert (arm.licap.features, arm.licap.folds) == (arm.config.features, arm.config.folds)
+    for ours, theirs in study.pairs(names):
+        assert {ours, theirs} <= set(names)
+
+
+def test_the_main_study_has_every_method_and_licap_before_each_that_reads_features() -> None:
+    names = [arm.name for arm in STUDIES["main"].arms(settings())]
+    assert [name for name in names if not name.endswith("+licap")] == list(METHOD_CONFIGS)
+    assert "pagerank+licap" not in names
+    assert {"linear+licap", "gcn+licap", "rgtn+licap"} <= set(names)
+
+
+def test_studies_reuse_each_others_runs() -> None:
+    def runs(name: str) -> dict[str, str]:
+        return {arm.name: arm.stage2("runs").digest() for arm in STUDIES[name].arms(settings())}
+
+    main, plugin, losses = runs("main"), runs("plugin"), runs("losses")
+    assert plugin.items() <= main.items()
+    assert losses["none"] == main["rgtn"] == runs("relation-mode")["mul"]
+    assert losses["L1 + L2"] == main["rgtn+licap"] == runs("channels")["both"] == runs("encoder")["PreGAT"]
+
+
+def test_arms_are_run_and_found_again(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    licap = settings().licap(loss={"gamma": 0.2}, optim={"max_epochs": 2, "patience": 2, "eval_every": 1})
+    arms = [Arm("linear", settings().method("linear")), Arm("linear+licap", settings().method("linear"), licap)]
+    assert finished_arms(arms, tmp_path / "runs") == {}
+    seen: list[list[str]] = []
+    runs = run_arms(arms, runner(tmp_path), after=lambda made: seen.append(list(made)))
+    assert seen == [["linear"], ["linear", "linear+licap"]]
+    found = finished_arms(arms, tmp_path / "runs")
+    assert {name: run.path for name, run in found.items()} == {name: run.path for name, run in runs.items()}
+
+
+def test_no_further_arm_is_started_when_the_time_is_up(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    arms = [Arm(name, settings().method(name)) for name in ("linear", "ridge")]
+    assert run_arms(arms, runner(tmp_path), minutes=-1) == {}
+
+
+def test_unknown_names_are_hinted_at() -> None:
+    with pytest.raises(NieError, match=r"no study 'mian'.*did you mean 'main'"):
+        find_study("mian")
+    with pytest.raises(NieError, match=r"Unknown flag '--optim.lr'"):
+        Settings("synthetic", flags=["--optim.lr", "1"])
+    with pytest.raises(NieError, match=r"no method 'gatt'.*did you mean 'gat'"):
+        settings().method("gatt")

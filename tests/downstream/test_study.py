@@ -1,0 +1,111 @@
+"""downstream.study, with its tables, figures and page, and downstream.embedding_maps."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage_helpers import store_synthetic
+
+import downstream.studies
+from downstream.jobs import Runner
+from downstream.studies import Study
+from downstream.study import run_study
+from nie.errors import NieError
+
+FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
+SHORT = {"max_epochs": 4, "patience": 4, "eval_every": 2}
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stage trains for a few epochs; the synthetic graph is small, so its top bin is larger."""
+    method, licap = downstream.studies.Settings.method, downstream.studies.Settings.licap
+
+    def short_method(self: Any, name: str, **changes: Any) -> Any:
+        config = method(self, name, **changes)
+        if not hasattr(config, "optim"):
+            return config
+        return config.model_copy(update={"optim": config.optim.model_copy(update=SHORT)})
+
+    def short_licap(self: Any, **changes: Any) -> Any:
+        loss = {"gamma": 0.2, **changes.pop("loss", {})}
+        return licap(self, **{**changes, "loss": loss, "optim": SHORT})
+
+    monkeypatch.setattr(downstream.studies.Settings, "method", short_method)
+    monkeypatch.setattr(downstream.studies.Settings, "licap", short_licap)
+
+
+def study(root: Path, name: str, **options: Any) -> str:
+    store_synthetic(root / "data")
+    runner = Runner(data_root=root / "data", run_root=root / "runs")
+    return run_study(
+        name, "synthetic", runner=runner, folder=root / "out", command=f"nie study {name} synthetic", flags=FLAGS,
+        **options,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path: Path) -> None:
+    text = study(tmp_path, "channels")
+    out = tmp_path / "out"
+    figures = ("folds", "learning-curves", "predicted-against-true", "training-cost")
+    expected = {"table.md", "table.csv", "table.tex", "folds.csv", "report.html"}
+    expected |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
+    assert {path.name for path in out.iterdir()} == expected
+    assert (out / "table.md").read_text() == text
+    for part in ("nie study channels synthetic", "both against none", "6 comparisons", "4 runs, 8 folds in all"):
+        assert part in text
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert not re.search(r"""(src|href)=["'](https?:)?//""", page.replace("http://www.w3.org", ""))
+    assert "Paired tests" in page
+    with (out / "folds.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 5 * 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_study_in_pieces_is_the_study_in_one(tmp_path: Path) -> None:
+    study(tmp_path, "relation-mode", only=["mul", "add"])
+    first = (tmp_path / "out" / "table.md").read_text()
+    assert "| add" in first
+    assert "| gate" not in first
+    study(tmp_path, "relation-mode", only=["dot"])
+    assert "| mul" in (tmp_path / "out" / "table.md").read_text()
+    before = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.json"))
+    study(tmp_path, "relation-mode", report_only=True)
+    assert sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.json")) == before
+
+
+@pytest.mark.usefixtures("short")
+def test_a_report_over_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="No run has a finished fold"):
+        study(tmp_path, "main", report_only=True)
+    with pytest.raises(NieError, match=r"no arm 'genii'.*did you mean 'geni'"):
+        study(tmp_path, "main", only=["genii"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_the_grid_has_a_heat_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = downstream.studies.STUDIES["grid"]
+    few = Study(grid.question, lambda settings: [arm for arm in grid.arms(settings) if "=0.2 " in arm.name], grid.pairs)
+    monkeypatch.setitem(downstream.studies.STUDIES, "grid", few)
+    study(tmp_path, "grid")
+    assert (tmp_path / "out" / "grid-rmse.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_maps_of_embeddings(tmp_path: Path) -> None:
+    text = study(tmp_path, "tsne")
+    assert text.count("| structural, LICAP") == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "table.md", "train.png", "train.svg", "test.png", "test.svg",
+    }  # fmt: skip

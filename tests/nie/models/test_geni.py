@@ -1,0 +1,96 @@
+"""nie.models.geni."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from reference.attention import additive_attention
+from reference.graphs import NUM_RELATIONS, normal, random_graph
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.models import GENI
+
+SIZES = {"structural": 3, "semantic": 5}
+
+
+def build(**options: Any) -> GENI:
+    torch.manual_seed(0)
+    model = GENI(channel_sizes=SIZES, num_relations=NUM_RELATIONS, num_heads=3, rel_size=2, **options).double()
+    if model.scale is not None:
+        with torch.no_grad():
+            model.scale.gamma.fill_(0.3)
+            model.scale.beta.fill_(0.7)
+    return model.eval()
+
+
+def features(num_nodes: int = 9) -> dict[str, Tensor]:
+    return {name: normal(num_nodes, size, seed=seed) for seed, (name, size) in enumerate(SIZES.items())}
+
+
+def loop(model: GENI, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tensor) -> Tensor:
+    """A head at a time, and attention by the loop over edges."""
+    x = torch.cat([feats["structural"], feats["semantic"]], dim=1)
+    score = []
+    for k, (weight, bias) in enumerate(zip(model.hidden.weight.chunk(3), model.hidden.bias.chunk(3), strict=True)):
+        score.append(torch.relu(x @ weight.T + bias) @ model.output[k] + model.output_bias[k])
+    s = torch.stack(score, dim=1)
+    for layer in model.layers:
+        rel = model.relations @ layer.attn_rel.T
+        out, _ = additive_attention(
+            graph, s[..., None], s * layer.attn_src, s * layer.attn_dst, rel, etype, layer.negative_slope
+        )
+        mean = out[..., 0].mean(1)
+        s = torch.stack([mean] * 3, dim=1)
+    if model.scale is not None:
+        mean = (model.scale.gamma * graph.in_degrees().clamp(min=1).double().log() + model.scale.beta) * mean
+    return F.leaky_relu(mean) if model.activation == "leaky_relu" else mean
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_layers": 1}, {"activation": "leaky_relu"}, {"centrality_scale": False}, {"hidden_size": 7}],
+    ids=str,
+)
+def test_equals_the_loop(options: dict[str, Any]) -> None:
+    graph, etype = random_graph()
+    model = build(**options)
+    assert model.hidden_size == options.get("hidden_size", 4)
+    expected = loop(model, graph, features(), etype)
+    scores = model(graph, features(), etype)
+    torch.testing.assert_close(scores.score, expected, rtol=0, atol=1e-10)
+    assert torch.equal(scores.by_channel, scores.score[:, None])
+
+
+def test_a_full_neighbour_batch_equals_the_whole_graph_with_its_gradients() -> None:
+    graph, etype = random_graph()
+    model, feats = build(), features()
+    seeds = torch.tensor([7, 0, 4])
+    inputs, _, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(2).sample_blocks(graph, seeds)
+    etypes = [etype[block.edata[dgl.EID]] for block in blocks]
+    whole = model(graph, feats, etype).score[seeds]
+    sampled = model(blocks, {name: feat[inputs] for name, feat in feats.items()}, etypes).score
+    torch.testing.assert_close(sampled, whole, rtol=0, atol=1e-10)
+    gradients = [torch.autograd.grad(score.square().sum(), list(model.parameters())) for score in (whole, sampled)]
+    for one, two in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
+
+
+def test_centrality_can_be_given() -> None:
+    graph, etype = random_graph()
+    model, feats = build(), features()
+    centrality = graph.in_degrees().double().clamp(min=1).log()
+    torch.testing.assert_close(model(graph, feats, etype, centrality).score, model(graph, feats, etype).score)
+    assert not torch.allclose(model(graph, feats, etype, centrality + 1).score, model(graph, feats, etype).score)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    graph, etype = random_graph()
+    with pytest.raises(NieError, match="Unknown activation 'sine'"):
+        build(activation="sine")
+    with pytest.raises(NieError, match="2 layers need 2 blocks"):
+        build()([graph], features(), [etype])
