@@ -125,8 +125,7 @@ def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     """Validation metric by epoch, over the folds that were evaluated then."""
     values: dict[int, list[float]] = {}
     for fold in run.finished_folds():
-        path = run.fold_path(fold) / "curves.csv"
-        if path.exists():
+        for path in run.fold_path(fold).rglob("curves.csv"):  # several where models are averaged
             with path.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     if row.get(metric):

@@ -77,17 +77,18 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
     started = time.monotonic()
     channels = _channels(config, inputs, fold)
     if isinstance(config, NetworkConfig):
-        prediction, fitted, history = fit_network(config, inputs, channels, fold, folder)
-        score, timing = prediction, {"seconds_per_epoch": history.train_seconds / max(history.epochs, 1)}
+        fitted = fit_network(config, inputs, channels, fold, folder)
+        score, prediction, facts = fitted.score, fitted.prediction, fitted.facts
+        timing = {"seconds_per_epoch": fitted.seconds_per_epoch}
     else:
         result = _fit_baseline(config, inputs, channels, fold)
-        score, prediction, fitted, timing = result.score, result.prediction, {}, {}
+        score, prediction, facts, timing = result.score, result.prediction, {}, {}
     targets = inputs.kg.targets
     parts = {"val": fold.val, "test": fold.test}
     figures = {part: evaluate(targets[ids], prediction[ids], score=score[ids]) for part, ids in parts.items()}
     write_split(folder, fold)
     write_array(folder / "predictions.npy", prediction.astype(np.float32))
-    write_json(folder / "metrics.json", {"binding": binding(inputs.kg, fold), **figures, "fit": fitted})
+    write_json(folder / "metrics.json", {"binding": binding(inputs.kg, fold), **figures, "fit": facts})
     write_json(folder / "timing.json", {
         **timing,
         **sitting(started),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,11 +18,14 @@ from downstream.metrics import METRICS, evaluate
 from nie.config import GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import Channel, MessageGraph
 from nie.errors import NieError
-from nie.fit import History, fit, seeded
+from nie.fit import fit, seeded
 from nie.models import MODELS, ImportanceScores
-from nie.runs import write_curves, write_weights
+from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
 from pretrain.inputs import StageInputs, fold_seed, input_tensor
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
 
 
 def check_selection(config: NetworkConfig, inputs: StageInputs, fold: Fold) -> None:
@@ -38,27 +43,53 @@ def check_selection(config: NetworkConfig, inputs: StageInputs, fold: Fold) -> N
         )
 
 
+@dataclass(frozen=True, eq=False)
+class NetworkFit:
+    """What training on one fold gave.
+
+    Attributes:
+        score: (N,) for the ranking metrics.
+        prediction: (N,) for RMSE and MedianAE; both are on the label scale.
+        facts: worth keeping in ``metrics.json``.
+        seconds_per_epoch: of training and evaluation.
+    """
+
+    score: Floats
+    prediction: Floats
+    facts: dict[str, Any]
+    seconds_per_epoch: float
+
+
 def fit_network(
     config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel], fold: Fold, folder: Path
-) -> tuple[np.ndarray[Any, Any], dict[str, float], History]:
-    """Train the configured model, write its weights and curves, and predict every node on the label scale.
+) -> NetworkFit:
+    """Train the configured model, or ``members`` of them, write weights and curves, and predict every node.
 
-    The epoch is chosen on the validation nodes.
-
-    Returns:
-        The (N,) prediction, what is worth keeping in ``metrics.json``, and the history.
+    Epochs are chosen on the validation nodes: by ``select`` for the scores, by ``select_value`` for the predictions.
+    The members differ in their seed; their outputs are averaged. A member that is finished is not trained again.
     """
+    if config.members == 1:
+        return _fit_member(config, inputs, channels, fold, folder, 0)
+    fits = []
+    for member in range(config.members):
+        part = folder / f"member{member}"
+        part.mkdir(exist_ok=True)
+        fits.append(_stored(part) or _fit_member(config, inputs, channels, fold, part, member))
+        _store(part, fits[-1])
+    score, prediction = (np.mean([getattr(one, name) for one in fits], axis=0) for name in ("score", "prediction"))
+    facts = {f"member{member}": one.facts for member, one in enumerate(fits)}
+    return NetworkFit(score, prediction, facts, sum(one.seconds_per_epoch for one in fits))
+
+
+def _fit_member(
+    config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel], fold: Fold, folder: Path, member: int
+) -> NetworkFit:
     message, targets = inputs.message, inputs.kg.targets
-    seed = fold_seed(config.seed, fold.index)
+    seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     centre = float(targets[fold.train].mean()) if config.centre_labels else 0.0
     train = torch.from_numpy(fold.train).to(inputs.device)
     centred = torch.from_numpy((targets[fold.train] - centre).astype(np.float32)).to(inputs.device)
-    feats = {
-        name: input_tensor(
-            channel, inputs.degrees if name == "structural" else None, standardize=config.features.standardize
-        ).to(inputs.device)
-        for name, channel in channels.items()
-    }
+    feats = _input_tensors(config, inputs, channels)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
         sizes = {name: feat.shape[1] for name, feat in feats.items()}
@@ -70,8 +101,8 @@ def fit_network(
             scores: ImportanceScores = model(message.graph, feats, message.etype)
             return scores
 
-        def predict() -> np.ndarray[Any, Any]:
-            prediction = whole_graph().score.cpu().numpy().astype(np.float64) + centre
+        def predict() -> Floats:
+            prediction: Floats = whole_graph().score.cpu().numpy().astype(np.float64) + centre
             if not np.isfinite(prediction).all():
                 raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
             return prediction
@@ -90,22 +121,49 @@ def fit_network(
             return importance_loss(score, by_channel, target, lists, **weights)
 
         batches = _batches(config, message, fold)
-        history = fit(
+        history, states = fit(
             model,
             train_on_whole_graph if batches is None else lambda: train_on_batches(batches),
             lambda: evaluate(targets[fold.val], predict()[fold.val]),
             optim=config.optim,
-            metric=config.select,
-            higher_is_better=METRICS[config.select].higher_is_better,
-            label=f"{config.run_label()} fold {fold.index}",
+            select={name: METRICS[name].higher_is_better for name in (config.select, config.select_value) if name},
+            label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
         )
+        write_weights(folder / "model.safetensors", model)
         with torch.no_grad():
-            prediction = predict()
+            score = prediction = predict()
+            if config.select_value not in (None, config.select):
+                model.load_state_dict(states[config.select_value])
+                write_weights(folder / "model_value.safetensors", model)
+                prediction = predict()
     write_curves(folder / "curves.csv", history.rows)
-    write_weights(folder / "model.safetensors", model)
-    return prediction, {"centre": centre, "best_epoch": history.best_epoch, "epochs": history.epochs}, history
+    facts = {"centre": centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
+    return NetworkFit(score, prediction, facts, history.train_seconds / max(history.epochs, 1))
+
+
+def _store(folder: Path, fitted: NetworkFit) -> None:
+    write_array(folder / "outputs.npy", np.stack([fitted.score, fitted.prediction]))
+    write_json(folder / "member.json", {"facts": fitted.facts, "seconds_per_epoch": fitted.seconds_per_epoch})
+
+
+def _stored(folder: Path) -> NetworkFit | None:
+    """A member that was finished in an earlier sitting."""
+    if not (folder / "member.json").exists():
+        return None
+    document = read_json(folder / "member.json")
+    score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
+    return NetworkFit(score, prediction, document["facts"], document["seconds_per_epoch"])
+
+
+def _input_tensors(config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel]) -> dict[str, Tensor]:
+    return {
+        name: input_tensor(
+            channel, inputs.degrees if name == "structural" else None, standardize=config.features.standardize
+        ).to(inputs.device)
+        for name, channel in channels.items()
+    }
 
 
 def _batches(config: NetworkConfig, message: MessageGraph, fold: Fold) -> NeighbourBatches | None:

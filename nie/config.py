@@ -37,8 +37,8 @@ class GraphConfig(Section):
 class FeaturesConfig(Section):
     """The two input channels."""
 
-    structural: str = Field("auto", description="node2vec or a channel of the graph; auto: its own, else node2vec")
-    semantic: str = Field("auto", description="minilm, tfidf or a channel of the graph; auto: its own, else tfidf")
+    structural: str = Field("auto", description="node2vec, relations, a channel of the graph, or some joined by +")
+    semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, or some joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
     num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
@@ -207,6 +207,10 @@ class NetworkConfig(FeatureMethod):
     optim: OptimConfig = OptimConfig()
     centre_labels: bool = Field(True, description="learn the difference to the mean training label")
     select: Metric = Field("spearman", description="validation metric that picks the epoch")
+    select_value: Metric | None = Field(
+        None, description="validation metric that picks the epoch for RMSE and MedianAE; by default that of select"
+    )
+    members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
     search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
 
 

@@ -25,13 +25,19 @@ CHECKPOINT_EVERY_S = 15.0
 
 @dataclass
 class History:
-    """What happened while fitting: one row an epoch, and where the best one is."""
+    """What happened while fitting: one row an epoch, and for every selecting metric where it was best.
+
+    Attributes:
+        rows: loss, learning rate and what was monitored, one row an epoch.
+        best: by metric, its best value.
+        best_epoch: by metric, the epoch of its best value.
+        train_seconds: spent in training steps and evaluations, over all sittings.
+    """
 
     rows: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = -1
-    best: float = math.nan
+    best: dict[str, float] = field(default_factory=dict)
+    best_epoch: dict[str, int] = field(default_factory=dict)
     train_seconds: float = 0.0
-    """Seconds spent in training steps and evaluations, over all sittings."""
 
     @property
     def epochs(self) -> int:
@@ -61,13 +67,12 @@ def fit(
     monitor: Callable[[], Mapping[str, float]],
     *,
     optim: OptimConfig,
-    metric: str,
-    higher_is_better: bool,
+    select: Mapping[str, bool],
     label: str = "fit",
     checkpoint: Path | None = None,
     generators: Sequence[torch.Generator] = (),
-) -> History:
-    """Train ``model`` with Adam and leave it, in eval mode, at the state with the best monitored ``metric``.
+) -> tuple[History, dict[str, dict[str, Tensor]]]:
+    """Train ``model`` with Adam and leave it, in eval mode, at the state with the best of the first selecting metric.
 
     Args:
         model: trained in place.
@@ -75,23 +80,26 @@ def fit(
             batch; called in train mode with gradients on.
         monitor: computes figures by name; called in eval mode with gradients off.
         optim: learning rate, schedule, epochs, patience, gradient clipping.
-        metric: the figure of ``monitor`` that picks the best epoch; the first of equals wins and ``nan`` never does.
-        higher_is_better: direction of ``metric``.
+        select: the figures of ``monitor`` that each pick a best epoch, and whether higher is better; the first of
+            equals wins and ``nan`` never does.
         label: shown beside the progress bar.
         checkpoint: file that is written every 15 seconds and that a later call with the same arguments
             continues from, with the same bits on the CPU as a run that was never interrupted.
         generators: generators that ``losses`` draws from; their states travel with the checkpoint.
 
+    Returns:
+        The history, and by metric the model's state in its best epoch.
+
     Raises:
-        NieError: the loss is not finite, or ``metric`` was ``nan`` at every evaluation.
+        NieError: the loss is not finite, or a selecting metric was ``nan`` at every evaluation.
 
     Example:
         >>> model = nn.Linear(1, 1)
         >>> x = torch.linspace(0, 1, 8)[:, None]
         >>> loss = lambda: (model(x) - 2 * x).square().mean()
-        >>> history = fit(model, lambda: [loss()], lambda: {"loss": loss().item()}, metric="loss",
-        ...               higher_is_better=False, optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
-        >>> history.best < 1e-4
+        >>> history, _ = fit(model, lambda: [loss()], lambda: {"loss": loss().item()}, select={"loss": False},
+        ...                  optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
+        >>> history.best["loss"] < 1e-4
         True
     """
     state = _State(model, optim, generators)
@@ -106,14 +114,15 @@ def fit(
                 model.eval()
                 with torch.no_grad():
                     row.update(monitor())
-                state.keep_if_best(row[metric], higher_is_better)
+                for metric, higher_is_better in select.items():
+                    state.keep_if_best(metric, row[metric], higher_is_better)
             state.history.train_seconds += time.monotonic() - started
-            progress.advance({name: row[name] for name in ("loss", metric) if name in row})
+            progress.advance({name: row[name] for name in ("loss", *select) if name in row})
             if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                 state.save(checkpoint)
                 saved_at = time.monotonic()
-    state.restore_best(metric)
-    return state.history
+    state.restore_best(select)
+    return state.history, state.best_states
 
 
 class _State:
@@ -128,7 +137,7 @@ class _State:
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
         )
         self.history = History()
-        self.best_state: dict[str, Tensor] = {}
+        self.best_states: dict[str, dict[str, Tensor]] = {}
 
     def train_epoch(self, losses: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         self.model.train()
@@ -151,31 +160,33 @@ class _State:
         self.optimizer.step()
         return value
 
-    def keep_if_best(self, value: float, higher_is_better: bool) -> None:
+    def keep_if_best(self, metric: str, value: float, higher_is_better: bool) -> None:
         if math.isnan(value):
             return
-        best = self.history.best
-        if math.isnan(best) or (value > best if higher_is_better else value < best):
-            self.history.best, self.history.best_epoch = value, self.history.epochs
-            self.best_state = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        best = self.history.best.get(metric)
+        if best is None or (value > best if higher_is_better else value < best):
+            self.history.best[metric], self.history.best_epoch[metric] = value, self.history.epochs
+            state = self.model.state_dict()
+            self.best_states[metric] = {name: tensor.detach().clone() for name, tensor in state.items()}
 
     def out_of_patience(self) -> bool:
-        return self.history.epochs - max(self.history.best_epoch, 0) >= self.optim.patience
+        return self.history.epochs - max(self.history.best_epoch.values(), default=0) >= self.optim.patience
 
-    def restore_best(self, metric: str) -> None:
-        if not self.best_state:
-            raise NieError(
-                f"The validation {metric} was not a number in any of {self.history.epochs} epochs "
-                "(all predictions or all validation labels are equal); lower optim.lr, allow more optim.max_epochs, "
-                "or give more labels."
-            )
-        self.model.load_state_dict(self.best_state)
+    def restore_best(self, select: Iterable[str]) -> None:
+        for metric in select:
+            if metric not in self.best_states:
+                raise NieError(
+                    f"The validation {metric} was not a number in any of {self.history.epochs} epochs "
+                    "(all predictions or all validation labels are equal); lower optim.lr, allow more "
+                    "optim.max_epochs, or give more labels."
+                )
+        self.model.load_state_dict(self.best_states[next(iter(select))])
         self.model.eval()
 
     def save(self, path: Path) -> None:
         document = {
             "model": self.model.state_dict(),
-            "best_state": self.best_state,
+            "best_states": self.best_states,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "history": vars(self.history),
@@ -194,7 +205,7 @@ class _State:
             self.optimizer.load_state_dict(document["optimizer"])
             self.scheduler.load_state_dict(document["scheduler"])
             self.history = History(**document["history"])
-            self.best_state = document["best_state"]
+            self.best_states = document["best_states"]
             torch.set_rng_state(document["rng"])
             if document["cuda_rng"]:
                 torch.cuda.set_rng_state_all(document["cuda_rng"])

@@ -4,7 +4,7 @@ A recipe is looked up by name in the stage's ``recipes`` folder or read from a p
 --no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
 
 A recipe of stage 2 serves every method: what stands at its top holds for each method that has the setting (``model``
-for the recipe's own ``method`` alone), and ``methods`` holds the differences of single methods::
+and ``search`` for the recipe's own ``method`` alone), and ``methods`` holds the differences of single methods::
 
     dataset: fb15k
     optim: {lr: 0.01}
@@ -151,7 +151,7 @@ def _of_method(document: Mapping[str, Any], method: str) -> dict[str, Any]:
     """What a stage-2 recipe says for one method."""
     shared = _known_to(method_config(method), document, list(METHOD_CONFIGS.values()))
     if document.get("method", "rgtn") != method:
-        shared.pop("model", None)
+        shared = {key: value for key, value in shared.items() if key not in ("model", "search")}
     own = (shared.pop("methods", None) or {}).get(method) or {}
     return {**_merge(shared, own), "method": method}
 

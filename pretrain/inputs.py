@@ -115,9 +115,17 @@ def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]
     return names
 
 
-def _compute(kg: KnowledgeGraph, name: str, config: FeaturesConfig, data_root: str | Path) -> Channel:
-    walks = {"num_walks": config.num_walks, "walk_length": config.walk_length} if name == "node2vec" else {}
-    return features(kg, name, root=data_root, seed=config.seed, **walks)
+def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Channel:
+    """The features of one channel; several names, joined by ``+``, stand side by side."""
+    walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
+    parts = [
+        features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
+        for name in names.split("+")
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    mask = np.logical_or.reduce([part.mask for part in parts])
+    return Channel(np.concatenate([part.features for part in parts], axis=1), mask)
 
 
 def _on_device(message: MessageGraph, wanted: str) -> tuple[MessageGraph, torch.device]:

@@ -106,7 +106,11 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
         "non_top_nodes": len(bins.pool),
         "finer_bins": len(np.unique(bins.bin)),
         "fit": {
-            name: {"loss": history.best, "best_epoch": history.best_epoch, "epochs": history.epochs}
+            name: {
+                "loss": history.best["contrast"],
+                "best_epoch": history.best_epoch["contrast"],
+                "epochs": history.epochs,
+            }
             for name, history in histories.items()
         },
     })  # fmt: skip
@@ -131,13 +135,12 @@ def _pretrain_channel(
     with seeded(fold_seed(config.seed, fold.index)):
         model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
         model.to(inputs.device)
-        history = fit(
+        history, _ = fit(
             model,
             lambda: [licap_loss(model(graph, feat, etype), bins, config)],
             lambda: {"contrast": licap_loss(model(graph, feat, etype), bins, config).item()},
             optim=config.optim,
-            metric="contrast",
-            higher_is_better=False,
+            select={"contrast": False},
             label=f"LICAP {name} fold {fold.index}",
             checkpoint=folder / name / "checkpoint.pt",
         )
@@ -146,6 +149,9 @@ def _pretrain_channel(
     write_array(folder / name / "embeddings.npy", embedding)
     write_curves(folder / name / "curves.csv", history.rows)
     write_weights(folder / name / "model.safetensors", model)
-    log.info("LICAP %s fold %d: contrast %.4f in epoch %d of %d (%.2f s each)", name, fold.index, history.best,
-             history.best_epoch, history.epochs, history.train_seconds / max(history.epochs, 1))  # fmt: skip
+    log.info(
+        "LICAP %s fold %d: contrast %.4f in epoch %d of %d (%.2f s each)",
+        name, fold.index, history.best["contrast"], history.best_epoch["contrast"], history.epochs,
+        history.train_seconds / max(history.epochs, 1),
+    )  # fmt: skip
     return history

@@ -96,6 +96,7 @@ def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: Knowled
     [
         {"centre_labels": False},
         {"select": "rmse"},
+        {"members": 2},
         {"graph": {"inverse_relations": True, "self_loops": False}},
         {"features": {**SMALL["features"], "degrees": False, "standardize": False}},
         {"model": {"mode": "dot", "residual": False, "activation": "leaky_relu", "centrality_scale": True}},
@@ -144,6 +145,34 @@ def test_a_channel_that_was_not_pretrained_cannot_replace_one(kg: KnowledgeGraph
     path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
     with pytest.raises(NieError, match=r"names the channel structural.*use --replaced semantic"):
         run(tmp_path, pretrained=path, replaced=["structural"])
+
+
+def test_values_may_come_from_another_epoch_than_ranks(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    one, two = run(tmp_path), run(tmp_path, select_value="rmse")
+    first, second = one.metrics(0), two.metrics(0)
+    assert set(second["fit"]["best_epoch"]) == {"spearman", "rmse"}
+    assert second["test"]["spearman"] == first["test"]["spearman"]
+    assert second["val"]["rmse"] <= first["val"]["rmse"]
+    assert second["val"]["rmse"] == run(tmp_path, select="rmse").metrics(0)["val"]["rmse"]
+
+
+def test_members_are_averaged_and_finished_ones_are_kept(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    result = run(tmp_path, members=2, select_value="rmse")
+    fold = result.fold_path(0)
+    outputs = [np.load(fold / f"member{member}" / "outputs.npy") for member in (0, 1)]
+    assert not np.allclose(*outputs)
+    mean = np.mean([output[1] for output in outputs], axis=0)
+    np.testing.assert_allclose(np.load(fold / "predictions.npy"), mean, rtol=1e-6)
+    assert set(result.metrics(0)["fit"]) == {"member0", "member1"}
+    # An interruption between the members leaves the first one, which is not trained again.
+    half = result.path / "fold0.partial"
+    fold.rename(half)
+    (half / "DONE").unlink()
+    marker = (half / "member0" / "model.safetensors").stat().st_mtime_ns
+    (half / "member1" / "member.json").unlink()
+    again = run(tmp_path, members=2, select_value="rmse")
+    assert (again.fold_path(0) / "member0" / "model.safetensors").stat().st_mtime_ns == marker
+    np.testing.assert_array_equal(np.load(again.fold_path(0) / "member1" / "outputs.npy"), outputs[1])
 
 
 @pytest.mark.parametrize("method", ["geni", "rgtn"])

@@ -23,6 +23,7 @@ class Problem:
         self.generator = torch.Generator().manual_seed(1)
         self.calls = 0
         self.stop_at: int | None = None
+        self.select = {"error": False}
 
     def losses(self) -> Iterator[Tensor]:
         """One epoch: two batches."""
@@ -38,10 +39,11 @@ class Problem:
     def fit(self, checkpoint: Path | None = None, **optim: object) -> History:
         settings = OptimConfig(**{"lr": 0.05, "schedule": "one_cycle", "max_epochs": 30, **optim})
         with seeded(5):
-            return fit(
-                self.model, self.losses, self.monitor, optim=settings, metric="error", higher_is_better=False,
-                checkpoint=checkpoint, generators=[self.generator],
+            history, self.states = fit(
+                self.model, self.losses, self.monitor, optim=settings, select=self.select, checkpoint=checkpoint,
+                generators=[self.generator],
             )  # fmt: skip
+            return history
 
     def weights(self) -> Tensor:
         return torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
@@ -51,8 +53,22 @@ def test_it_leaves_the_best_state_in_eval_mode() -> None:
     problem = Problem()
     history = problem.fit()
     assert not problem.model.training
-    assert problem.monitor()["error"] == history.best == min(row["error"] for row in history.rows)
-    assert history.rows[history.best_epoch - 1]["error"] == history.best
+    assert problem.monitor()["error"] == history.best["error"] == min(row["error"] for row in history.rows)
+    assert history.rows[history.best_epoch["error"] - 1]["error"] == history.best["error"]
+
+
+def test_every_selecting_metric_keeps_its_own_state() -> None:
+    problem = Problem()
+    errors, ranks = iter([3.0, 1.0, 2.0]), iter([0.1, 0.2, 0.3])
+    problem.monitor = lambda: {"error": next(errors), "rank": next(ranks)}  # type: ignore[method-assign]
+    problem.select = {"error": False, "rank": True}
+    history = problem.fit(max_epochs=3)
+    assert history.best_epoch == {"error": 2, "rank": 3}
+    assert history.best == {"error": 1.0, "rank": 0.3}
+    assert all(torch.equal(value, problem.states["error"][name]) for name, value in problem.model.state_dict().items())
+    assert any(
+        not torch.equal(value, problem.states["rank"][name]) for name, value in problem.model.state_dict().items()
+    )
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
@@ -85,7 +101,7 @@ def test_patience_counts_epochs_since_the_best() -> None:
     figures = iter([3.0, 1.0, *[2.0] * 50])
     problem.monitor = lambda: {"error": next(figures)}  # type: ignore[method-assign]
     history = problem.fit(patience=4)
-    assert (history.best_epoch, history.epochs) == (2, 6)
+    assert (history.best_epoch, history.epochs) == ({"error": 2}, 6)
 
 
 def test_it_evaluates_every_so_often_and_at_the_end() -> None:
@@ -106,7 +122,7 @@ def test_nan_never_wins_and_only_nan_is_an_error() -> None:
     problem = Problem()
     figures = iter([float("nan"), 1.0, float("nan")])
     problem.monitor = lambda: {"error": next(figures)}  # type: ignore[method-assign]
-    assert problem.fit(max_epochs=3).best_epoch == 2
+    assert problem.fit(max_epochs=3).best_epoch == {"error": 2}
     problem = Problem()
     problem.monitor = lambda: {"error": float("nan")}  # type: ignore[method-assign]
     with pytest.raises(NieError, match="not a number in any of 3 epochs"):

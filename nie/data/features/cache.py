@@ -16,6 +16,7 @@ import numpy as np
 from nie.atomic import atomic_file
 from nie.data.features.degrees import degree_features
 from nie.data.features.node2vec import node2vec
+from nie.data.features.relations import relation_profile
 from nie.data.features.text import sentence_embeddings, tfidf_svd
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.data.store import read_array
@@ -37,6 +38,7 @@ class Feature:
 FEATURES: dict[str, Feature] = {
     "node2vec": Feature(node2vec, "structure"),
     "degrees": Feature(degree_features, "structure"),
+    "relations": Feature(relation_profile, "structure"),
     "minilm": Feature(sentence_embeddings, "text"),
     "tfidf": Feature(tfidf_svd, "text"),
 }
@@ -57,7 +59,7 @@ def features(
 
     Args:
         kg: the graph.
-        name: "node2vec", "degrees", "minilm", "tfidf", or a channel of ``kg``.
+        name: "node2vec", "degrees", "relations", "minilm", "tfidf", or a channel of ``kg``.
         root: folder of the datasets.
         seed: of features that draw at random; the others ignore it.
         settings: keyword arguments of the feature function.
