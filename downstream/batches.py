@@ -32,7 +32,7 @@ class NeighbourBatches:
         >>> batches = NeighbourBatches(message, torch.arange(10), 4, [5, 5])
         >>> model = GENI(channel_sizes={"semantic": 8}, num_relations=message.num_relations)
         >>> feats = {"semantic": torch.zeros(300, 8)}
-        >>> [len(scores.score) for _, scores in batches.epoch(model, feats, torch.Generator())]
+        >>> [len(scores.score) for _, scores in batches.epoch(model, feats, torch.arange(10), torch.Generator())]
         [4, 3, 3]
     """
 
@@ -42,26 +42,28 @@ class NeighbourBatches:
         self.centrality = message.graph.in_degrees().clamp(min=1).float().log()
 
     def epoch(
-        self, model: nn.Module, feats: Mapping[str, Tensor], generator: torch.Generator
+        self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, ImportanceScores]]:
-        """Go once through the training nodes in random order.
+        """Go once through training nodes in random order.
 
         Args:
             model: takes blocks, and the in-degree's logarithm as ``centrality``.
             feats: features by channel of all nodes.
+            rows: positions in ``train`` of the nodes to go through.
             generator: decides on the order and on the sampled neighbours.
 
         Yields:
             Positions in ``train`` and the scores of these nodes.
         """
-        count = -(-len(self.train) // self.size)
-        for rows in torch.randperm(len(self.train), generator=generator).tensor_split(count):
-            blocks, nodes = self._sample(self.train[rows], generator)
+        rows = rows.cpu()
+        order = rows[torch.randperm(len(rows), generator=generator)]
+        for batch in order.tensor_split(-(-len(rows) // self.size)):
+            blocks, nodes = self._sample(self.train[batch], generator)
             device = self.message.etype.device
             etypes = [self.message.etype[block.edata[dgl.EID].to(device)] for block in blocks]
             inputs = {name: feat[nodes.to(feat.device)] for name, feat in feats.items()}
-            centrality = self.centrality[self.train[rows]].to(device)
-            yield rows.to(device), model(blocks, inputs, etypes, centrality=centrality)
+            centrality = self.centrality[self.train[batch]].to(device)
+            yield batch.to(device), model(blocks, inputs, etypes, centrality=centrality)
 
     def _sample(self, seeds: Tensor, generator: torch.Generator) -> tuple[list[Any], Tensor]:
         """Blocks of ``seeds``, first layer first, and the nodes that the first one reads."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from downstream.batches import NeighbourBatches
 from downstream.losses import draw_lists, importance_loss
 from downstream.metrics import METRICS, evaluate
+from downstream.shown_labels import ShownLabels
 from nie.config import GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import Channel, MessageGraph
 from nie.errors import NieError
@@ -90,40 +91,44 @@ def _fit_member(
     train = torch.from_numpy(fold.train).to(inputs.device)
     centred = torch.from_numpy((targets[fold.train] - centre).astype(np.float32)).to(inputs.device)
     feats = _input_tensors(config, inputs, channels)
+    shown = ShownLabels(inputs.kg.num_nodes, train, centred, config.shown_labels) if config.shown_labels else None
+    known = shown.everything(feats) if shown else feats
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
-        sizes = {name: feat.shape[1] for name, feat in feats.items()}
+        sizes = {name: feat.shape[1] for name, feat in known.items()}
         model = MODELS[config.method](
             channel_sizes=sizes, num_relations=message.num_relations, **config.model.model_dump()
         ).to(inputs.device)
 
-        def whole_graph() -> ImportanceScores:
-            scores: ImportanceScores = model(message.graph, feats, message.etype)
+        def whole_graph(given: Mapping[str, Tensor]) -> ImportanceScores:
+            scores: ImportanceScores = model(message.graph, given, message.etype)
             return scores
 
         def predict() -> Floats:
-            prediction: Floats = whole_graph().score.cpu().numpy().astype(np.float64) + centre
+            prediction: Floats = whole_graph(known).score.cpu().numpy().astype(np.float64) + centre
             if not np.isfinite(prediction).all():
                 raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
             return prediction
 
-        def train_on_whole_graph() -> Iterator[Tensor]:
-            scores = whole_graph()
-            yield loss(scores.score[train], scores.by_channel[train], centred)
-
-        def train_on_batches(batches: NeighbourBatches) -> Iterator[Tensor]:
-            for rows, scores in batches.epoch(model, feats, generator):
-                yield loss(scores.score, scores.by_channel, centred[rows])
+        def losses() -> Iterator[Tensor]:
+            given, rows = shown.draw(feats, generator) if shown else (feats, everyone)
+            if batches is None:
+                scores = whole_graph(given)
+                yield loss(scores.score[train[rows]], scores.by_channel[train[rows]], centred[rows])
+            else:
+                for batch, scores in batches.epoch(model, given, rows, generator):
+                    yield loss(scores.score, scores.by_channel, centred[batch])
 
         def loss(score: Tensor, by_channel: Tensor, target: Tensor) -> Tensor:
             lists = draw_lists(len(target), config.loss.list_size, generator).to(inputs.device)
             weights = config.loss.model_dump(exclude={"list_size"})
             return importance_loss(score, by_channel, target, lists, **weights)
 
+        everyone = torch.arange(len(train), device=inputs.device)
         batches = _batches(config, message, fold)
         history, states = fit(
             model,
-            train_on_whole_graph if batches is None else lambda: train_on_batches(batches),
+            losses,
             lambda: evaluate(targets[fold.val], predict()[fold.val]),
             optim=config.optim,
             select={name: METRICS[name].higher_is_better for name in (config.select, config.select_value) if name},

@@ -210,6 +210,9 @@ class NetworkConfig(FeatureMethod):
     select_value: Metric | None = Field(
         None, description="validation metric that picks the epoch for RMSE and MedianAE; by default that of select"
     )
+    shown_labels: float = Field(
+        0.0, ge=0, lt=1, description="part of the training labels that is input in an epoch, to learn the others from"
+    )
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
     search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
 

@@ -20,6 +20,10 @@ def batches(size: int, fanout: int) -> tuple[NeighbourBatches, dict[str, Tensor]
     return NeighbourBatches(message_graph(kg, inverse_relations=True), train, size, [fanout] * 2), feats
 
 
+def every(made: NeighbourBatches) -> Tensor:
+    return torch.arange(len(made.train))
+
+
 def build(kind: type, feats: dict[str, Tensor], num_relations: int) -> torch.nn.Module:
     torch.manual_seed(0)
     sizes = {name: feat.shape[1] for name, feat in feats.items()}
@@ -34,7 +38,7 @@ def test_all_neighbours_give_the_scores_of_the_whole_graph(kind: type) -> None:
         model.scale.gamma.fill_(0.3) if kind is GENI else model.head.scale.gamma.fill_(0.3)
         whole = model(made.message.graph, feats, made.message.etype)
         seen = []
-        for rows, scores in made.epoch(model, feats, torch.Generator().manual_seed(0)):
+        for rows, scores in made.epoch(model, feats, every(made), torch.Generator().manual_seed(0)):
             ids = made.train[rows]
             seen.append(ids)
             torch.testing.assert_close(scores.score, whole.score[ids], rtol=1e-4, atol=1e-5)
@@ -49,7 +53,9 @@ def test_samples_are_a_function_of_the_generator() -> None:
     model = build(GENI, feats, made.message.num_relations)
 
     def epoch(seed: int) -> Tensor:
-        scores = [scores.score for _, scores in made.epoch(model, feats, torch.Generator().manual_seed(seed))]
+        scores = [
+            scores.score for _, scores in made.epoch(model, feats, every(made), torch.Generator().manual_seed(seed))
+        ]
         return torch.cat(scores)
 
     with torch.no_grad():

@@ -63,13 +63,14 @@ def test_test_figures_are_those_of_the_stored_predictions(kg: KnowledgeGraph, tm
         assert found[name] == pytest.approx(value, rel=1e-5)
 
 
-def test_test_labels_change_nothing_but_the_test_figures(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    first = run(tmp_path)
+@pytest.mark.parametrize("changes", [{}, {"shown_labels": 0.5}])
+def test_test_labels_change_nothing_but_the_test_figures(kg: KnowledgeGraph, tmp_path: Path, changes: dict) -> None:
+    first = run(tmp_path, **changes)
     test = np.load(first.fold_path(0) / "split.npz")["test"]
     labels = kg.labels.copy()
     labels[test] = labels[test][::-1] + 3
     save(with_labels(kg, labels), tmp_path / "other" / "data" / kg.name / "processed")
-    second = run(tmp_path / "other")
+    second = run(tmp_path / "other", **changes)
     files = [result.fold_path(0) / "predictions.npy" for result in (first, second)]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert first.metrics(0)["val"] == second.metrics(0)["val"]
@@ -97,6 +98,7 @@ def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: Knowled
         {"centre_labels": False},
         {"select": "rmse"},
         {"members": 2},
+        {"shown_labels": 0.5},
         {"graph": {"inverse_relations": True, "self_loops": False}},
         {"features": {**SMALL["features"], "degrees": False, "standardize": False}},
         {"model": {"mode": "dot", "residual": False, "activation": "leaky_relu", "centrality_scale": True}},
