@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
@@ -147,7 +148,7 @@ def linear_baseline(given: BaselineInput) -> Prediction:
 def forest_baseline(given: BaselineInput) -> Prediction:
     """Random forest on the features: scikit-learn's defaults, with the square root of the features a split."""
     train = given.fold.train
-    model = RandomForestRegressor(max_features="sqrt", n_jobs=-1, random_state=given.seed)
+    model = RandomForestRegressor(max_features="sqrt", n_jobs=torch.get_num_threads(), random_state=given.seed)
     model.fit(given.features[train], given.targets[train])
     model.set_params(n_jobs=1)  # threads would add the trees up in any order, which changes the last bits
     score: Floats = model.predict(given.features)

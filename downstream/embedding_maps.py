@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,16 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.neighbors import KNeighborsRegressor
-from tabulate import tabulate
+from sklearn.neighbors import NearestNeighbors
 
 from downstream import figures
 from downstream.jobs import Runner
-from nie.atomic import atomic_file
+from downstream.page import Table, write_markdown, write_page
 from nie.config import LicapConfig
 from nie.progress import log
 from pretrain.binning import finer_bins
 from pretrain.embeddings import read_embeddings
-from pretrain.inputs import standardized
+from pretrain.inputs import input_tensor
 from pretrain.licap import contrast_sets
 
 Array = np.ndarray[Any, Any]
@@ -37,44 +35,47 @@ def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner) -
     *training* nodes, in the full embedding: what a map can only suggest.
 
     Args:
-        folder: where ``table.md``, ``train.*`` and ``test.*`` are written.
+        folder: where ``table.md``, ``table.csv``, ``report.html``, ``train.*`` and ``test.*`` are written.
         command: what made it.
-        licap: settings of the pretraining; its first fold is shown.
+        licap: settings of the pretraining; its first fold is run and shown.
         runner: how it runs.
     """
+    licap = licap.model_copy(update={"folds": licap.folds.model_copy(update={"run": licap.folds.run[:1]})})
     (run,) = runner.run([licap])
     inputs = runner.inputs(licap)
-    fold = inputs.folds[licap.folds.run[0]]
-    targets, border = inputs.kg.targets, contrast_sets(licap, inputs.kg.targets, fold).border
-    spaces = {
-        f"{name}, {when}": array
-        for name, embedding in read_embeddings(run.path, inputs.kg, fold).items()
-        for when, array in (("features", standardized(inputs.channels[name])), ("LICAP", embedding.features))
-    }
+    fold, targets = inputs.folds[licap.folds.run[0]], inputs.kg.targets
+    border = contrast_sets(licap, targets, fold).border
+    spaces: dict[str, Array] = {}
+    for name, embedding in read_embeddings(run.path, inputs.kg, fold).items():
+        degrees = inputs.degrees if name == "structural" else None
+        given = input_tensor(inputs.channels[name], degrees, standardize=licap.features.standardize)
+        spaces |= {f"{name}, features": given.numpy(), f"{name}, LICAP": embedding.features}
     rows, drawn = [], {}
     for part in PARTS:
         ids = getattr(fold, part)
         shown = np.random.default_rng(licap.seed).permutation(ids)[:MOST_NODES]
-        labels = targets[shown]
-        bins = np.zeros(len(shown))
-        bins[labels >= border] = 1 + finer_bins(labels[labels >= border], border, licap.loss.width)[0]
         maps = {}
         for name, space in spaces.items():
             log.info("t-SNE of %s, %d %s nodes", name, len(shown), part)
             maps[name] = _map(space[shown], licap.seed)
-            rows.append([name, part, f"{_neighbour_agreement(space, targets, fold.train, ids):.4f}", len(ids)])
-        drawn[part] = figures.embedding_maps(maps, labels, bins)
-    figures.write_figures(folder, drawn)
-    headers = ["space", "nodes", "SPEARMAN of label and 10 nearest training nodes", "n"]
-    text = (
-        f"# {QUESTION}\n\n{licap.dataset}, fold {fold.index}:\n\n```bash\n{command}\n```\n\n"
-        f"{tabulate(rows, headers, tablefmt='github', disable_numparse=True)}\n\n"
-        f"Maps (`train.png`, `test.png`): t-SNE of {MOST_NODES} nodes at most; bin 0 is below the top bin's border, "
-        "the others are LICAP's finer bins.\n"
+            rows.append([name, part, f"{_neighbour_agreement(space, targets, fold.train, ids):.4f}", str(len(ids))])
+        drawn[part] = figures.embedding_maps(maps, targets[shown], _bins(targets[shown], border, licap.loss.width))
+    note = (
+        f"Maps: t-SNE of {MOST_NODES} nodes at most; bin 0 is below the top bin's border, the others are LICAP's finer "
+        f"bins. Fold {fold.index}; LICAP has seen the labels of the training nodes."
     )
-    with atomic_file(folder / "table.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return text
+    headers = ["space", "nodes", "SPEARMAN of label and 10 nearest training nodes", "n"]
+    tables = [Table("Neighbourhoods", headers, rows, note)]
+    write_page(folder, QUESTION, licap.dataset, command, tables, figures.write_figures(folder, drawn))
+    return write_markdown(folder, QUESTION, licap.dataset, command, tables)
+
+
+def _bins(labels: Array, border: float, width: float) -> Array:
+    """0 below the border, 1 + the finer bin above it."""
+    bins, top = np.zeros(len(labels)), labels >= border
+    if top.any():
+        bins[top] = 1 + finer_bins(labels[top], border, width)[0]
+    return bins
 
 
 def _map(points: Array, seed: int) -> Array:
@@ -86,12 +87,7 @@ def _map(points: Array, seed: int) -> Array:
 
 def _neighbour_agreement(space: Array, targets: Array, train: Array, ids: Array) -> float:
     """Spearman of the labels of ``ids`` and the mean label of their nearest other training nodes, by cosine."""
-    model = KNeighborsRegressor(NEIGHBOURS + 1, metric="cosine").fit(space[train], targets[train])
-    near = model.kneighbors(space[ids], return_distance=False)
-    means = [float(np.mean(list(_others(targets, train[row], own)))) for own, row in zip(ids, near, strict=True)]
+    index = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, metric="cosine").fit(space[train])
+    near = train[index.kneighbors(space[ids], return_distance=False)]
+    means = [targets[row[row != own][:NEIGHBOURS]].mean() for own, row in zip(ids, near, strict=True)]
     return float(spearmanr(targets[ids], means).statistic)
-
-
-def _others(targets: Array, neighbours: Array, own: int) -> Iterator[float]:
-    """Labels of the nearest neighbours but the node itself."""
-    yield from targets[neighbours[neighbours != own][:NEIGHBOURS]]

@@ -52,23 +52,29 @@ def fold_points(results: Results) -> Any:
     return figure
 
 
-def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | None:
-    """Validation metric over epochs, mean of the folds; None where no row was trained in epochs."""
-    curves = {name: _mean_curve(run, metric) for name, run in runs.items()}
+def learning_curves(runs: Mapping[str, Run]) -> Any | None:
+    """Validation SPEARMAN over epochs, mean of the folds, up to the last epoch that all of them reached.
+
+    LICAP in front of a method is the dashed line of the method's colour. None where no row was trained in epochs.
+    """
+    curves = {name: _mean_curve(run, "spearman") for name, run in runs.items()}
     curves = {name: curve for name, curve in curves.items() if curve}
     if not curves:
         return None
     figure, (axis,) = _axes(1, 1, width=7, height=4)
-    for number, (name, curve) in enumerate(curves.items()):
-        epochs, values = zip(*sorted(curve.items()), strict=True)
-        axis.plot(epochs, values, label=name, color=f"C{number % 10}", linestyle="--" if "+licap" in name else "-")
-    axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
+    methods = list(dict.fromkeys(name.removesuffix("+licap") for name in curves))
+    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(methods)))
+    for name, curve in curves.items():
+        colour = colours[methods.index(name.removesuffix("+licap"))]
+        style = "--" if name.endswith("+licap") else "-"
+        axis.plot(list(curve), list(curve.values()), label=name, color=colour, linestyle=style)
+    axis.set(xlabel="epoch", ylabel=f"validation {title('spearman')}")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
     return figure
 
 
-def predicted_against_true(run: Run, kg: KnowledgeGraph) -> Any:
+def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     """Predicted against true label of the test nodes of all finished folds."""
     truth, prediction = [], []
     for fold in run.finished_folds():
@@ -80,7 +86,7 @@ def predicted_against_true(run: Run, kg: KnowledgeGraph) -> Any:
     drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     axis.plot([low, high], [low, high], color="black", linewidth=0.8)
-    axis.set(xlabel="true label", ylabel=f"predicted by {run.config['label']}")
+    axis.set(xlabel="true label", ylabel=f"predicted by {name}")
     figure.colorbar(drawn, label="test nodes")
     return figure
 
@@ -92,7 +98,8 @@ def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label:
     figure, (axis,) = _axes(1, 1, width=5, height=4)
     drawn = axis.imshow(grid, cmap="viridis", aspect="auto", origin="lower")
     for (row, column), value in np.ndenumerate(grid):
-        axis.text(column, row, "" if math.isnan(value) else f"{value:.4f}", ha="center", va="center", color="white")
+        text = "" if math.isnan(value) else f"{value:.4f}"
+        axis.text(column, row, text, ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7, "lw": 0})
     axis.set(xticks=range(len(xs)), xticklabels=xs, yticks=range(len(ys)), yticklabels=ys)
     axis.set(xlabel=x_label, ylabel=y_label, title=title(metric))
     figure.colorbar(drawn)
@@ -122,15 +129,17 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
 
 
 def _mean_curve(run: Run, metric: str) -> dict[int, float]:
-    """Validation metric by epoch, over the folds that were evaluated then."""
+    """Validation metric by epoch, where all folds (and members) were evaluated."""
     values: dict[int, list[float]] = {}
+    curves = 0
     for fold in run.finished_folds():
         for path in run.fold_path(fold).rglob("curves.csv"):  # several where models are averaged
+            curves += 1
             with path.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     if row.get(metric):
                         values.setdefault(int(float(row["epoch"])), []).append(float(row[metric]))
-    return {epoch: float(np.mean(found)) for epoch, found in values.items()}
+    return {epoch: float(np.mean(found)) for epoch, found in sorted(values.items()) if len(found) == curves}
 
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:

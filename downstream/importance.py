@@ -79,7 +79,7 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
     if isinstance(config, NetworkConfig):
         fitted = fit_network(config, inputs, channels, fold, folder)
         score, prediction, facts = fitted.score, fitted.prediction, fitted.facts
-        timing = {"seconds_per_epoch": fitted.seconds_per_epoch}
+        timing = {"seconds_per_epoch": fitted.seconds_per_epoch, "train_seconds": fitted.train_seconds}
     else:
         result = _fit_baseline(config, inputs, channels, fold)
         score, prediction, facts, timing = result.score, result.prediction, {}, {}

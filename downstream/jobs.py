@@ -13,17 +13,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import torch
-
 from downstream.importance import estimate
-from nie.config import ImportanceConfig, LicapConfig, StageConfig
+from nie.config import FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError
 from nie.progress import log, track
-from nie.runs import Run, open_run
-from pretrain.inputs import StageInputs, prepare
+from nie.runs import Run, open_run, read_run, run_path
+from pretrain.inputs import StageInputs, prepare, wanted_device
 from pretrain.licap import pretrain
 
 TAIL_LINES = 5
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Runner:
@@ -38,12 +37,15 @@ class Runner:
     def __init__(self, *, data_root: str | Path, run_root: str | Path, jobs: int = 1) -> None:
         if jobs < 1:
             raise NieError(f"jobs is {jobs}; give the number of processes that run at a time, 1 or more.")
+        if jobs > CORES:
+            log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
         self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
         self._prepared: dict[str, StageInputs] = {}
 
     def inputs(self, config: StageConfig) -> StageInputs:
         """The inputs of ``config``; made once for all stages that ask for the same graph, features and folds."""
-        key = config.model_dump_json(include={"dataset", "graph", "features", "folds", "device"})
+        asked = config.model_dump_json(include={"dataset", "graph", "features"})
+        key = f"{asked} {config.folds.num_folds} {config.folds.seed} {wanted_device(config)}"
         if key not in self._prepared:
             kept = dict(list(self._prepared.items())[-1:])  # stages alternate between two graphs at most
             self._prepared = {**kept, key: prepare(config, data_root=self.data_root)}
@@ -53,14 +55,36 @@ class Runner:
         """Run stages that do not read each other's results; finished folds are kept.
 
         Raises:
-            NieError: bad input; in parallel, the folds that failed with the last lines of what they printed, when all
-                others are finished.
+            NieError: some failed, when all others are finished.
         """
-        if self.jobs == 1:
-            return [self._run(config) for config in configs]
-        runs = [self._open(config) for config in configs]
+        failed = self.attempt(configs)
+        if failed:
+            raise NieError(f"{len(failed)} failed, the others are finished: {'; '.join(failed)}")
+        return [read_run(self.path(config)) for config in configs]
+
+    def attempt(self, configs: Sequence[StageConfig]) -> list[str]:
+        """Run stages like `run`, and return a sentence for each that failed: in parallel for each fold."""
+        if self.jobs > 1:
+            return self._attempt_apart(configs)
+        failed = []
+        for config in configs:
+            try:
+                self._run(config)
+            except NieError as error:
+                failed.append(f"{config.run_label()}: {error}")
+        return failed
+
+    def path(self, config: StageConfig) -> Path:
+        """The run directory of ``config``."""
+        return run_path(_stage(config), config, self.run_root)
+
+    def _attempt_apart(self, configs: Sequence[StageConfig]) -> list[str]:
+        runs = [
+            open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
+            for config in configs
+        ]
         tasks = [
-            (run, fold)
+            (config, run, fold)
             for config, run in zip(configs, runs, strict=True)
             for fold in config.folds.run
             if not run.is_done(fold)
@@ -71,9 +95,7 @@ class Runner:
             failed = [answer for answer in track(answers, "folds", len(tasks)) if answer]
         for run in runs:
             run.write_summary()
-        if failed:
-            raise NieError(f"{len(failed)} of {len(tasks)} folds failed, the others are finished: {'; '.join(failed)}.")
-        return runs
+        return failed
 
     def _run(self, config: StageConfig) -> Run:
         if isinstance(config, LicapConfig):
@@ -81,18 +103,17 @@ class Runner:
         assert isinstance(config, ImportanceConfig)
         return estimate(config, run_root=self.run_root, inputs=self.inputs(config))
 
-    def _open(self, config: StageConfig) -> Run:
-        return open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
-
-    def _run_apart(self, run: Run, fold: int) -> str | None:
+    def _run_apart(self, config: StageConfig, run: Run, fold: int) -> str | None:
         """Run one fold in a process of its own; what it said if it failed."""
         log_file = run.path / "logs" / f"fold{fold}.log"
         log_file.parent.mkdir(exist_ok=True)
         command = [
-            sys.executable, "-m", "nie", run.path.parent.parent.name, "--recipe", str(run.path / "config.yaml"),
+            sys.executable, "-m", "nie", _stage(config), "--recipe", str(run.path / "config.yaml"),
             "--folds.run", str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
-        threads = max(1, torch.get_num_threads() // self.jobs)
+        if isinstance(config, FeatureMethod) and config.pretrained:
+            command += ["--pretrained", config.pretrained]  # the stored path may be from before the runs were moved
+        threads = max(1, CORES // self.jobs)
         with log_file.open("w", encoding="utf-8") as file:
             code = subprocess.run(
                 command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
@@ -100,7 +121,7 @@ class Runner:
         if code == 0:
             return None
         lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
-        return f"{run.path.name} fold {fold} (exit code {code}, {log_file}: {' / '.join(lines) or 'nothing printed'})"
+        return f"{run.path.name} fold {fold} (exit code {code}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
 
 
 def _stage(config: StageConfig) -> str:

@@ -53,12 +53,14 @@ class NetworkFit:
         prediction: (N,) for RMSE and MedianAE; both are on the label scale.
         facts: worth keeping in ``metrics.json``.
         seconds_per_epoch: of training and evaluation.
+        train_seconds: of all epochs, over all sittings.
     """
 
     score: Floats
     prediction: Floats
     facts: dict[str, Any]
     seconds_per_epoch: float
+    train_seconds: float
 
 
 def fit_network(
@@ -79,7 +81,8 @@ def fit_network(
         _store(part, fits[-1])
     score, prediction = (np.mean([getattr(one, name) for one in fits], axis=0) for name in ("score", "prediction"))
     facts = {f"member{member}": one.facts for member, one in enumerate(fits)}
-    return NetworkFit(score, prediction, facts, sum(one.seconds_per_epoch for one in fits))
+    seconds = [(one.seconds_per_epoch, one.train_seconds) for one in fits]
+    return NetworkFit(score, prediction, facts, *map(sum, zip(*seconds, strict=True)))
 
 
 def _fit_member(
@@ -145,12 +148,16 @@ def _fit_member(
                 prediction = predict()
     write_curves(folder / "curves.csv", history.rows)
     facts = {"centre": centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
-    return NetworkFit(score, prediction, facts, history.train_seconds / max(history.epochs, 1))
+    return NetworkFit(score, prediction, facts, history.train_seconds / max(history.epochs, 1), history.train_seconds)
 
 
 def _store(folder: Path, fitted: NetworkFit) -> None:
     write_array(folder / "outputs.npy", np.stack([fitted.score, fitted.prediction]))
-    write_json(folder / "member.json", {"facts": fitted.facts, "seconds_per_epoch": fitted.seconds_per_epoch})
+    write_json(folder / "member.json", {
+        "facts": fitted.facts,
+        "seconds_per_epoch": fitted.seconds_per_epoch,
+        "train_seconds": fitted.train_seconds,
+    })  # fmt: skip
 
 
 def _stored(folder: Path) -> NetworkFit | None:
@@ -159,7 +166,7 @@ def _stored(folder: Path) -> NetworkFit | None:
         return None
     document = read_json(folder / "member.json")
     score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
-    return NetworkFit(score, prediction, document["facts"], document["seconds_per_epoch"])
+    return NetworkFit(score, prediction, **document)
 
 
 def _input_tensors(config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The report of a study: tables, paired tests, figures and one HTML page that needs no network."""
+"""The report of a study: its tables, paired tests and costs, as Markdown, CSV, LaTeX and one HTML page."""
 
 from __future__ import annotations
 
@@ -9,139 +9,149 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
+from downstream.metrics import METRICS
+from downstream.page import Table, write_markdown, write_page, write_text
 from downstream.results import Results
 from downstream.statistics import PairedTest, holm, paired_test
-from downstream.studies import Study
+from downstream.studies import Arm, Study
 from downstream.table import (
     CAPTION,
+    cell,
     csv_table,
+    fold_list,
     folds_csv,
     latex_table,
-    markdown_table,
     published_table,
+    row_title,
     title,
-)  # fmt: skip
-from nie.atomic import atomic_file
-from nie.extras import require
-from nie.runs import Run, read_json
+)
+from nie.runs import Run, read_json, read_run
 
 TESTED = ("rmse", "spearman")
-TEST_CAPTION = (
+TEST_NOTE = (
     "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
     "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
     "folds on which the first is better."
+)
+COST_NOTE = (
+    "Mean seconds a fold of training and evaluation, with those of LICAP where it stands in front; other work on the "
+    "machine counts too."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired test of two rows on one metric; ``p`` is adjusted for all comparisons of the report."""
+    """A paired test of two rows on one metric.
+
+    Attributes:
+        ours, theirs: the rows.
+        metric: what is compared.
+        test: of ours against theirs; None where a fold's figure is undefined.
+        better: folds on which ours is better.
+        p: adjusted for all comparisons of the report.
+    """
 
     ours: str
     theirs: str
     metric: str
-    test: PairedTest
+    test: PairedTest | None
+    better: int
     p: float
-
-    def better(self) -> int:
-        """Folds on which ours is better."""
-        return self.test.n - self.test.wins if self.metric in ("rmse", "medianae") else self.test.wins
 
 
 def compare(results: Results, pairs: Sequence[tuple[str, str]], test_share: float) -> list[Comparison]:
     """Test every pair of rows on RMSE and SPEARMAN, over the folds that both have."""
-    tests = []
+    made: list[tuple[str, str, str, PairedTest | None, int]] = []
     for ours, theirs in pairs:
-        if ours not in results.rows or theirs not in results.rows:
-            continue
-        shared = [fold for fold in results.folds(ours) if fold in results.folds(theirs)]
-        for metric in TESTED:
+        shared = [fold for fold in results.rows.get(ours, {}) if fold in results.rows.get(theirs, {})]
+        for metric in TESTED if shared else ():
             sides = [[results.rows[row][fold].get(metric) for fold in shared] for row in (ours, theirs)]
-            if shared and None not in (*sides[0], *sides[1]):
-                tests.append((ours, theirs, metric, paired_test(*sides, test_share=test_share)))  # type: ignore[arg-type]
-    adjusted = holm([test.p for *_, test in tests])
-    return [Comparison(*test, p) for test, p in zip(tests, adjusted, strict=True)]
+            values = [[value for value in side if value is not None] for side in sides]
+            if min(map(len, values)) < len(shared):
+                made.append((ours, theirs, metric, None, 0))
+                continue
+            sign = 1 if METRICS[metric].higher_is_better else -1
+            better = sum(sign * (mine - other) > 0 for mine, other in zip(*values, strict=True))
+            made.append((ours, theirs, metric, paired_test(*values, test_share=test_share), better))
+    adjusted = holm([test.p if test else math.nan for *_, test, _ in made])
+    return [Comparison(*one, p) for one, p in zip(made, adjusted, strict=True)]
 
 
-def write_tables(folder: Path, command: str, study: Study, runs: Mapping[str, Run]) -> str:
-    """Write ``table.md``, ``table.csv``, ``table.tex`` and ``folds.csv``; return the Markdown."""
+def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> list[Table]:
+    """What is measured, published, tested and spent, and what is missing."""
     results = Results.of(runs)
+    headers = ["method", *(title(metric) for metric in results.metrics)]
+    rows = [
+        [row_title(name), *(cell(results, name, metric) for metric in results.metrics), fold_list(results.folds(name))]
+        for name in results.rows
+    ]
+    places = [results.places(metric) for metric in results.metrics]
+    marks = {
+        (row, 1 + column): place
+        for row, name in enumerate(results.rows)
+        for column, found in enumerate(places)
+        if (place := found.get(name, 3)) <= 2
+    }
+    tables = [Table("Measured", [*headers, "folds"], rows, f"{CAPTION} {missing(arms, runs)}", marks)]
+    published = published_table(results.dataset, results.metrics)
+    if published:
+        note = "Not measured here; their text features differ from ours."
+        tables.append(Table("Published", [*headers, "source"], published, note))
     comparisons = compare(results, study.pairs(list(results.rows)), _test_share(runs))
-    text = f"# {study.question}\n\n{results.dataset}:\n\n```bash\n{command}\n```\n\n{markdown_table(results)}"
     if comparisons:
-        text += f"\n{tabulate(*_comparison_rows(comparisons), tablefmt='github', disable_numparse=True)}\n"
-        text += f"\n{TEST_CAPTION} {len(comparisons)} comparisons.\n"
-    text += f"\n{tabulate(*_cost_rows(runs), tablefmt='github', disable_numparse=True)}\n\n{count_line(runs)}\n"
-    files = {
-        "table.md": text, "table.csv": csv_table(results), "table.tex": latex_table(results) + "\n",
-        "folds.csv": folds_csv(results),
-    }  # fmt: skip
-    for name, content in files.items():
-        with atomic_file(folder / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
-    return text
+        tables.append(_comparison_table(comparisons))
+    return [*tables, _cost_table(runs)]
 
 
-def write_page(folder: Path, command: str, study: Study, runs: Mapping[str, Run], figures: Mapping[str, str]) -> Path:
-    """Write ``report.html``: one file with its figures inside.
+def write_report(
+    folder: Path, command: str, study: Study, arms: Sequence[Arm], runs: Mapping[str, Run],
+    figures: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
+    """Write ``table.md``, ``table.csv``, ``table.tex`` and ``folds.csv``, and with figures ``report.html``.
 
     Args:
         folder: where to.
         command: what made it.
         study: the study.
-        runs: the runs by row.
+        arms: all its arms; those without a run are named as missing.
+        runs: the finished runs by row.
         figures: SVG by title, in the order of the page.
 
+    Returns:
+        The Markdown.
+
     Raises:
-        NieError: the extra ``report`` is not installed.
+        NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    jinja2 = require("jinja2", "report")
-    results = Results.of(runs)
-    comparisons = compare(results, study.pairs(list(results.rows)), _test_share(runs))
-    places = {metric: results.places(metric) for metric in results.metrics}
-    template = jinja2.Environment(autoescape=True).from_string(
-        Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
-    )
-    page = template.render(
-        question=study.question, dataset=results.dataset, command=command, caption=CAPTION,
-        headers=[title(metric) for metric in results.metrics],
-        rows=[
-            {
-                "name": name,
-                "folds": len(results.folds(name)),
-                "cells": [(results.summary(name, metric), places[metric].get(name)) for metric in results.metrics],
-            }
-            for name in results.rows
-        ],
-        published=published_table(results.dataset, results.metrics),
-        comparisons=_comparison_rows(comparisons), costs=_cost_rows(runs), tested=TEST_CAPTION,
-        count=count_line(runs), figures={name: jinja2.utils.markupsafe.Markup(svg) for name, svg in figures.items()},
-    )  # fmt: skip
-    path = folder / "report.html"
-    with atomic_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+    results, tables = Results.of(runs), study_tables(study, arms, runs)
+    write_text(folder / "table.csv", csv_table(results))
+    write_text(folder / "table.tex", latex_table(results) + "\n")
+    write_text(folder / "folds.csv", folds_csv(results))
+    if figures is not None:
+        write_page(folder, study.question, results.dataset, command, tables, figures)
+    return write_markdown(folder, study.question, results.dataset, command, tables)
 
 
-def count_line(runs: Mapping[str, Run]) -> str:
-    """How much stands behind the tables.
-
-    >>> count_line({})
-    '0 runs, 0 folds in all; nothing is left out.'
-    """
+def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
+    """How much stands behind a table, and what does not yet."""
     folds = sum(len(run.finished_folds()) for run in runs.values())
-    return f"{len(runs)} runs, {folds} folds in all; nothing is left out."
+    wanted = {arm.name: set(arm.config.folds.run) for arm in arms}
+    absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
+    open_rows = [f"{name} ({len(lacking)} of {len(wanted[name])} folds)" for name, lacking in absent.items() if lacking]
+    counted = f"{len(runs)} runs, {folds} folds in all"
+    return f"{counted}; not run yet: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 
 
-def seconds_of(run: Run) -> list[float]:
-    """Seconds that each finished fold took, in its last sitting."""
-    return [float(_timing(run, fold)["seconds_this_sitting"]) for fold in run.finished_folds()]
+def seconds_of(run: Run) -> float:
+    """Mean seconds a fold took, all sittings together, with the pretraining that it reads."""
+    seconds = statistics.fmean(_seconds(run, fold) for fold in run.finished_folds())
+    pretrained = run.config.get("pretrained")
+    return seconds + (seconds_of(read_run(pretrained)) if pretrained and Path(pretrained).exists() else 0.0)
 
 
-def _timing(run: Run, fold: int) -> dict[str, Any]:
-    return read_json(run.fold_path(fold) / "timing.json")
+def _seconds(run: Run, fold: int) -> float:
+    timing: dict[str, Any] = read_json(run.fold_path(fold) / "timing.json")
+    return float(timing.get("train_seconds", timing["seconds_this_sitting"]))
 
 
 def _test_share(runs: Mapping[str, Run]) -> float:
@@ -151,27 +161,24 @@ def _test_share(runs: Mapping[str, Run]) -> float:
     return len(split["test"]) / len(split["train"])
 
 
-def _comparison_rows(comparisons: Sequence[Comparison]) -> tuple[list[list[str]], list[str]]:
+def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
     rows = [
-        [
-            f"{one.ours} against {one.theirs}", title(one.metric), f"{one.test.difference:+.4f}",
-            _number(one.test.effect, "+.2f"), f"{one.better()} of {one.test.n}", _number(one.p, ".3f"),
-        ]
-        for one in comparisons
+        [f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons
     ]  # fmt: skip
-    return rows, ["comparison", "metric", "difference", "d", "better", "p"]
+    note = f"{TEST_NOTE} {len(comparisons)} comparisons."
+    return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
 
 
-def _cost_rows(runs: Mapping[str, Run]) -> tuple[list[list[str]], list[str]]:
-    rows = []
-    for name, run in runs.items():
-        timings = [_timing(run, fold) for fold in run.finished_folds()]
-        if timings:
-            seconds = statistics.fmean(timing["seconds_this_sitting"] for timing in timings)
-            memory = max(timing["peak_memory_gb"] for timing in timings)
-            threads = sorted({str(timing.get("threads")) for timing in timings})
-            rows.append([name, f"{seconds:.1f}", f"{memory:.1f}", ", ".join(threads)])
-    return rows, ["method", "seconds a fold (last sitting)", "peak GB of the process", "threads"]
+def _tested(one: Comparison) -> list[str]:
+    if one.test is None:
+        return ["undefined", "—", "—", "—"]
+    better = f"{one.better} of {one.test.n}"
+    return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _number(one.p, ".3f")]
+
+
+def _cost_table(runs: Mapping[str, Run]) -> Table:
+    return Table("Cost", ["method", "seconds a fold"], [[name, f"{seconds_of(run):.1f}"] for name, run in runs.items()],
+                 COST_NOTE)  # fmt: skip
 
 
 def _number(value: float, form: str) -> str:

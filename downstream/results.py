@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.metrics import METRICS
-from nie.config import METHOD_CONFIGS
+from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS
 from nie.errors import NieError
 from nie.runs import Run, mean_sd, read_run
 
@@ -43,8 +43,9 @@ class Results:
         """Collect the finished folds of ``runs``, which are named by row; runs without one are left out.
 
         Raises:
-            NieError: no run has a finished fold.
+            NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
         """
+        _check_same_ground(runs)
         rows = {
             name: {fold: run.metrics(fold).get("test", {}) for fold in run.finished_folds()}
             for name, run in runs.items()
@@ -71,13 +72,28 @@ class Results:
         return mean_sd(self.values(row, metric))
 
     def places(self, metric: str) -> dict[str, int]:
-        """Rank of the rows by their mean, 1 for the best; only rows that share the largest set of folds are ranked."""
-        sets = Counter(tuple(self.folds(row)) for row in self.rows)
-        most = max(sets, key=lambda folds: (len(folds), sets[folds]))
-        means = {row: self.summary(row, metric)["mean"] for row in self.rows if tuple(self.folds(row)) == most}
+        """Rank of the rows by their mean, 1 for the best; only honest rows on the largest set of folds are ranked."""
+        honest = [row for row in self.rows if row not in SEES_TEST_LABELS]
+        sets = Counter(tuple(self.folds(row)) for row in honest)
+        most = max(sets, key=lambda folds: (len(folds), sets[folds]), default=())
+        means = {row: self.summary(row, metric)["mean"] for row in honest if tuple(self.folds(row)) == most}
         defined = {row: float(mean) for row, mean in means.items() if mean is not None}
         sign = -1 if METRICS[metric].higher_is_better else 1
         return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
+
+
+def _check_same_ground(runs: Mapping[str, Run]) -> None:
+    """Raise unless all runs know the same labels and the same folds."""
+    seen: dict[int, tuple[str, dict[str, str]]] = {}
+    for name, run in runs.items():
+        for fold in run.finished_folds():
+            bound = run.metrics(fold).get("binding", {})
+            other, known = seen.setdefault(fold, (name, bound))
+            if bound != known:
+                raise NieError(
+                    f"Fold {fold} of {name} and of {other} are on different versions of the dataset or of the split; "
+                    f"remove the older of {run.path} and {runs[other].path}, or run it again."
+                )
 
 
 def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:

@@ -15,6 +15,7 @@ from nie.config import METHOD_CONFIGS, ImportanceConfig, NetworkConfig, SearchRa
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
+from nie.recipes import own_recipe
 from nie.runs import run_path
 
 STAGE1 = "licap."
@@ -23,7 +24,7 @@ STAGE1 = "licap."
 def search(
     method: str, settings: Settings, *, runner: Runner, trials: int, storage: str | None = None, licap: bool = False
 ) -> str:
-    """Try ``trials`` more settings and return the best of all so far as the YAML of a recipe.
+    """Try ``trials`` more settings and return the best of all so far, as YAML to add to the recipes.
 
     The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
     with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
@@ -51,10 +52,25 @@ def search(
     space = {name: span for name, span in config.search.items() if licap or not name.startswith(STAGE1)}
     if not space:
         raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
-    _configs(method, settings, {name: span.example() for name, span in space.items()}, licap)  # a wrong name ends here
+    _check(space, method, settings, licap)
+    stage1, stage2 = _configs(method, settings, {}, licap)
+    runner.inputs(stage2)
     Path(runner.run_root).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        study_name=f"{settings.dataset}-{config.run_label()}{'+licap' if licap else ''}",
+        # Trials are comparable where everything but the searched values is the same.
+        study_name=" ".join(
+            map(
+                str,
+                (
+                    settings.dataset,
+                    config.run_label(),
+                    stage2.digest(),
+                    stage1.digest() if stage1 else "",
+                    config.select,
+                    *config.folds.run,
+                ),
+            )
+        ),
         storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
         direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
@@ -69,10 +85,11 @@ def search(
         stage1, stage2 = _configs(method, settings, values, licap)
         found: list[float] = []
         for fold in stage2.folds.run:
-            figure = _validate(stage1, stage2, fold, runner)
-            if figure is None:
-                raise optuna.TrialPruned
-            found.append(figure)
+            try:
+                found.append(_validate(stage1, stage2, fold, runner))
+            except NieError as error:  # such as a loss that became infinite
+                log.warning("trial %d ended: %s", trial.number, error)
+                raise optuna.TrialPruned from error
             trial.report(sum(found) / len(found), len(found))
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -80,13 +97,19 @@ def search(
         log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
         return mean
 
-    study.optimize(objective, n_trials=trials, catch=NieError)  # a loss that became infinite ends its trial only
+    study.optimize(objective, n_trials=trials)
     complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
-        raise NieError("No trial was finished, so there is no best one; allow more trials.")
-    return _as_recipe(
-        study.best_params, f"{config.select} {study.best_value:.4f} on validation, {len(complete)} trials"
-    )
+        raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
+    note = f"{config.select} {study.best_value:.4f} on validation, {len(complete)} trials"
+    return _as_recipes(settings, method, study.best_params, note)
+
+
+def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, licap: bool) -> None:
+    """Raise unless every end of every range is a possible setting."""
+    for name, span in space.items():
+        for value in span.ends():
+            _configs(method, settings, {name: value}, licap)
 
 
 def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
@@ -104,15 +127,14 @@ def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: 
     return (stage1 if licap else None), stage2
 
 
-def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float | None:
+def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float:
     """The validation metric of one fold."""
     assert isinstance(stage2, NetworkConfig)
     if stage1 is not None:
         runner.run([_on_fold(stage1, fold)])
         stage2 = stage2.model_copy(update={"pretrained": str(run_path("pretrain", stage1, runner.run_root))})
     (run,) = runner.run([_on_fold(stage2, fold)])
-    value = run.metrics(fold)["val"].get(stage2.select)
-    return None if value is None else float(value)
+    return float(run.metrics(fold)["val"][stage2.select])
 
 
 def _on_fold(config: Any, fold: int) -> Any:
@@ -135,5 +157,10 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _as_recipe(values: Mapping[str, Any], note: str) -> str:
-    return f"# {note}\n{yaml.safe_dump(_nested(values), sort_keys=False)}"
+def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note: str) -> str:
+    """The best settings as additions to the recipes of both stages."""
+    stage1 = _nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)})
+    stage2 = _nested({k: v for k, v in values.items() if not k.startswith(STAGE1)})
+    name = f"recipes/{own_recipe(ImportanceConfig, settings.dataset, settings.profile)}.yaml"
+    text = f"# {note}\n# to downstream/{name}:\n{yaml.safe_dump({'methods': {method: stage2}}, sort_keys=False)}"
+    return f"{text}# to pretrain/{name}:\n{yaml.safe_dump(stage1, sort_keys=False)}" if stage1 else text

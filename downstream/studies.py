@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from downstream.jobs import Runner
-from nie.config import METHOD_CONFIGS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
+from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
 from nie.progress import log
-from nie.recipes import load_config, own_recipe
+from nie.recipes import flag_value, load_config, own_recipe
 from nie.runs import Run, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
@@ -52,13 +52,16 @@ class Settings:
     Args:
         dataset: name of the dataset.
         profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
-        flags: settings that both stages know (graph, features, folds, seed, device).
+        flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
 
     Raises:
-        NieError: an unknown flag.
+        NieError: an unknown flag, or one that has no place in a study.
     """
 
     def __init__(self, dataset: str, profile: str = "fast", flags: Sequence[str] = ()) -> None:
+        for name in ("--dataset", "--label"):
+            if flag_value(flags, name) is not None:
+                raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
         self.dataset, self.profile, self.flags = dataset, profile, list(flags)
         load_config(StageConfig, flags=self.flags, overrides={"dataset": dataset})
 
@@ -105,7 +108,7 @@ def _licap_against_raw(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _main_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    raw = [name for name in names if not name.endswith("+licap") and name != "rgtn"]
+    raw = [name for name in names if not name.endswith("+licap") and name not in ("rgtn", *SEES_TEST_LABELS)]
     return [*_licap_against_raw(names), *(("rgtn", name) for name in raw)]
 
 
@@ -144,9 +147,10 @@ def _channels(settings: Settings) -> list[Arm]:
 
 def _grid(settings: Settings) -> list[Arm]:
     rgtn = settings.method("rgtn")
+    tried = itertools.product(GAMMAS, ETA2S)
     return [
-        Arm(grid_name(gamma, eta2), rgtn, settings.licap(loss={"gamma": gamma, "eta2": eta2}))
-        for gamma, eta2 in itertools.product(GAMMAS, ETA2S)
+        Arm("none", rgtn),
+        *(Arm(grid_name(g, eta2), rgtn, settings.licap(loss={"gamma": g, "eta2": eta2})) for g, eta2 in tried),
     ]
 
 
@@ -175,7 +179,7 @@ STUDIES = {
     "grid": Study(
         "How do the share of top nodes (gamma) and the weight of the finer bins (eta2) matter to RGTN on LICAP?",
         _grid,
-        lambda names: [],
+        _against_first,
     ),
     "plugin": Study(
         "Does LICAP help in front of every method?",
@@ -201,29 +205,40 @@ def find_study(name: str) -> Study:
 def run_arms(
     arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
     after: Callable[[dict[str, Run]], object] = lambda runs: None,
-) -> dict[str, Run]:  # fmt: skip
-    """Run the arms, stage 1 before stage 2, and return the runs by name.
+) -> tuple[dict[str, Run], list[str]]:  # fmt: skip
+    """Run the arms, stage 1 before stage 2. An arm that fails does not stop the others.
 
     Args:
         arms: in the order of the table.
         runner: how they run. With several jobs all arms run at once, otherwise one after another.
-        minutes: no further arm is started after so many; call again to go on.
+        minutes: no further arm is started after so many, and arms are run one after another; call again to go on.
         after: called with the runs so far whenever an arm is finished.
 
+    Returns:
+        The runs by name, and a sentence for each failure.
+
     Raises:
-        NieError: bad input, or folds that failed.
+        NieError: the dataset, its features or its folds cannot be had.
     """
-    started = time.monotonic()
+    started, failed = time.monotonic(), []
     runs: dict[str, Run] = {}
-    for piece in [list(arms)] if runner.jobs > 1 else [[arm] for arm in arms]:
+    if arms:
+        runner.inputs(arms[0].config)  # what no arm can do without is said once
+    for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             log.info("stopped after %.0f minutes; the same command goes on", minutes)
             break
-        runner.run(list({arm.licap.digest(): arm.licap for arm in piece if arm.licap is not None}.values()))
-        configs = [arm.stage2(runner.run_root) for arm in piece]
-        runs.update(zip((arm.name for arm in piece), runner.run(configs), strict=True))
+        failed += runner.attempt(list({arm.licap.digest(): arm.licap for arm in piece if arm.licap}.values()))
+        ready = [arm for arm in piece if arm.licap is None or _is_complete(arm.licap, runner)]
+        failed += runner.attempt([arm.stage2(runner.run_root) for arm in ready])
+        runs.update(finished_arms(ready, runner.run_root))
         after(runs)
-    return runs
+    return runs, failed
+
+
+def _is_complete(config: StageConfig, runner: Runner) -> bool:
+    """Whether all folds that are asked for are finished."""
+    return set(config.folds.run) <= set(Run(runner.path(config), {}).finished_folds())
 
 
 def finished_arms(arms: Sequence[Arm], run_root: str | Path) -> dict[str, Run]:

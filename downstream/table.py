@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from downstream.results import Results
-from nie.config import ImportanceConfig
+from nie.config import SEES_TEST_LABELS, ImportanceConfig
 from nie.recipes import read_recipe, recipe_folder
 
 TITLES = {"rmse": "RMSE", "medianae": "MedianAE", "spearman": "SPEARMAN"}
@@ -23,7 +23,7 @@ CAPTION = (
 def markdown_table(results: Results) -> str:
     """One row a run, and below them the published rows."""
     rows = [
-        [name, *(_cell(results, name, metric) for metric in results.metrics), _folds(results.folds(name))]
+        [row_title(name), *(cell(results, name, metric) for metric in results.metrics), fold_list(results.folds(name))]
         for name in results.rows
     ]
     headers = ["method", *(title(metric) for metric in results.metrics)]
@@ -42,7 +42,10 @@ def latex_table(results: Results) -> str:
     """
     places = {metric: results.places(metric) for metric in results.metrics}
     rows = [
-        [_latex(name), *(_latex_cell(results, name, metric, places[metric].get(name)) for metric in results.metrics)]
+        [
+            _latex(row_title(name)),
+            *(_latex_cell(results, name, metric, places[metric].get(name)) for metric in results.metrics),
+        ]
         for name in results.rows
     ]
     headers = ["Method", *(_latex(title(metric)) for metric in results.metrics)]
@@ -88,12 +91,17 @@ def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
+def row_title(name: str) -> str:
+    """A row's name, with a warning where the method has seen the labels that it is tested on."""
+    return f"{name} (sees test labels)" if name in SEES_TEST_LABELS else name
+
+
 def title(metric: str) -> str:
     """How a metric is written in a report."""
     return TITLES.get(metric, metric.upper())
 
 
-def _cell(results: Results, name: str, metric: str) -> str:
+def cell(results: Results, name: str, metric: str) -> str:
     figure = results.summary(name, metric)
     if metric not in results.rows[name][results.folds(name)[0]]:
         return "—"
@@ -105,7 +113,7 @@ def _cell(results: Results, name: str, metric: str) -> str:
 
 
 def _latex_cell(results: Results, name: str, metric: str, place: int | None) -> str:
-    text = _cell(results, name, metric)
+    text = cell(results, name, metric)
     mean, separator, deviation = text.partition(" ± ")
     mean = {1: rf"\textbf{{{mean}}}", 2: rf"\underline{{{mean}}}"}.get(place or 0, mean)
     return f"{mean} $\\pm$ {deviation}" if separator else mean.replace("—", "--")
@@ -125,10 +133,10 @@ def _csv(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
     return file.getvalue()
 
 
-def _folds(folds: list[int]) -> str:
+def fold_list(folds: list[int]) -> str:
     """Fold numbers, short.
 
-    >>> _folds([0, 1, 2, 4])
+    >>> fold_list([0, 1, 2, 4])
     '0, 1, 2, 4 (n=4)'
     """
     return f"{', '.join(map(str, folds))} (n={len(folds)})"

@@ -123,16 +123,18 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.jobs import Runner
+    from downstream.studies import Settings
     from downstream.study import run_study
 
-    folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / arguments.study
-    command = shlex.join(["nie", "study", arguments.study, arguments.dataset, *flags])
-    text = run_study(
-        arguments.study, arguments.dataset, folder=folder, command=command, flags=flags, only=arguments.only,
+    profile = [] if arguments.profile == "fast" else ["--profile", arguments.profile]
+    name = arguments.study if not profile else f"{arguments.study}-{arguments.profile}"
+    folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
+    print(run_study(
+        arguments.study, Settings(arguments.dataset, arguments.profile, flags), folder=folder, only=arguments.only,
+        command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *profile, *flags]),
         runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root, jobs=arguments.jobs),
-        profile=arguments.profile, minutes=arguments.minutes, report_only=arguments.report_only,
-    )  # fmt: skip
-    print(text)
+        minutes=arguments.minutes, report_only=arguments.report_only,
+    ))  # fmt: skip
     print(f"Report: {folder}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,7 @@ Metric = Literal[
     "spearman", "rmse", "medianae", "ndcg@20", "ndcg@50", "ndcg@100", "ndcg@200", "over@20", "over@50", "over@100",
     "over@200",
 ]  # fmt: skip
+DEFAULTS_VERSION = 1
 ChannelName = Literal["structural", "semantic"]
 
 
@@ -52,6 +53,13 @@ class FoldsConfig(Section):
     num_folds: int = Field(5, ge=2, description="number of folds that are made")
     seed: int = Field(0, ge=0, description="seed of the permutation; 0 is the published one")
     run: tuple[int, ...] = Field((0, 1, 2, 3, 4), description="the folds to run now")
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> FoldsConfig:
+        for fold in self.run:
+            if not 0 <= fold < self.num_folds:
+                raise ValueError(f"folds.run names fold {fold}, but there are folds 0 to {self.num_folds - 1}")
+        return self
 
 
 class OptimConfig(Section):
@@ -105,7 +113,7 @@ class ChannelLossConfig(ImportanceLossConfig):
 class BatchConfig(Section):
     """Training on sampled blocks instead of the whole graph."""
 
-    size: int | None = Field(None, ge=2, description="training nodes a batch; by default all, on the whole graph")
+    size: int | None = Field(None, ge=4, description="training nodes a batch; by default all, on the whole graph")
     fanout: int = Field(-1, ge=-1, description="in-edges sampled a node and layer; -1: all")
 
     @model_validator(mode="after")
@@ -119,6 +127,9 @@ class BatchConfig(Section):
 
 class StageConfig(Section):
     """What both stages share."""
+
+    runs_on_cuda: ClassVar[bool] = True
+    """False where ``device: auto`` means the CPU, for methods that run on DGL itself."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
@@ -136,12 +147,17 @@ class StageConfig(Section):
         return self.label or "licap"
 
     def digest(self) -> str:
-        """Eight hex digits of everything that can change a result."""
+        """Eight hex digits of everything that can change a result and is not at its default.
+
+        A new setting whose default changes nothing leaves finished runs where they are. Whoever changes what a default
+        means raises `DEFAULTS_VERSION`.
+        """
         document = self.model_dump(
             mode="json", exclude={"label": True, "reported": True, "search": True, "folds": {"run"}}
         )
         if document.get("pretrained"):  # a run's folder name says what is in it, wherever it is kept
             document["pretrained"] = Path(document["pretrained"]).name
+        document["defaults"] = DEFAULTS_VERSION
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -192,11 +208,13 @@ class SearchRange(Section):
         numbers = self.low is not None and self.high is not None and self.low < self.high
         if numbers == (self.choices is not None):
             raise ValueError("give either low < high, or choices")
+        if self.log and not (self.low and self.low > 0):
+            raise ValueError("a logarithmic scale needs low > 0")
         return self
 
-    def example(self) -> bool | int | float | str:
-        """One value of the range."""
-        return self.choices[0] if self.choices else self.low or 0
+    def ends(self) -> list[bool | int | float | str]:
+        """All choices, or both ends of the range."""
+        return list(self.choices) if self.choices else [end for end in (self.low, self.high) if end is not None]
 
 
 class NetworkConfig(FeatureMethod):
@@ -235,6 +253,8 @@ class GENIMethod(NetworkConfig):
 class HiddenMethod(NetworkConfig):
     """Stage 2 by MLP, GCN or GraphSAGE."""
 
+    runs_on_cuda: ClassVar[bool] = False
+
     model: HiddenConfig = HiddenConfig()
 
 
@@ -247,14 +267,21 @@ class GATMethod(NetworkConfig):
 class SGCMethod(NetworkConfig):
     """Stage 2 by SGC."""
 
+    runs_on_cuda: ClassVar[bool] = False
+
     model: SGCConfig = SGCConfig()
 
 
 class RGCNMethod(NetworkConfig):
     """Stage 2 by R-GCN."""
 
+    runs_on_cuda: ClassVar[bool] = False
+
     model: RGCNConfig = RGCNConfig()
 
+
+SEES_TEST_LABELS = ("ppr-published",)
+"""Methods that are here to show what their leak is worth; nothing is compared with them or chosen among them."""
 
 METHOD_CONFIGS: dict[str, type[ImportanceConfig]] = {
     "pagerank": ImportanceConfig,

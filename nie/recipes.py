@@ -3,8 +3,8 @@
 A recipe is looked up by name in the stage's ``recipes`` folder or read from a path; flags are dotted: ``--optim.lr 1e-3
 --no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
 
-A recipe of stage 2 serves every method: what stands at its top holds for each method that has the setting (``model``
-and ``search`` for the recipe's own ``method`` alone), and ``methods`` holds the differences of single methods::
+A recipe of stage 2 serves every method: what stands at its top holds for each method that has the setting (``label``,
+``model`` and ``search`` for the recipe's own ``method`` alone), and ``methods`` holds what differs for single methods::
 
     dataset: fb15k
     optim: {lr: 0.01}
@@ -29,6 +29,7 @@ from nie.errors import NieError, nearest
 from nie.model_config import Section
 
 Config = TypeVar("Config", bound=StageConfig)
+OWN = ("label", "model", "search")
 RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
 
 
@@ -71,7 +72,10 @@ def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
     for key in document:
         if key not in known:
             raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*known, *field_names(stage)])}.")
-    for method in document.get("methods") or {}:
+    methods = document.get("methods") or {}
+    if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
+        raise NieError(f"'methods' in {path} holds settings by method, such as 'methods: {{geni: {{seed: 1}}}}'.")
+    for method in methods:
         method_config(method)
     return document
 
@@ -85,7 +89,7 @@ def method_config(method: str) -> type[ImportanceConfig]:
     >>> method_config("geni").__name__
     'GENIMethod'
     """
-    if method not in METHOD_CONFIGS:
+    if not isinstance(method, str) or method not in METHOD_CONFIGS:
         hint = nearest(str(method), METHOD_CONFIGS) or f" (there are {', '.join(METHOD_CONFIGS)})"
         raise NieError(f"There is no method {method!r}{hint}.")
     return METHOD_CONFIGS[method]
@@ -151,7 +155,7 @@ def _of_method(document: Mapping[str, Any], method: str) -> dict[str, Any]:
     """What a stage-2 recipe says for one method."""
     shared = _known_to(method_config(method), document, list(METHOD_CONFIGS.values()))
     if document.get("method", "rgtn") != method:
-        shared = {key: value for key, value in shared.items() if key not in ("model", "search")}
+        shared = {key: value for key, value in shared.items() if key not in OWN}
     own = (shared.pop("methods", None) or {}).get(method) or {}
     return {**_merge(shared, own), "method": method}
 

@@ -60,11 +60,8 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
     """
     kg = load(config.dataset, data_root)
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
-    for fold in config.folds.run:
-        if not 0 <= fold < len(folds):
-            raise NieError(f"folds.run names fold {fold}, but there are folds 0 to {len(folds) - 1}.")
     message = message_graph(kg, inverse_relations=config.graph.inverse_relations, self_loops=config.graph.self_loops)
-    message, device = _on_device(message, config.device)
+    message, device = _on_device(message, wanted_device(config))
     names = _feature_names(kg, config.features)
     return StageInputs(
         kg=kg,
@@ -74,6 +71,11 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
         folds=folds,
         device=device,
     )
+
+
+def wanted_device(config: StageConfig) -> str:
+    """``device``, where ``auto`` means the CPU for a method that cannot run on CUDA."""
+    return "cpu" if config.device == "auto" and not config.runs_on_cuda else config.device
 
 
 def standardized(channel: Channel) -> np.ndarray[Any, Any]:

@@ -115,8 +115,10 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
         },
     })  # fmt: skip
     epochs = sum(history.epochs for history in histories.values())
+    seconds = sum(history.train_seconds for history in histories.values())
     write_json(folder / "timing.json", {
-        "seconds_per_epoch": sum(history.train_seconds for history in histories.values()) / max(epochs, 1),
+        "seconds_per_epoch": seconds / max(epochs, 1),
+        "train_seconds": seconds,
         **sitting(started),
         "device": str(inputs.device),
         "attention": choose_backend(torch.zeros(1, device=inputs.device)),

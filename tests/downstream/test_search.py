@@ -49,9 +49,13 @@ def test_trials_are_added_to_those_that_there_are(settings: Settings, tmp_path: 
     text = search("gcn", settings, runner=runner(tmp_path), trials=3)
     assert "3 trials" in text
     found = yaml.safe_load(text)
-    assert set(found) == {"optim", "model"}
-    assert 1 <= found["model"]["num_layers"] <= 3
-    assert found["model"]["hidden_size"] in (8, 16)
+    best = found["methods"]["gcn"]
+    assert set(best) == {"optim", "model"}
+    assert 1 <= best["model"]["num_layers"] <= 3
+    assert best["model"]["hidden_size"] in (8, 16)
+    (tmp_path / "fast.yaml").write_text(f"dataset: own\n{text}")
+    assert settings.method("gcn").model.hidden_size == best["model"]["hidden_size"]
+    (tmp_path / "fast.yaml").write_text(RECIPE)
     again = search("gcn", settings, runner=runner(tmp_path), trials=1)
     assert "4 trials" in again or "3 trials" in again  # the last one may have been ended early
     assert (tmp_path / "runs" / "trials.db").exists()

@@ -62,7 +62,8 @@ def test_arms_are_run_and_found_again(tmp_path: Path) -> None:
     arms = [Arm("linear", settings().method("linear")), Arm("linear+licap", settings().method("linear"), licap)]
     assert finished_arms(arms, tmp_path / "runs") == {}
     seen: list[list[str]] = []
-    runs = run_arms(arms, runner(tmp_path), after=lambda made: seen.append(list(made)))
+    runs, failed = run_arms(arms, runner(tmp_path), after=lambda made: seen.append(list(made)))
+    assert not failed
     assert seen == [["linear"], ["linear", "linear+licap"]]
     found = finished_arms(arms, tmp_path / "runs")
     assert {name: run.path for name, run in found.items()} == {name: run.path for name, run in runs.items()}
@@ -71,7 +72,7 @@ def test_arms_are_run_and_found_again(tmp_path: Path) -> None:
 def test_no_further_arm_is_started_when_the_time_is_up(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     arms = [Arm(name, settings().method(name)) for name in ("linear", "ridge")]
-    assert run_arms(arms, runner(tmp_path), minutes=-1) == {}
+    assert run_arms(arms, runner(tmp_path), minutes=-1) == ({}, [])
 
 
 def test_unknown_names_are_hinted_at() -> None:
@@ -79,5 +80,7 @@ def test_unknown_names_are_hinted_at() -> None:
         find_study("mian")
     with pytest.raises(NieError, match=r"Unknown flag '--optim.lr'"):
         Settings("synthetic", flags=["--optim.lr", "1"])
+    with pytest.raises(NieError, match="--dataset has no place"):
+        Settings("synthetic", flags=["--dataset", "other"])
     with pytest.raises(NieError, match=r"no method 'gatt'.*did you mean 'gat'"):
         settings().method("gatt")

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from stage_helpers import store_synthetic
 
+import downstream.jobs
 import downstream.studies
 from downstream.jobs import Runner
+from downstream.report import compare
+from downstream.results import Results
 from downstream.studies import Study
 from downstream.study import run_study
+from downstream.table import markdown_table
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
@@ -42,9 +46,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def study(root: Path, name: str, **options: Any) -> str:
     store_synthetic(root / "data")
     runner = Runner(data_root=root / "data", run_root=root / "runs")
+    settings = downstream.studies.Settings("synthetic", flags=FLAGS)
     return run_study(
-        name, "synthetic", runner=runner, folder=root / "out", command=f"nie study {name} synthetic", flags=FLAGS,
-        **options,
+        name, settings, runner=runner, folder=root / "out", command=f"nie study {name} synthetic", **options
     )  # fmt: skip
 
 
@@ -58,7 +62,12 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
     expected |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
     assert {path.name for path in out.iterdir()} == expected
     assert (out / "table.md").read_text() == text
-    for part in ("nie study channels synthetic", "both against none", "6 comparisons", "4 runs, 8 folds in all"):
+    for part in (
+        "nie study channels synthetic",
+        "both against none",
+        "6 comparisons",
+        "4 runs, 8 folds in all; nothing is left out",
+    ):
         assert part in text
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 4
@@ -76,6 +85,7 @@ def test_a_study_in_pieces_is_the_study_in_one(tmp_path: Path) -> None:
     first = (tmp_path / "out" / "table.md").read_text()
     assert "| add" in first
     assert "| gate" not in first
+    assert "not run yet: dot (2 of 2 folds), gate (2 of 2 folds)" in first
     study(tmp_path, "relation-mode", only=["dot"])
     assert "| mul" in (tmp_path / "out" / "table.md").read_text()
     before = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.json"))
@@ -107,5 +117,37 @@ def test_maps_of_embeddings(tmp_path: Path) -> None:
     text = study(tmp_path, "tsne")
     assert text.count("| structural, LICAP") == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "table.md", "train.png", "train.svg", "test.png", "test.svg",
+        "table.md", "report.html", "train.png", "train.svg", "test.png", "test.svg",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: Any, **_settings: Any) -> None:
+        raise NieError("The disk is full.")
+
+    monkeypatch.setattr(downstream.jobs, "pretrain", broken)
+    with pytest.raises(NieError, match=r"3 failed, the others are in .*licap: The disk is full"):
+        study(tmp_path, "channels")
+    text = (tmp_path / "out" / "table.md").read_text()
+    assert "| none" in text
+    assert "not run yet: structural (2 of 2 folds), semantic (2 of 2 folds), both (2 of 2 folds)" in text
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_methods_that_see_test_labels_are_marked_and_not_compared() -> None:
+    rows = {name: {0: {"rmse": value}} for name, value in (("ppr-published", 0.1), ("ridge", 0.2), ("rgtn", 0.3))}
+    results = Results("toy", ("rmse",), rows)
+    assert results.places("rmse") == {"ridge": 1, "rgtn": 2}
+    assert "ppr-published (sees test labels)" in markdown_table(results)
+    assert not [pair for pair in downstream.studies.STUDIES["main"].pairs(list(rows)) if "ppr-published" in pair]
+
+
+def test_ties_are_no_wins() -> None:
+    rows = {name: {fold: {"rmse": 0.1 * fold, "spearman": 0.5} for fold in range(5)} for name in ("a", "b")}
+    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], 2 / 7)
+    assert [one.better for one in found] == [0, 0]
+    rows["b"][3] = {"rmse": 9.0, "spearman": None}
+    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], 2 / 7)
+    assert [(one.better, one.test is None) for one in found] == [(1, False), (0, True)]
