@@ -80,7 +80,7 @@ def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     for fold in run.finished_folds():
         test = run.split(fold)["test"]
         truth.append(kg.targets[test])
-        prediction.append(np.load(run.fold_path(fold) / "predictions.npy", allow_pickle=False)[test])
+        prediction.append(run.predictions(fold, kg.num_nodes)[test])
     x, y = np.concatenate(truth), np.concatenate(prediction)
     figure, (axis,) = _axes(1, 1, width=5, height=4.5)
     drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")

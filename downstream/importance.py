@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from downstream.baselines import BASELINES, BaselineInput, Prediction
+from downstream.blend import blend
 from downstream.metrics import evaluate
 from downstream.network import check_selection, fit_network
-from nie.config import FeatureMethod, ImportanceConfig, NetworkConfig
+from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, NetworkConfig
 from nie.data import Channel
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
@@ -55,6 +56,8 @@ def estimate(
 def _check_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> None:
     if isinstance(config, NetworkConfig):
         check_selection(config, inputs, fold)
+    if isinstance(config, BlendMethod):
+        blend(config.parts, inputs.kg, fold)
     _channels(config, inputs, fold)
 
 
@@ -80,6 +83,10 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
         fitted = fit_network(config, inputs, channels, fold, folder)
         score, prediction, facts = fitted.score, fitted.prediction, fitted.facts
         timing = {"seconds_per_epoch": fitted.seconds_per_epoch, "train_seconds": fitted.train_seconds}
+    elif isinstance(config, BlendMethod):
+        blended = blend(config.parts, inputs.kg, fold)
+        score = prediction = blended.prediction
+        facts, timing = {"weights": blended.weights}, {}
     else:
         result = _fit_baseline(config, inputs, channels, fold)
         score, prediction, facts, timing = result.score, result.prediction, {}, {}

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from tabulate import tabulate
 
 from nie.atomic import atomic_file
-from nie.data import KnowledgeGraph, load
+from nie.data import load
 from nie.errors import NieError
 from nie.extras import require
 from nie.runs import Run, read_json
@@ -57,7 +57,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
         raise NieError(f"{run.path} is a pretraining run; give the folder of a stage-2 run.")
     if provenance.get("dataset_sha256") != kg.digest:
         raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
-    predictions = np.stack([_predictions(run, fold, kg) for fold in folds]).astype(np.float64)
+    predictions = np.stack([run.predictions(fold, kg.num_nodes) for fold in folds])
     mean = predictions.mean(axis=0)
     held_out = ~kg.label_mask
     for prediction, fold in zip(predictions, folds, strict=True):
@@ -129,14 +129,3 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
     table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
     return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
-
-
-def _predictions(run: Run, fold: int, kg: KnowledgeGraph) -> Array:
-    path = run.fold_path(fold) / "predictions.npy"
-    try:
-        array: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
-    if array.shape != (kg.num_nodes,):
-        raise NieError(f"{path} has shape {array.shape}, but the graph has {kg.num_nodes} nodes.")
-    return array

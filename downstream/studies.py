@@ -170,7 +170,7 @@ def _relation_mode(settings: Settings) -> list[Arm]:
 STUDIES = {
     "main": Study(
         "How good is every method, and does LICAP pretraining help it?",
-        lambda settings: _with_and_without(settings, list(METHOD_CONFIGS)),
+        lambda settings: _with_and_without(settings, [name for name in METHOD_CONFIGS if name != "blend"]),
         _main_pairs,
     ),
     "losses": Study("Which contrastive loss of LICAP helps RGTN?", _losses, _against_first),

@@ -152,11 +152,14 @@ class StageConfig(Section):
         A new setting whose default changes nothing leaves finished runs where they are. Whoever changes what a default
         means raises `DEFAULTS_VERSION`.
         """
-        document = self.model_dump(
-            mode="json", exclude={"label": True, "reported": True, "search": True, "folds": {"run"}}
-        )
-        if document.get("pretrained"):  # a run's folder name says what is in it, wherever it is kept
+        document = self.model_dump(mode="json", exclude={"label", "reported", "search"}, exclude_defaults=True)
+        folds = {key: value for key, value in document.pop("folds", {}).items() if key != "run"}
+        document |= {"folds": folds} if folds else {}
+        # A run's folder name says what is in it, wherever it is kept.
+        if "pretrained" in document:
             document["pretrained"] = Path(document["pretrained"]).name
+        if "parts" in document:
+            document["parts"] = [Path(part).name for part in document["parts"]]
         document["defaults"] = DEFAULTS_VERSION
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -180,6 +183,12 @@ class ImportanceConfig(StageConfig):
     def run_label(self) -> str:
         """The label that was given, or the method."""
         return self.label or self.method
+
+
+class BlendMethod(ImportanceConfig):
+    """Stage 2 by blending finished runs."""
+
+    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
 
 
 class FeatureMethod(ImportanceConfig):
@@ -299,5 +308,6 @@ METHOD_CONFIGS: dict[str, type[ImportanceConfig]] = {
     "rgcn": RGCNMethod,
     "geni": GENIMethod,
     "rgtn": RGTNMethod,
+    "blend": BlendMethod,
 }
 """Settings by method: a method's configuration has exactly the settings that it reads."""

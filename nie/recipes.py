@@ -209,12 +209,12 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def flags_help(stage: type[StageConfig]) -> str:
     """One line a setting: its flag, its meaning and its default."""
-    return "\n".join(_help_lines(stage(dataset="required"), "--"))
+    return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
 
 
 def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
     for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
+        value = getattr(section, name, "required")
         if isinstance(value, Section):
             yield from _help_lines(value, f"{prefix}{name}.")
         else:

@@ -92,6 +92,17 @@ class Run:
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
 
+    def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+        """The (N,) float64 predictions of a finished fold of stage 2."""
+        path = self.fold_path(fold) / "predictions.npy"
+        try:
+            array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
+        if array.shape != (num_nodes,):
+            raise NieError(f"{path} has shape {array.shape}, but the graph has {num_nodes} nodes.")
+        return array.astype(np.float64)
+
     def metrics(self, fold: int) -> dict[str, Any]:
         """What ``metrics.json`` of a finished fold says."""
         return read_json(self.fold_path(fold) / "metrics.json")

@@ -83,7 +83,7 @@ def test_more_training_finds_what_the_labels_depend_on(kg: KnowledgeGraph, tmp_p
     assert result.metrics(0)["test"]["spearman"] > 0.8
 
 
-@pytest.mark.parametrize("method", METHOD_CONFIGS)
+@pytest.mark.parametrize("method", [method for method in METHOD_CONFIGS if method != "blend"])
 def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
     files = []
     for folder in ("a", "b"):

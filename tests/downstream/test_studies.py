@@ -41,7 +41,7 @@ def test_the_arms_of_a_study_share_all_but_one_thing(name: str) -> None:
 
 def test_the_main_study_has_every_method_and_licap_before_each_that_reads_features() -> None:
     names = [arm.name for arm in STUDIES["main"].arms(settings())]
-    assert [name for name in names if not name.endswith("+licap")] == list(METHOD_CONFIGS)
+    assert [name for name in names if not name.endswith("+licap")] == list(METHOD_CONFIGS)[:-1]
     assert "pagerank+licap" not in names
     assert {"linear+licap", "gcn+licap", "rgtn+licap"} <= set(names)
 

@@ -58,3 +58,13 @@ def test_a_run_is_called_what_it_is() -> None:
 def test_nothing_to_learn_is_refused() -> None:
     with pytest.raises(NieError, match="nothing to learn"):
         load_config(LicapConfig, overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})
+
+
+def test_a_setting_at_its_default_does_not_change_the_digest() -> None:
+    plain = load_config(ImportanceConfig, overrides=GEO)
+    spelled = load_config(ImportanceConfig, overrides={**GEO, "members": 1, "optim": {"lr": plain.optim.lr}})
+    assert spelled.digest() == plain.digest()
+    # LICAP's own defaults of a section are not the section's.
+    licap = load_config(LicapConfig, overrides=GEO)
+    plainer = load_config(LicapConfig, overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
+    assert licap.digest() != plainer.digest()

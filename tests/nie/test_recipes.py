@@ -149,7 +149,7 @@ def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_p
         load_config(ImportanceConfig, recipe, flags=flags)
 
 
-@pytest.mark.parametrize("method", METHOD_CONFIGS)
+@pytest.mark.parametrize("method", [method for method in METHOD_CONFIGS if method != "blend"])
 @pytest.mark.parametrize("path", sorted(recipe_folder(ImportanceConfig).glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
     assert load_config(ImportanceConfig, path.stem, overrides={"method": method}).method == method

@@ -1,0 +1,57 @@
+"""A blend of finished runs: the weighted mean of their predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import nnls
+
+from nie.data import KnowledgeGraph
+from nie.errors import NieError
+from nie.runs import Run, read_run
+from pretrain.cross_validation import Fold
+from pretrain.embeddings import binding
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Weights by part, and the (N,) blended prediction."""
+
+    weights: dict[str, float]
+    prediction: Floats
+
+
+def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Blend:
+    """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
+
+    c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
+    least squares; stacking, Wolpert 1992, Breiman 1996). No part has learned from these labels; they chose its epoch.
+
+    Args:
+        parts: folders of stage-2 runs.
+        kg: the graph.
+        fold: the fold.
+
+    Raises:
+        NieError: a part has not finished the fold, or is of another dataset or fold.
+    """
+    runs = [read_run(part) for part in parts]
+    predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
+    centre = float(kg.targets[fold.train].mean())
+    weights, _ = nnls(predictions[fold.val] - centre, kg.targets[fold.val] - centre)
+    named = {run.path.name: float(weight) for run, weight in zip(runs, weights, strict=True)}
+    return Blend(named, centre + (predictions - centre) @ weights)
+
+
+def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+    if not run.is_done(fold.index):
+        raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
+    if run.metrics(fold.index).get("binding") != binding(kg, fold):
+        raise NieError(f"{run.path} is of another dataset or fold; blend only runs of the same.")
+    return run.predictions(fold.index, kg.num_nodes)

@@ -1,0 +1,76 @@
+"""downstream.blend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stage_helpers import small, store_synthetic, with_labels
+
+from downstream.blend import blend
+from downstream.importance import estimate
+from nie.config import ImportanceConfig
+from nie.data import KnowledgeGraph
+from nie.data.store import save
+from nie.errors import NieError
+from nie.recipes import load_config
+from nie.runs import Run
+from pretrain.cross_validation import make_folds
+
+
+@pytest.fixture
+def kg(tmp_path: Path) -> KnowledgeGraph:
+    return store_synthetic(tmp_path / "data")
+
+
+def run(root: Path, config: ImportanceConfig) -> Run:
+    return estimate(config, data_root=root / "data", run_root=root / "runs")
+
+
+def parts(root: Path) -> list[str]:
+    return [str(run(root, small(method)).path) for method in ("pagerank", "linear", "boosting")]
+
+
+def test_weights_have_the_least_squared_validation_error(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
+    made = blend(given, kg, fold)
+    assert list(made.weights) == [Path(part).name for part in given]
+    assert min(made.weights.values()) >= 0
+    y, centre = kg.targets[fold.val], kg.targets[fold.train].mean()
+    single = [np.load(Path(part) / "fold0" / "predictions.npy").astype(float) for part in given]
+    mixed = centre + sum(w * (one - centre) for w, one in zip(made.weights.values(), single, strict=True))
+    np.testing.assert_allclose(made.prediction, mixed, atol=1e-12)
+    error = np.mean((made.prediction[fold.val] - y) ** 2)
+    assert all(error <= np.mean((one[fold.val] - y) ** 2) + 1e-12 for one in single)
+
+
+def test_test_labels_change_no_weight(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
+    expected = blend(given, kg, fold).weights
+    labels = kg.labels.copy()
+    labels[fold.test] *= 7
+    changed = with_labels(kg, labels)
+    with pytest.raises(NieError, match="another dataset or fold"):
+        blend(given, changed, fold)
+    save(changed, tmp_path / "other" / "data" / kg.name / "processed")
+    weights = blend(parts(tmp_path / "other"), changed, fold).weights
+    assert list(weights.values()) == list(expected.values())
+
+
+def test_it_is_a_method_like_any_other(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    flags = ["--parts", ",".join(parts(tmp_path)), "--folds.run", "0,1"]
+    config = load_config(ImportanceConfig, overrides={"dataset": "synthetic", "method": "blend",
+                         "features": {"structural": "structural", "semantic": "semantic"}}, flags=flags)  # fmt: skip
+    made = run(tmp_path, config)
+    assert made.path.name.startswith("blend-")
+    assert made.finished_folds() == [0, 1]
+    assert len(made.metrics(0)["fit"]["weights"]) == 3
+
+
+def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    given = parts(tmp_path)
+    with pytest.raises(NieError, match="no finished fold 4"):
+        blend(given, kg, make_folds(kg.label_mask)[4])
+    with pytest.raises(NieError, match="'parts' is missing"):
+        load_config(ImportanceConfig, overrides={"dataset": "synthetic", "method": "blend"})
