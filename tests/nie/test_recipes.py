@@ -102,8 +102,9 @@ def test_every_recipe_loads_and_holds_only_differences(stage: type, path: Path) 
     document = yaml.safe_load(path.read_text())
     parts = {"": {key: value for key, value in document.items() if key != "methods"}, **document.get("methods", {})}
     for method, part in parts.items():
-        config = load_config(stage, path.stem, overrides={"method": method} if method else {})
-        defaults = type(config)(dataset="geo")
+        parts = {"parts": ("a", "b")} if method == "blend" else {}
+        config = load_config(stage, path.stem, overrides={"method": method, **parts} if method else {})
+        defaults = type(config)(dataset="geo", **parts)
         for key, value in part.items():
             if isinstance(value, dict) and key not in ("reported", "search"):
                 for name in value:

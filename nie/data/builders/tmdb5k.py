@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nie.data.builders.tmdb5k_facts import film_channels
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, open_text, read_rows
 from nie.errors import NieError
 
-VERSION = 1
+VERSION = 2
 MOVIES = "tmdb_5000_movies.csv"
 CREDITS = "tmdb_5000_credits.csv"
 NODE_INFO = "node_info.tsv"
@@ -45,7 +46,8 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
 
     Nodes are the films in csv order, then genres, companies, countries and people by first appearance (people: the
     cast of all films, then the crew), then the five type nodes. Every distinct fact is one edge film -> other or
-    entity -> type, and one inverse edge of its own relation (r + 17). Popularity, votes and revenue enter no feature.
+    entity -> type, and one inverse edge of its own relation (r + 17). Popularity, votes and revenue enter no feature;
+    budget, runtime, year and language are the channel ``facts``, and how full the film's entry is, ``entry``.
 
     Args:
         raw: folder with the two csv files of Kaggle's "TMDB 5000 movie metadata", plain or packed.
@@ -79,6 +81,7 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
         node_names=nodes.labels,
         relation_names=RELATIONS,
         text=texts,
+        channels=film_channels([row for _, row in movies.rows], len(nodes.names)),
         meta={
             "label_transform": "log1p",
             "label": "popularity",

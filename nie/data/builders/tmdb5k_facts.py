@@ -1,0 +1,64 @@
+"""What the films' csv says of a film besides its text and its links, as two channels of numbers.
+
+Popularity, votes and revenue are never among them. A value that is absent or 0 (as TMDB writes an unknown budget) is 0
+with its own flag.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nie.data.graph import Channel
+
+FACTS = ("budget", "runtime", "release_date", "original_language")
+ENTRY = ("keywords", "homepage", "tagline", "overview")
+
+
+def film_channels(rows: Sequence[Mapping[str, str]], num_nodes: int) -> dict[str, Channel]:
+    """Return the channels ``facts`` and ``entry`` of ``num_nodes`` nodes, of which the first are the films.
+
+    ``facts``: log budget, minutes, year, a flag for each of these three that is known, and whether the original
+    language is English. ``entry``: how full TMDB's entry of the film is, which says how much its volunteers care: log
+    number of keywords, whether it has a homepage and a tagline, and log length of its overview. A channel whose columns
+    the csv has not is left out.
+
+    >>> rows = [{"budget": "100", "runtime": "90.0", "release_date": "2001-05-16", "original_language": "en"}]
+    >>> film_channels(rows, 2)["facts"].features.astype(int).tolist()
+    [[4, 90, 2001, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0]]
+    """
+    makers = {"facts": (FACTS, _facts), "entry": (ENTRY, _entry)}
+    channels = {}
+    for name, (columns, make) in makers.items():
+        if all(column in row for row in rows for column in columns):
+            known = np.array([make(row) for row in rows], dtype=np.float32)
+            features = np.zeros((num_nodes, known.shape[1]), dtype=np.float32)
+            features[: len(rows)] = known
+            channels[name] = Channel(features, np.arange(num_nodes) < len(rows))
+    return channels
+
+
+def _facts(row: Mapping[str, str]) -> list[float]:
+    numbers = [math.log1p(_number(row["budget"])), _number(row["runtime"]), _number(row["release_date"][:4])]
+    return [*numbers, *(float(number > 0) for number in numbers), float(row["original_language"] == "en")]
+
+
+def _entry(row: Mapping[str, str]) -> list[float]:
+    try:
+        keywords = len(json.loads(row["keywords"]))
+    except (ValueError, TypeError):
+        keywords = 0
+    flags = [float(bool(row[column].strip())) for column in ("homepage", "tagline")]
+    return [math.log1p(keywords), *flags, math.log1p(len(row["overview"]))]
+
+
+def _number(text: str) -> float:
+    """A number that is not negative; 0 for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) and number > 0 else 0.0

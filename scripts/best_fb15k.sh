@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Our best estimate on fb15k: averaged RGTN networks, boosting and ridge on the same features, blended by weights that are
+# chosen on validation nodes. Settings are in downstream/recipes/fb15k-best.yaml; flags are passed on to all of them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh all
+dataset=$(basename "$0" .sh)
+recipe=${dataset#best_}-best
+parts=()
+for method in rgtn boosting ridge; do
+    parts+=("$(.venv/bin/nie downstream --recipe "$recipe" --method "$method" "$@" | tail -1)")
+done
+exec .venv/bin/nie downstream --recipe "$recipe" --method blend --parts "$(IFS=,; echo "${parts[*]}")" "$@"
