@@ -17,7 +17,6 @@ from downstream.blend import blend
 from downstream.metrics import evaluate
 from downstream.network import check_selection, fit_network
 from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, NetworkConfig
-from nie.data import Channel
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
 from nie.progress import log
@@ -25,7 +24,7 @@ from nie.provenance import sitting
 from nie.runs import Run, open_run, run_folds, write_array, write_json
 from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding, read_embeddings
-from pretrain.inputs import StageInputs, fold_seed, prepare
+from pretrain.inputs import Parts, StageInputs, fold_seed, prepare
 
 SHOWN = ("rmse", "medianae", "spearman", "ndcg@100", "over@100")
 
@@ -61,8 +60,8 @@ def _check_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> No
     _channels(config, inputs, fold)
 
 
-def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Channel]:
-    """The features of the fold by channel: raw, or pretrained where the settings say so."""
+def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
+    """The features of the fold by channel: raw, or pretrained where the settings say so; degrees stay as they are."""
     channels = dict(inputs.channels)
     if isinstance(config, FeatureMethod) and config.pretrained is not None:
         embeddings = read_embeddings(config.pretrained, inputs.kg, fold)
@@ -72,7 +71,8 @@ def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict
                     f"replaced names the channel {name}, which the pretrained run {config.pretrained} has not; "
                     f"use --replaced {','.join(embeddings)}."
                 )
-            channels[name] = embeddings[name]
+            degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()
+            channels[name] = (embeddings[name], *degrees)
     return channels
 
 
@@ -107,10 +107,8 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
 
 
 def _fit_baseline(
-    config: ImportanceConfig, inputs: StageInputs, channels: Mapping[str, Channel], fold: Fold
+    config: ImportanceConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold
 ) -> Prediction:
-    features = np.concatenate([channel.features for channel in channels.values()], axis=1)
-    if inputs.degrees is not None:
-        features = np.concatenate([features, inputs.degrees], axis=1)
+    features = np.concatenate([part.features for parts in channels.values() for part in parts], axis=1)
     seed = fold_seed(config.seed, fold.index)
     return BASELINES[config.method](BaselineInput(inputs.kg, features, inputs.kg.targets, fold, seed))

@@ -17,13 +17,13 @@ from downstream.losses import draw_lists, importance_loss
 from downstream.metrics import METRICS, evaluate
 from downstream.shown_labels import ShownLabels
 from nie.config import GENIMethod, NetworkConfig, RGTNMethod
-from nie.data import Channel, MessageGraph
+from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
 from nie.models import MODELS, ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
-from pretrain.inputs import StageInputs, fold_seed, input_tensor
+from pretrain.inputs import Parts, StageInputs, fold_seed, input_tensor
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
@@ -64,7 +64,7 @@ class NetworkFit:
 
 
 def fit_network(
-    config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel], fold: Fold, folder: Path
+    config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold, folder: Path
 ) -> NetworkFit:
     """Train the configured model, or ``members`` of them, write weights and curves, and predict every node.
 
@@ -86,14 +86,17 @@ def fit_network(
 
 
 def _fit_member(
-    config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel], fold: Fold, folder: Path, member: int
+    config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold, folder: Path, member: int
 ) -> NetworkFit:
     message, targets = inputs.message, inputs.kg.targets
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     centre = float(targets[fold.train].mean()) if config.centre_labels else 0.0
     train = torch.from_numpy(fold.train).to(inputs.device)
     centred = torch.from_numpy((targets[fold.train] - centre).astype(np.float32)).to(inputs.device)
-    feats = _input_tensors(config, inputs, channels)
+    feats = {
+        name: input_tensor(parts, standardize=config.features.standardize).to(inputs.device)
+        for name, parts in channels.items()
+    }
     shown = ShownLabels(inputs.kg.num_nodes, train, centred, config.shown_labels) if config.shown_labels else None
     known = shown.everything(feats) if shown else feats
     generator = torch.Generator().manual_seed(seed)
@@ -167,15 +170,6 @@ def _stored(folder: Path) -> NetworkFit | None:
     document = read_json(folder / "member.json")
     score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
     return NetworkFit(score, prediction, **document)
-
-
-def _input_tensors(config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Channel]) -> dict[str, Tensor]:
-    return {
-        name: input_tensor(
-            channel, inputs.degrees if name == "structural" else None, standardize=config.features.standardize
-        ).to(inputs.device)
-        for name, channel in channels.items()
-    }
 
 
 def _batches(config: NetworkConfig, message: MessageGraph, fold: Fold) -> NeighbourBatches | None:

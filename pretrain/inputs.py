@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from nie.errors import NieError
 from nie.progress import log
 from pretrain.cross_validation import Fold, make_folds
 
+Parts: TypeAlias = tuple[Channel, ...]
+
 
 @dataclass(frozen=True)
 class StageInputs:
@@ -28,16 +30,15 @@ class StageInputs:
     Attributes:
         kg: the knowledge graph.
         message: its message graph; the relations of its edges are on ``device``, the DGL graph on the CPU.
-        channels: raw features by channel, not yet standardised.
-        degrees: log in- and out-degree (N, 2), or None when they are not used.
+        channels: raw features by channel, in parts that are standardised apart; the degrees are the last part of the
+            structural channel.
         folds: all folds, indexed by number.
         device: where tensors live.
     """
 
     kg: KnowledgeGraph
     message: MessageGraph
-    channels: Mapping[str, Channel]
-    degrees: np.ndarray[Any, Any] | None
+    channels: Mapping[str, Parts]
     folds: list[Fold]
     device: torch.device
 
@@ -45,10 +46,11 @@ class StageInputs:
     def made_from(self) -> dict[str, str]:
         """What a run on these inputs is made from: the graph with its labels, and the features as they are."""
         sha = hashlib.sha256()
-        for name, channel in self.channels.items():
-            sha.update(f"{name} {channel.features.shape}".encode())
-            sha.update(np.ascontiguousarray(channel.features).tobytes())
-            sha.update(np.ascontiguousarray(channel.mask).tobytes())
+        for name, parts in self.channels.items():
+            for part in parts:
+                sha.update(f"{name} {part.features.shape}".encode())
+                sha.update(np.ascontiguousarray(part.features).tobytes())
+                sha.update(np.ascontiguousarray(part.mask).tobytes())
         return {"dataset_sha256": self.kg.digest, "features_sha256": sha.hexdigest()}
 
 
@@ -67,7 +69,6 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
         kg=kg,
         message=message,
         channels={channel: _compute(kg, name, config.features, data_root) for channel, name in names.items()},
-        degrees=features(kg, "degrees", root=data_root).features if config.features.degrees else None,
         folds=folds,
         device=device,
     )
@@ -91,11 +92,8 @@ def standardized(channel: Channel) -> np.ndarray[Any, Any]:
     return result
 
 
-def input_tensor(channel: Channel, degrees: np.ndarray[Any, Any] | None, *, standardize: bool) -> Tensor:
-    """The (N, d) input of an encoder: the channel, standardised if asked for, with the degrees appended."""
-    parts = [channel]
-    if degrees is not None:
-        parts.append(Channel(degrees, np.ones(len(degrees), dtype=bool)))
+def input_tensor(parts: Parts, *, standardize: bool) -> Tensor:
+    """The (N, d) input of an encoder: the parts of a channel side by side, each standardised if asked for."""
     columns = [standardized(part) if standardize else part.features for part in parts]
     return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
 
@@ -114,20 +112,18 @@ def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]
     if config.semantic == "auto" and names["semantic"] == "tfidf" and not any(kg.text):
         log.info("%s has no texts: only the structural channel is used", kg.name)
         del names["semantic"]
+    if config.degrees:
+        names["structural"] += "+degrees"
     return names
 
 
-def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Channel:
-    """The features of one channel; several names, joined by ``+``, stand side by side."""
+def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
+    """The features that the names, joined by ``+``, stand for."""
     walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
-    parts = [
+    return tuple(
         features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
         for name in names.split("+")
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    mask = np.logical_or.reduce([part.mask for part in parts])
-    return Channel(np.concatenate([part.features for part in parts], axis=1), mask)
+    )
 
 
 def _on_device(message: MessageGraph, wanted: str) -> tuple[MessageGraph, torch.device]:

@@ -23,8 +23,8 @@ def prepared(root: Path, **changes: object):
 def test_everything_a_fold_needs(tmp_path: Path) -> None:
     inputs = prepared(tmp_path)
     assert set(inputs.channels) == {"structural", "semantic"}
-    assert inputs.degrees is not None
-    assert inputs.degrees.shape == (inputs.kg.num_nodes, 2)
+    assert [part.features.shape[1] for part in inputs.channels["structural"]] == [4, 2]  # its features, its degrees
+    assert len(inputs.channels["semantic"]) == 1
     assert len(inputs.folds) == 5
     assert inputs.message.graph.num_edges() == inputs.kg.num_edges + inputs.kg.num_nodes
 
@@ -39,7 +39,16 @@ def test_the_message_graph_follows_the_settings(inverse: bool, loops: bool, tmp_
 
 def test_degrees_can_be_left_out(tmp_path: Path) -> None:
     features = {**SMALL["features"], "degrees": False}
-    assert prepared(tmp_path, features=features).degrees is None
+    assert len(prepared(tmp_path, features=features).channels["structural"]) == 1
+
+
+def test_features_can_be_joined(tmp_path: Path) -> None:
+    features = {"structural": "structural+relations", "semantic": "semantic+tfidf"}
+    inputs = prepared(tmp_path, features=features)
+    assert len(inputs.channels["structural"]) == 3
+    assert len(inputs.channels["semantic"]) == 2
+    with pytest.raises(NieError, match=r"no feature 'relation'.*did you mean 'relations'"):
+        prepared(tmp_path, features={"structural": "structural+relation"})
 
 
 def test_standardising_sees_only_nodes_that_have_the_channel() -> None:
@@ -49,13 +58,14 @@ def test_standardising_sees_only_nodes_that_have_the_channel() -> None:
 
 
 @pytest.mark.parametrize("standardize", [False, True])
-def test_the_input_tensor_appends_degrees(standardize: bool) -> None:
-    channel = Channel(np.array([[1], [3]], np.float32), np.ones(2, bool))
-    degrees = np.array([[0, 2], [4, 2]], np.float32)
-    tensor = input_tensor(channel, degrees, standardize=standardize)
-    expected = [[-1, -1, 0], [1, 1, 0]] if standardize else [[1, 0, 2], [3, 4, 2]]
+def test_the_input_tensor_joins_parts_that_are_standardised_apart(standardize: bool) -> None:
+    first = Channel(np.array([[1], [3], [2]], np.float32), np.ones(3, bool))
+    second = Channel(np.array([[1900, 2], [2000, 2], [0, 0]], np.float32), np.array([True, True, False]))
+    tensor = input_tensor((first, second), standardize=standardize).round(decimals=4)
+    plain = [[1, 1900, 2], [3, 2000, 2], [2, 0, 0]]
+    expected = [[-1.2247, -1, 0], [1.2247, 1, 0], [0, 0, 0]] if standardize else plain
     assert tensor.dtype == torch.float32
-    assert tensor.tolist() == expected
+    np.testing.assert_allclose(tensor, expected, atol=1e-4)
 
 
 def test_a_fold_that_does_not_exist_is_named(tmp_path: Path) -> None:
