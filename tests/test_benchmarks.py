@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stage_helpers import store_synthetic
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,3 +85,13 @@ def test_the_bytes_of_the_roofline_are_counted_by_hand(tmp_path: Path) -> None:
     forward = graph["roofline"]["mul"]["forward"]
     assert forward["gathered"] == edges * 2 * 8 * 4  # a key row and a value row of eight floats
     assert forward["streamed"] == edges * 8 + nodes * (2 * 8 + 2 * 2) * 4
+
+
+def test_pagerank_beside_networkx(tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    command = [sys.executable, str(ROOT / "benchmarks" / "pagerank.py"), "synthetic", "--repeat", "1"]
+    done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if "to 1e-9" in line]
+    assert len(rows) == 2
+    assert all(float(row.split("|")[-2]) < 1e-8 for row in rows)
