@@ -33,14 +33,19 @@ class Arm:
         name: of the row.
         config: settings of stage 2.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
+        parts: the arms that it blends.
     """
 
     name: str
     config: ImportanceConfig
     licap: LicapConfig | None = None
+    parts: tuple[Arm, ...] = ()
 
     def stage2(self, run_root: str | Path) -> ImportanceConfig:
-        """Settings of stage 2 that read the embeddings of stage 1 where they are, or will be."""
+        """Settings of stage 2 that read the embeddings, or the runs to blend, where they are or will be."""
+        if self.parts:
+            paths = tuple(str(run_path("downstream", part.stage2(run_root), run_root)) for part in self.parts)
+            return self.config.model_copy(update={"parts": paths})
         if self.licap is None:
             return self.config
         return self.config.model_copy(update={"pretrained": str(run_path("pretrain", self.licap, run_root))})
@@ -163,6 +168,25 @@ def grid_name(gamma: float, eta2: float) -> str:
     return f"gamma={gamma:g} eta2={eta2:g}"
 
 
+def _best(settings: Settings) -> list[Arm]:
+    """From the fast recipe to the best one, a setting at a time, then blended with the trees and the linear model."""
+    best = Settings(settings.dataset, "best", settings.flags)
+    config, goal = settings.method("rgtn"), best.method("rgtn")
+    arms = [Arm("fast", config)]
+    for setting in ("select_value", "features", "shown_labels", "members"):
+        if getattr(config, setting) != getattr(goal, setting):
+            config = config.model_copy(update={setting: getattr(goal, setting)})
+            arms.append(Arm(f"+ {setting}", config))
+    arms[-1] = Arm(arms[-1].name, goal) if config.digest() == goal.digest() else Arm("rgtn-best", goal)
+    parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in ("boosting", "ridge")))
+    return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=("rgtn", "boosting")), parts=parts)]
+
+
+def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
+    steps = [name for name in names if not name.endswith("-best")]
+    return [(name, before) for before, name in itertools.pairwise(steps)]
+
+
 def _relation_mode(settings: Settings) -> list[Arm]:
     return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in ("mul", "add", "dot", "gate")]
 
@@ -185,6 +209,9 @@ STUDIES = {
         "Does LICAP help in front of every method?",
         lambda settings: _with_and_without(settings, PLUGIN_METHODS),
         _licap_against_raw,
+    ),
+    "best": Study(
+        "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before
     ),
     "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, _against_first),
 }
@@ -230,7 +257,8 @@ def run_arms(
             break
         failed += runner.attempt(list({arm.licap.digest(): arm.licap for arm in piece if arm.licap}.values()))
         ready = [arm for arm in piece if arm.licap is None or _is_complete(arm.licap, runner)]
-        failed += runner.attempt([arm.stage2(runner.run_root) for arm in ready])
+        for blends in (False, True):
+            failed += runner.attempt([arm.stage2(runner.run_root) for arm in ready if bool(arm.parts) == blends])
         runs.update(finished_arms(ready, runner.run_root))
         after(runs)
     return runs, failed

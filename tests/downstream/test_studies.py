@@ -23,7 +23,7 @@ def runner(root: Path) -> Runner:
     return Runner(data_root=root / "data", run_root=root / "runs")
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "best"])
 def test_the_arms_of_a_study_share_all_but_one_thing(name: str) -> None:
     study = find_study(name)
     arms = study.arms(settings())
@@ -84,3 +84,36 @@ def test_unknown_names_are_hinted_at() -> None:
         Settings("synthetic", flags=["--dataset", "other"])
     with pytest.raises(NieError, match=r"no method 'gatt'.*did you mean 'gat'"):
         settings().method("gatt")
+
+
+@pytest.mark.parametrize("dataset", ["fb15k", "tmdb5k"])
+def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None:
+    arms = {arm.name: arm for arm in STUDIES["best"].arms(Settings(dataset))}
+    names = list(arms)
+    assert names[0] == "fast"
+    assert names[-3:] == ["boosting-best", "ridge-best", "blend"]
+    best = Settings(dataset, "best")
+    assert arms[names[-4]].config == best.method("rgtn")
+    assert [part.name for part in arms["blend"].parts] == [names[-4], "boosting-best", "ridge-best"]
+    paths = arms["blend"].stage2("runs").parts
+    assert [Path(path).name.rsplit("-", 1)[0] for path in paths] == ["rgtn-best", "boosting-best", "ridge-best"]
+    pairs = STUDIES["best"].pairs(names)
+    assert pairs[0] == (names[1], "fast")
+    assert pairs[-1] == ("blend", names[-4])
+
+
+def test_a_dataset_without_a_best_recipe_says_so() -> None:
+    with pytest.raises(NieError, match="no downstream recipe 'best'"):
+        STUDIES["best"].arms(settings())
+
+
+def test_a_blend_is_run_after_its_parts(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    parts = tuple(Arm(name, settings().method(name)) for name in ("linear", "pagerank"))
+    mixed = Arm("blend", settings().method("blend", parts=("a", "b")), parts=parts)
+    runs, failed = run_arms([mixed, *parts], runner(tmp_path))
+    assert not runs.keys() - {"blend", "linear", "pagerank"}
+    assert failed  # one after another, the blend came first
+    runs, failed = run_arms([mixed, *parts], runner(tmp_path))
+    assert not failed
+    assert len(runs["blend"].metrics(0)["fit"]["weights"]) == 2
