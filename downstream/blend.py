@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
+from nie.config import SEES_TEST_LABELS
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs import Run, read_run
@@ -31,7 +32,8 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Blend:
     """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
 
     c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
-    least squares; stacking, Wolpert 1992, Breiman 1996). No part has learned from these labels; they chose its epoch.
+    least squares; stacking, Wolpert 1992, Breiman 1996). No part was fitted to these labels, but they chose its epoch,
+    its rounds or its penalty, so a blend's own validation figures are a little too good.
 
     Args:
         parts: folders of stage-2 runs.
@@ -39,9 +41,13 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Blend:
         fold: the fold.
 
     Raises:
-        NieError: a part has not finished the fold, or is of another dataset or fold.
+        NieError: a part has not finished the fold, is of another dataset or fold or no run of stage 2, has seen test
+            labels, or has the name of another.
     """
     runs = [read_run(part) for part in parts]
+    names = [run.path.name for run in runs]
+    if len(set(names)) < len(names):
+        raise NieError(f"The parts {', '.join(names)} are not all different; blend different runs.")
     predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
     centre = float(kg.targets[fold.train].mean())
     weights, _ = nnls(predictions[fold.val] - centre, kg.targets[fold.val] - centre)
@@ -50,6 +56,11 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Blend:
 
 
 def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+    method = run.config.get("method")
+    if method is None:
+        raise NieError(f"{run.path} is no run of stage 2, so it has no predictions to blend.")
+    if method in SEES_TEST_LABELS:
+        raise NieError(f"{run.path} has seen the test labels ({method}); a blend with it would, too.")
     if not run.is_done(fold.index):
         raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
     if run.metrics(fold.index).get("binding") != binding(kg, fold):

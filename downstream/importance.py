@@ -95,6 +95,8 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
     figures = {part: evaluate(targets[ids], prediction[ids], score=score[ids]) for part, ids in parts.items()}
     write_split(folder, fold)
     write_array(folder / "predictions.npy", prediction.astype(np.float32))
+    if score is not prediction:
+        write_array(folder / "scores.npy", score)
     write_json(folder / "metrics.json", {"binding": binding(inputs.kg, fold), **figures, "fit": facts})
     write_json(folder / "timing.json", {
         **timing,

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from downstream.importance import estimate
-from nie.config import FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
+from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError
 from nie.progress import log, track
 from nie.runs import Run, open_run, read_run, run_path
@@ -79,20 +79,19 @@ class Runner:
         return run_path(_stage(config), config, self.run_root)
 
     def _attempt_apart(self, configs: Sequence[StageConfig]) -> list[str]:
-        runs = [
-            open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
-            for config in configs
-        ]
-        tasks = [
-            (config, run, fold)
-            for config, run in zip(configs, runs, strict=True)
-            for fold in config.folds.run
-            if not run.is_done(fold)
-        ]
+        runs, tasks, failed = [], [], []
+        for config in configs:
+            try:
+                run = open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
+            except NieError as error:
+                failed.append(f"{config.run_label()}: {error}")
+                continue
+            runs.append(run)
+            tasks += [(config, run, fold) for fold in config.folds.run if not run.is_done(fold)]
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
         with ThreadPoolExecutor(self.jobs) as pool:
             answers = pool.map(lambda task: self._run_apart(*task), tasks)
-            failed = [answer for answer in track(answers, "folds", len(tasks)) if answer]
+            failed += [answer for answer in track(answers, "folds", len(tasks)) if answer]
         for run in runs:
             run.write_summary()
         return failed
@@ -113,12 +112,14 @@ class Runner:
         ]  # fmt: skip
         if isinstance(config, FeatureMethod) and config.pretrained:
             command += ["--pretrained", config.pretrained]  # the stored path may be from before the runs were moved
+        if isinstance(config, BlendMethod):
+            command += ["--parts", ",".join(config.parts)]
         threads = max(1, CORES // self.jobs)
         with log_file.open("w", encoding="utf-8") as file:
             code = subprocess.run(
                 command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
             ).returncode
-        if code == 0:
+        if code == 0 and run.is_done(fold):
             return None
         lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
         return f"{run.path.name} fold {fold} (exit code {code}, {log_file}): {' / '.join(lines) or 'nothing printed'}"

@@ -32,16 +32,22 @@ MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
 def check_selection(config: NetworkConfig, inputs: StageInputs, fold: Fold) -> None:
     """Raise if the validation labels of a fold cannot choose an epoch."""
     labels = inputs.kg.targets[fold.val]
-    if METRICS[config.select].min_nodes > len(labels):
-        raise NieError(
-            f"select is {config.select}, but fold {fold.index} of {config.dataset} has {len(labels)} validation "
-            "nodes; use spearman, rmse or a smaller k."
-        )
-    if config.select == "spearman" and len(np.unique(labels)) < 2:
-        raise NieError(
-            f"The validation labels of fold {fold.index} of {config.dataset} are all equal ({len(labels)} nodes), "
-            "so they rank nothing; give more labels or use --select rmse."
-        )
+    for metric in _selecting(config):
+        if METRICS[metric].min_nodes > len(labels):
+            raise NieError(
+                f"select is {metric}, but fold {fold.index} of {config.dataset} has {len(labels)} validation nodes; "
+                "use spearman, rmse or a smaller k."
+            )
+        if metric == "spearman" and len(np.unique(labels)) < 2:
+            raise NieError(
+                f"The validation labels of fold {fold.index} of {config.dataset} are all equal ({len(labels)} nodes), "
+                "so they rank nothing; give more labels or use --select rmse."
+            )
+
+
+def _selecting(config: NetworkConfig) -> list[str]:
+    """The metrics that choose epochs, that of the scores first."""
+    return list(dict.fromkeys([config.select, config.select_value or config.select]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +83,11 @@ def fit_network(
     for member in range(config.members):
         part = folder / f"member{member}"
         part.mkdir(exist_ok=True)
-        fits.append(_stored(part) or _fit_member(config, inputs, channels, fold, part, member))
-        _store(part, fits[-1])
+        fitted = _stored(part)
+        if fitted is None:
+            fitted = _fit_member(config, inputs, channels, fold, part, member)
+            _store(part, fitted)
+        fits.append(fitted)
     score, prediction = (np.mean([getattr(one, name) for one in fits], axis=0) for name in ("score", "prediction"))
     facts = {f"member{member}": one.facts for member, one in enumerate(fits)}
     seconds = [(one.seconds_per_epoch, one.train_seconds) for one in fits]
@@ -137,7 +146,7 @@ def _fit_member(
             losses,
             lambda: evaluate(targets[fold.val], predict()[fold.val]),
             optim=config.optim,
-            select={name: METRICS[name].higher_is_better for name in (config.select, config.select_value) if name},
+            select={metric: METRICS[metric].higher_is_better for metric in _selecting(config)},
             label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],

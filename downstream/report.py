@@ -22,12 +22,10 @@ from downstream.table import (
     folds_csv,
     latex_table,
     published_table,
-    row_title,
     title,
 )
 from nie.runs import Run, read_json, read_run
 
-TESTED = ("rmse", "spearman")
 TEST_NOTE = (
     "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
     "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
@@ -59,12 +57,14 @@ class Comparison:
     p: float
 
 
-def compare(results: Results, pairs: Sequence[tuple[str, str]], test_share: float) -> list[Comparison]:
-    """Test every pair of rows on RMSE and SPEARMAN, over the folds that both have."""
+def compare(
+    results: Results, pairs: Sequence[tuple[str, str]], tested: Sequence[str], test_share: float
+) -> list[Comparison]:
+    """Test every pair of rows on the metrics ``tested``, over the folds that both have."""
     made: list[tuple[str, str, str, PairedTest | None, int]] = []
     for ours, theirs in pairs:
         shared = [fold for fold in results.rows.get(ours, {}) if fold in results.rows.get(theirs, {})]
-        for metric in TESTED if shared else ():
+        for metric in tested if shared else ():
             sides = [[results.rows[row][fold].get(metric) for fold in shared] for row in (ours, theirs)]
             values = [[value for value in side if value is not None] for side in sides]
             if min(map(len, values)) < len(shared):
@@ -82,7 +82,11 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
     results = Results.of(runs)
     headers = ["method", *(title(metric) for metric in results.metrics)]
     rows = [
-        [row_title(name), *(cell(results, name, metric) for metric in results.metrics), fold_list(results.folds(name))]
+        [
+            results.title(name),
+            *(cell(results, name, metric) for metric in results.metrics),
+            fold_list(results.folds(name)),
+        ]
         for name in results.rows
     ]
     places = [results.places(metric) for metric in results.metrics]
@@ -97,7 +101,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
     if published:
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
-    comparisons = compare(results, study.pairs(list(results.rows)), _test_share(runs))
+    comparisons = compare(results, study.pairs(list(results.rows)), study.tested, _test_share(runs))
     if comparisons:
         tables.append(_comparison_table(comparisons))
     return [*tables, _cost_table(runs)]
@@ -139,14 +143,20 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
     absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
     open_rows = [f"{name} ({len(lacking)} of {len(wanted[name])} folds)" for name, lacking in absent.items() if lacking]
     counted = f"{len(runs)} runs, {folds} folds in all"
-    return f"{counted}; not run yet: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
+    return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 
 
 def seconds_of(run: Run) -> float:
-    """Mean seconds a fold took, all sittings together, with the pretraining that it reads."""
-    seconds = statistics.fmean(_seconds(run, fold) for fold in run.finished_folds())
+    """Mean seconds a fold took, all sittings together, with the pretraining that it reads or the parts that it blends.
+
+    Raises:
+        NieError: one of these is gone.
+    """
     pretrained = run.config.get("pretrained")
-    return seconds + (seconds_of(read_run(pretrained)) if pretrained and Path(pretrained).exists() else 0.0)
+    read = [*(run.config.get("parts") or ()), *([pretrained] if pretrained else [])]
+    return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
+        seconds_of(read_run(path)) for path in read
+    )
 
 
 def _seconds(run: Run, fold: int) -> float:

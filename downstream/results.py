@@ -24,6 +24,7 @@ class Results:
         dataset: its name.
         metrics: the metrics of a table, in order.
         rows: by row name and fold, the value of every metric; None where it is undefined.
+        leaking: the rows whose method has seen the labels that it is tested on.
 
     Example:
         >>> rows = {"a": {0: {"rmse": 1.0}, 1: {"rmse": 3.0}}, "b": {0: {"rmse": 4.0}, 1: {"rmse": 5.0}}}
@@ -37,6 +38,7 @@ class Results:
     dataset: str
     metrics: tuple[str, ...]
     rows: Mapping[str, Mapping[int, Mapping[str, float | None]]]
+    leaking: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, runs: Mapping[str, Run]) -> Results:
@@ -57,7 +59,8 @@ class Results:
         # Small graphs have test sets below 100 nodes; then the columns are those at 20.
         fits = all(name in given for given in figures for name in COLUMNS)
         dataset = str(next(iter(runs.values())).config["dataset"])
-        return cls(dataset, COLUMNS if fits else FALLBACK_COLUMNS, rows)
+        leaking = frozenset(name for name in rows if runs[name].config.get("method") in SEES_TEST_LABELS)
+        return cls(dataset, COLUMNS if fits else FALLBACK_COLUMNS, rows, leaking)
 
     def folds(self, row: str) -> list[int]:
         """Finished folds of a row."""
@@ -67,13 +70,17 @@ class Results:
         """The value of every fold, in the order of `folds`."""
         return [self.rows[row][fold].get(metric) for fold in self.folds(row)]
 
+    def title(self, row: str) -> str:
+        """The row's name, with a warning where its method has seen the labels that it is tested on."""
+        return f"{row} (sees test labels)" if row in self.leaking else row
+
     def summary(self, row: str, metric: str) -> dict[str, float | int | None]:
         """Mean, population standard deviation and n over the folds."""
         return mean_sd(self.values(row, metric))
 
     def places(self, metric: str) -> dict[str, int]:
         """Rank of the rows by their mean, 1 for the best; only honest rows on the largest set of folds are ranked."""
-        honest = [row for row in self.rows if row not in SEES_TEST_LABELS]
+        honest = [row for row in self.rows if row not in self.leaking]
         sets = Counter(tuple(self.folds(row)) for row in honest)
         most = max(sets, key=lambda folds: (len(folds), sets[folds]), default=())
         means = {row: self.summary(row, metric)["mean"] for row in honest if tuple(self.folds(row)) == most}

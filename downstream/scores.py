@@ -27,7 +27,7 @@ class NodeScores:
     Attributes:
         name: node names.
         importance: predicted importance, on the scale of the given scores.
-        rank: 1 for the highest predicted importance.
+        rank: 1 for the highest score, which is the predicted importance where a method has no score of its own.
         known: the given importance, nan where there is none.
         held_out: True where no model behind ``importance`` has seen the node's own label.
     """
@@ -57,18 +57,20 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
         raise NieError(f"{run.path} is a pretraining run; give the folder of a stage-2 run.")
     if provenance.get("dataset_sha256") != kg.digest:
         raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
-    predictions = np.stack([run.predictions(fold, kg.num_nodes) for fold in folds])
-    mean = predictions.mean(axis=0)
+    mean, score = (
+        np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.scores)
+    )
     held_out = ~kg.label_mask
-    for prediction, fold in zip(predictions, folds, strict=True):
+    for fold in folds:
         test = run.split(fold)["test"]
-        mean[test] = prediction[test]
+        mean[test] = run.predictions(fold, kg.num_nodes)[test]
+        score[test] = run.scores(fold, kg.num_nodes)[test]
         held_out[test] = True
     importance = np.maximum(np.expm1(mean), 0.0) if kg.meta.get("label_transform", "log1p") == "log1p" else mean
     return NodeScores(
         name=[str(name) for name in kg.node_names],
         importance=importance,
-        rank=rankdata(-mean, method="min").astype(np.int64),
+        rank=rankdata(-score, method="min").astype(np.int64),
         known=np.where(kg.label_mask, kg.labels, np.nan),
         held_out=held_out,
     )

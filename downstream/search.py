@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,8 @@ def search(
 
     The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
     with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
-    that the recipe selects epochs by; test nodes play no part. A trial whose mean over the first folds is below the
-    median of the others is ended there.
+    that the recipe selects epochs by; test nodes play no part. After eight trials, one whose mean over the first folds
+    is worse than the median of the others is ended there.
 
     Args:
         method: a neural method.
@@ -54,23 +56,12 @@ def search(
         raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
     _check(space, method, settings, licap)
     stage1, stage2 = _configs(method, settings, {}, licap)
-    runner.inputs(stage2)
+    ranges = {name: span.model_dump() for name, span in space.items()}
+    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.inputs(stage2).made_from, ranges)
     Path(runner.run_root).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        # Trials are comparable where everything but the searched values is the same.
-        study_name=" ".join(
-            map(
-                str,
-                (
-                    settings.dataset,
-                    config.run_label(),
-                    stage2.digest(),
-                    stage1.digest() if stage1 else "",
-                    config.select,
-                    *config.folds.run,
-                ),
-            )
-        ),
+        # Trials are comparable where data, ranges and everything but the searched values are the same.
+        study_name=" ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same]),
         storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
         direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
@@ -103,6 +94,10 @@ def search(
         raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
     note = f"{config.select} {study.best_value:.4f} on validation, {len(complete)} trials"
     return _as_recipes(settings, method, study.best_params, note)
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, licap: bool) -> None:

@@ -12,8 +12,9 @@ class ShownLabels:
     """Two more columns of input: the label of a training node where it is shown, and whether it is.
 
     Every epoch of training shows a random part of the training labels and learns from the nodes whose labels are hidden
-    (masked label prediction: UniMP, Shi et al., IJCAI 2021), so that no node ever sees its own. A prediction shows all
-    training labels; labels of validation and test nodes are never an input.
+    (masked label prediction: UniMP, Shi et al., IJCAI 2021), so that no node learns from its own. A prediction shows
+    all training labels, so that of a training node has seen its own; labels of validation and test nodes are never an
+    input.
 
     Args:
         num_nodes: N.

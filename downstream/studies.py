@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from downstream.jobs import Runner
+from downstream.results import COLUMNS
 from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
 from nie.progress import log
 from nie.recipes import flag_value, load_config, own_recipe
-from nie.runs import Run, read_run, run_path
+from nie.runs import Run, read_json, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
@@ -91,11 +92,13 @@ class Study:
         question: one sentence.
         arms: makes the arms from a dataset's settings.
         pairs: makes (ours, theirs) from the names of the arms.
+        tested: the metrics on which pairs are tested.
     """
 
     question: str
     arms: Callable[[Settings], list[Arm]]
     pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
+    tested: tuple[str, ...] = ("rmse", "spearman")
 
 
 def _with_and_without(settings: Settings, methods: Sequence[str]) -> list[Arm]:
@@ -170,6 +173,8 @@ def grid_name(gamma: float, eta2: float) -> str:
 
 def _best(settings: Settings) -> list[Arm]:
     """From the fast recipe to the best one, a setting at a time, then blended with the trees and the linear model."""
+    if settings.profile != "fast":
+        raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
     best = Settings(settings.dataset, "best", settings.flags)
     config, goal = settings.method("rgtn"), best.method("rgtn")
     arms = [Arm("fast", config)]
@@ -177,7 +182,10 @@ def _best(settings: Settings) -> list[Arm]:
         if getattr(config, setting) != getattr(goal, setting):
             config = config.model_copy(update={setting: getattr(goal, setting)})
             arms.append(Arm(f"+ {setting}", config))
-    arms[-1] = Arm(arms[-1].name, goal) if config.digest() == goal.digest() else Arm("rgtn-best", goal)
+    if config.digest() == goal.digest():
+        arms[-1] = Arm(arms[-1].name, goal)
+    else:
+        arms.append(Arm("+ the rest", goal))
     parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in ("boosting", "ridge")))
     return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=("rgtn", "boosting")), parts=parts)]
 
@@ -211,7 +219,7 @@ STUDIES = {
         _licap_against_raw,
     ),
     "best": Study(
-        "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before
+        "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before, COLUMNS
     ),
     "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, _against_first),
 }
@@ -249,17 +257,20 @@ def run_arms(
     """
     started, failed = time.monotonic(), []
     runs: dict[str, Run] = {}
+    tried: set[str] = set()
     if arms:
         runner.inputs(arms[0].config)  # what no arm can do without is said once
     for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             log.info("stopped after %.0f minutes; the same command goes on", minutes)
             break
-        failed += runner.attempt(list({arm.licap.digest(): arm.licap for arm in piece if arm.licap}.values()))
+        stage1 = {arm.licap.digest(): arm.licap for arm in piece if arm.licap and arm.licap.digest() not in tried}
+        tried |= set(stage1)
+        failed += runner.attempt(list(stage1.values()))
         ready = [arm for arm in piece if arm.licap is None or _is_complete(arm.licap, runner)]
         for blends in (False, True):
             failed += runner.attempt([arm.stage2(runner.run_root) for arm in ready if bool(arm.parts) == blends])
-        runs.update(finished_arms(ready, runner.run_root))
+        runs.update(finished_arms(ready, runner))
         after(runs)
     return runs, failed
 
@@ -269,8 +280,16 @@ def _is_complete(config: StageConfig, runner: Runner) -> bool:
     return set(config.folds.run) <= set(Run(runner.path(config), {}).finished_folds())
 
 
-def finished_arms(arms: Sequence[Arm], run_root: str | Path) -> dict[str, Run]:
-    """The runs of those arms that have a finished fold, by name."""
-    paths = {arm.name: run_path("downstream", arm.stage2(run_root), run_root) for arm in arms}
-    runs = {name: read_run(path) for name, path in paths.items() if (path / "config.yaml").exists()}
-    return {name: run for name, run in runs.items() if run.finished_folds()}
+def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
+    """The runs of those arms that have a finished fold on the data as they are now, by name."""
+    runs = {}
+    for arm in arms:
+        config = arm.stage2(runner.run_root)
+        path = runner.path(config)
+        if (path / "config.yaml").exists() and (run := read_run(path)).finished_folds():
+            origin, now = read_json(path / "provenance.json"), runner.inputs(config).made_from
+            if all(origin.get(name) == digest for name, digest in now.items()):
+                runs[arm.name] = run
+            else:
+                log.warning("%s is left out: %s was made from other data; remove it and run again", arm.name, path)
+    return runs

@@ -48,13 +48,13 @@ def run_study(
             raise NieError(f"The study {name} has no arm {wanted!r}{nearest(wanted, names)}: {', '.join(names)}.")
 
     def report(drawn: Mapping[str, str] | None = None) -> str:
-        return write_report(folder, command, study, arms, finished_arms(arms, runner.run_root), drawn)
+        return write_report(folder, command, study, arms, finished_arms(arms, runner), drawn)
 
     failed: list[str] = []
     if not report_only:
         chosen = [arm for arm in arms if not only or arm.name in only]
         _, failed = run_arms(chosen, runner, minutes=minutes, after=lambda made: report() if made else None)
-    runs = finished_arms(arms, runner.run_root)
+    runs = finished_arms(arms, runner)
     if runs or not failed:
         text = report(figures.write_figures(folder, _figures(Results.of(runs), runs, runner)))
     if failed:

@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from downstream.results import Results
-from nie.config import SEES_TEST_LABELS, ImportanceConfig
+from nie.config import ImportanceConfig
 from nie.recipes import read_recipe, recipe_folder
 
 TITLES = {"rmse": "RMSE", "medianae": "MedianAE", "spearman": "SPEARMAN"}
@@ -23,7 +23,11 @@ CAPTION = (
 def markdown_table(results: Results) -> str:
     """One row a run, and below them the published rows."""
     rows = [
-        [row_title(name), *(cell(results, name, metric) for metric in results.metrics), fold_list(results.folds(name))]
+        [
+            results.title(name),
+            *(cell(results, name, metric) for metric in results.metrics),
+            fold_list(results.folds(name)),
+        ]
         for name in results.rows
     ]
     headers = ["method", *(title(metric) for metric in results.metrics)]
@@ -43,7 +47,7 @@ def latex_table(results: Results) -> str:
     places = {metric: results.places(metric) for metric in results.metrics}
     rows = [
         [
-            _latex(row_title(name)),
+            _latex(results.title(name)),
             *(_latex_cell(results, name, metric, places[metric].get(name)) for metric in results.metrics),
         ]
         for name in results.rows
@@ -89,11 +93,6 @@ def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
         return {}
     rows: dict[str, dict[str, Any]] = read_recipe(ImportanceConfig, recipe)["reported"]
     return rows
-
-
-def row_title(name: str) -> str:
-    """A row's name, with a warning where the method has seen the labels that it is tested on."""
-    return f"{name} (sees test labels)" if name in SEES_TEST_LABELS else name
 
 
 def title(metric: str) -> str:

@@ -93,8 +93,16 @@ class Run:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
 
     def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
-        """The (N,) float64 predictions of a finished fold of stage 2."""
-        path = self.fold_path(fold) / "predictions.npy"
+        """The (N,) float64 predictions of a finished fold of stage 2, on the label scale."""
+        return self._array(fold, "predictions.npy", num_nodes)
+
+    def scores(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+        """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
+        apart = (self.fold_path(fold) / "scores.npy").exists()
+        return self._array(fold, "scores.npy" if apart else "predictions.npy", num_nodes)
+
+    def _array(self, fold: int, name: str, num_nodes: int) -> np.ndarray[Any, Any]:
+        path = self.fold_path(fold) / name
         try:
             array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -108,7 +116,14 @@ class Run:
         return read_json(self.fold_path(fold) / "metrics.json")
 
     def write_summary(self) -> dict[str, Any]:
-        """Summarise the finished folds: mean and population standard deviation of every test metric."""
+        """Summarise the finished folds: mean and population standard deviation of every test metric.
+
+        Several processes may do so at once.
+        """
+        with FileLock(self.path / ".summary.lock"):
+            return self._write_summary()
+
+    def _write_summary(self) -> dict[str, Any]:
         folds = self.finished_folds()
         tests = [self.metrics(fold).get("test", {}) for fold in folds]
         names = [name for name in (tests[0] if tests else {}) if all(name in test for test in tests)]
@@ -187,8 +202,7 @@ def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None])
             raise NieError(
                 f"Another process is working on fold {fold} of {run.path}; wait for it or use another --label."
             ) from error
-        with FileLock(run.path / ".summary.lock"):
-            run.write_summary()
+        run.write_summary()
 
 
 def read_run(path: str | Path) -> Run:

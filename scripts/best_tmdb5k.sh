@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our best estimate on tmdb5k: averaged RGTN networks, boosting and ridge on the same features, blended by weights that are
+# Our best estimate on tmdb5k: RGTN, boosting and ridge on the same features, blended by weights that are
 # chosen on validation nodes. Settings are in downstream/recipes/tmdb5k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -70,6 +70,11 @@ def test_it_is_a_method_like_any_other(kg: KnowledgeGraph, tmp_path: Path) -> No
 
 def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) -> None:
     given = parts(tmp_path)
+    leaking = str(run(tmp_path, small("ppr-published")).path)
+    with pytest.raises(NieError, match="has seen the test labels"):
+        blend([given[0], leaking], kg, make_folds(kg.label_mask)[0])
+    with pytest.raises(NieError, match="not all different"):
+        blend([given[0], given[0]], kg, make_folds(kg.label_mask)[0])
     with pytest.raises(NieError, match="no finished fold 4"):
         blend(given, kg, make_folds(kg.label_mask)[4])
     with pytest.raises(NieError, match="'parts' is missing"):

@@ -60,12 +60,12 @@ def test_arms_are_run_and_found_again(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     licap = settings().licap(loss={"gamma": 0.2}, optim={"max_epochs": 2, "patience": 2, "eval_every": 1})
     arms = [Arm("linear", settings().method("linear")), Arm("linear+licap", settings().method("linear"), licap)]
-    assert finished_arms(arms, tmp_path / "runs") == {}
+    assert finished_arms(arms, runner(tmp_path)) == {}
     seen: list[list[str]] = []
     runs, failed = run_arms(arms, runner(tmp_path), after=lambda made: seen.append(list(made)))
     assert not failed
     assert seen == [["linear"], ["linear", "linear+licap"]]
-    found = finished_arms(arms, tmp_path / "runs")
+    found = finished_arms(arms, runner(tmp_path))
     assert {name: run.path for name, run in found.items()} == {name: run.path for name, run in runs.items()}
 
 

@@ -85,7 +85,7 @@ def test_a_study_in_pieces_is_the_study_in_one(tmp_path: Path) -> None:
     first = (tmp_path / "out" / "table.md").read_text()
     assert "| add" in first
     assert "| gate" not in first
-    assert "not run yet: dot (2 of 2 folds), gate (2 of 2 folds)" in first
+    assert "not finished: dot (2 of 2 folds), gate (2 of 2 folds)" in first
     study(tmp_path, "relation-mode", only=["dot"])
     assert "| mul" in (tmp_path / "out" / "table.md").read_text()
     before = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.json"))
@@ -128,17 +128,17 @@ def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
         raise NieError("The disk is full.")
 
     monkeypatch.setattr(downstream.jobs, "pretrain", broken)
-    with pytest.raises(NieError, match=r"3 failed, the others are in .*licap: The disk is full"):
+    with pytest.raises(NieError, match=r"1 failed, the others are in .*licap: The disk is full"):
         study(tmp_path, "channels")
     text = (tmp_path / "out" / "table.md").read_text()
     assert "| none" in text
-    assert "not run yet: structural (2 of 2 folds), semantic (2 of 2 folds), both (2 of 2 folds)" in text
+    assert "not finished: structural (2 of 2 folds), semantic (2 of 2 folds), both (2 of 2 folds)" in text
     assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_methods_that_see_test_labels_are_marked_and_not_compared() -> None:
     rows = {name: {0: {"rmse": value}} for name, value in (("ppr-published", 0.1), ("ridge", 0.2), ("rgtn", 0.3))}
-    results = Results("toy", ("rmse",), rows)
+    results = Results("toy", ("rmse",), rows, frozenset({"ppr-published"}))
     assert results.places("rmse") == {"ridge": 1, "rgtn": 2}
     assert "ppr-published (sees test labels)" in markdown_table(results)
     assert not [pair for pair in downstream.studies.STUDIES["main"].pairs(list(rows)) if "ppr-published" in pair]
@@ -146,8 +146,8 @@ def test_methods_that_see_test_labels_are_marked_and_not_compared() -> None:
 
 def test_ties_are_no_wins() -> None:
     rows = {name: {fold: {"rmse": 0.1 * fold, "spearman": 0.5} for fold in range(5)} for name in ("a", "b")}
-    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], 2 / 7)
+    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], ("rmse", "spearman"), 2 / 7)
     assert [one.better for one in found] == [0, 0]
     rows["b"][3] = {"rmse": 9.0, "spearman": None}
-    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], 2 / 7)
+    found = compare(Results("toy", ("rmse", "spearman"), rows), [("a", "b")], ("rmse", "spearman"), 2 / 7)
     assert [(one.better, one.test is None) for one in found] == [(1, False), (0, True)]

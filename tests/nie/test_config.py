@@ -1,5 +1,6 @@
 """nie.config."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 import nie.config
-from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig
+from nie.config import DEFAULTS_VERSION, METHOD_CONFIGS, ImportanceConfig, LicapConfig
 from nie.errors import NieError
 from nie.recipes import field_names, load_config
 
@@ -68,3 +69,11 @@ def test_a_setting_at_its_default_does_not_change_the_digest() -> None:
     licap = load_config(LicapConfig, overrides=GEO)
     plainer = load_config(LicapConfig, overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
     assert licap.digest() != plainer.digest()
+
+
+def test_a_changed_default_needs_another_version() -> None:
+    """Defaults are in a run's name by `DEFAULTS_VERSION` alone: when this test fails, raise it, then mend the hash."""
+    configs = [LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values())]
+    defaults = [{k: v.default for k, v in config.model_fields.items()} for config in configs]
+    digest = hashlib.sha256(repr(defaults).encode()).hexdigest()[:8]
+    assert (DEFAULTS_VERSION, digest) == (1, "567ac715")

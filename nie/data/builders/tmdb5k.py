@@ -20,7 +20,7 @@ from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, open_text, read_rows
 from nie.errors import NieError
 
-VERSION = 2
+VERSION = 3
 MOVIES = "tmdb_5000_movies.csv"
 CREDITS = "tmdb_5000_credits.csv"
 NODE_INFO = "node_info.tsv"

@@ -1,7 +1,7 @@
 """What the films' csv says of a film besides its text and its links, as two channels of numbers.
 
-Popularity, votes and revenue are never among them. A value that is absent or 0 (as TMDB writes an unknown budget) is 0
-with its own flag.
+Popularity, votes and revenue are never among them. A value that is absent or 0 (as TMDB writes an unknown budget) has
+the mean of the films whose value is known, and a flag: a year 0 would be an outlier that no linear model survives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nie.data.graph import Channel
+from nie.data.graph import Channel, Floats32
 
 FACTS = ("budget", "runtime", "release_date", "original_language")
 ENTRY = ("keywords", "homepage", "tagline", "overview")
@@ -26,33 +26,49 @@ def film_channels(rows: Sequence[Mapping[str, str]], num_nodes: int) -> dict[str
     number of keywords, whether it has a homepage and a tagline, and log length of its overview. A channel whose columns
     the csv has not is left out.
 
-    >>> rows = [{"budget": "100", "runtime": "90.0", "release_date": "2001-05-16", "original_language": "en"}]
-    >>> film_channels(rows, 2)["facts"].features.astype(int).tolist()
-    [[4, 90, 2001, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0]]
+    >>> known = {"budget": "100", "runtime": "90.0", "release_date": "2001-05-16", "original_language": "en"}
+    >>> rows = [known, {**known, "release_date": ""}]
+    >>> film_channels(rows, 3)["facts"].features.astype(int).tolist()
+    [[4, 90, 2001, 1, 1, 1, 1], [4, 90, 2001, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0, 0]]
     """
     makers = {"facts": (FACTS, _facts), "entry": (ENTRY, _entry)}
     channels = {}
     for name, (columns, make) in makers.items():
         if all(column in row for row in rows for column in columns):
-            known = np.array([make(row) for row in rows], dtype=np.float32)
+            known = make(rows)
             features = np.zeros((num_nodes, known.shape[1]), dtype=np.float32)
             features[: len(rows)] = known
             channels[name] = Channel(features, np.arange(num_nodes) < len(rows))
     return channels
 
 
-def _facts(row: Mapping[str, str]) -> list[float]:
-    numbers = [math.log1p(_number(row["budget"])), _number(row["runtime"]), _number(row["release_date"][:4])]
-    return [*numbers, *(float(number > 0) for number in numbers), float(row["original_language"] == "en")]
+def _facts(rows: Sequence[Mapping[str, str]]) -> Floats32:
+    values = np.array([
+        [math.log1p(_number(row["budget"])), _number(row["runtime"]), _number(row["release_date"][:4])] for row in rows
+    ])  # fmt: skip
+    known = values > 0
+    means = values.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    english = [row["original_language"] == "en" for row in rows]
+    return np.column_stack([np.where(known, values, means), known, english]).astype(np.float32)
 
 
-def _entry(row: Mapping[str, str]) -> list[float]:
+def _entry(rows: Sequence[Mapping[str, str]]) -> Floats32:
+    return np.array([
+        [
+            math.log1p(_count(row["keywords"])), bool(row["homepage"].strip()), bool(row["tagline"].strip()),
+            math.log1p(len(row["overview"])),
+        ]
+        for row in rows
+    ], dtype=np.float32)  # fmt: skip
+
+
+def _count(text: str) -> int:
+    """Length of a JSON list; 0 for anything else."""
     try:
-        keywords = len(json.loads(row["keywords"]))
-    except (ValueError, TypeError):
-        keywords = 0
-    flags = [float(bool(row[column].strip())) for column in ("homepage", "tagline")]
-    return [math.log1p(keywords), *flags, math.log1p(len(row["overview"]))]
+        items = json.loads(text)
+    except ValueError:
+        return 0
+    return len(items) if isinstance(items, list) else 0
 
 
 def _number(text: str) -> float:

@@ -31,13 +31,16 @@ def test_what_says_the_importance_enters_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "nan", "-5", "inf", "unknown"])
-def test_what_is_unknown_is_zero_with_its_flag(value: str) -> None:
-    facts = film_channels([{**ROW, "budget": value, "runtime": value, "release_date": value}], 1)["facts"].features[0]
-    np.testing.assert_array_equal(facts, np.zeros(7))
+def test_what_is_unknown_is_the_mean_of_the_others_with_its_flag(value: str) -> None:
+    unknown = {**ROW, "budget": value, "runtime": value, "release_date": value}
+    facts = film_channels([ROW, {**ROW, "runtime": "60"}, unknown], 3)["facts"].features
+    np.testing.assert_allclose(facts[2], [np.log1p(1000), 90, 1999, 0, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_array_equal(film_channels([unknown], 1)["facts"].features, np.zeros((1, 7)))
 
 
 def test_broken_keywords_count_as_none() -> None:
-    assert film_channels([{**ROW, "keywords": "{"}], 1)["entry"].features[0, 0] == 0
+    for broken in ("{", "3", ""):
+        assert film_channels([{**ROW, "keywords": broken}], 1)["entry"].features[0, 0] == 0
 
 
 def test_a_csv_without_the_columns_has_no_channel() -> None:
