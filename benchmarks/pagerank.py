@@ -50,7 +50,7 @@ def compare(
     """One row a precision of networkx."""
     given = None if weights is None else dict(enumerate(weights.tolist()))
     rows = []
-    for precision, tol in (("to 1e-9", 1e-9 / kg.num_nodes), ("networkx's default", 1e-6)):
+    for precision, tol in (("networkx to 1e-9", 1e-9 / kg.num_nodes), ("networkx's default", 1e-6)):
         times: list[tuple[float, float]] = []
         for _ in range(options.repeat):
             mine, ours = timed(lambda: pagerank(kg, personalization=weights))
@@ -61,7 +61,7 @@ def compare(
         rank = np.array([other[node] for node in range(kg.num_nodes)])
         medians = [statistics.median(side) for side in zip(*times, strict=True)]
         ratio = statistics.median(theirs / mine for mine, theirs in times)
-        rows.append([f"{name}, networkx {precision}", *medians, ratio, float(np.abs(rank - ours).max())])
+        rows.append([f"{name}, {precision}", *medians, ratio, float(np.abs(rank - ours).max())])
     return rows
 
 

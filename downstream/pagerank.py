@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, bicgstab
 
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
@@ -15,14 +16,18 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def pagerank(
-    kg: KnowledgeGraph, *, personalization: Floats | None = None, damping: float = 0.85, tol: float = 1e-12,
+    kg: KnowledgeGraph, *, personalization: Floats | None = None, damping: float = 0.85, tol: float = 1e-10,
     max_iterations: int = 1000,
 ) -> Floats:  # fmt: skip
-    """PageRank of every node by power iteration on the directed graph (Page et al., 1999).
+    """PageRank of every node of the directed graph (Page et al., 1999).
 
     ``x <- damping (A D^-1 x + (rank on nodes without out-edges) p) + (1 - damping) p``; relations are ignored and
     parallel edges count as often as they occur. p is uniform, or for personalised PageRank (Haveliwala, 2002) the given
     weights, scaled to sum to 1. Agrees with ``networkx.pagerank`` on the same multigraph.
+
+    The fixed point is a multiple of the solution of ``(I - damping A D^-1) y = p``. BiCGSTAB (van der Vorst, 1992)
+    solves that in about a third of the products that power iteration needs; power iteration then goes on from there,
+    because its steps bound the error.
 
     Args:
         kg: the graph; only ``num_nodes``, ``src`` and ``dst`` are read.
@@ -30,7 +35,7 @@ def pagerank(
         damping: probability of following an edge, 0 <= damping < 1.
         tol: stops when the sum of absolute changes is below it; the error is then at most
             ``tol * damping / (1 - damping)``.
-        max_iterations: 0.85 needs about 170.
+        max_iterations: steps of power iteration at most; without the head start, 0.85 needs about 140.
 
     Returns:
         (N,) float64, not negative, sums to 1.
@@ -55,12 +60,16 @@ def pagerank(
     restart = restart / restart.sum()
     out_degree = np.bincount(kg.src, minlength=nodes)
     # Duplicate (dst, src) entries are added up by the sparse product, which is what multiplicity as weight means.
-    step = csr_array((1.0 / out_degree[kg.src], (kg.dst, kg.src)), shape=(nodes, nodes))
-    dangling = out_degree == 0
-    rank: Floats = restart
+    ends = (kg.dst.astype(np.int32), kg.src.astype(np.int32))  # half the memory that a product reads
+    step = csr_array((damping / out_degree[kg.src], ends), shape=(nodes, nodes))
+    dangling = np.flatnonzero(out_degree == 0)
+    flow = LinearOperator((nodes, nodes), matvec=lambda y: y - step @ y, dtype=np.float64)
+    start, _ = bicgstab(flow, restart, x0=restart, rtol=1e-10, maxiter=60)
+    start = start.clip(min=0)  # what rounding has left below it
+    rank: Floats = start / start.sum() if np.isfinite(start).all() and start.sum() > 0 else restart
     for _ in range(max_iterations):
         previous = rank
-        rank = damping * (step @ rank) + (damping * rank[dangling].sum() + 1.0 - damping) * restart
+        rank = step @ rank + (damping * rank[dangling].sum() + 1.0 - damping) * restart
         rank = rank / rank.sum()
         if np.abs(rank - previous).sum() < tol:
             return rank

@@ -6,6 +6,7 @@ import networkx
 import numpy as np
 import pytest
 
+import downstream.pagerank
 from downstream.pagerank import pagerank
 from nie.data.graph import KnowledgeGraph
 from nie.data.synthetic import synthetic
@@ -73,7 +74,16 @@ def test_pagerank_bad_input() -> None:
     with pytest.raises(NieError, match="damping is 1"):
         pagerank(kg, damping=1.0)
     with pytest.raises(NieError, match="did not converge in 3 iterations"):
-        pagerank(kg, max_iterations=3)
+        pagerank(kg, tol=0.0, max_iterations=3)
     for weights in (np.ones(3), -np.ones(kg.num_nodes), np.zeros(kg.num_nodes), np.full(kg.num_nodes, np.nan)):
         with pytest.raises(NieError, match="one weight >= 0 for each of"):
             pagerank(kg, personalization=weights)
+
+
+@pytest.mark.parametrize("damping", [0.85, 0.99, 0.9999])
+def test_the_head_start_changes_nothing_but_the_time(damping: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    kg = synthetic(seed=1)
+    fast = pagerank(kg, damping=damping)
+    monkeypatch.setattr(downstream.pagerank, "bicgstab", lambda flow, restart, **_: (np.full_like(restart, np.nan), 1))
+    slow = pagerank(kg, damping=damping, max_iterations=1_000_000)
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-8)
