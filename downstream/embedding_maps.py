@@ -47,7 +47,7 @@ def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner) -
     border = contrast_sets(licap, targets, fold).border
     spaces: dict[str, Array] = {}
     for name, embedding in read_embeddings(run.path, inputs.kg, fold).items():
-        given = input_tensor(inputs.channels[name], standardize=licap.features.standardize)
+        given = input_tensor(inputs.channels[name], licap.features)
         spaces |= {f"{name}, features": given.numpy(), f"{name}, LICAP": embedding.features}
     rows, drawn = [], {}
     for part in PARTS:

@@ -102,10 +102,7 @@ def _fit_member(
     centre = float(targets[fold.train].mean()) if config.centre_labels else 0.0
     train = torch.from_numpy(fold.train).to(inputs.device)
     centred = torch.from_numpy((targets[fold.train] - centre).astype(np.float32)).to(inputs.device)
-    feats = {
-        name: input_tensor(parts, standardize=config.features.standardize).to(inputs.device)
-        for name, parts in channels.items()
-    }
+    feats = {name: input_tensor(parts, config.features).to(inputs.device) for name, parts in channels.items()}
     shown = ShownLabels(inputs.kg.num_nodes, train, centred, config.shown_labels) if config.shown_labels else None
     known = shown.everything(feats) if shown else feats
     generator = torch.Generator().manual_seed(seed)

@@ -42,6 +42,9 @@ class FeaturesConfig(Section):
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, or some joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
+    limit: float | None = Field(
+        None, gt=0, description="standardised values grow only with their logarithm beyond it, which tames outliers"
+    )
     num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
     walk_length: int = Field(20, ge=2, description="node2vec steps a walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")

@@ -92,9 +92,22 @@ def standardized(channel: Channel) -> np.ndarray[Any, Any]:
     return result
 
 
-def input_tensor(parts: Parts, *, standardize: bool) -> Tensor:
+def softly_limited(values: np.ndarray[Any, Any], limit: float) -> np.ndarray[Any, Any]:
+    """Values as they are up to ``limit`` and growing with their logarithm beyond it, in both directions.
+
+    >>> softly_limited(np.array([-2.0, 4.0, 5.0, 4 + np.e - 1]), 4.0).tolist()
+    [-2.0, 4.0, 4.693147180559945, 5.0]
+    """
+    beyond = np.maximum(np.abs(values) - limit, 0)
+    limited: np.ndarray[Any, Any] = np.clip(values, -limit, limit) + np.sign(values) * np.log1p(beyond)
+    return limited
+
+
+def input_tensor(parts: Parts, config: FeaturesConfig) -> Tensor:
     """The (N, d) input of an encoder: the parts of a channel side by side, each standardised if asked for."""
-    columns = [standardized(part) if standardize else part.features for part in parts]
+    columns = [standardized(part) if config.standardize else part.features for part in parts]
+    if config.standardize and config.limit is not None:
+        columns = [softly_limited(part, config.limit) for part in columns]
     return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
 
 

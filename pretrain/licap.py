@@ -129,7 +129,7 @@ def _pretrain_channel(
     config: LicapConfig, inputs: StageInputs, fold: Fold, bins: TopBins, name: str, folder: Path
 ) -> History:
     """Train one channel's encoder and write its weights, curves and embeddings."""
-    feat = input_tensor(inputs.channels[name], standardize=config.features.standardize).to(inputs.device)
+    feat = input_tensor(inputs.channels[name], config.features).to(inputs.device)
     sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size"})
     graph, etype = inputs.message.graph, inputs.message.etype

@@ -4,10 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh all
-dataset=$(basename "$0" .sh)
-recipe=${dataset#best_}-best
 parts=()
 for method in rgtn boosting ridge; do
-    parts+=("$(.venv/bin/nie downstream --recipe "$recipe" --method "$method" "$@" | tail -1)")
+    parts+=("$(.venv/bin/nie downstream --recipe fb15k-best --method "$method" "$@" | tail -1)")
 done
-exec .venv/bin/nie downstream --recipe "$recipe" --method blend --parts "$(IFS=,; echo "${parts[*]}")" "$@"
+exec .venv/bin/nie downstream --recipe fb15k-best --method blend --parts "$(IFS=,; echo "${parts[*]}")" "$@"

@@ -99,6 +99,7 @@ def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: Knowled
         {"select": "rmse"},
         {"members": 2},
         {"shown_labels": 0.5},
+        {"features": {**SMALL["features"], "limit": 0.5}},
         {"graph": {"inverse_relations": True, "self_loops": False}},
         {"features": {**SMALL["features"], "degrees": False, "standardize": False}},
         {"model": {"mode": "dot", "residual": False, "activation": "leaky_relu", "centrality_scale": True}},
