@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.models import ImportanceScores
+from nie.models.blocks import log_in_degree
 
 
 class NeighbourBatches:
@@ -39,7 +40,7 @@ class NeighbourBatches:
     def __init__(self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
         self.message, self.train, self.size = message, train, size
         self.sampler = dgl.dataloading.NeighborSampler(list(fanouts))
-        self.centrality = message.graph.in_degrees().clamp(min=1).float().log()
+        self.centrality = log_in_degree(message.graph, torch.empty(0))
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator

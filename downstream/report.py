@@ -16,11 +16,11 @@ from downstream.statistics import PairedTest, holm, paired_test
 from downstream.studies import Arm, Study
 from downstream.table import (
     CAPTION,
-    cell,
     csv_table,
-    fold_list,
     folds_csv,
+    headers_of,
     latex_table,
+    measured_rows,
     published_table,
     title,
 )
@@ -80,15 +80,7 @@ def compare(
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> list[Table]:
     """What is measured, published, tested and spent, and what is missing."""
     results = Results.of(runs)
-    headers = ["method", *(title(metric) for metric in results.metrics)]
-    rows = [
-        [
-            results.title(name),
-            *(cell(results, name, metric) for metric in results.metrics),
-            fold_list(results.folds(name)),
-        ]
-        for name in results.rows
-    ]
+    headers, rows = headers_of(results), measured_rows(results)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
         (row, 1 + column): place

@@ -22,7 +22,23 @@ CAPTION = (
 
 def markdown_table(results: Results) -> str:
     """One row a run, and below them the published rows."""
-    rows = [
+    headers, rows = headers_of(results), measured_rows(results)
+    text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
+    published = published_table(results.dataset, results.metrics)
+    if published:
+        text += "\nPublished rows (other text features; not measured here):\n\n"
+        text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
+    return text
+
+
+def headers_of(results: Results) -> list[str]:
+    """Headers of the columns that measured and published rows share."""
+    return ["method", *(title(metric) for metric in results.metrics)]
+
+
+def measured_rows(results: Results) -> list[list[str]]:
+    """Name, figures and folds of every row."""
+    return [
         [
             results.title(name),
             *(cell(results, name, metric) for metric in results.metrics),
@@ -30,13 +46,6 @@ def markdown_table(results: Results) -> str:
         ]
         for name in results.rows
     ]
-    headers = ["method", *(title(metric) for metric in results.metrics)]
-    text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
-    published = published_table(results.dataset, results.metrics)
-    if published:
-        text += "\nPublished rows (other text features; not measured here):\n\n"
-        text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
-    return text
 
 
 def latex_table(results: Results) -> str:
