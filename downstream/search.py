@@ -70,6 +70,8 @@ def search(
     # Processes that share a storage must not all propose the same.
     seed = None if storage else config.seed + len(study.trials)
     study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+    if not study.trials:  # what is searched must not be worse than what is there
+        study.enqueue_trial(_present(space, stage1, stage2))
 
     def objective(trial: Any) -> float:
         values = {name: _suggest(trial, name, span) for name, span in space.items()}
@@ -105,6 +107,18 @@ def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, li
     for name, span in space.items():
         for value in span.ends():
             _configs(method, settings, {name: value}, licap)
+
+
+def _present(space: Mapping[str, SearchRange], stage1: Any, stage2: ImportanceConfig) -> dict[str, Any]:
+    """The values that the recipe has now, where they lie in the ranges."""
+    values = {}
+    for name, span in space.items():
+        value = stage1 if name.startswith(STAGE1) else stage2
+        for part in name.removeprefix(STAGE1).split("."):
+            value = getattr(value, part)
+        if span.contains(value):
+            values[name] = value
+    return values
 
 
 def _suggest(trial: Any, name: str, span: SearchRange) -> Any:

@@ -228,6 +228,12 @@ class SearchRange(Section):
         """All choices, or both ends of the range."""
         return list(self.choices) if self.choices else [end for end in (self.low, self.high) if end is not None]
 
+    def contains(self, value: object) -> bool:
+        """Whether the search could try this value."""
+        if self.low is None or self.high is None:
+            return value in self.ends()
+        return isinstance(value, (int, float)) and self.low <= value <= self.high
+
 
 class NetworkConfig(FeatureMethod):
     """Stage 2 by a neural network; each has a subclass with its own ``model``."""

@@ -81,3 +81,10 @@ def test_what_cannot_be_searched_is_said(settings: Settings, tmp_path: Path) -> 
     path.write_text(RECIPE.replace("{choices: [8, 16]}", "{low: 3}"))
     with pytest.raises(NieError, match="low < high, or choices"):
         search("gcn", settings, runner=runner(tmp_path), trials=1)
+
+
+@pytest.mark.slow
+def test_the_first_trial_has_the_settings_that_are_there(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "fast.yaml").write_text(RECIPE.replace("search:", "optim: {lr: 0.0123}\n    search:"))
+    found = yaml.safe_load(search("gcn", settings, runner=runner(tmp_path), trials=1))
+    assert found["methods"]["gcn"]["optim"]["lr"] == 0.0123
