@@ -13,7 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from downstream import figures
 from downstream.jobs import Runner
-from downstream.page import Table, write_markdown, write_page
+from downstream.page import Table, write_markdown, write_page, write_text
+from downstream.table import csv_text
 from nie.config import LicapConfig
 from nie.progress import log
 from pretrain.binning import finer_bins
@@ -65,6 +66,7 @@ def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner) -
     )
     headers = ["space", "nodes", "SPEARMAN of label and 10 nearest training nodes", "n"]
     tables = [Table("Neighbourhoods", headers, rows, note)]
+    write_text(folder / "table.csv", csv_text(["space", "nodes", "spearman", "n"], rows))
     write_page(folder, QUESTION, licap.dataset, command, tables, figures.write_figures(folder, drawn))
     return write_markdown(folder, QUESTION, licap.dataset, command, tables)
 

@@ -57,9 +57,7 @@ class Runner:
         Raises:
             NieError: some failed, when all others are finished.
         """
-        failed = self.attempt(configs)
-        if failed:
-            raise NieError(f"{len(failed)} failed, the others are finished: {'; '.join(failed)}")
+        raise_failures(self.attempt(configs))
         return [read_run(self.path(config)) for config in configs]
 
     def attempt(self, configs: Sequence[StageConfig]) -> list[str]:
@@ -123,6 +121,12 @@ class Runner:
             return None
         lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
         return f"{run.path.name} fold {fold} (exit code {code}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
+
+
+def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
+    """Raise one error for all that failed, if any did; the others are ``finished``."""
+    if failed:
+        raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
 
 
 def _stage(config: StageConfig) -> str:

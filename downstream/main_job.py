@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from downstream.jobs import Runner
+from downstream.jobs import Runner, raise_failures
 from downstream.studies import Arm, run_arms
 from nie.config import SEES_TEST_LABELS, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError
@@ -70,8 +70,7 @@ def main_job(
         log.warning("LICAP is left out. %s", error)
         arms = arms[:-1]
     runs, failed = run_arms(arms, runner)
-    if failed:
-        raise NieError(f"{len(failed)} failed, the others are finished: {'; '.join(failed)}")
+    raise_failures(failed)
     return list(runs.values())
 
 

@@ -19,7 +19,7 @@ from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, Importan
 from nie.errors import NieError, nearest
 from nie.progress import log
 from nie.recipes import flag_value, load_config, own_recipe
-from nie.runs import Run, read_json, read_run, run_path
+from nie.runs import Run, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
@@ -287,9 +287,9 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
         config = arm.stage2(runner.run_root)
         path = runner.path(config)
         if (path / "config.yaml").exists() and (run := read_run(path)).finished_folds():
-            origin, now = read_json(path / "provenance.json"), runner.inputs(config).made_from
-            if all(origin.get(name) == digest for name, digest in now.items()):
-                runs[arm.name] = run
+            changed = run.changed_source(runner.inputs(config).made_from)
+            if changed:
+                log.warning("%s is left out: %s is of other data (%s); remove it", arm.name, path, changed)
             else:
-                log.warning("%s is left out: %s was made from other data; remove it and run again", arm.name, path)
+                runs[arm.name] = run
     return runs

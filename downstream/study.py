@@ -8,7 +8,7 @@ from typing import Any
 
 from downstream import figures
 from downstream.embedding_maps import write_maps
-from downstream.jobs import Runner
+from downstream.jobs import Runner, raise_failures
 from downstream.main_job import best_run
 from downstream.report import seconds_of, write_report
 from downstream.results import Results
@@ -57,8 +57,7 @@ def run_study(
     runs = finished_arms(arms, runner)
     if runs or not failed:
         text = report(figures.write_figures(folder, _figures(Results.of(runs), runs, runner)))
-    if failed:
-        raise NieError(f"{len(failed)} failed, the others are in {folder}: {'; '.join(failed)}")
+    raise_failures(failed, f"in {folder}")
     return text
 
 

@@ -73,7 +73,7 @@ def csv_table(results: Results) -> str:
             figure = results.summary(name, metric)
             folds = " ".join(map(str, results.folds(name)))
             lines.append([name, metric, figure["mean"], figure["sd"], figure["n"], folds])
-    return _csv(["method", "metric", "mean", "sd", "n", "folds"], lines)
+    return csv_text(["method", "metric", "mean", "sd", "n", "folds"], lines)
 
 
 def folds_csv(results: Results) -> str:
@@ -84,7 +84,7 @@ def folds_csv(results: Results) -> str:
         for metric in results.metrics
         for fold in results.folds(name)
     ]
-    return _csv(["method", "metric", "fold", "value"], lines)
+    return csv_text(["method", "metric", "fold", "value"], lines)
 
 
 def published_table(dataset: str, metrics: Sequence[str]) -> list[list[str]]:
@@ -133,7 +133,8 @@ def _latex(text: str) -> str:
     return text
 
 
-def _csv(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    """CSV with a header line."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)

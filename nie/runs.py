@@ -37,6 +37,7 @@ from nie.progress import log
 from nie.provenance import origin
 
 DONE = "DONE"
+PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,18 @@ class Run:
         """What ``metrics.json`` of a finished fold says."""
         return read_json(self.fold_path(fold) / "metrics.json")
 
+    def changed_source(self, made_from: Mapping[str, str]) -> str | None:
+        """What the run was made from that is not as it is now, and how, or None.
+
+        Args:
+            made_from: sha256 by name, as they are now.
+        """
+        known = read_json(self.path / PROVENANCE)
+        for name, digest in made_from.items():
+            if known.get(name) != digest:
+                return f"{name} {str(known.get(name))[:8]}, now {digest[:8]}"
+        return None
+
     def write_summary(self) -> dict[str, Any]:
         """Summarise the finished folds: mean and population standard deviation of every test metric.
 
@@ -164,22 +177,19 @@ def open_run(
         NieError: the directory was made from something that has changed since.
     """
     path = run_path(stage, config, root)
-    document = {**config.model_dump(mode="json"), "label": config.run_label()}
-    provenance = path / "provenance.json"
+    run = Run(path, {**config.model_dump(mode="json"), "label": config.run_label()})
     made_from = made_from or {}
-    if provenance.exists():
-        known = read_json(provenance)
-        for name, digest in made_from.items():
-            if known.get(name) != digest:
-                raise NieError(
-                    f"{path} was made from another {config.dataset} ({name} {str(known.get(name))[:8]}, now "
-                    f"{digest[:8]}); move it away or use another --label."
-                )
+    if (path / PROVENANCE).exists():
+        changed = run.changed_source(made_from)
+        if changed:
+            raise NieError(
+                f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
+            )
     else:
         with atomic_file(path / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        write_json(provenance, origin(stage, config, made_from))
-    return Run(path, document)
+            temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
+        write_json(path / PROVENANCE, origin(stage, config, made_from))
+    return run
 
 
 def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:

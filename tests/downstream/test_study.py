@@ -117,7 +117,7 @@ def test_maps_of_embeddings(tmp_path: Path) -> None:
     text = study(tmp_path, "tsne")
     assert text.count("| structural, LICAP") == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "table.md", "report.html", "train.png", "train.svg", "test.png", "test.svg",
+        "table.md", "table.csv", "report.html", "train.png", "train.svg", "test.png", "test.svg",
     }  # fmt: skip
 
 
