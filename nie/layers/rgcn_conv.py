@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
+from nie.ops import relational_sum
 
 
 class RGCNConv(nn.Module):
@@ -62,11 +63,8 @@ class RGCNConv(nn.Module):
             NieError: features that do not fit the graph or the layer.
         """
         src, dst = endpoints(graph, feat, self.in_size)
-        with graph.local_scope():
-            graph.srcdata["h"] = self.bases(src).view(-1, self.num_bases, self.out_size)
-            graph.edata["a"] = self.coefficients[etype].unsqueeze(-1)  # (E, B, 1)
-            graph.update_all(dgl.function.u_mul_e("h", "a", "m"), dgl.function.sum("m", "h"))
-            neighbours = graph.dstdata["h"].sum(1)
+        mixed = self.bases(src).view(-1, self.num_bases, self.out_size)
+        neighbours = relational_sum(graph, mixed, self.coefficients, etype)
         degree = graph.in_degrees().clamp(min=1).to(neighbours)
         out: Tensor = self.own(dst) + neighbours / degree[:, None]
         return out

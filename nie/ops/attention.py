@@ -8,17 +8,15 @@ H heads of D values each. Softmaxes run over the edges that end in the same node
 
 from __future__ import annotations
 
-import importlib
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
-import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.ops.backend import choose_backend
+from nie.ops.backend import backend_module, choose_backend
+from nie.ops.checks import expect, expect_relations
 from nie.ops.dropout import draw_seed, threshold
-from nie.ops.prepared import relation_span
 
 REL_MODES = ("mul", "add", "gate", "dot")
 
@@ -113,15 +111,15 @@ def additive_attention(
     if not negative_slope >= 0:
         raise NieError(f"negative_slope is {negative_slope}; the slope of a LeakyReLU is 0 or more.")
     num_heads = value.shape[1] if value.dim() == 3 else -1
-    _expect("value", value, (graph.num_src_nodes(), None, None))
+    expect("value", value, (graph.num_src_nodes(), None, None))
     _expect_values(value)
-    _expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
-    _expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
-    _expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
+    expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
+    expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
+    expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
     # Under autocast a projection may come in half precision and the scores made from it in single.
     src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
     rel_score = None if rel_score is None else rel_score.to(value.dtype)
-    out, attention = _backend(value, backend).additive_attention(
+    out, attention = backend_module(choose_backend(value, backend)).additive_attention(
         graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, _seed(attn_drop, seed),
         return_attention,
     )  # fmt: skip
@@ -222,23 +220,18 @@ def dot_attention(
     if mode not in REL_MODES:
         raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
     head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)
-    _expect("value", value, (graph.num_src_nodes(), None, None))
+    expect("value", value, (graph.num_src_nodes(), None, None))
     _expect_values(value)
-    _expect("key", key, (graph.num_src_nodes(), *head_shape))
-    _expect("query", query, (graph.num_dst_nodes(), *head_shape))
-    _expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
+    expect("key", key, (graph.num_src_nodes(), *head_shape))
+    expect("query", query, (graph.num_dst_nodes(), *head_shape))
+    expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
     query, key, rel = query.to(value.dtype), key.to(value.dtype), None if rel is None else rel.to(value.dtype)
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
         rel, mode = rel.sigmoid(), "mul"
-    out, attention = _backend(value, backend).dot_attention(
+    out, attention = backend_module(choose_backend(value, backend)).dot_attention(
         graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
     )
     return (out, attention) if return_attention else out
-
-
-def _backend(value: Tensor, wanted: str | None) -> Any:
-    """The module that computes, loaded when it is first chosen."""
-    return importlib.import_module(f"nie.ops.{choose_backend(value, wanted)}_backend")
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:
@@ -249,30 +242,3 @@ def _seed(attn_drop: float, seed: int | None) -> int:
 def _expect_values(value: Tensor) -> None:
     if value.dim() == 3 and 0 in value.shape[1:]:
         raise NieError(f"value has shape {tuple(value.shape)}; attention needs a head and a value in it.")
-
-
-def _expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
-    """Raise unless ``tensor`` has ``shape``, in which None stands for any size."""
-    if tensor.dim() != len(shape) or any(
-        want is not None and have != want for have, want in zip(tensor.shape, shape, strict=True)
-    ):
-        wanted = ", ".join("any" if size is None else str(size) for size in shape)
-        raise NieError(f"{name} has shape {tuple(tensor.shape)}, but this graph needs ({wanted}).")
-
-
-def _expect_relations(
-    graph: dgl.DGLGraph, name: str, rel: Tensor | None, etype: Tensor | None, shape: tuple[int | None, ...]
-) -> None:
-    """Raise unless the relation table and the edges' relations come together and fit."""
-    if (rel is None) != (etype is None):
-        given, missing = (name, "etype") if etype is None else ("etype", name)
-        raise NieError(f"{given} is given without {missing}; give both, or neither to leave relations out.")
-    if rel is not None and etype is not None:
-        _expect(name, rel, shape)
-        _expect("etype", etype, (graph.num_edges(),))
-        if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
-            raise NieError(f"etype has the type {etype.dtype}; relation ids are integers.")
-        # The kernels read the table at these rows without a check of their own.
-        lowest, highest = relation_span(etype) if len(etype) else (0, 0)
-        if len(etype) and not 0 <= lowest <= highest < len(rel):
-            raise NieError(f"etype holds {lowest} to {highest}, but {name} has rows for 0 to {len(rel) - 1} only.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,6 +45,11 @@ def choose_backend(value: Tensor, wanted: str | None = None) -> str:
     if obstacle is not None:
         raise NieError(f"The backend {wanted!r} {obstacle} (it was asked for by argument or by NIE_OPS_BACKEND).")
     return wanted
+
+
+def backend_module(backend: str) -> Any:
+    """The module that computes, loaded when it is first chosen."""
+    return importlib.import_module(f"nie.ops.{backend}_backend")
 
 
 def _obstacle(backend: str, value: Tensor) -> str | None:

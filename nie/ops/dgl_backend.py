@@ -63,6 +63,13 @@ def dot_attention(
     return _aggregate(graph, score, value, attn_drop, seed)
 
 
+def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
+    """See :func:`nie.ops.relational_sum`."""
+    _expect_same_device(graph, value)
+    by_basis: Tensor = dgl.ops.u_mul_e_sum(graph, value, coefficient.index_select(0, etype).unsqueeze(-1))
+    return by_basis.sum(1)
+
+
 def _expect_same_device(graph: dgl.DGLGraph, value: Tensor) -> None:
     if graph.device != value.device:
         raise NieError(

@@ -12,7 +12,6 @@ recomputed. (`additive_attention` saves one more row a destination, see `nie.ops
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,16 @@ from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
 from nie.ops import numba_kernels
+from nie.ops.arrays import Array, arrays, flat, num_tables, shaped, tiles
 from nie.ops.call import Call, make_call
 from nie.ops.dropout import split_seed, threshold
 from nie.ops.numba_additive import additive_by_src, additive_forward, additive_pack
 from nie.ops.numba_dot import dot_by_dst, dot_by_src, dot_forward, dot_pack
+from nie.ops.numba_relational import relational_by_src, relational_forward
+from nie.ops.prepared import Prepared, Relations, prepare
 from nie.ops.threads import Table, run
 
-Array = np.ndarray[Any, Any]
 _VALUES_PER_PART, _MAX_PARTS = 100_000, 16
-_TILE = 128  # values of a row that the kernels keep in registers at a time
 
 
 def dot_attention(
@@ -53,6 +53,13 @@ def additive_attention(
     return out, attention
 
 
+def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
+    """See :func:`nie.ops.relational_sum`."""
+    prepared = prepare(graph, value.device)
+    out: Tensor = _Relational.apply(value, coefficient, prepared, prepared.relations(etype))  # type: ignore[no-untyped-call]
+    return out
+
+
 def dropout(x: Tensor, probability: float, seed: int) -> Tensor:
     """See :func:`nie.ops.dropout`."""
     out: Tensor = _Dropout.apply(x, probability, seed)  # type: ignore[no-untyped-call]
@@ -71,13 +78,13 @@ class _Dropout(torch.autograd.Function):
 
 
 def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
-    values = _flat(x)
+    values = flat(x)
     out = np.empty_like(values)
     bounds = np.linspace(0, len(values), 1 + min(_MAX_PARTS, 1 + len(values) // _VALUES_PER_PART), dtype=np.int64)
     scale = values.dtype.type(1 / (1 - probability))
     parts = list(itertools.pairwise(bounds.tolist()))
     run(numba_kernels.dropout, parts, values, *split_seed(seed), threshold(probability), scale, out)
-    return _shaped(out, x)
+    return shaped(out, x)
 
 
 class _Dot(torch.autograd.Function):
@@ -88,11 +95,11 @@ class _Dot(torch.autograd.Function):
         _, heads, size = query.shape
         q_pitch, q = _pitched(query)
         kv_pitch, k, v = _pitched(key, value)
-        rows, w = call.prepared.by_dst, _flat(rel, like=query)
+        rows, w = call.prepared.by_dst, flat(rel, like=query)
         out, state = np.empty(query.numel(), q.dtype), np.empty(2 * len(query) * heads, q.dtype)
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, q.dtype)
-        edges = (*_arrays(rows), _relations(call, "by_dst"))
-        for tile, first_head in _tiles(heads, size):
+        edges = (*arrays(rows), _relations(call, "by_dst"))
+        for tile, first_head in tiles(heads, size):
             run(
                 dot_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, q_pitch, kv_pitch,
                 *edges, q, k, v, w, *_dropout(call, q), out, state, attention,
@@ -108,15 +115,15 @@ class _Dot(torch.autograd.Function):
         _, heads, size = query.shape
         q_pitch, q = _pitched(query)
         kv_pitch, k, v = _pitched(key, value)
-        g, out = _flat(torch.zeros_like(result) if grad is None else grad), _flat(result)
-        w, softmax = _flat(rel, like=query), _flat(state)
+        g, out = flat(torch.zeros_like(result) if grad is None else grad), flat(result)
+        w, softmax = flat(rel, like=query), flat(state)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=query)
         grad_k, grad_v = (np.empty(part.numel(), q.dtype) for part in (key, value))
-        chunks = prepared.src_chunks(_num_tables(call, rel, heads))
+        chunks = prepared.src_chunks(num_tables(len(prepared.by_dst.ids), rel, heads))
         grad_w = np.zeros((len(chunks), len(w)), q.dtype)
-        out_edges = (*_arrays(prepared.by_src), _relations(call, "by_src"))
-        in_edges = (*_arrays(prepared.by_dst)[:2], _relations(call, "by_dst" if kind == "dot" else None))
-        for tile, first in _tiles(heads, size):
+        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"))
+        in_edges = (*arrays(prepared.by_dst)[:2], _relations(call, "by_dst" if kind == "dot" else None))
+        for tile, first in tiles(heads, size):
             packed = np.empty(len(query) * 2 * tile * (size + 1), q.dtype)
             grad_s = np.empty(len(prepared.by_dst.ids) * tile, q.dtype)
             run(dot_pack(tile, size), prepared.dst_chunks, first, heads, q_pitch, q, out, softmax, g, extra, packed)
@@ -131,8 +138,8 @@ class _Dot(torch.autograd.Function):
                 dot_by_dst(tile, size, kind), prepared.dst_chunks, first, heads, kv_pitch, *in_edges,
                 prepared.to_src.numpy(), k, w, grad_s, grad_q,
             )  # fmt: skip
-        grads = (_shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
-        return (*grads, None if rel is None else _shaped(grad_w.sum(axis=0), rel), None)
+        grads = (shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
+        return (*grads, None if rel is None else shaped(grad_w.sum(axis=0), rel), None)
 
 
 class _Additive(torch.autograd.Function):
@@ -141,15 +148,15 @@ class _Additive(torch.autograd.Function):
         ctx: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None, call: Call
     ) -> tuple[Tensor, Tensor | None]:
         _, heads, size = value.shape
-        v, s, t, w = _flat(value), _flat(src_score), _flat(dst_score), _flat(rel_score, like=value)
+        v, s, t, w = flat(value), flat(src_score), flat(dst_score), flat(rel_score, like=value)
         rows = call.prepared.by_dst
         out, state = np.empty(len(t) * size, v.dtype), np.empty(2 * len(t), v.dtype)
         training = any(ctx.needs_input_grad)
         slanted, mass = np.empty(len(out) if training else 0, v.dtype), np.empty(len(t) if training else 0, v.dtype)
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, v.dtype)
-        edges = (*_arrays(rows), _relations(call, "by_dst"))
+        edges = (*arrays(rows), _relations(call, "by_dst"))
         slope = v.dtype.type(call.slope)
-        for tile, first_head in _tiles(heads, size):
+        for tile, first_head in tiles(heads, size):
             run(
                 additive_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, *edges,
                 v, s, t, w, slope, *_dropout(call, v), out, state, slanted, mass, attention,
@@ -164,29 +171,63 @@ class _Additive(torch.autograd.Function):
         call: Call = ctx.call
         prepared, kind = call.prepared, call.kind
         _, heads, size = value.shape
-        g, out = _flat(torch.zeros_like(result) if grad is None else grad), _flat(result)
-        v, s, t, softmax = (_flat(part) for part in (value, src_score, dst_score, state))
-        w, slope = _flat(rel_score, like=value), v.dtype.type(call.slope)
+        g, out = flat(torch.zeros_like(result) if grad is None else grad), flat(result)
+        v, s, t, softmax = (flat(part) for part in (value, src_score, dst_score, state))
+        w, slope = flat(rel_score, like=value), v.dtype.type(call.slope)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=value)
         grad_v, grad_s, grad_t, grad_e = np.empty_like(v), np.empty_like(s), np.empty_like(t), np.empty_like(of_weights)
-        chunks = prepared.src_chunks(_num_tables(call, rel_score, heads))
+        chunks = prepared.src_chunks(num_tables(len(prepared.by_dst.ids), rel_score, heads))
         grad_w = np.zeros((len(chunks), len(w)), v.dtype)
-        out_edges = (*_arrays(prepared.by_src), _relations(call, "by_src"))
-        for tile, first in _tiles(heads, size):
+        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"))
+        for tile, first in tiles(heads, size):
             packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
             run(
-                additive_pack(tile, size), prepared.dst_chunks, first, heads, t, out, softmax, _flat(slanted),
-                _flat(mass), g, extra, packed, grad_t,
+                additive_pack(tile, size), prepared.dst_chunks, first, heads, t, out, softmax, flat(slanted),
+                flat(mass), g, extra, packed, grad_t,
             )  # fmt: skip
             run(
                 additive_by_src(tile, size, kind), chunks, first, heads, *out_edges, packed, softmax, v, s, w, slope,
                 *_dropout(call, v), of_weights, grad_v, grad_s, Table(grad_w), grad_e,
             )  # fmt: skip
-        of_destinations = _shaped(grad_t, dst_score)
+        of_destinations = shaped(grad_t, dst_score)
         if len(grad_e):  # the closed form leaves out the gradient that came through the returned weights
             of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
-        grads = (_shaped(grad_v, value), _shaped(grad_s, src_score), of_destinations)
-        return (*grads, None if rel_score is None else _shaped(grad_w.sum(axis=0), rel_score), None)
+        grads = (shaped(grad_v, value), shaped(grad_s, src_score), of_destinations)
+        return (*grads, None if rel_score is None else shaped(grad_w.sum(axis=0), rel_score), None)
+
+
+class _Relational(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, coefficient: Tensor, prepared: Prepared, relations: Relations) -> Tensor:
+        _, bases, size = value.shape
+        h, a = flat(value), flat(coefficient)
+        offsets, sources, _ = arrays(prepared.by_dst)
+        out = np.empty((len(offsets) - 1) * size, h.dtype)
+        for n, column in tiles(size, 1):
+            run(
+                relational_forward(bases, n), prepared.dst_chunks, column, size, offsets, sources,
+                relations.by_dst.numpy(), h, a, out,
+            )  # fmt: skip
+        ctx.save_for_backward(value, coefficient)
+        ctx.edges = prepared, relations
+        return torch.from_numpy(out).view(-1, size)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        value, coefficient = ctx.saved_tensors
+        prepared, relations = ctx.edges
+        _, bases, size = value.shape
+        h, a, g = flat(value), flat(coefficient), flat(grad)
+        offsets, destinations, ids = arrays(prepared.by_src)
+        chunks = prepared.src_chunks(num_tables(len(ids), coefficient, bases))
+        grad_h, grad_a = np.empty_like(h), np.zeros((len(chunks), len(a)), h.dtype)
+        for n, column in tiles(size, 1):
+            run(
+                relational_by_src(bases, n), chunks, column, size, offsets, destinations, relations.by_src.numpy(),
+                g, h, a, grad_h, Table(grad_a),
+            )  # fmt: skip
+        return shaped(grad_h, value), shaped(grad_a.sum(axis=0), coefficient), None, None
 
 
 def _save(
@@ -210,9 +251,9 @@ def _weight_gradients(
 ) -> tuple[Array, Array]:
     """The gradient of the returned weights (E, H), and its weighted sum at every destination (N_dst, H)."""
     if attention is None or grad is None:
-        empty = np.empty(0, _flat(like).dtype)
+        empty = np.empty(0, flat(like).dtype)
         return empty, empty
-    return _flat(grad), _flat(_sum_by_dst(call, attention * grad))
+    return flat(grad), flat(_sum_by_dst(call, attention * grad))
 
 
 def _sum_by_dst(call: Call, by_edge: Tensor) -> Tensor:
@@ -222,23 +263,10 @@ def _sum_by_dst(call: Call, by_edge: Tensor) -> Tensor:
     return by_edge.new_zeros(len(offsets) - 1, by_edge.shape[1]).index_add(0, rows, by_edge[ids.long()])
 
 
-def _arrays(rows: tuple[Tensor, ...]) -> tuple[Array, ...]:
-    return tuple(part.numpy() for part in rows)
-
-
 def _relations(call: Call, order: str | None) -> Array:
     if call.relations is None or order is None:
         return np.empty(0, np.int32)
     array: Array = getattr(call.relations, order).numpy()
-    return array
-
-
-def _flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
-    """All values in one dimension; none for no tensor, of the type of ``like``."""
-    if tensor is None:
-        assert like is not None
-        tensor = like.new_empty(0)
-    array: Array = tensor.detach().contiguous().view(-1).numpy()
     return array
 
 
@@ -247,34 +275,11 @@ def _pitched(*tensors: Tensor) -> tuple[Any, ...]:
     heads, size = tensors[0].shape[1:]
     pitch = tensors[0].stride(0)
     if pitch < heads * size or any(len(part) < 2 or part.stride() != (pitch, size, 1) for part in tensors):
-        return heads * size, *(_flat(part) for part in tensors)
+        return heads * size, *(flat(part) for part in tensors)
     lengths = ((len(part) - 1) * pitch + heads * size for part in tensors)
     rows = (part.detach().as_strided((length,), (1,)) for part, length in zip(tensors, lengths, strict=True))
     return pitch, *(part.numpy() for part in rows)
 
 
-def _shaped(array: Array, like: Tensor) -> Tensor:
-    return torch.from_numpy(array).view(like.shape)
-
-
 def _dropout(call: Call, like: Array) -> tuple[Any, ...]:
     return (*split_seed(call.seed), threshold(call.attn_drop), like.dtype.type(1 / (1 - call.attn_drop)))
-
-
-def _tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
-    """Heads a tile, and first head of each tile."""
-    most = max(1, _TILE // size)
-    tile = next(count for count in range(min(most, heads), 0, -1) if heads % count == 0)
-    return ((tile, first) for first in range(0, heads, tile))
-
-
-def _num_tables(call: Call, rel: Tensor | None, heads: int) -> int:
-    """How many chunks may sum their own gradient of the relation table.
-
-    As many as keep a few threads busy, and more where all of them are small beside an array of E x H values.
-    """
-    num_edges = len(call.prepared.by_dst.ids)
-    if rel is None or rel.numel() == 0:
-        return num_edges
-    few = min(24, max(1, num_edges // len(rel)))
-    return max(few, num_edges * heads // (32 * rel.numel()))

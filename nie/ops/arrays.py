@@ -1,0 +1,54 @@
+"""Tensors as the flat arrays that compiled kernels take, and how much of them a kernel works on at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = np.ndarray[Any, Any]
+_TILE = 128  # values of a row that the kernels keep in registers at a time
+
+
+def arrays(rows: tuple[Tensor, ...]) -> tuple[Array, ...]:
+    """The same memory as arrays."""
+    return tuple(part.numpy() for part in rows)
+
+
+def flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
+    """All values in one dimension; none for no tensor, of the type of ``like``."""
+    if tensor is None:
+        assert like is not None
+        tensor = like.new_empty(0)
+    array: Array = tensor.detach().contiguous().view(-1).numpy()
+    return array
+
+
+def shaped(array: Array, like: Tensor) -> Tensor:
+    """A tensor of the shape of ``like`` in the memory of ``array``."""
+    return torch.from_numpy(array).view(like.shape)
+
+
+def tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
+    """Heads a tile, and first head of each tile.
+
+    >>> list(tiles(24, 8)), list(tiles(2, 100))
+    ([(12, 0), (12, 12)], [(1, 0), (1, 1)])
+    """
+    most = max(1, _TILE // size)
+    tile = next(count for count in range(min(most, heads), 0, -1) if heads % count == 0)
+    return ((tile, first) for first in range(0, heads, tile))
+
+
+def num_tables(num_edges: int, table: Tensor | None, heads: int) -> int:
+    """How many chunks of edges may sum their own gradient of a table of relations.
+
+    As many as keep a few threads busy, and more where all of them are small beside an array of E x H values.
+    """
+    if table is None or table.numel() == 0:
+        return num_edges
+    few = min(24, max(1, num_edges // len(table)))
+    return max(few, num_edges * heads // (32 * table.numel()))

@@ -1,0 +1,101 @@
+"""nie.ops.relational on every backend that has it, against a loop over the edges."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from reference.graphs import NUM_RELATIONS, large_graph, normal, random_graph
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.ops import relational_sum
+
+
+@pytest.fixture(params=["dgl", "numba"], autouse=True)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test of this file runs once on each backend."""
+    if request.param == "numba" and importlib.util.find_spec("numba") is None:
+        pytest.skip("numba is not installed: pip install -e '.[fast]' in nie's folder")
+    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
+    return str(request.param)
+
+
+def loop(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
+    rows = [torch.zeros(value.shape[2], dtype=value.dtype) for _ in range(graph.num_dst_nodes())]
+    for u, v, r in zip(*graph.edges(), etype, strict=True):
+        rows[v] = rows[v] + coefficient[r] @ value[u]
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize(("bases", "size"), [(1, 1), (3, 4), (4, 64), (2, 131), (2, 260)])
+def test_values_and_gradients_equal_the_loop(bases: int, size: int) -> None:
+    graph, etype = random_graph()  # has nodes without in-edges and parallel edges
+    value = normal(graph.num_nodes(), bases, size, requires_grad=True)
+    coefficient = normal(NUM_RELATIONS, bases, seed=2, requires_grad=True)
+    out, expected = (call(graph, value, coefficient, etype) for call in (relational_sum, loop))
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    weight = normal(*out.shape, seed=3)
+    found, wanted = (torch.autograd.grad((one * weight).sum(), (value, coefficient)) for one in (out, expected))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+
+
+def test_gradcheck() -> None:
+    graph, etype = random_graph(num_nodes=5, num_edges=9)
+    inputs = normal(5, 2, 3, requires_grad=True), normal(NUM_RELATIONS, 2, seed=2, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda value, a: relational_sum(graph, value, a, etype), inputs)
+
+
+def test_order_of_edges_does_not_matter() -> None:
+    graph, etype = random_graph()
+    order = torch.randperm(graph.num_edges(), generator=torch.Generator().manual_seed(0))
+    src, dst = graph.edges()
+    turned = dgl.graph((src[order], dst[order]), num_nodes=graph.num_nodes())
+    value, coefficient = normal(graph.num_nodes(), 2, 3), normal(NUM_RELATIONS, 2, seed=2)
+    expected = relational_sum(graph, value, coefficient, etype)
+    torch.testing.assert_close(relational_sum(turned, value, coefficient, etype[order]), expected, rtol=0, atol=1e-12)
+
+
+def test_block_equals_full_graph() -> None:
+    graph, etype = random_graph()
+    value, coefficient, seeds = normal(9, 2, 3), normal(NUM_RELATIONS, 2, seed=2), torch.tensor([5, 0, 3])
+    _, _, (block,) = dgl.dataloading.MultiLayerFullNeighborSampler(1).sample_blocks(graph, seeds)
+    found = relational_sum(block, value[block.srcdata[dgl.NID]], coefficient, etype[block.edata[dgl.EID]])
+    torch.testing.assert_close(found, relational_sum(graph, value, coefficient, etype)[seeds], rtol=0, atol=1e-12)
+
+
+def test_graph_without_edges_gives_zeros() -> None:
+    graph = dgl.graph(([], []), num_nodes=3)
+    out = relational_sum(graph, normal(3, 2, 4), normal(1, 2, seed=2), torch.zeros(0, dtype=torch.int64))
+    assert out.tolist() == [[0.0] * 4] * 3
+
+
+def test_threads_change_no_bit(backend: str) -> None:
+    graph, etype = large_graph()
+    value = normal(graph.num_nodes(), 4, 16).float().requires_grad_()
+    coefficient = normal(5, 4, seed=2).float().requires_grad_()
+    expected = relational_sum(graph, value.double(), coefficient.double(), etype)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            out = relational_sum(graph, value, coefficient, etype)
+            found.append((out, *torch.autograd.grad(out.square().sum(), (value, coefficient))))
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-3)
+    if backend == "numba":
+        assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+def test_what_does_not_fit_is_named() -> None:
+    graph, etype = random_graph()
+    value = normal(9, 2, 3)
+    with pytest.raises(NieError, match=r"coefficient has shape \(5, 3\), but this graph needs \(any, 2\)"):
+        relational_sum(graph, value, normal(5, 3), etype)
+    with pytest.raises(NieError, match="has rows for 0 to 0 only"):
+        relational_sum(graph, value, normal(1, 2), etype)
+    with pytest.raises(NieError, match=r"value has shape \(8, 2, 3\)"):
+        relational_sum(graph, normal(8, 2, 3), normal(5, 2), etype)
