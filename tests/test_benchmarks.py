@@ -95,3 +95,11 @@ def test_pagerank_beside_networkx(tmp_path: Path) -> None:
     rows = [line for line in done.stdout.splitlines() if "to 1e-9" in line]
     assert len(rows) == 2
     assert all(float(row.split("|")[-2]) < 1e-8 for row in rows)
+
+
+def test_relational_sum_beside_dgl(tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    command = [sys.executable, str(ROOT / "benchmarks" / "relational.py"), "synthetic", "--repeat", "1"]
+    done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("|")[-2].strip() for line in done.stdout.splitlines() if "| ours" in line] == ["1.0"]
