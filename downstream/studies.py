@@ -18,7 +18,7 @@ from downstream.results import COLUMNS
 from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
 from nie.progress import log
-from nie.recipes import flag_value, load_config, own_recipe
+from nie.recipes import flag_value, load_config, own_recipe, read_recipe
 from nie.runs import Run, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
@@ -172,7 +172,7 @@ def grid_name(gamma: float, eta2: float) -> str:
 
 
 def _best(settings: Settings) -> list[Arm]:
-    """From the fast recipe to the best one, a setting at a time, then blended with the trees and the linear model."""
+    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods."""
     if settings.profile != "fast":
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
     best = Settings(settings.dataset, "best", settings.flags)
@@ -186,8 +186,11 @@ def _best(settings: Settings) -> list[Arm]:
         arms[-1] = Arm(arms[-1].name, goal)
     else:
         arms.append(Arm("+ the rest", goal))
-    parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in ("boosting", "ridge")))
-    return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=("rgtn", "boosting")), parts=parts)]
+    recipe = read_recipe(ImportanceConfig, own_recipe(ImportanceConfig, settings.dataset, "best"))
+    others = [method for method in recipe["methods"] if method != "blend"]
+    parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in others))
+    placeholder = ("rgtn", *others)  # paths of the parts are known when they run
+    return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=placeholder), parts=parts)]
 
 
 def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
