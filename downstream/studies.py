@@ -18,7 +18,7 @@ from downstream.results import COLUMNS
 from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
 from nie.progress import log
-from nie.recipes import flag_value, load_config, own_recipe, read_recipe
+from nie.recipes import flag_value, load_config, method_config, own_recipe, read_recipe
 from nie.runs import Run, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
@@ -59,21 +59,26 @@ class Settings:
         dataset: name of the dataset.
         profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
         flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
+        epochs: of every network of stage 2, in the place of the recipe's: a smaller budget, the same for all arms.
 
     Raises:
         NieError: an unknown flag, or one that has no place in a study.
     """
 
-    def __init__(self, dataset: str, profile: str = "fast", flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, dataset: str, profile: str = "fast", flags: Sequence[str] = (), epochs: int | None = None
+    ) -> None:  # fmt: skip
         for name in ("--dataset", "--label"):
             if flag_value(flags, name) is not None:
                 raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
-        self.dataset, self.profile, self.flags = dataset, profile, list(flags)
+        self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
         load_config(StageConfig, flags=self.flags, overrides={"dataset": dataset})
 
     def method(self, method: str, **changes: Any) -> ImportanceConfig:
         """Settings of a method, with ``changes`` to sections by name."""
         overrides = {"dataset": self.dataset, "method": method, **changes}
+        if self.epochs is not None and "optim" in method_config(method).model_fields:
+            overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
         recipe = own_recipe(ImportanceConfig, self.dataset, self.profile)
         return load_config(ImportanceConfig, recipe, flags=self.flags, overrides=overrides)
 
@@ -175,7 +180,7 @@ def _best(settings: Settings) -> list[Arm]:
     """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods."""
     if settings.profile != "fast":
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
-    best = Settings(settings.dataset, "best", settings.flags)
+    best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
     config, goal = settings.method("rgtn"), best.method("rgtn")
     arms = [Arm("fast", config)]
     for setting in ("select_value", "features", "shown_labels", "members"):

@@ -126,12 +126,16 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.studies import Settings
     from downstream.study import run_study
 
-    profile = [] if arguments.profile == "fast" else ["--profile", arguments.profile]
-    name = arguments.study if not profile else f"{arguments.study}-{arguments.profile}"
+    name, options = arguments.study, []
+    if arguments.profile != "fast":
+        name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]
+    if arguments.epochs is not None:
+        name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
+    settings = Settings(arguments.dataset, arguments.profile, flags, arguments.epochs)
     print(run_study(
-        arguments.study, Settings(arguments.dataset, arguments.profile, flags), folder=folder, only=arguments.only,
-        command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *profile, *flags]),
+        arguments.study, settings, folder=folder, only=arguments.only,
+        command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
         runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root, jobs=arguments.jobs),
         minutes=arguments.minutes, report_only=arguments.report_only,
     ))  # fmt: skip
@@ -253,6 +257,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("study", help="main, losses, encoder, channels, grid, plugin, best, relation-mode or tsne")
     study.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     study.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
+    study.add_argument(
+        "--epochs", type=int, help="of every network of stage 2: a smaller budget, the same for all rows"
+    )
     study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
     study.add_argument("--minutes", type=float, help="start no further row after so many minutes")
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
