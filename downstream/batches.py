@@ -40,6 +40,7 @@ class NeighbourBatches:
     def __init__(self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
         self.message, self.train, self.size = message, train, size
         self.sampler = dgl.dataloading.NeighborSampler(list(fanouts))
+        # Only its type and device count: float32 on the CPU, where batches are drawn.
         self.centrality = log_in_degree(message.graph, torch.empty(0))
 
     def epoch(

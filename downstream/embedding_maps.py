@@ -29,7 +29,7 @@ PARTS = ("train", "test")
 QUESTION = "What does LICAP pretraining do to the embeddings?"
 
 
-def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner) -> str:
+def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner, *, report_only: bool = False) -> str:
     """Draw t-SNE maps of one fold's training and test nodes, and measure neighbourhoods; return the Markdown.
 
     The number beside a map is the Spearman correlation of a node's label with the mean label of its 10 nearest
@@ -40,14 +40,19 @@ def write_maps(folder: Path, command: str, licap: LicapConfig, runner: Runner) -
         command: what made it.
         licap: settings of the pretraining; its first fold is run and shown.
         runner: how it runs.
+        report_only: run no pretraining.
+
+    Raises:
+        NieError: with ``report_only``, the pretraining is not finished.
     """
-    licap = licap.model_copy(update={"folds": licap.folds.model_copy(update={"run": licap.folds.run[:1]})})
-    (run,) = runner.run([licap])
+    licap = licap.on_folds(licap.folds.run[0])
+    if not report_only:
+        runner.run([licap])
     inputs = runner.inputs(licap)
     fold, targets = inputs.folds[licap.folds.run[0]], inputs.kg.targets
     border = contrast_sets(licap, targets, fold).border
     spaces: dict[str, Array] = {}
-    for name, embedding in read_embeddings(run.path, inputs.kg, fold).items():
+    for name, embedding in read_embeddings(runner.path(licap), inputs.kg, fold).items():
         given = input_tensor(inputs.channels[name], licap.features)
         spaces |= {f"{name}, features": given.numpy(), f"{name}, LICAP": embedding.features}
     rows, drawn = [], {}
@@ -88,7 +93,7 @@ def _map(points: Array, seed: int) -> Array:
 
 def _neighbour_agreement(space: Array, targets: Array, train: Array, ids: Array) -> float:
     """Spearman of the labels of ``ids`` and the mean label of their nearest other training nodes, by cosine."""
-    index = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, metric="cosine").fit(space[train])
+    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(train)), metric="cosine").fit(space[train])
     near = train[index.kneighbors(space[ids], return_distance=False)]
     means = [targets[row[row != own][:NEIGHBOURS]].mean() for own, row in zip(ids, near, strict=True)]
     return float(spearmanr(targets[ids], means).statistic)

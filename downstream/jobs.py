@@ -18,7 +18,7 @@ from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig
 from nie.errors import NieError
 from nie.progress import log, track
 from nie.runs import Run, open_run, read_run, run_path
-from pretrain.inputs import StageInputs, prepare, wanted_device
+from pretrain.inputs import StageInputs, device_of, prepare
 from pretrain.licap import pretrain
 
 TAIL_LINES = 5
@@ -45,7 +45,7 @@ class Runner:
     def inputs(self, config: StageConfig) -> StageInputs:
         """The inputs of ``config``; made once for all stages that ask for the same graph, features and folds."""
         asked = config.model_dump_json(include={"dataset", "graph", "features"})
-        key = f"{asked} {config.folds.num_folds} {config.folds.seed} {wanted_device(config)}"
+        key = f"{asked} {config.folds.num_folds} {config.folds.seed} {device_of(config)}"
         if key not in self._prepared:
             kept = dict(list(self._prepared.items())[-1:])  # stages alternate between two graphs at most
             self._prepared = {**kept, key: prepare(config, data_root=self.data_root)}
@@ -61,15 +61,20 @@ class Runner:
         return [read_run(self.path(config)) for config in configs]
 
     def attempt(self, configs: Sequence[StageConfig]) -> list[str]:
-        """Run stages like `run`, and return a sentence for each that failed: in parallel for each fold."""
+        """Run stages like `run`, every fold on its own, and return a sentence for each failure."""
         if self.jobs > 1:
             return self._attempt_apart(configs)
         failed = []
         for config in configs:
-            try:
-                self._run(config)
-            except NieError as error:
-                failed.append(f"{config.run_label()}: {error}")
+            folds_of: dict[str, list[int]] = {}
+            for fold in config.folds.run:
+                try:
+                    self._run(config.on_folds(fold))
+                except (NieError, RuntimeError, MemoryError, OSError) as error:
+                    if not isinstance(error, NieError):  # such as no memory left; where it happened helps
+                        log.error("%s fold %d", config.run_label(), fold, exc_info=error)
+                    folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
+            failed += [f"{config.run_label()} fold {_listed(folds)}: {what}" for what, folds in folds_of.items()]
         return failed
 
     def path(self, config: StageConfig) -> Path:
@@ -120,13 +125,18 @@ class Runner:
         if code == 0 and run.is_done(fold):
             return None
         lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
-        return f"{run.path.name} fold {fold} (exit code {code}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
+        how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
+        return f"{run.path.name} fold {fold} ({how}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
 
 
 def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
     """Raise one error for all that failed, if any did; the others are ``finished``."""
     if failed:
         raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
+
+
+def _listed(folds: Sequence[int]) -> str:
+    return ", ".join(map(str, folds))
 
 
 def _stage(config: StageConfig) -> str:

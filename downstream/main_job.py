@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from downstream.arms import Arm, run_arms
 from downstream.jobs import Runner, raise_failures
-from downstream.studies import Arm, run_arms
 from nie.config import SEES_TEST_LABELS, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError
 from nie.progress import log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from downstream.arms import Arm
 from downstream.metrics import METRICS
 from downstream.page import Table, write_markdown, write_page, write_text
 from downstream.results import Results
 from downstream.statistics import PairedTest, holm, paired_test
-from downstream.studies import Arm, Study
+from downstream.studies import Study
 from downstream.table import (
     CAPTION,
     csv_table,
@@ -24,6 +26,7 @@ from downstream.table import (
     published_table,
     title,
 )
+from nie.errors import NieError
 from nie.runs import Run, read_json, read_run
 
 TEST_NOTE = (
@@ -35,6 +38,9 @@ COST_NOTE = (
     "Mean seconds a fold of training and evaluation, with those of LICAP where it stands in front; other work on the "
     "machine counts too."
 )
+
+
+FEW_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -138,16 +144,23 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 
 
-def seconds_of(run: Run) -> float:
+def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
     """Mean seconds a fold took, all sittings together, with the pretraining that it reads or the parts that it blends.
 
-    Raises:
-        NieError: one of these is gone.
+    A row whose pretraining or parts are gone is left out.
     """
+    seconds = {}
+    for name, run in runs.items():
+        with contextlib.suppress(NieError):
+            seconds[name] = _mean_seconds(run)
+    return seconds
+
+
+def _mean_seconds(run: Run) -> float:
     pretrained = run.config.get("pretrained")
     read = [*(run.config.get("parts") or ()), *([pretrained] if pretrained else [])]
     return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
-        seconds_of(read_run(path)) for path in read
+        _mean_seconds(read_run(path)) for path in read
     )
 
 
@@ -168,6 +181,9 @@ def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
         [f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons
     ]  # fmt: skip
     note = f"{TEST_NOTE} {len(comparisons)} comparisons."
+    fewest = min((one.test.n for one in comparisons if one.test), default=0)
+    if fewest < FEW_FOLDS:
+        note += f" On {fewest} folds such a test finds only very large differences: read d and better, not p."
     return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
 
 
@@ -175,12 +191,17 @@ def _tested(one: Comparison) -> list[str]:
     if one.test is None:
         return ["undefined", "—", "—", "—"]
     better = f"{one.better} of {one.test.n}"
-    return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _number(one.p, ".3f")]
+    return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _p_value(one.p)]
 
 
 def _cost_table(runs: Mapping[str, Run]) -> Table:
-    return Table("Cost", ["method", "seconds a fold"], [[name, f"{seconds_of(run):.1f}"] for name, run in runs.items()],
-                 COST_NOTE)  # fmt: skip
+    seconds = seconds_by_row(runs)
+    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—"] for name in runs]
+    return Table("Cost", ["method", "seconds a fold"], rows, COST_NOTE)
+
+
+def _p_value(p: float) -> str:
+    return "<0.001" if p < 0.001 else _number(p, ".3f")
 
 
 def _number(value: float, form: str) -> str:

@@ -30,8 +30,8 @@ def search(
 
     The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
     with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
-    that the recipe selects epochs by; test nodes play no part. After eight trials, one whose mean over the first folds
-    is worse than the median of the others is ended there.
+    that the recipe selects epochs by; test nodes play no part. After eight trials, one whose mean over its first folds
+    is worse than the median of the others is ended before its next fold.
 
     Args:
         method: a neural method.
@@ -84,7 +84,7 @@ def search(
                 log.warning("trial %d ended: %s", trial.number, error)
                 raise optuna.TrialPruned from error
             trial.report(sum(found) / len(found), len(found))
-            if trial.should_prune():
+            if len(found) < len(stage2.folds.run) and trial.should_prune():
                 raise optuna.TrialPruned
         mean = sum(found) / len(found)
         log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
@@ -94,7 +94,7 @@ def search(
     complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
         raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
-    note = f"{config.select} {study.best_value:.4f} on validation, {len(complete)} trials"
+    note = f"{config.select} {study.best_value:.4f} on validation, {len(study.trials)} trials"
     return _as_recipes(settings, method, study.best_params, note)
 
 
@@ -140,14 +140,10 @@ def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) 
     """The validation metric of one fold."""
     assert isinstance(stage2, NetworkConfig)
     if stage1 is not None:
-        runner.run([_on_fold(stage1, fold)])
+        runner.run([stage1.on_folds(fold)])
         stage2 = stage2.model_copy(update={"pretrained": str(run_path("pretrain", stage1, runner.run_root))})
-    (run,) = runner.run([_on_fold(stage2, fold)])
+    (run,) = runner.run([stage2.on_folds(fold)])
     return float(run.metrics(fold)["val"][stage2.select])
-
-
-def _on_fold(config: Any, fold: int) -> Any:
-    return config.model_copy(update={"folds": config.folds.model_copy(update={"run": (fold,)})})
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

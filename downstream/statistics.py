@@ -19,17 +19,13 @@ class PairedTest:
     Attributes:
         n: number of folds.
         difference: mean of ours minus theirs.
-        sd: sample standard deviation of the differences.
-        effect: Cohen's d of paired samples, ``difference / sd``; nan when all differences are equal.
-        wins: folds on which ours is larger.
+        effect: Cohen's d of paired samples: the difference over its standard deviation; nan when all are equal.
         p: two-sided p-value; nan for fewer than two folds or equal differences.
     """
 
     n: int
     difference: float
-    sd: float
     effect: float
-    wins: int
     p: float
 
 
@@ -48,8 +44,8 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
 
     Example:
         >>> result = paired_test([0.80, 0.82, 0.81], [0.79, 0.80, 0.80], test_share=2 / 7)
-        >>> result.wins, round(result.difference, 4), round(result.p, 3)
-        (3, 0.0133, 0.099)
+        >>> round(result.difference, 4), round(result.p, 3)
+        (0.0133, 0.099)
     """
     if len(ours) != len(theirs) or len(ours) == 0:
         raise NieError(f"A paired test needs one value of each side a fold, not {len(ours)} and {len(theirs)}.")
@@ -59,7 +55,7 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
     spread = sd if n > 1 and sd > 1e-15 * abs(mean) else math.nan
     t = mean / (spread * math.sqrt(1 / n + test_share))
     p = float(2 * stats.t.sf(abs(t), n - 1)) if n > 1 else math.nan
-    return PairedTest(n, mean, sd, mean / spread, int((differences > 0).sum()), p)
+    return PairedTest(n, mean, mean / spread, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,55 +1,24 @@
 """The studies of the papers, each as a list of arms that differ in one thing, on the same folds, seeds and features.
 
-An arm is a method with its settings, on raw features or on those of a LICAP pretraining. Arms that several studies
-share are the same runs.
+Arms that several studies share are the same runs.
 """
 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from downstream.jobs import Runner
+from downstream.arms import Arm
 from downstream.results import COLUMNS
 from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError, nearest
-from nie.progress import log
 from nie.recipes import flag_value, load_config, method_config, own_recipe, read_recipe
-from nie.runs import Run, read_run, run_path
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
 PLUGIN_METHODS = ("linear", "mlp", "gcn", "graphsage", "rgcn", "geni", "rgtn")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One row of a study.
-
-    Attributes:
-        name: of the row.
-        config: settings of stage 2.
-        licap: settings of stage 1 whose embeddings it reads; None for raw features.
-        parts: the arms that it blends.
-    """
-
-    name: str
-    config: ImportanceConfig
-    licap: LicapConfig | None = None
-    parts: tuple[Arm, ...] = ()
-
-    def stage2(self, run_root: str | Path) -> ImportanceConfig:
-        """Settings of stage 2 that read the embeddings, or the runs to blend, where they are or will be."""
-        if self.parts:
-            paths = tuple(str(run_path("downstream", part.stage2(run_root), run_root)) for part in self.parts)
-            return self.config.model_copy(update={"parts": paths})
-        if self.licap is None:
-            return self.config
-        return self.config.model_copy(update={"pretrained": str(run_path("pretrain", self.licap, run_root))})
 
 
 class Settings:
@@ -180,6 +149,9 @@ def _best(settings: Settings) -> list[Arm]:
     """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods."""
     if settings.profile != "fast":
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
+    name = own_recipe(ImportanceConfig, settings.dataset, "best")
+    if name == "best":
+        raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
     config, goal = settings.method("rgtn"), best.method("rgtn")
     arms = [Arm("fast", config)]
@@ -191,8 +163,8 @@ def _best(settings: Settings) -> list[Arm]:
         arms[-1] = Arm(arms[-1].name, goal)
     else:
         arms.append(Arm("+ the rest", goal))
-    recipe = read_recipe(ImportanceConfig, own_recipe(ImportanceConfig, settings.dataset, "best"))
-    others = [method for method in recipe["methods"] if method != "blend"]
+    recipe = read_recipe(ImportanceConfig, name)
+    others = [method for method in recipe.get("methods", {}) if method != "blend"]
     parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in others))
     placeholder = ("rgtn", *others)  # paths of the parts are known when they run
     return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=placeholder), parts=parts)]
@@ -206,6 +178,9 @@ def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]
 def _relation_mode(settings: Settings) -> list[Arm]:
     return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in ("mul", "add", "dot", "gate")]
 
+
+MAPS = "tsne"
+"""The study that draws maps and has no arms."""
 
 STUDIES = {
     "main": Study(
@@ -240,64 +215,7 @@ def find_study(name: str) -> Study:
         NieError: there is none; the nearest is named.
     """
     if name not in STUDIES:
-        hint = nearest(name, STUDIES) or f" (there are {', '.join(STUDIES)})"
+        names = [*STUDIES, MAPS]
+        hint = nearest(name, names) or f" (there are {', '.join(names)})"
         raise NieError(f"There is no study {name!r}{hint}.")
     return STUDIES[name]
-
-
-def run_arms(
-    arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
-    after: Callable[[dict[str, Run]], object] = lambda runs: None,
-) -> tuple[dict[str, Run], list[str]]:  # fmt: skip
-    """Run the arms, stage 1 before stage 2. An arm that fails does not stop the others.
-
-    Args:
-        arms: in the order of the table.
-        runner: how they run. With several jobs all arms run at once, otherwise one after another.
-        minutes: no further arm is started after so many, and arms are run one after another; call again to go on.
-        after: called with the runs so far whenever an arm is finished.
-
-    Returns:
-        The runs by name, and a sentence for each failure.
-
-    Raises:
-        NieError: the dataset, its features or its folds cannot be had.
-    """
-    started, failed = time.monotonic(), []
-    runs: dict[str, Run] = {}
-    tried: set[str] = set()
-    if arms:
-        runner.inputs(arms[0].config)  # what no arm can do without is said once
-    for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
-        if minutes is not None and time.monotonic() - started > 60 * minutes:
-            log.info("stopped after %.0f minutes; the same command goes on", minutes)
-            break
-        stage1 = {arm.licap.digest(): arm.licap for arm in piece if arm.licap and arm.licap.digest() not in tried}
-        tried |= set(stage1)
-        failed += runner.attempt(list(stage1.values()))
-        ready = [arm for arm in piece if arm.licap is None or _is_complete(arm.licap, runner)]
-        for blends in (False, True):
-            failed += runner.attempt([arm.stage2(runner.run_root) for arm in ready if bool(arm.parts) == blends])
-        runs.update(finished_arms(ready, runner))
-        after(runs)
-    return runs, failed
-
-
-def _is_complete(config: StageConfig, runner: Runner) -> bool:
-    """Whether all folds that are asked for are finished."""
-    return set(config.folds.run) <= set(Run(runner.path(config), {}).finished_folds())
-
-
-def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
-    """The runs of those arms that have a finished fold on the data as they are now, by name."""
-    runs = {}
-    for arm in arms:
-        config = arm.stage2(runner.run_root)
-        path = runner.path(config)
-        if (path / "config.yaml").exists() and (run := read_run(path)).finished_folds():
-            changed = run.changed_source(runner.inputs(config).made_from)
-            if changed:
-                log.warning("%s is left out: %s is of other data (%s); remove it", arm.name, path, changed)
-            else:
-                runs[arm.name] = run
-    return runs

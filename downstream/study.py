@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from downstream import figures
+from downstream.arms import finished_arms, run_arms
 from downstream.embedding_maps import write_maps
 from downstream.jobs import Runner, raise_failures
 from downstream.main_job import best_run
-from downstream.report import seconds_of, write_report
+from downstream.report import seconds_by_row, write_report
 from downstream.results import Results
-from downstream.studies import ETA2S, GAMMAS, Settings, find_study, finished_arms, grid_name, run_arms
+from downstream.studies import ETA2S, GAMMAS, MAPS, Settings, find_study, grid_name
 from nie.data import load
 from nie.errors import NieError, nearest
 from nie.runs import Run
@@ -25,7 +26,7 @@ def run_study(
     """Run what is missing of a study and write its report; return the table as Markdown.
 
     Args:
-        name: a key of `downstream.studies.STUDIES`, or ``tsne``.
+        name: a key of `downstream.studies.STUDIES`, or `MAPS`.
         settings: of the dataset.
         runner: how the runs are made.
         folder: where the report is written: tables, figures, ``report.html``.
@@ -38,8 +39,10 @@ def run_study(
         NieError: an unknown study or arm, bad input, nothing to report, or arms that failed, after the report of the
             others is written.
     """
-    if name == "tsne":
-        return write_maps(folder, command, settings.licap(), runner)
+    if name == MAPS:
+        if only or minutes is not None or settings.epochs is not None:
+            raise NieError(f"The study {MAPS} has one row and no stage 2; leave --only, --minutes and --epochs out.")
+        return write_maps(folder, command, settings.licap(), runner, report_only=report_only)
     study = find_study(name)
     arms = study.arms(settings)
     names = [arm.name for arm in arms]
@@ -68,7 +71,7 @@ def _figures(results: Results, runs: Mapping[str, Run], runner: Runner) -> dict[
         "folds": figures.fold_points(results),
         "learning curves": figures.learning_curves(runs),
         "predicted against true": figures.predicted_against_true(name, best, load(results.dataset, runner.data_root)),
-        "training cost": figures.training_cost({row: seconds_of(run) for row, run in runs.items()}),
+        "training cost": figures.training_cost(seconds_by_row(runs)),
     }
     for metric in figures.DRAWN:
         means = {

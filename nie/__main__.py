@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.metadata
 import logging
 import os
@@ -131,6 +132,8 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]
     if arguments.epochs is not None:
         name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
+    if flags:  # a report with other settings must not take the place of this one
+        name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
     settings = Settings(arguments.dataset, arguments.profile, flags, arguments.epochs)
     print(run_study(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ Metric = Literal[
     "over@200",
 ]  # fmt: skip
 DEFAULTS_VERSION = 1
+Stage = TypeVar("Stage", bound="StageConfig")
 ChannelName = Literal["structural", "semantic"]
 
 
@@ -148,6 +149,10 @@ class StageConfig(Section):
     def run_label(self) -> str:
         """The label that was given, or what the stage calls its runs."""
         return self.label or "licap"
+
+    def on_folds(self: Stage, *folds: int) -> Stage:
+        """The same settings, to be run on these folds."""
+        return self.model_copy(update={"folds": self.folds.model_copy(update={"run": folds})})
 
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result and is not at its default.

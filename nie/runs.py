@@ -47,10 +47,12 @@ class Run:
     Attributes:
         path: the folder.
         config: the resolved settings that it was opened with, as plain data.
+        folds: the folds to look at; None for all that are there.
     """
 
     path: Path
     config: Mapping[str, Any]
+    folds: tuple[int, ...] | None = None
 
     def fold_path(self, fold: int) -> Path:
         """Folder of a finished fold."""
@@ -61,8 +63,9 @@ class Run:
         return (self.fold_path(fold) / DONE).exists()
 
     def finished_folds(self) -> list[int]:
-        """Numbers of the finished folds, ascending."""
-        return sorted(int(done.parent.name.removeprefix("fold")) for done in self.path.glob(f"fold[0-9]*/{DONE}"))
+        """Numbers of the finished folds that are looked at, ascending."""
+        found = (int(done.parent.name.removeprefix("fold")) for done in self.path.glob(f"fold[0-9]*/{DONE}"))
+        return sorted(fold for fold in found if self.folds is None or fold in self.folds)
 
     @contextlib.contextmanager
     def fold(self, fold: int) -> Iterator[Path]:

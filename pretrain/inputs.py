@@ -63,20 +63,25 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
     kg = load(config.dataset, data_root)
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
     message = message_graph(kg, inverse_relations=config.graph.inverse_relations, self_loops=config.graph.self_loops)
-    message, device = _on_device(message, wanted_device(config))
+    device = device_of(config)
     names = _feature_names(kg, config.features)
     return StageInputs(
         kg=kg,
-        message=message,
+        # DGL's own part stays on the CPU, as PyPI's DGL knows nothing else; the kernels copy the edges once.
+        message=MessageGraph(message.graph, message.etype.to(device), message.num_relations),
         channels={channel: _compute(kg, name, config.features, data_root) for channel, name in names.items()},
         folds=folds,
         device=device,
     )
 
 
-def wanted_device(config: StageConfig) -> str:
-    """``device``, where ``auto`` means the CPU for a method that cannot run on CUDA."""
-    return "cpu" if config.device == "auto" and not config.runs_on_cuda else config.device
+def device_of(config: StageConfig) -> torch.device:
+    """``device``, where ``auto`` takes CUDA if there is one that the attention kernels and the method can run on.
+
+    Raises:
+        NieError: a CUDA device that is not there, or that the kernels cannot run on.
+    """
+    return torch.device("cpu") if config.device == "auto" and not config.runs_on_cuda else _choose_device(config.device)
 
 
 def standardized(channel: Channel) -> np.ndarray[Any, Any]:
@@ -137,15 +142,6 @@ def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: 
         features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
         for name in names.split("+")
     )
-
-
-def _on_device(message: MessageGraph, wanted: str) -> tuple[MessageGraph, torch.device]:
-    """Move the relations of the message graph; DGL's own part stays on the CPU, as PyPI's DGL knows nothing else.
-
-    The attention kernels copy the edges to the device once. ``auto`` takes CUDA where these kernels can run there.
-    """
-    device = _choose_device(wanted)
-    return MessageGraph(message.graph, message.etype.to(device), message.num_relations), device
 
 
 def _choose_device(wanted: str) -> torch.device:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stage_helpers import store_synthetic
 
-from downstream.jobs import Runner
-from downstream.studies import STUDIES, Arm, Settings, find_study, finished_arms, run_arms
+from downstream.studies import STUDIES, Settings, find_study
 from nie.config import METHOD_CONFIGS
 from nie.errors import NieError
 
@@ -17,10 +15,6 @@ FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic
 
 def settings() -> Settings:
     return Settings("synthetic", flags=FLAGS)
-
-
-def runner(root: Path) -> Runner:
-    return Runner(data_root=root / "data", run_root=root / "runs")
 
 
 @pytest.mark.parametrize("name", [name for name in STUDIES if name != "best"])
@@ -54,25 +48,6 @@ def test_studies_reuse_each_others_runs() -> None:
     assert plugin.items() <= main.items()
     assert losses["none"] == main["rgtn"] == runs("relation-mode")["mul"]
     assert losses["L1 + L2"] == main["rgtn+licap"] == runs("channels")["both"] == runs("encoder")["PreGAT"]
-
-
-def test_arms_are_run_and_found_again(tmp_path: Path) -> None:
-    store_synthetic(tmp_path / "data")
-    licap = settings().licap(loss={"gamma": 0.2}, optim={"max_epochs": 2, "patience": 2, "eval_every": 1})
-    arms = [Arm("linear", settings().method("linear")), Arm("linear+licap", settings().method("linear"), licap)]
-    assert finished_arms(arms, runner(tmp_path)) == {}
-    seen: list[list[str]] = []
-    runs, failed = run_arms(arms, runner(tmp_path), after=lambda made: seen.append(list(made)))
-    assert not failed
-    assert seen == [["linear"], ["linear", "linear+licap"]]
-    found = finished_arms(arms, runner(tmp_path))
-    assert {name: run.path for name, run in found.items()} == {name: run.path for name, run in runs.items()}
-
-
-def test_no_further_arm_is_started_when_the_time_is_up(tmp_path: Path) -> None:
-    store_synthetic(tmp_path / "data")
-    arms = [Arm(name, settings().method(name)) for name in ("linear", "ridge")]
-    assert run_arms(arms, runner(tmp_path), minutes=-1) == ({}, [])
 
 
 def test_a_smaller_budget_holds_for_every_network_and_changes_nothing_else() -> None:
@@ -117,17 +92,5 @@ def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None
 
 
 def test_a_dataset_without_a_best_recipe_says_so() -> None:
-    with pytest.raises(NieError, match="no downstream recipe 'best'"):
+    with pytest.raises(NieError, match=r"needs a recipe synthetic-best\.yaml"):
         STUDIES["best"].arms(settings())
-
-
-def test_a_blend_is_run_after_its_parts(tmp_path: Path) -> None:
-    store_synthetic(tmp_path / "data")
-    parts = tuple(Arm(name, settings().method(name)) for name in ("linear", "pagerank"))
-    mixed = Arm("blend", settings().method("blend", parts=("a", "b")), parts=parts)
-    runs, failed = run_arms([mixed, *parts], runner(tmp_path))
-    assert not runs.keys() - {"blend", "linear", "pagerank"}
-    assert failed  # one after another, the blend came first
-    runs, failed = run_arms([mixed, *parts], runner(tmp_path))
-    assert not failed
-    assert len(runs["blend"].metrics(0)["fit"]["weights"]) == 2

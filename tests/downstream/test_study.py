@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,24 @@ def test_maps_of_embeddings(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("short")
+def test_maps_refuse_what_they_have_not(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="leave --only, --minutes and --epochs out"):
+        study(tmp_path, "tsne", only=["none"])
+    with pytest.raises(NieError, match="is not a run directory"):
+        study(tmp_path, "tsne", report_only=True)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_cost_that_is_not_known_any_more_costs_no_report(tmp_path: Path) -> None:
+    study(tmp_path, "channels", only=["none", "both"])
+    shutil.rmtree(tmp_path / "runs" / "pretrain")
+    text = study(tmp_path, "channels", report_only=True)
+    assert re.search(r"\| both +\| — +\|", text)
+    assert "On 2 folds such a test finds only very large differences" in text
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +147,7 @@ def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
         raise NieError("The disk is full.")
 
     monkeypatch.setattr(downstream.jobs, "pretrain", broken)
-    with pytest.raises(NieError, match=r"1 failed, the others are in .*licap: The disk is full"):
+    with pytest.raises(NieError, match=r"1 failed, the others are in .*licap fold 0, 1: The disk is full"):
         study(tmp_path, "channels")
     text = (tmp_path / "out" / "table.md").read_text()
     assert "| none" in text

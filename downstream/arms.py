@@ -1,0 +1,113 @@
+"""Arms: the rows of a study, and how they are run.
+
+An arm is a method with its settings, on raw features or on those of a LICAP pretraining, or a blend of other arms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from downstream.jobs import Runner
+from nie.config import ImportanceConfig, LicapConfig
+from nie.progress import log
+from nie.runs import Run, read_run, run_path
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of a study.
+
+    Attributes:
+        name: of the row.
+        config: settings of stage 2.
+        licap: settings of stage 1 whose embeddings it reads; None for raw features.
+        parts: the arms that it blends.
+    """
+
+    name: str
+    config: ImportanceConfig
+    licap: LicapConfig | None = None
+    parts: tuple[Arm, ...] = ()
+
+    def stage2(self, run_root: str | Path) -> ImportanceConfig:
+        """Settings of stage 2 that read the embeddings, or the runs to blend, where they are or will be."""
+        if self.parts:
+            paths = tuple(str(run_path("downstream", part.stage2(run_root), run_root)) for part in self.parts)
+            return self.config.model_copy(update={"parts": paths})
+        if self.licap is None:
+            return self.config
+        return self.config.model_copy(update={"pretrained": str(run_path("pretrain", self.licap, run_root))})
+
+
+def run_arms(
+    arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
+    after: Callable[[dict[str, Run]], object] = lambda runs: None,
+) -> tuple[dict[str, Run], list[str]]:  # fmt: skip
+    """Run the arms, stage 1 before stage 2. An arm or a fold that fails does not stop the others.
+
+    Args:
+        arms: in the order of the table.
+        runner: how they run. With several jobs all arms run at once, otherwise one after another.
+        minutes: no further arm is started after so many, and arms are run one after another; call again to go on.
+        after: called with the runs so far whenever an arm is finished.
+
+    Returns:
+        The runs by name, and a sentence for each failure.
+
+    Raises:
+        NieError: the dataset, its features or its folds cannot be had.
+    """
+    started, failed = time.monotonic(), []
+    runs: dict[str, Run] = {}
+    tried: set[str] = set()
+    if arms:
+        runner.inputs(arms[0].config)  # what no arm can do without is said once
+    for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
+        if minutes is not None and time.monotonic() - started > 60 * minutes:
+            log.info("stopped after %.0f minutes; the same command goes on", minutes)
+            break
+        stage1 = {arm.licap.digest(): arm.licap for arm in piece if arm.licap and arm.licap.digest() not in tried}
+        tried |= set(stage1)
+        failed += runner.attempt(list(stage1.values()))
+        for blends in (False, True):
+            failed += runner.attempt(
+                [
+                    arm.stage2(runner.run_root).on_folds(*_ready_folds(arm, runner))
+                    for arm in piece
+                    if bool(arm.parts) == blends
+                ]
+            )
+        runs.update(finished_arms(piece, runner))
+        after(runs)
+    return runs, failed
+
+
+def _ready_folds(arm: Arm, runner: Runner) -> tuple[int, ...]:
+    """The folds that are asked for and whose pretraining, where the arm has one, is finished."""
+    folds = arm.config.folds.run
+    return folds if arm.licap is None else tuple(Run(runner.path(arm.licap), {}, folds).finished_folds())
+
+
+def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
+    """The runs of those arms that have a finished fold on the data as they are now, by name.
+
+    They show the folds that the arm asks for and no others, and name the runs that they read where these are now.
+    """
+    runs = {}
+    for arm in arms:
+        config = arm.stage2(runner.run_root)
+        path = runner.path(config)
+        if not (path / "config.yaml").exists():
+            continue
+        read_from = config.model_dump(mode="json", include={"pretrained", "parts"})
+        run = Run(path, {**read_run(path).config, **read_from}, config.folds.run)
+        if run.finished_folds():
+            changed = run.changed_source(runner.inputs(config).made_from)
+            if changed:
+                log.warning("%s is left out: %s is of other data (%s); remove it", arm.name, path, changed)
+            else:
+                runs[arm.name] = run
+    return runs
