@@ -54,6 +54,15 @@ def find_packed(path: str | os.PathLike[str]) -> Path:
     raise NieError(f"The file {plain} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
 
 
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether `find_packed` would find it: for files that a dataset can do without."""
+    try:
+        find_packed(path)
+    except NieError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a text file, plain or packed with gzip or xz, as UTF-8 without translating line ends.

@@ -9,16 +9,19 @@ from typing import Literal
 
 import numpy as np
 
+from nie.data.builders.fb15k_facts import numeric_channels
 from nie.data.graph import KnowledgeGraph
-from nie.data.raw import checksums, find_packed, read_rows
+from nie.data.raw import checksums, find_packed, is_there, read_rows
 from nie.errors import NieError
+from nie.progress import log
 
-VERSION = 1
+VERSION = 2
 # The published edge file is these three, one after the other; edge order and relation ids follow from it.
 TRIPLE_FILES = ("train.txt", "test.txt", "valid.txt")
 NODES = "node_infos.tsv"
 DESCRIPTIONS = "fb15k_description.tsv"
 LONG_TEXT = "extra/fb-entity2text-new.txt"
+NUMBERS = "extra/FB15K_NumericalTriples.txt"
 ABSENT = "\\N"
 # The longer texts were dumped with line ends and quotation marks escaped; a cut text may end in a lone backslash.
 ESCAPE = re.compile(r'\\([nrt"]|$)')
@@ -28,7 +31,8 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
     """Build FB15k: 14,951 nodes, 1,345 relations, 592,213 edges, 14,111 labelled nodes.
 
     Node ids are the rows of ``node_infos.tsv``, relation ids the order of first appearance in train + test + valid.
-    Importance is the page views of the labelled nodes.
+    Importance is the page views of the labelled nodes. Where ``extra/FB15K_NumericalTriples.txt`` is there, the graph
+    carries the channels ``facts`` and ``population`` (`nie.data.builders.fb15k_facts`).
 
     Args:
         raw: folder with the raw files, plain or packed.
@@ -53,6 +57,12 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
         longer = _read_long_text(folder / LONG_TEXT, index)
         texts = [_joined(*longer.get(row, ("", "")), description) for row, description in enumerate(descriptions)]
         names = [title or longer.get(row, ("", ""))[0] for row, title in enumerate(titles)]
+    channels = {}
+    if is_there(folder / NUMBERS):
+        files.append(NUMBERS)
+        channels = numeric_channels(folder / NUMBERS, index)
+    else:
+        log.info("%s is not there, so fb15k has no channels facts and population", folder / NUMBERS)
     return KnowledgeGraph(
         name="fb15k",
         src=src,
@@ -63,6 +73,7 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
         node_names=[f"{name} ({mid})" if name else mid for name, mid in zip(names, mids, strict=True)],
         relation_names=relations,
         text=texts,
+        channels=channels,
         meta={
             "label_transform": "log1p",
             "label": "page views",

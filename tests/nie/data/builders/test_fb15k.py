@@ -110,3 +110,15 @@ def test_published_counts(raw_dir: Path) -> None:
     assert kg.etype[0] == 0
     assert None not in kg.text
     assert sum(text is None for text in fb15k(raw_dir / "fb15k", text="short").text) == 840
+    facts, population = kg.channels["facts"], kg.channels["population"]
+    assert (facts.features.shape[1], population.features.shape[1]) == (56, 2)
+    assert (int(facts.mask.sum()), int(population.mask.sum())) == (12_151, 1_930)
+
+
+def test_numbers_are_no_part_of_the_graph_itself(raw: Path) -> None:
+    without = fb15k(raw)
+    (raw / "extra" / "FB15K_NumericalTriples.txt").write_text("/m/c\tpeople.person.height_meters\t1.5\n")
+    assert fb15k(raw).digest == without.digest
+    (raw / "extra" / "FB15K_NumericalTriples.txt").write_text("/m/c\tpeople.person.height_meters\ttall\n")
+    with pytest.raises(NieError, match="a finite number is expected"):
+        fb15k(raw)
