@@ -12,7 +12,16 @@ from typing import Any
 
 from downstream.arms import Arm
 from downstream.results import COLUMNS
-from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
+from nie.config import (
+    METHOD_CONFIGS,
+    SEES_TEST_LABELS,
+    FeatureMethod,
+    FeaturesConfig,
+    ImportanceConfig,
+    LicapConfig,
+    NetworkConfig,
+    StageConfig,
+)  # fmt: skip
 from nie.errors import NieError, nearest
 from nie.recipes import flag_value, load_config, method_config, own_recipe, read_recipe
 
@@ -154,11 +163,18 @@ def _best(settings: Settings) -> list[Arm]:
         raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
     config, goal = settings.method("rgtn"), best.method("rgtn")
+    assert isinstance(goal, NetworkConfig)
     arms = [Arm("fast", config)]
-    for setting in ("select_value", "features", "shown_labels", "members"):
-        if getattr(config, setting) != getattr(goal, setting):
-            config = config.model_copy(update={setting: getattr(goal, setting)})
-            arms.append(Arm(f"+ {setting}", config))
+    steps: list[tuple[str, Any]] = [
+        ("select_value", goal.select_value),
+        *_feature_steps(config.features, goal.features),
+    ]
+    steps += [(setting, getattr(goal, setting)) for setting in ("shown_labels", "members")]
+    for step, value in steps:
+        setting = "features" if isinstance(value, FeaturesConfig) else step
+        if getattr(config, setting) != value:
+            config = config.model_copy(update={setting: value})
+            arms.append(Arm(f"+ {step}", config))
     if config.digest() == goal.digest():
         arms[-1] = Arm(arms[-1].name, goal)
     else:
@@ -168,6 +184,25 @@ def _best(settings: Settings) -> list[Arm]:
     parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in others))
     placeholder = ("rgtn", *others)  # paths of the parts are known when they run
     return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=placeholder), parts=parts)]
+
+
+def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple[str, FeaturesConfig]]:
+    """From some features to others, one name of those that are joined by + at a time.
+
+    >>> have, want = FeaturesConfig(semantic="minilm"), FeaturesConfig(structural="node2vec+facts", semantic="minilm")
+    >>> [(name, step.structural) for name, step in _feature_steps(have, want)]
+    [('facts', 'node2vec+facts')]
+    """
+    steps = []
+    for channel in ("structural", "semantic"):
+        first, *others = getattr(goal, channel).split("+")
+        have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
+        for name in [first, *others]:
+            if name not in have:
+                have = [*have, name]
+                features = features.model_copy(update={channel: "+".join(have)})
+                steps.append((name, features))
+    return steps if features == goal else [*steps, ("other features", goal)]
 
 
 def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
