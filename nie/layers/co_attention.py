@@ -6,9 +6,11 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nie.errors import NieError
 from nie.layers.dropout import Dropout
+from nie.layers.masked import hide, masked_softmax
 
 
 class CoAttention(nn.Module):
@@ -55,16 +57,44 @@ class CoAttention(nn.Module):
         self.layer_norm.reset_parameters()
         self.batch_norm.reset_parameters()
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (N, C, size) for ``tokens`` (N, C, size).
+
+        Args:
+            tokens: channel vectors.
+            mask: (N, C) bool, the channels that a node has; by default all. What is missing is attended to by no
+                channel, is 0 in the result and plays no part in the batch norms, which in training need two nodes
+                that have a channel: with one, its running statistics stand in.
 
         Raises:
             NieError: another number of channels or another size.
         """
         if tokens.shape[1:] != (self.num_channels, self.size):
             raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {self.num_channels}, {self.size}).")
+        partial = None if mask is None or bool(mask.all()) else mask
+        tokens = tokens if partial is None else hide(tokens, partial)
         score = self.query(tokens) @ self.key(tokens).transpose(1, 2) / math.sqrt(self.size)  # (N, C, C)
-        attended = torch.softmax(score, dim=-1) @ self.value(tokens)
+        keys = None if partial is None else partial[:, None].expand_as(score)
+        weight = torch.softmax(score, dim=-1) if keys is None else masked_softmax(score, keys)
+        attended = weight @ self.value(tokens)
         attended = self.layer_norm(attended + self.feed_forward(attended))
+        if partial is not None:
+            return self._normed_where(tokens + attended, partial)
         normed: Tensor = self.batch_norm((tokens + attended).flatten(1))
         return normed.view_as(tokens)
+
+    def _normed_where(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The batch norm of every channel over the nodes that have it; 0 elsewhere."""
+        norm, columns = self.batch_norm, []
+        mean, variance, momentum = norm.running_mean, norm.running_var, norm.momentum
+        assert mean is not None
+        assert variance is not None
+        assert momentum is not None
+        for channel, there in enumerate(mask.unbind(1)):
+            part = slice(channel * self.size, (channel + 1) * self.size)
+            normed = F.batch_norm(
+                tokens[there, channel], mean[part], variance[part], norm.weight[part],
+                norm.bias[part], self.training and int(there.sum()) > 1, momentum, norm.eps,
+            )  # fmt: skip
+            columns.append(tokens.new_zeros(len(tokens), self.size).index_put((there,), normed))
+        return torch.stack(columns, dim=1)

@@ -1,0 +1,65 @@
+"""Dropout of whole channels, so that a model learns to do without any of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nie.errors import NieError
+
+
+class ChannelDropout(nn.Module):
+    """Hide channels of nodes at random in training, before they are fused; a node keeps one of those it has.
+
+    Every channel that a node has is hidden with probability p; where that would hide all, one of them, chosen at
+    random, stays. The probability grows linearly from 0 to p over the first ``warmup`` calls in training, of which
+    full-graph training makes one an epoch. The number of calls is kept with the weights, so that a run that is
+    continued goes on where it was.
+
+    Args:
+        p: probability, in [0, 1].
+        warmup: calls until it is reached.
+
+    Raises:
+        NieError: p outside [0, 1], or a negative warm-up.
+
+    Example:
+        >>> drop = ChannelDropout(1.0)
+        >>> drop(torch.ones(4, 3, dtype=torch.bool)).sum(1).tolist()
+        [1, 1, 1, 1]
+    """
+
+    calls: Tensor
+
+    def __init__(self, p: float, *, warmup: int = 0) -> None:
+        super().__init__()
+        if not 0 <= p <= 1 or warmup < 0:
+            raise NieError(
+                f"Channel dropout of p {p} with warmup {warmup}: p lies in [0, 1], and warmup is not negative."
+            )
+        self.p, self.warmup = p, warmup
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+
+    def reset_parameters(self) -> None:
+        """Start the warm-up again."""
+        self.calls.zero_()
+
+    def forward(self, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the mask (N, M) with fewer channels in training, and ``mask`` itself otherwise.
+
+        Args:
+            mask: (N, M) bool, the channels that a node has.
+            generator: where the randomness comes from; by default torch's own.
+        """
+        if not self.training or self.p == 0:
+            return mask
+        grown = min(1.0, int(self.calls) / self.warmup) if self.warmup else 1.0
+        self.calls += 1
+        draw = torch.rand(mask.shape, generator=generator, device=mask.device).masked_fill(~mask, -1.0)
+        kept = mask & (draw >= self.p * grown)
+        # The one that stays is the one that came nearest to staying.
+        last = torch.zeros_like(mask).scatter(1, draw.argmax(dim=1, keepdim=True), True) & mask
+        return torch.where(kept.any(dim=1, keepdim=True), kept, last)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, warmup={self.warmup}"

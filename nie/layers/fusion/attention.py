@@ -1,0 +1,84 @@
+"""Weighted means of channels: with global weights, and with weights that each node's channels decide on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nie.errors import NieError
+from nie.layers.masked import Fused, masked_softmax, weighted_sum
+
+LEAST_WEIGHT = 1e-3
+
+
+class SoftmaxFusion(nn.Module):
+    r"""One learned weight a channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m`, among the channels that a node has.
+
+    The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few and far from the
+    loss, so they may deserve a learning rate of their own: `logits` is the parameter.
+
+    Args:
+        size: H.
+        num_channels: M.
+        weights: M positive weights to start from; equal ones by default.
+
+    Raises:
+        NieError: another number of weights, or one that is not positive and finite.
+
+    Example:
+        >>> fusion = SoftmaxFusion(4, 2, weights=[3.0, 1.0])
+        >>> (100 * fusion(torch.ones(1, 2, 4), torch.ones(1, 2, dtype=torch.bool)).weights).round().tolist()
+        [[75.0, 25.0]]
+    """
+
+    def __init__(self, size: int, num_channels: int, *, weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        start = torch.ones(num_channels) if weights is None else torch.tensor(list(weights), dtype=torch.float32)
+        if start.shape != (num_channels,) or not bool((start.isfinite() & (start > 0)).all()):
+            raise NieError(f"weights are {weights}; {num_channels} positive numbers are due, one a channel.")
+        self.start = start
+        self.logits = nn.Parameter(torch.empty(num_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The logarithms of the given weights."""
+        with torch.no_grad():
+            self.logits.copy_(self.start.clamp(min=LEAST_WEIGHT).log())
+
+    def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
+        """See :class:`nie.layers.fusion.ChannelFusion`."""
+        weights = masked_softmax(self.logits.expand(mask.shape), mask)
+        return Fused(weighted_sum(weights, tokens), weights, tokens)
+
+
+class AttentionFusion(nn.Module):
+    r"""Weights by a scorer that all channels share.
+
+    .. math:: a_m = q \cdot \tanh(W x_m + b), \quad v = \sum_m \mathrm{softmax}(a)_m x_m
+
+    Additive attention (Bahdanau et al., 2015) with a learned query, as in heterogeneous graph attention networks (HAN,
+    Wang et al., WWW 2019, eq. 7 to 9), for each node instead of once for all.
+
+    Args:
+        size: H.
+        num_channels: M, which no parameter depends on.
+    """
+
+    def __init__(self, size: int, num_channels: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(size, size)
+        self.query = nn.Parameter(torch.empty(size))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier-uniform, the query as a map from ``size`` to one value."""
+        nn.init.xavier_uniform_(self.key.weight)
+        nn.init.zeros_(self.key.bias)
+        nn.init.xavier_uniform_(self.query[None])
+
+    def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
+        """See :class:`nie.layers.fusion.ChannelFusion`."""
+        weights = masked_softmax(torch.tanh(self.key(tokens)) @ self.query, mask)
+        return Fused(weighted_sum(weights, tokens), weights, tokens)

@@ -1,0 +1,125 @@
+"""From the channels of a node to one vector, by any method of fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.errors import NieError, nearest
+from nie.layers.co_attention import CoAttention
+from nie.layers.fusion.attention import AttentionFusion, SoftmaxFusion
+from nie.layers.fusion.cross_modal_transformer import CrossModalTransformer
+from nie.layers.fusion.projected import ConcatFusion, SumFusion
+from nie.layers.fusion.proxy_attention import ProxyAttentionFusion
+from nie.layers.fusion.uncertainty import GatedUncertaintyFusion, InverseVarianceFusion, UncertaintyFusion
+from nie.layers.masked import Fused, check_tokens, hide, masked_mean
+
+
+class CoAttentionFusion(nn.Module):
+    """:class:`nie.layers.CoAttention`, RGTN's own; the vector is the mean of the tokens that a node has.
+
+    Args:
+        size: H.
+        num_channels: M.
+        dropout: probability after the feed-forward network.
+    """
+
+    def __init__(self, size: int, num_channels: int, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.co_attention = CoAttention(size, num_channels, dropout=dropout)
+
+    def reset_parameters(self) -> None:
+        """Those of the co-attention."""
+        self.co_attention.reset_parameters()
+
+    def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
+        """See :class:`ChannelFusion`."""
+        attended = self.co_attention(tokens, mask)
+        return Fused(masked_mean(attended, mask), None, attended)
+
+
+FUSIONS: dict[str, Callable[..., nn.Module]] = {
+    "concat": ConcatFusion,
+    "sum": SumFusion,
+    "softmax": SoftmaxFusion,
+    "attention": AttentionFusion,
+    "co_attention": CoAttentionFusion,
+    "uncertainty": UncertaintyFusion,
+    "inverse_variance": InverseVarianceFusion,
+    "gated_uncertainty": GatedUncertaintyFusion,
+    "proxy_attention": ProxyAttentionFusion,
+    "cross_modal_transformer": CrossModalTransformer,
+}
+"""Fusions by name: built as ``(size, num_channels, **settings)``, called by `ChannelFusion`."""
+
+NEEDS_LOGVAR = ("uncertainty", "inverse_variance", "gated_uncertainty")
+
+
+class ChannelFusion(nn.Module):
+    """Fuse the channels that each node has into one vector.
+
+    What holds for every method: a missing channel cannot change any output; one channel alone (M = 1) is its own
+    fusion; a node that has no channel gets a learned null vector, weights 0 and tokens 0.
+
+    Args:
+        method: a key of `FUSIONS`.
+        size: size H of a channel's vector.
+        num_channels: M, at least 1.
+        settings: of the method.
+
+    Raises:
+        NieError: an unknown method, or no channel.
+
+    Example:
+        >>> fusion = ChannelFusion("attention", 8, 3)
+        >>> mask = torch.tensor([[True, True, False], [False, False, False]])
+        >>> fused = fusion(torch.randn(2, 3, 8), mask)
+        >>> fused.vector.shape, fused.weights.sum(1).round().tolist()
+        (torch.Size([2, 8]), [1.0, 0.0])
+    """
+
+    def __init__(self, method: str, size: int, num_channels: int, **settings: Any) -> None:
+        super().__init__()
+        if method not in FUSIONS:
+            raise NieError(f"There is no fusion {method!r}{nearest(method, FUSIONS)}; use one of {', '.join(FUSIONS)}.")
+        if num_channels < 1:
+            raise NieError(f"A fusion of {num_channels} channels: give at least one.")
+        self.method, self.size, self.num_channels = method, size, num_channels
+        self.null = nn.Parameter(torch.empty(size))
+        self.fusion = FUSIONS[method](size, num_channels, **settings) if num_channels > 1 else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """A null vector of 0; the method resets itself."""
+        nn.init.zeros_(self.null)
+        if self.fusion is not None:
+            self.fusion.reset_parameters()  # type: ignore[operator]
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, *, logvar: Tensor | None = None) -> Fused:
+        """Fuse.
+
+        Args:
+            tokens: (N, M, H), a vector for each channel.
+            mask: (N, M) bool, the channels that a node has; None for all.
+            logvar: (N, M, H), log-variances of the tokens; needed by the methods that weigh by uncertainty.
+
+        Raises:
+            NieError: shapes that do not fit, or no logvar where one is needed.
+        """
+        mask = tokens.new_ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
+        check_tokens(tokens, mask, self.size, self.num_channels, logvar)
+        tokens = hide(tokens, mask)
+        if self.fusion is None:
+            fused = Fused(tokens[:, 0], mask.to(tokens), tokens)
+        else:
+            if logvar is None and self.method in NEEDS_LOGVAR:
+                raise NieError(f"The fusion {self.method} weighs by uncertainty; use variational encoders.")
+            fused = self.fusion(tokens, mask, None if logvar is None else hide(logvar, mask))
+        vector = torch.where(mask.any(dim=1, keepdim=True), fused.vector, self.null)
+        return Fused(vector, fused.weights, hide(fused.tokens, mask))
+
+    def extra_repr(self) -> str:
+        return f"method={self.method}, size={self.size}, num_channels={self.num_channels}"

@@ -1,0 +1,68 @@
+"""Channels of nodes, some of which are missing: tokens (N, M, H) with a mask (N, M)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nie.errors import NieError
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What a fusion gives.
+
+    Attributes:
+        vector: (N, H), one vector a node.
+        weights: (N, M), how much each channel counts, 0 for a missing one; None where a fusion has no weights.
+        tokens: (N, M, H), the channels' vectors after the fusion, 0 for a missing one.
+    """
+
+    vector: Tensor
+    weights: Tensor | None
+    tokens: Tensor
+
+
+def masked_softmax(score: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over the last dimension of ``score`` among the places where ``mask`` is True; 0 elsewhere.
+
+    A row whose mask hides everything is 0, and no gradient of it is nan.
+
+    >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[True, True, False], [False, False, False]])).tolist()
+    [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    """
+    hidden = score.masked_fill(~mask, torch.finfo(score.dtype).min)
+    return torch.softmax(hidden, dim=-1).masked_fill(~mask, 0.0)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean (N, H) of the channels that each node has; 0 for a node that has none.
+
+    >>> mask = torch.tensor([[True, True], [True, False]])
+    >>> masked_mean(torch.tensor([[[1.0], [3.0]], [[5.0], [9.0]]]), mask).tolist()
+    [[2.0], [5.0]]
+    """
+    count = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return hide(tokens, mask).sum(dim=1) / count
+
+
+def weighted_sum(weights: Tensor, tokens: Tensor) -> Tensor:
+    """(N, H) sum of the tokens (N, M, H) in proportion to the weights (N, M)."""
+    return (weights[..., None] * tokens).sum(dim=1)
+
+
+def hide(tokens: Tensor, mask: Tensor) -> Tensor:
+    """The tokens with 0 where a channel is missing, whatever stood there, nan included."""
+    return tokens.masked_fill(~mask[..., None], 0.0)
+
+
+def check_tokens(tokens: Tensor, mask: Tensor, size: int, num_channels: int, logvar: Tensor | None) -> None:
+    """Raise unless the shapes fit."""
+    if tokens.dim() != 3 or tokens.shape[1:] != (num_channels, size):
+        raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {num_channels}, {size}).")
+    if mask.shape != tokens.shape[:2] or mask.dtype != torch.bool:
+        raise NieError(f"mask is {mask.dtype} of shape {tuple(mask.shape)}; bool of {tuple(tokens.shape[:2])} is due.")
+    if logvar is not None and logvar.shape != tokens.shape:
+        raise NieError(f"logvar has shape {tuple(logvar.shape)}; that of tokens, {tuple(tokens.shape)}, is due.")

@@ -1,0 +1,234 @@
+"""nie.layers.fusion: what holds for every method, and what each one computes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from reference.graphs import normal
+from torch import Tensor, nn
+
+from nie.errors import NieError
+from nie.layers.fusion import FUSIONS, NEEDS_LOGVAR, ChannelFusion, CrossModalTransformer, SoftmaxFusion
+
+SIZE, NODES = 8, 12
+PERMUTES = ("attention", "uncertainty", "inverse_variance", "proxy_attention")
+"""Methods without a parameter of a single channel."""
+
+
+def build(method: str, num_channels: int = 3, **settings: Any) -> ChannelFusion:
+    torch.manual_seed(0)
+    fusion = ChannelFusion(method, SIZE, num_channels, **settings).double().eval()
+    with torch.no_grad():
+        fusion.null.fill_(7.0)
+        if isinstance(fusion.fusion, CrossModalTransformer):  # away from the identity that it starts as
+            nn.init.normal_(fusion.fusion.out.weight, std=0.3)
+    return fusion
+
+
+def inputs(num_channels: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.rand(NODES, num_channels, generator=generator) < 0.6
+    mask[0], mask[1] = True, False
+    return normal(NODES, num_channels, SIZE), mask, normal(NODES, num_channels, SIZE, seed=5) * 0.5
+
+
+def fuse(fusion: ChannelFusion, tokens: Tensor, mask: Tensor | None, logvar: Tensor) -> Any:
+    return fusion(tokens, mask, logvar=logvar if fusion.method in NEEDS_LOGVAR else None)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("method", FUSIONS)
+def test_what_is_missing_changes_nothing(method: str, training: bool) -> None:
+    settings = {"dropout": 0.0} if method in ("co_attention", "proxy_attention", "cross_modal_transformer") else {}
+    fusion = build(method, **settings).train(training)
+    tokens, mask, logvar = inputs()
+    one = fuse(fusion, tokens, mask, logvar)
+    other_tokens, other_logvar = tokens.clone(), logvar.clone()
+    other_tokens[~mask], other_logvar[~mask] = torch.nan, 99.0
+    two = fuse(fusion, other_tokens, mask, other_logvar)
+    torch.testing.assert_close(one.vector, two.vector, rtol=0, atol=0)
+    torch.testing.assert_close(one.tokens, two.tokens, rtol=0, atol=0)
+    assert not one.tokens[~mask].any()
+    if one.weights is not None:
+        torch.testing.assert_close(one.weights, two.weights, rtol=0, atol=0)
+        assert not one.weights[~mask].any()
+        torch.testing.assert_close(one.weights.sum(1), mask.any(1).double())
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_a_node_with_nothing_gets_the_null_vector(method: str) -> None:
+    fusion = build(method)
+    tokens, mask, logvar = inputs()
+    fused = fuse(fusion, tokens, mask, logvar)
+    assert (fused.vector[1] == 7.0).all()
+    assert not (fused.vector[0] == 7.0).any()
+    fused.vector.sum().backward()
+    assert fusion.null.grad is not None
+    torch.testing.assert_close(fusion.null.grad, torch.full((SIZE,), float((~mask.any(1)).sum())).double())
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in fusion.parameters())
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_one_channel_is_its_own_fusion(method: str) -> None:
+    tokens, mask, logvar = inputs(1)
+    fusion = ChannelFusion(method, SIZE, 1).double()
+    fused = fuse(fusion, tokens, mask, logvar)
+    there = mask[:, 0]
+    torch.testing.assert_close(fused.vector[there], tokens[there, 0], rtol=0, atol=0)
+    assert not fused.vector[~there].any()
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_a_full_mask_is_no_mask(method: str) -> None:
+    fusion = build(method)
+    tokens, _, logvar = inputs()
+    one, two = (fuse(fusion, tokens, mask, logvar) for mask in (None, torch.ones(NODES, 3, dtype=torch.bool)))
+    torch.testing.assert_close(one.vector, two.vector, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_nodes_do_not_see_each_other(method: str) -> None:
+    fusion = build(method)
+    tokens, mask, logvar = inputs()
+    whole = fuse(fusion, tokens, mask, logvar).vector
+    for node in range(NODES):
+        alone = fuse(fusion, *(part[node : node + 1] for part in (tokens, mask, logvar))).vector
+        torch.testing.assert_close(alone[0], whole[node])
+
+
+@pytest.mark.parametrize("method", PERMUTES)
+def test_permuting_channels_permutes_weights(method: str) -> None:
+    fusion = build(method)
+    parts, order = inputs(), torch.tensor([2, 0, 1])
+    one, two = fuse(fusion, *parts), fuse(fusion, *(part[:, order] for part in parts))
+    torch.testing.assert_close(two.weights, one.weights[:, order])
+    torch.testing.assert_close(two.vector, one.vector)
+
+
+@pytest.mark.parametrize("method", ["softmax", "gated_uncertainty", "concat", "sum", "cross_modal_transformer"])
+def test_permuting_channels_with_their_parameters_permutes_weights(method: str) -> None:
+    fusion, other = build(method), build(method)
+    parts, order = inputs(), torch.tensor([2, 0, 1])
+    state = fusion.state_dict()
+    for name, value in fusion.state_dict().items():
+        if name in ("fusion.logits", "fusion.channel"):
+            state[name] = value[order]
+        elif name.startswith("fusion.gate") or name == "fusion.mix.0.weight":
+            blocks = value if value.dim() == 1 else value.unflatten(1, (3, SIZE))[:, order].flatten(1)
+            state[name] = blocks[order] if "gate" in name else blocks
+        else:
+            head, _, rest = name.removeprefix("fusion.").partition(".")
+            if head in ("projections", "stacks", "cross", "fuse"):
+                place, _, tail = rest.partition(".")
+                state[f"fusion.{head}.{order.tolist().index(int(place))}.{tail}"] = value
+    other.load_state_dict(state)
+    one, two = fuse(fusion, *parts), fuse(other, *(part[:, order] for part in parts))
+    torch.testing.assert_close(two.vector, one.vector)
+    if one.weights is not None:
+        torch.testing.assert_close(two.weights, one.weights[:, order])
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_every_parameter_gets_a_gradient(method: str) -> None:
+    fusion = build(method)
+    tokens, mask, logvar = inputs()
+    fused = fuse(fusion, tokens, mask, logvar)
+    (fused.vector * normal(*fused.vector.shape, seed=9)).sum().backward()
+    for name, parameter in fusion.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("method", FUSIONS)
+def test_gradcheck(method: str) -> None:
+    fusion = build(method)
+    tokens, mask, logvar = inputs()
+    needed = (tokens[:5].requires_grad_(), logvar[:5].requires_grad_())
+    assert torch.autograd.gradcheck(lambda t, v: fuse(fusion, t, mask[:5], v).vector, needed)
+
+
+def test_inverse_variance_is_free_of_scale_and_the_published_form_is_not() -> None:
+    tokens, mask, logvar = inputs()
+    for method, same in (("inverse_variance", True), ("uncertainty", False)):
+        fusion = build(method)
+        one, two = fuse(fusion, tokens, mask, logvar), fuse(fusion, tokens, mask, logvar + 2 * math.log(3))
+        assert torch.allclose(one.weights, two.weights) is same
+
+
+def test_inverse_variance_is_one_over_the_variance() -> None:
+    variance = torch.tensor([[0.5, 2.0, 1.0]]).double()
+    logvar = variance.log()[..., None].expand(1, 3, SIZE)
+    fused = build("inverse_variance")(normal(1, 3, SIZE), logvar=logvar)
+    torch.testing.assert_close(fused.weights, (1 / variance) / (1 / variance).sum())
+
+
+def test_the_published_uncertainty_equals_the_loop() -> None:
+    tokens, mask, logvar = inputs()
+    weights = fuse(build("uncertainty", temperature=0.5), tokens, mask, logvar).weights
+    for node in range(NODES):
+        there = mask[node].nonzero()[:, 0].tolist()
+        scores = [math.exp(1 / ((float((logvar[node, m] / 2).exp().mean()) + 1e-6) * 0.5)) for m in there]
+        for m, score in zip(there, scores, strict=True):
+            assert weights[node, m] == pytest.approx(score / sum(scores))
+
+
+def test_given_weights_are_where_softmax_starts() -> None:
+    fusion = SoftmaxFusion(SIZE, 3, weights=[0.6, 0.4, 1e-9])
+    weights = fusion(torch.zeros(1, 3, SIZE), torch.ones(1, 3, dtype=torch.bool)).weights
+    torch.testing.assert_close(weights, torch.tensor([[0.6, 0.4, 1e-3]]) / 1.001)
+
+
+def test_the_extractor_starts_as_the_identity() -> None:
+    fusion = ChannelFusion("cross_modal_transformer", SIZE, 3).double().train()
+    tokens, mask, _ = inputs()
+    torch.testing.assert_close(fusion(tokens, mask).tokens[mask], tokens[mask], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("literal", [True, False])
+def test_attention_of_the_published_form_is_a_constant(literal: bool) -> None:
+    """The trap: over one key the softmax is 1, so queries and keys learn nothing."""
+    fusion = build("cross_modal_transformer", literal=literal)
+    assert isinstance(fusion.fusion, CrossModalTransformer)
+    tokens, mask, _ = inputs()
+    fusion(tokens, mask).vector.square().sum().backward()
+    for name, parameter in fusion.named_parameters():
+        if name.endswith(("query.weight", "key.weight")):
+            assert parameter.grad is not None
+            assert bool(parameter.grad.abs().max() < 1e-12) is literal, name
+    weights = fusion.fusion.attention(tokens, mask)[0]
+    assert bool((weights.max(dim=1).values == 1).all()) is literal
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"method": "atention"}, r"no fusion 'atention'.*did you mean 'attention'"),
+        ({"method": "concat", "num_channels": 0}, "give at least one"),
+        ({"method": "softmax", "weights": [1.0, 2.0]}, "3 positive numbers are due"),
+        ({"method": "softmax", "weights": [1.0, -2.0, 1.0]}, "3 positive numbers are due"),
+        ({"method": "uncertainty", "temperature": 0.0}, "it is positive"),
+        ({"method": "gated_uncertainty", "alpha": 1.5}, "between 0 and 1"),
+        ({"method": "proxy_attention", "num_heads": 3}, "does not divide the size 8"),
+        ({"method": "cross_modal_transformer", "num_heads": 3}, "does not divide the size 8"),
+    ],
+)
+def test_bad_settings(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        ChannelFusion(**{"size": SIZE, "num_channels": 3, **settings})
+
+
+def test_bad_input() -> None:
+    fusion = ChannelFusion("uncertainty", SIZE, 3)
+    tokens, mask, logvar = (part.float() if part.is_floating_point() else part for part in inputs())
+    for arguments, words in (
+        ((tokens[:, :2], mask[:, :2], logvar[:, :2]), r"tokens have shape \(12, 2, 8\), not \(N, 3, 8\)"),
+        ((tokens, mask[:, :2], logvar), r"bool of \(12, 3\) is due"),
+        ((tokens, mask.float(), logvar), "mask is torch.float32"),
+        ((tokens, mask, logvar[:, :2]), r"logvar has shape \(12, 2, 8\)"),
+        ((tokens, mask, None), "use variational encoders"),
+    ):
+        with pytest.raises(NieError, match=words):
+            fusion(arguments[0], arguments[1], logvar=arguments[2])
