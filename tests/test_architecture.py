@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "downstream": {
         "nie.data",
         "nie.ops",
+        "nie.layers",
         "nie.models",
         "nie.config",
         "nie.fit",

@@ -1,0 +1,176 @@
+"""Losses that draw the channels of a node together, on projections (N, M, P) with a mask (N, M) of what is there.
+
+All are means over pairs of channels, and in a pair over the nodes that have both. A pair without enough such nodes
+plays no part, and without any pair the loss is 0: a batch of one node has nothing to contrast with.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional as F
+
+from nie.errors import NieError
+from pretrain.losses import info_nce
+
+RATIOS = (0.5, 0.3, 0.2)
+"""Shares of the contrastive, the feature and the semantic term, as published."""
+
+
+def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: float = 0.07) -> Tensor:
+    """Symmetric InfoNCE between the channels of a node: CLIP's loss (Radford et al., 2021), over all pairs of channels.
+
+    For channels a and b, mean of ``info_nce(a, b)`` and ``info_nce(b, a)``, where the positive of a node is the node.
+
+    Args:
+        projected: (N, M, P), from a projection head a channel.
+        mask: (N, M) bool.
+        temperature: T > 0.
+
+    Returns:
+        () tensor; a pair needs two nodes.
+
+    Example:
+        >>> same = torch.eye(2)[:, None].expand(2, 2, 2)  # both channels of both nodes agree
+        >>> round(modality_contrastive_loss(same, torch.ones(2, 2, dtype=torch.bool), temperature=1.0).item(), 4)
+        0.3133
+    """
+
+    def contrast(a: Tensor, b: Tensor) -> Tensor:
+        own = torch.arange(len(a), device=a.device)
+        return (info_nce(a, b, own, temperature=temperature) + info_nce(b, a, own, temperature=temperature)) / 2
+
+    return _mean_over_pairs(projected, mask, contrast, least=2)
+
+
+def cosine_mse_loss(projected: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``1 - cos(a, b) + MSE(a, b)``: the auxiliary loss of the modal collaborative extractor.
+
+    It has no negatives: projections that are all the same satisfy it. Watch `projection_spread` beside it.
+
+    >>> cosine_mse_loss(torch.ones(3, 2, 4), torch.ones(3, 2, dtype=torch.bool)).item()
+    0.0
+    """
+    return _mean_over_pairs(projected, mask, lambda a, b: _distance(a, b) + F.mse_loss(a, b))
+
+
+def projection_spread(projected: Tensor, mask: Tensor) -> Tensor:
+    """How far from collapsed the projections are: 0 when all point the same way, about 1 when they point everywhere.
+
+    The mean over channels and dimensions of the standard deviation of normalised projections, times sqrt(P).
+
+    >>> projection_spread(torch.ones(3, 2, 4), torch.ones(3, 2, dtype=torch.bool)).item()
+    0.0
+    """
+    spreads = [
+        F.normalize(projected[there, channel], dim=1).std(dim=0, correction=0).mean()
+        for channel, there in enumerate(mask.unbind(1))
+        if bool(there.any())
+    ]
+    return torch.stack(spreads).mean() * projected.shape[2] ** 0.5 if spreads else projected.new_zeros(())
+
+
+def alignment_loss(
+    projected: Tensor, mask: Tensor, *, ratios: tuple[float, float, float] = RATIOS, temperature: float = 0.07,
+    soft_targets: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """``r1 contrastive + r2 feature + r3 semantic``.
+
+    The contrastive term is `modality_contrastive_loss`. The feature term is the squared error between *normalised*
+    projections, summed over dimensions: on raw ones it would be least for tiny projections. The semantic term is 1
+    minus the mean cosine; given soft targets, it is the cross-entropy between them and the softmax of the similarities
+    of one channel to the other, both ways: nodes that are related in the graph count as partly the same.
+
+    Args:
+        projected: (N, M, P).
+        mask: (N, M) bool.
+        ratios: of the three terms, not negative, with the sum 1. The weight of the whole is the caller's.
+        temperature: T > 0.
+        soft_targets: (N, N), rows with the sum 1, of `neighbourhood_targets`.
+
+    Raises:
+        NieError: ratios that do not sum to 1, or soft targets of another shape.
+
+    Example:
+        >>> same = torch.eye(2)[:, None].expand(2, 2, 2)
+        >>> there = torch.ones(2, 2, dtype=torch.bool)
+        >>> round(alignment_loss(same, there, ratios=(0.0, 0.5, 0.5)).item(), 4)
+        0.0
+    """
+    if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
+        raise NieError(f"ratios are {ratios}; three numbers that are not negative and sum to 1 are due.")
+    if soft_targets is not None and soft_targets.shape != (len(projected), len(projected)):
+        raise NieError(f"soft_targets have shape {tuple(soft_targets.shape)}; one row and column a node are due.")
+
+    def feature(a: Tensor, b: Tensor) -> Tensor:
+        return (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean()
+
+    def semantic(a: Tensor, b: Tensor, rows: Tensor) -> Tensor:
+        if soft_targets is None:
+            return _distance(a, b)
+        wanted = soft_targets[rows][:, rows]
+        wanted = wanted / wanted.sum(dim=1, keepdim=True)
+        likeness = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature
+        return (F.cross_entropy(likeness, wanted) + F.cross_entropy(likeness.T, wanted)) / 2
+
+    terms = (
+        modality_contrastive_loss(projected, mask, temperature=temperature),
+        _mean_over_pairs(projected, mask, feature),
+        _mean_over_pairs(projected, mask, semantic, with_rows=True),
+    )
+    return sum((ratio * term for ratio, term in zip(ratios, terms, strict=True)), projected.new_zeros(()))
+
+
+def neighbourhood_targets(
+    src: npt.NDArray[np.int64], dst: npt.NDArray[np.int64], num_nodes: int, ids: npt.NDArray[np.int64]
+) -> Tensor:
+    """(n, n) soft targets: a node is itself, and partly every node that shares neighbours with it.
+
+    The cosine of the neighbourhoods, as sets and without direction, plus the identity; rows sum to 1.
+
+    Args:
+        src, dst: ends of the edges.
+        num_nodes: N.
+        ids: (n,) the nodes to compare.
+
+    >>> neighbourhood_targets(np.array([0, 1]), np.array([2, 2]), 3, np.array([0, 1])).tolist()
+    [[0.6666666865348816, 0.3333333432674408], [0.3333333432674408, 0.6666666865348816]]
+    """
+    ends, others = np.concatenate([src, dst]), np.concatenate([dst, src])
+    linked = sparse.csr_matrix((np.ones(len(ends), np.float32), (ends, others)), shape=(num_nodes, num_nodes))[ids]
+    linked.data[:] = 1
+    length = np.sqrt(np.maximum(linked.sum(axis=1).A1, 1))
+    shared = (linked @ linked.T).toarray() / length[:, None] / length
+    np.fill_diagonal(shared, 2)  # the cosine with itself, and the identity
+    return torch.from_numpy((shared / shared.sum(axis=1, keepdims=True)).astype(np.float32))
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    return 1 - F.cosine_similarity(a, b, dim=1).mean()
+
+
+def _mean_over_pairs(
+    projected: Tensor, mask: Tensor, term: Callable[..., Tensor], *, least: int = 1, with_rows: bool = False
+) -> Tensor:
+    """Mean of a term over the pairs of channels that ``least`` nodes have both of; 0 without such a pair."""
+    found = [
+        term(a, b, rows) if with_rows else term(a, b) for a, b, rows in _pairs(projected, mask) if len(rows) >= least
+    ]
+    return torch.stack(found).mean() if found else projected[:0].sum()
+
+
+def _pairs(projected: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Every pair of channels, on the nodes that have both, with their rows."""
+    if projected.dim() != 3 or mask.shape != projected.shape[:2]:
+        raise NieError(
+            f"projected has shape {tuple(projected.shape)} and mask {tuple(mask.shape)}; (N, M, P) and (N, M) are due."
+        )
+    for first, second in itertools.combinations(range(projected.shape[1]), 2):
+        rows = (mask[:, first] & mask[:, second]).nonzero()[:, 0]
+        yield projected[rows, first], projected[rows, second], rows

@@ -1,0 +1,135 @@
+"""Importance in tiers: the top 1 %, 10 %, 50 % and the rest, by quantiles of the training labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nie.errors import NieError
+
+Floats = npt.NDArray[np.float64]
+SHARES = (0.01, 0.1, 0.5)
+
+
+def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floats:
+    """The label at which each tier but the last begins, highest first: the quantiles of the training labels.
+
+    Args:
+        train_labels: (n,).
+        shares: of the nodes that are in a tier or above it, ascending between 0 and 1.
+
+    Raises:
+        NieError: shares that do not ascend, or labels that leave a tier empty, such as equal ones.
+
+    Example:
+        >>> tier_borders(np.arange(100.0), (0.1, 0.5)).tolist()
+        [90.0, 50.0]
+    """
+    if not shares or sorted(set(shares)) != list(shares) or not 0 < shares[0] <= shares[-1] < 1:
+        raise NieError(f"shares are {tuple(shares)}; they ascend between 0 and 1.")
+    borders: Floats = np.quantile(train_labels, 1 - np.asarray(shares), method="higher")
+    counts = np.bincount(tiers(train_labels, borders), minlength=len(shares) + 1)
+    if (counts == 0).any():
+        raise NieError(
+            f"Of {len(train_labels)} training labels, tier {int(counts.argmin())} gets none; use fewer tiers (shares "
+            f"{tuple(shares)}) or more labels."
+        )
+    return borders
+
+
+def tiers(labels: Floats, borders: Floats) -> npt.NDArray[np.int64]:
+    """(n,) tier of every label, 0 for the top.
+
+    >>> tiers(np.array([95.0, 50.0, 3.0]), np.array([90.0, 50.0])).tolist()
+    [0, 1, 2]
+    """
+    found: npt.NDArray[np.int64] = (np.asarray(labels)[:, None] < borders).sum(axis=1).astype(np.int64)
+    return found
+
+
+def focal_loss(
+    logits: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: Tensor | None = None, label_smoothing: float = 0.0
+) -> Tensor:
+    """Focal loss (Lin et al., ICCV 2017): cross-entropy that looks away from what is easy, mean over the nodes.
+
+    With p the predicted probability of the true class, ``alpha[class] (1 - p)^gamma CE``; CE is torch's cross-entropy
+    with label smoothing. For gamma 0 and no alpha it *is* the cross-entropy.
+
+    Args:
+        logits: (n, C).
+        target: (n,) long.
+        gamma: at least 0.
+        alpha: (C,) weight of each class; by default 1.
+        label_smoothing: in [0, 1).
+
+    Raises:
+        NieError: a negative gamma, an alpha of another length, one class only, or no node.
+
+    Example:
+        >>> round(focal_loss(torch.zeros(1, 2), torch.tensor([0]), gamma=1.0).item(), 4)  # log(2) / 2
+        0.3466
+    """
+    num_classes = logits.shape[1]
+    if gamma < 0:
+        raise NieError(f"gamma is {gamma}; it is at least 0.")
+    if num_classes < 2 or len(target) == 0:
+        raise NieError(
+            f"A classification of {len(target)} nodes into {num_classes} classes; it needs 1 and 2 at least."
+        )
+    if alpha is not None and alpha.shape != (num_classes,):
+        raise NieError(f"alpha has shape {tuple(alpha.shape)}; {num_classes} weights are due, one a class.")
+    entropy = F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
+    sure = logits.softmax(dim=1).gather(1, target[:, None])[:, 0]
+    weight = (1 - sure) ** gamma
+    if alpha is not None:
+        weight = weight * alpha[target]
+    return (weight * entropy).mean()
+
+
+def ordinal_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of the questions "in tier k or above?", mean over nodes and questions.
+
+    Args:
+        logits: (n, C - 1), of the tiers 0 to C - 2.
+        target: (n,) long, tiers 0 to C - 1.
+
+    Example:
+        >>> round(ordinal_loss(torch.zeros(2, 3), torch.tensor([0, 3])).item(), 4)
+        0.6931
+    """
+    questions = torch.arange(logits.shape[1], device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, (target[:, None] <= questions).to(logits))
+
+
+def ordinal_probabilities(logits: Tensor) -> Tensor:
+    """(n, C) probability of every tier from the C - 1 answers of `ordinal_loss`, which are made to ascend first.
+
+    >>> ordinal_probabilities(torch.tensor([[0.0, 100.0]])).tolist()
+    [[0.5, 0.5, 0.0]]
+    """
+    above = logits.sigmoid().cummax(dim=1).values
+    ends = above.new_zeros(len(above), 1), above.new_ones(len(above), 1)
+    return torch.cat([above, ends[1]], dim=1) - torch.cat([ends[0], above], dim=1)
+
+
+def calibration_error(probability: Floats, target: npt.NDArray[np.int64], num_bins: int = 10) -> float:
+    """Expected calibration error of the predicted class (Guo et al., ICML 2017): mean gap of confidence and accuracy.
+
+    Args:
+        probability: (n, C).
+        target: (n,).
+        num_bins: bins of equal width between 0 and 1.
+
+    Example:
+        >>> calibration_error(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1]))
+        0.25
+    """
+    confidence, right = probability.max(axis=1), probability.argmax(axis=1) == target
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    gaps = [abs(float((right[bins == b] - confidence[bins == b]).sum())) for b in range(num_bins)]
+    return sum(gaps) / len(target)

@@ -1,0 +1,85 @@
+"""The loss of variational encoders of several channels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from nie.errors import NieError
+from nie.layers import Encoding
+
+
+def prior_divergence(encoding: Encoding, there: Tensor) -> Tensor:
+    """KL divergence to the standard normal, ``(mu^2 + sigma^2 - 1 - log sigma^2) / 2``, mean over nodes and dimensions.
+
+    >>> prior_divergence(Encoding(torch.ones(2, 4), torch.zeros(2, 4)), torch.tensor([True, False])).item()
+    0.5
+    """
+    mean, logvar = _parts(encoding)
+    return _mean_of((mean.square() + logvar.exp() - 1 - logvar) / 2, there)
+
+
+def divergence(one: Encoding, other: Encoding, there: Tensor) -> Tensor:
+    """KL divergence of ``other`` from ``one``, mean over the nodes that are there and over dimensions.
+
+    ``(log sigma_b^2 - log sigma_a^2 + (sigma_a^2 + (mu_a - mu_b)^2) / sigma_b^2 - 1) / 2`` for a = ``one``.
+
+    >>> a, b = Encoding(torch.ones(1, 4), torch.zeros(1, 4)), Encoding(torch.zeros(1, 4), torch.zeros(1, 4))
+    >>> divergence(a, b, torch.tensor([True])).item()
+    0.5
+    """
+    (mean_a, logvar_a), (mean_b, logvar_b) = _parts(one), _parts(other)
+    apart = (logvar_a - logvar_b).exp() + (mean_a - mean_b).square() * (-logvar_b).exp()
+    return _mean_of((logvar_b - logvar_a + apart - 1) / 2, there)
+
+
+def variational_loss(
+    encodings: Mapping[str, Encoding], masks: Mapping[str, Tensor], *, features: Mapping[str, Tensor],
+    decoded: Mapping[str, Tensor], prior_weight: float = 1.0, reconstruction_weight: float = 1.0,
+    cross_weight: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """``p KL to the prior + r reconstruction error + x KL between channels``.
+
+    Every term is a mean over nodes, dimensions and channels (the last over ordered pairs of channels), so that its
+    weight means the same for a channel of 10 and of 400 dimensions. A node that lacks a channel plays no part in that
+    channel's terms.
+
+    Args:
+        encodings: by channel, with log-variances.
+        masks: (N,) bool by channel.
+        features: (N, d) by channel, what was encoded.
+        decoded: (N, d) by channel, what a decoder made of a sample.
+        prior_weight, reconstruction_weight, cross_weight: p, r and x.
+
+    Returns:
+        () tensor; with one channel the last term is 0.
+
+    Raises:
+        NieError: an encoding without log-variances, or channels that differ between the arguments.
+    """
+    names = list(encodings)
+    if not names or any(set(given) != set(names) for given in (masks, features, decoded)):
+        raise NieError(f"encodings are of the channels {names}; masks, features and decoded must be of the same.")
+    prior = [prior_divergence(encodings[name], masks[name]) for name in names]
+    errors = [_mean_of((decoded[name] - features[name]).square(), masks[name]) for name in names]
+    cross = [
+        divergence(encodings[one], encodings[other], masks[one] & masks[other])
+        for one, other in itertools.permutations(names, 2)
+    ]
+    total = prior_weight * torch.stack(prior).mean() + reconstruction_weight * torch.stack(errors).mean()
+    return total + cross_weight * torch.stack(cross).mean() if cross else total
+
+
+def _parts(encoding: Encoding) -> tuple[Tensor, Tensor]:
+    if encoding.logvar is None:
+        raise NieError("An encoding without log-variances has no divergence; use a variational encoder.")
+    return encoding.mean, encoding.logvar
+
+
+def _mean_of(values: Tensor, there: Tensor) -> Tensor:
+    """Mean over the nodes that are there and over dimensions; 0 where no node is."""
+    kept = values[there]
+    return kept.mean() if len(kept) else kept.sum()
