@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
 from nie.layers.centrality_scale import CentralityScale
+from nie.layers.masked import masked_softmax
 
 ACTIVATIONS = {"linear": lambda score: score, "leaky_relu": F.leaky_relu}
 
@@ -57,12 +58,16 @@ class ImportanceHead(nn.Module):
         if self.scale is not None:
             self.scale.reset_parameters()
 
-    def forward(self, tokens: Tensor, centrality: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, centrality: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the scores (N,) and the channels' scores (N, C) for ``tokens`` (N, C, size).
 
         Args:
             tokens: channel vectors.
             centrality: (N,), needed exactly with ``scaled_channel``.
+            mask: (N, C) bool, the channels that a node has, one at least; by default all. The score of a missing
+                channel is the node's.
 
         Raises:
             NieError: another number of channels or another size, or centrality where it is not due.
@@ -76,8 +81,12 @@ class ImportanceHead(nn.Module):
             columns = list(by_channel.unbind(1))
             columns[self.scaled_channel] = self.scale(columns[self.scaled_channel], centrality)
             by_channel = torch.stack(columns, dim=1)
-        weight = torch.softmax(tokens @ self.mix, dim=1)  # (N, C)
-        return (weight * by_channel).sum(1), by_channel
+        if mask is None or bool(mask.all()):
+            weight = torch.softmax(tokens @ self.mix, dim=1)  # (N, C)
+            return (weight * by_channel).sum(1), by_channel
+        weight = masked_softmax(tokens @ self.mix, mask)
+        score = (weight * by_channel).sum(1)
+        return score, torch.where(mask, by_channel, score[:, None])
 
 
 def check_activation(activation: str) -> None:

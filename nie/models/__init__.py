@@ -11,16 +11,26 @@ from torch import nn
 
 from nie.models.convolutional import CONVOLUTIONS, ConvolutionalModel
 from nie.models.geni import GENI
+from nie.models.multi_channel import RGTN, MultiChannelNIE
 from nie.models.pregat import PreGAT
-from nie.models.rgtn import RGTN
-from nie.models.scores import ImportanceScores
+from nie.models.scores import ChannelStates, ImportanceScores
 from nie.models.sgc import SGC
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(ConvolutionalModel, name) for name in CONVOLUTIONS},
     "sgc": SGC,
     "geni": GENI,
-    "rgtn": RGTN,
+    "rgtn": MultiChannelNIE,
 }
 
-__all__ = ["GENI", "MODELS", "RGTN", "SGC", "ConvolutionalModel", "ImportanceScores", "PreGAT"]
+__all__ = [
+    "GENI",
+    "MODELS",
+    "RGTN",
+    "SGC",
+    "ChannelStates",
+    "ConvolutionalModel",
+    "ImportanceScores",
+    "MultiChannelNIE",
+    "PreGAT",
+]

@@ -9,26 +9,43 @@ import torch
 from torch import Tensor
 
 from nie.errors import NieError
+from nie.layers import Encoding, Fused
+
+
+@dataclass(frozen=True)
+class ChannelStates:
+    """What a model of channels computed on its way, for losses and studies.
+
+    Attributes:
+        encodings: by channel, before the fusion.
+        mask: (N, M), the channels that were fused.
+        fused: what the fusion gave.
+    """
+
+    encodings: Mapping[str, Encoding]
+    mask: Tensor
+    fused: Fused
 
 
 @dataclass(frozen=True)
 class ImportanceScores:
     """``score`` (N,), and ``by_channel`` (N, C): the score that each channel alone would give.
 
-    A model that reads all channels as one has one column, the score itself.
+    A model that reads all channels as one has one column, the score itself, and no ``states``.
     """
 
     score: Tensor
     by_channel: Tensor
+    states: ChannelStates | None = None
 
     @classmethod
-    def of(cls, score: Tensor) -> ImportanceScores:
+    def of(cls, score: Tensor, states: ChannelStates | None = None) -> ImportanceScores:
         """Scores (N,) of a model that reads all channels as one.
 
         >>> ImportanceScores.of(torch.zeros(3)).by_channel.shape
         torch.Size([3, 1])
         """
-        return cls(score, score[:, None])
+        return cls(score, score[:, None], states)
 
 
 def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:

@@ -101,7 +101,9 @@ def rgtn(model: RGTN, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tens
         for block in encoder.blocks:
             h = transformer_block(block, graph, h, model.relations, etype)
         encoded.append(h)
-    tokens = co_attention(model.co_attention, torch.stack(encoded, dim=1))
+    tokens = torch.stack(encoded, dim=1)
+    if len(model.channels) > 1:  # a lone channel has none to attend to
+        tokens = co_attention(model.fusion.fusion.co_attention, tokens)
     centrality = None
     if model.centrality_scale:
         degrees = [sum(1 for v in graph.edges()[1].tolist() if v == node) for node in range(graph.num_nodes())]

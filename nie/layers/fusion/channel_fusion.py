@@ -89,8 +89,8 @@ class ChannelFusion(nn.Module):
             raise NieError(f"A fusion of {num_channels} channels: give at least one.")
         self.method, self.size, self.num_channels = method, size, num_channels
         self.null = nn.Parameter(torch.empty(size))
+        nn.init.zeros_(self.null)
         self.fusion = FUSIONS[method](size, num_channels, **settings) if num_channels > 1 else None
-        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """A null vector of 0; the method resets itself."""

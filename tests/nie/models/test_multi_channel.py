@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.models import RGTN
+from nie.layers import FUSIONS
+from nie.models import RGTN, MultiChannelNIE
+from nie.models.multi_channel import HEADS
 from nie.ops import REL_MODES
 
 SIZES = {"structural": 3, "semantic": 8}  # 8 = head_size * num_heads, so this channel's shortcut is the identity
@@ -72,7 +74,9 @@ def test_every_parameter_gets_a_gradient(options: dict[str, Any]) -> None:
         assert parameter.grad is not None, name
         shift = name.endswith(("feed_forward.2.bias", "layer_norm.bias"))  # the batch norm after it takes it away
         shift |= options.get("mode") == "add" and name.endswith("relation.bias")  # so does the softmax
-        lone = len(model.channels) == 1 and name in ("co_attention.query.weight", "co_attention.key.weight", "head.mix")
+        lone = len(model.channels) == 1 and name == "head.mix"
+        if name == "fusion.null":  # no node here has nothing
+            continue
         if not (shift or lone):
             assert parameter.grad.abs().max() > 1e-8, name
 
@@ -175,3 +179,108 @@ def test_what_does_not_fit_is_refused() -> None:
         model(graph, feats, [etype] * 2)
     with pytest.raises(NieError, match="give the relation table rel and etype"):
         model(graph, feats, None)
+
+
+MIXED = {"structural": 3, "semantic": 8, "numeric": 5}
+ENCODERS_OF_MIXED = {"semantic": "pregat", "numeric": "variational"}
+
+
+def mixed(**options: Any) -> MultiChannelNIE:
+    return build(MIXED, **{"encoders": ENCODERS_OF_MIXED} | options)
+
+
+def numeric_mask(num_nodes: int = 9) -> dict[str, Tensor]:
+    return {"numeric": torch.arange(num_nodes) % 3 > 0}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_fusion_with_every_encoder(fusion: str, head: str) -> None:
+    graph, etype = random_graph()
+    model = mixed(fusion=fusion, head=head, feat_drop=0.0, ffn_drop=0.0)
+    scores = model(graph, features(MIXED), etype, masks=numeric_mask())
+    assert scores.score.shape == (9,)
+    assert scores.by_channel.shape == (9, 3 if head == "channels" else 1)
+    assert scores.states is not None
+    scores.score.square().sum().backward()
+    for name, parameter in model.named_parameters():
+        if head == "vector" or not name.startswith(("fusion", "gaussian", "encoders.2.heads.logvar")):
+            assert parameter.grad is not None, name
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_features_that_a_node_lacks_change_nothing(head: str) -> None:
+    graph, etype = random_graph()
+    model, feats, masks = warm(mixed(head=head, fusion="attention")), features(MIXED), numeric_mask()
+    one = model(graph, feats, etype, masks=masks)
+    other = {**feats, "numeric": feats["numeric"].clone()}
+    other["numeric"][~masks["numeric"]] = torch.nan
+    two = model(graph, other, etype, masks=masks)
+    torch.testing.assert_close(one.score, two.score, rtol=0, atol=0)
+    torch.testing.assert_close(one.by_channel, two.by_channel, rtol=0, atol=0)
+    there = dict.fromkeys(masks, torch.ones(9, dtype=torch.bool))
+    assert not torch.allclose(model(graph, feats, etype, masks=there).score, one.score)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_nodes_without_any_channel_share_a_score(head: str) -> None:
+    graph, etype = random_graph()
+    model = warm(
+        build({"numeric": 5, "text": 3}, encoders={"numeric": "variational", "text": "variational"}, head=head)
+    )
+    with torch.no_grad():
+        model.fusion.null.fill_(0.5)
+    masks = {"numeric": torch.arange(9) > 2, "text": torch.arange(9) > 3}
+    score = model(graph, features({"numeric": 5, "text": 3}), etype, masks=masks).score
+    assert torch.unique(score[:3]).numel() == 1
+    assert torch.unique(score).numel() == 7
+    score.sum().backward()
+    assert model.fusion.null.grad is not None
+    assert model.fusion.null.grad.abs().max() > 0
+
+
+def test_blocks_equal_full_graph_with_every_encoder() -> None:
+    graph, etype = random_graph()
+    model, feats, masks = warm(mixed(fusion="uncertainty")), features(MIXED), numeric_mask()
+    full = model(graph, feats, etype, masks=masks).score
+    seeds = torch.tensor([7, 0, 4])
+    inputs, _, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(2).sample_blocks(graph, seeds)
+    etypes = [etype[block.edata[dgl.EID]] for block in blocks]
+    given = {name: feat[inputs] for name, feat in feats.items()}
+    sampled = model(blocks, given, etypes, masks={"numeric": masks["numeric"][inputs]}).score
+    torch.testing.assert_close(sampled, full[seeds], rtol=0, atol=1e-10)
+
+
+def test_hidden_channels_act_in_training_only() -> None:
+    graph, etype = random_graph()
+    model, feats = mixed(channel_drop=0.9), features(MIXED)
+    states = model(graph, feats, etype).states
+    assert states is not None
+    assert states.mask.sum() < 27
+    assert (states.mask.sum(1) >= 1).all()
+    states = model.eval()(graph, feats, etype).states
+    assert states is not None
+    assert states.mask.all()
+
+
+def test_variational_channels_are_sampled_in_training_only() -> None:
+    graph, etype = random_graph()
+    model, feats = mixed(feat_drop=0.0, ffn_drop=0.0, fusion="sum"), features(MIXED)
+    assert not torch.equal(model(graph, feats, etype).score, model(graph, feats, etype).score)
+    model.eval()
+    assert torch.equal(model(graph, feats, etype).score, model(graph, feats, etype).score)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"encoders": {"numerik": "pregat"}}, r"'numerik', which channel_sizes does not.*did you mean 'numeric'"),
+        ({"encoders": {"numeric": "variation"}}, r"no encoder 'variation'.*did you mean 'variational'"),
+        ({"head": "vektor"}, r"no head 'vektor'.*did you mean 'vector'"),
+        ({"fusion": "som"}, r"no fusion 'som'.*did you mean 'sum'"),
+        ({"head": "vector", "centrality_scale": True}, "head of kind 'vector' has not"),
+    ],
+)
+def test_what_does_not_exist_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        mixed(**options)
