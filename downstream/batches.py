@@ -44,8 +44,9 @@ class NeighbourBatches:
         self.centrality = log_in_degree(message.graph, torch.empty(0))
 
     def epoch(
-        self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, ImportanceScores]]:
+        self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> Iterator[tuple[Tensor, ImportanceScores]]:  # fmt: skip
         """Go once through training nodes in random order.
 
         Args:
@@ -53,6 +54,7 @@ class NeighbourBatches:
             feats: features by channel of all nodes.
             rows: positions in ``train`` of the nodes to go through.
             generator: decides on the order and on the sampled neighbours.
+            masks: by channel, the nodes that have it, for a model that takes them.
 
         Yields:
             Positions in ``train`` and the scores of these nodes.
@@ -65,7 +67,8 @@ class NeighbourBatches:
             etypes = [self.message.etype[block.edata[dgl.EID].to(device)] for block in blocks]
             inputs = {name: feat[nodes.to(feat.device)] for name, feat in feats.items()}
             centrality = self.centrality[self.train[batch]].to(device)
-            yield batch.to(device), model(blocks, inputs, etypes, centrality=centrality)
+            given = {} if masks is None else {"masks": {name: mask[nodes] for name, mask in masks.items()}}
+            yield batch.to(device), model(blocks, inputs, etypes, centrality=centrality, **given)
 
     def _sample(self, seeds: Tensor, generator: torch.Generator) -> tuple[list[Any], Tensor]:
         """Blocks of ``seeds``, first layer first, and the nodes that the first one reads."""

@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from downstream.batches import NeighbourBatches
+from downstream.channel_losses import channel_loss
 from downstream.losses import draw_lists, importance_loss
 from downstream.metrics import METRICS, evaluate
 from downstream.shown_labels import ShownLabels
-from nie.config import GENIMethod, NetworkConfig, RGTNMethod
+from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
-from nie.models import MODELS, ImportanceScores
+from nie.models import MODELS, ImportanceScores, MultiChannelNIE
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
-from pretrain.inputs import Parts, StageInputs, fold_seed, input_tensor
+from pretrain.inputs import Parts, StageInputs, fold_seed, input_tensor, presence
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
@@ -105,6 +106,7 @@ def _fit_member(
     feats = {name: input_tensor(parts, config.features).to(inputs.device) for name, parts in channels.items()}
     shown = ShownLabels(inputs.kg.num_nodes, train, centred, config.shown_labels) if config.shown_labels else None
     known = shown.everything(feats) if shown else feats
+    masks = {name: presence(parts).to(inputs.device) for name, parts in channels.items()}
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
         sizes = {name: feat.shape[1] for name, feat in known.items()}
@@ -112,8 +114,10 @@ def _fit_member(
             channel_sizes=sizes, num_relations=message.num_relations, **config.model.model_dump()
         ).to(inputs.device)
 
+        extra = {"masks": masks} if isinstance(model, MultiChannelNIE) else {}
+
         def whole_graph(given: Mapping[str, Tensor]) -> ImportanceScores:
-            scores: ImportanceScores = model(message.graph, given, message.etype)
+            scores: ImportanceScores = model(message.graph, given, message.etype, **extra)
             return scores
 
         def predict() -> Floats:
@@ -126,15 +130,22 @@ def _fit_member(
             given, rows = shown.draw(feats, generator) if shown else (feats, everyone)
             if batches is None:
                 scores = whole_graph(given)
-                yield loss(scores.score[train[rows]], scores.by_channel[train[rows]], centred[rows])
+                own = loss(scores.score[train[rows]], scores.by_channel[train[rows]], centred[rows])
+                yield own + beside(scores, given)
             else:
-                for batch, scores in batches.epoch(model, given, rows, generator):
-                    yield loss(scores.score, scores.by_channel, centred[batch])
+                for batch, scores in batches.epoch(model, given, rows, generator, **extra):
+                    nodes = {name: feat[train[batch]] for name, feat in given.items()}
+                    yield loss(scores.score, scores.by_channel, centred[batch]) + beside(scores, nodes)
 
         def loss(score: Tensor, by_channel: Tensor, target: Tensor) -> Tensor:
             lists = draw_lists(len(target), config.loss.list_size, generator).to(inputs.device)
-            weights = config.loss.model_dump(exclude={"list_size"})
+            weights = config.loss.model_dump(include={"listwise_weight", "channel_weight"})
             return importance_loss(score, by_channel, target, lists, **weights)
+
+        def beside(scores: ImportanceScores, given: Mapping[str, Tensor]) -> Tensor | float:
+            if scores.states is None or not isinstance(config.loss, ChannelLossConfig):
+                return 0.0
+            return channel_loss(scores.states, given, config.loss, generator)
 
         everyone = torch.arange(len(train), device=inputs.device)
         batches = _batches(config, message, fold)

@@ -37,10 +37,17 @@ class GraphConfig(Section):
 
 
 class FeaturesConfig(Section):
-    """The two input channels."""
+    """The input channels: structural, semantic and any more.
 
-    structural: str = Field("auto", description="node2vec, relations, a channel of the graph, or some joined by +")
-    semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, or some joined by +")
+    A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place) or ``~flags``
+    (only whether a node has it) is a control.
+    """
+
+    structural: str = Field(
+        "auto", description="node2vec, relations, a channel of the graph, some joined by +, or none"
+    )
+    semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
+    more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
     limit: float | None = Field(
@@ -112,6 +119,10 @@ class ChannelLossConfig(ImportanceLossConfig):
     """The same, with the errors of the channels' own scores."""
 
     channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
+    alignment_weight: float = Field(
+        0.0, ge=0, description="weight of the alignment of channels (model.projection_size)"
+    )
+    variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss (model.reconstruct)")
 
 
 class BatchConfig(Section):
@@ -264,6 +275,16 @@ class RGTNMethod(NetworkConfig):
     model: RGTNConfig = RGTNConfig()
     loss: ChannelLossConfig = ChannelLossConfig()
     batch: BatchConfig = BatchConfig()
+
+    @model_validator(mode="after")
+    def _losses_have_their_parts(self) -> RGTNMethod:
+        if (self.loss.alignment_weight > 0) != (self.model.projection_size is not None):
+            raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
+        if (self.loss.variational_weight > 0) != self.model.reconstruct:
+            raise ValueError("loss.variational_weight and model.reconstruct are given together or not at all")
+        if self.model.reconstruct and "variational" not in self.model.encoders.values():
+            raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")
+        return self
 
 
 class GENIMethod(NetworkConfig):

@@ -28,7 +28,7 @@ class PreGATConfig(Section):
 
 
 class RGTNConfig(Section):
-    """The relational graph transformer network (METHODS section 4)."""
+    """The relational graph transformer network (METHODS section 4), with further channels, encoders and fusions."""
 
     head_size: int = Field(8, ge=1)
     num_heads: int = Field(8, ge=1)
@@ -41,6 +41,18 @@ class RGTNConfig(Section):
     residual: bool = True
     activation: Literal["linear", "leaky_relu"] = Field("linear", description="of the importance head")
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
+    encoders: dict[str, Literal["transformer", "pregat", "variational"]] = Field(
+        {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
+    )
+    fusion: Literal[
+        "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
+        "proxy_attention", "cross_modal_transformer",
+    ] = Field("co_attention", description="how the channels of a node become one")  # fmt: skip
+    head: Literal["channels", "vector"] = Field("channels", description="mix the channels' scores, or score the fused")
+    channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
+    channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
+    projection_size: int | None = Field(None, ge=1, description="of the projections that the alignment loss compares")
+    reconstruct: bool = Field(False, description="decode the features of variational channels for their loss")
 
 
 class GENIConfig(Section):

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from nie.config import FeaturesConfig, StageConfig
 from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph
-from nie.errors import NieError
+from nie.errors import NieError, nearest
 from nie.progress import log
 from pretrain.cross_validation import Fold, make_folds
 
 Parts: TypeAlias = tuple[Channel, ...]
+CONTROLS = ("shuffled", "noise", "flags")
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ def fold_seed(seed: int, fold: int) -> int:
 
 def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one."""
+    for name in config.more:
+        if name in ("structural", "semantic"):
+            raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
     names = {"structural": config.structural, "semantic": config.semantic}
     for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
         if names[channel] == "auto":
@@ -130,7 +134,10 @@ def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]
     if config.semantic == "auto" and names["semantic"] == "tfidf" and not any(kg.text):
         log.info("%s has no texts: only the structural channel is used", kg.name)
         del names["semantic"]
-    if config.degrees:
+    names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
+    if not names:
+        raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")
+    if config.degrees and "structural" in names:
         names["structural"] += "+degrees"
     return names
 
@@ -138,10 +145,48 @@ def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]
 def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
     """The features that the names, joined by ``+``, stand for."""
     walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
-    return tuple(
-        features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
-        for name in names.split("+")
-    )
+
+    def part(name: str) -> Channel:
+        name, _, control = name.partition("~")
+        computed = features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
+        return controlled(computed, control, config.seed) if control else computed
+
+    return tuple(part(name) for name in names.split("+"))
+
+
+def controlled(channel: Channel, control: str, seed: int) -> Channel:
+    """A channel of the same size that says less: what a model gains from it, it does not gain from what it says.
+
+    Args:
+        channel: the real one.
+        control: ``shuffled``, the rows of the nodes that have it in random order; ``noise``, normal values with the
+            mean and deviation of each column; ``flags``, one column, whether a node has it.
+        seed: of the randomness.
+
+    Raises:
+        NieError: an unknown control.
+
+    >>> channel = Channel(np.array([[1.0], [0.0], [3.0]], np.float32), np.array([True, False, True]))
+    >>> controlled(channel, "flags", 0).features.tolist()
+    [[1.0], [0.0], [1.0]]
+    """
+    if control not in CONTROLS:
+        hint = nearest(control, CONTROLS)
+        raise NieError(f"There is no control {control!r}{hint}; use one of ~{', ~'.join(CONTROLS)}.")
+    if control == "flags":
+        return Channel(channel.mask[:, None].astype(np.float32), np.ones_like(channel.mask))
+    generator, made = np.random.default_rng(seed), np.zeros_like(channel.features)
+    rows = channel.features[channel.mask]
+    if control == "shuffled":
+        made[channel.mask] = generator.permutation(rows)
+    else:
+        made[channel.mask] = generator.normal(rows.mean(axis=0), rows.std(axis=0), size=rows.shape)
+    return Channel(made, channel.mask)
+
+
+def presence(parts: Parts) -> Tensor:
+    """(N,) the nodes that have a part of the channel."""
+    return torch.from_numpy(np.any([part.mask for part in parts], axis=0))
 
 
 def _choose_device(wanted: str) -> torch.device:

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.layers import ChannelDropout, ChannelFusion, Encoding, ImportanceHead, VariationalEncoder
+from nie.layers import (
+    ChannelDropout,
+    ChannelFusion,
+    Encoding,
+    ImportanceHead,
+    ModalityDecoder,
+    VariationalEncoder,
+)  # fmt: skip
 from nie.layers.fusion import NEEDS_LOGVAR
 from nie.layers.variational import GaussianHeads
 from nie.models.blocks import EdgeTypes, Graphs, log_in_degree, per_layer
@@ -41,6 +48,8 @@ class MultiChannelNIE(nn.Module):
         head: ``channels`` mixes the channels' own scores; ``vector`` scores the fused vector.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
+        projection_size: project every channel's encoding to so many columns, for losses that align the channels.
+        reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
         head_size, num_heads, num_layers: of the encoders; ``pregat`` always has two layers.
         rel_size: size of the relation embeddings.
         mode: how the relation enters the transformer's attention: ``mul``, ``add``, ``gate`` or ``dot``.
@@ -75,6 +84,8 @@ class MultiChannelNIE(nn.Module):
         head: str = "channels",
         channel_drop: float = 0.0,
         channel_warmup: int = 0,
+        projection_size: int | None = None,
+        reconstruct: bool = False,
         head_size: int = 8,
         num_heads: int = 8,
         num_layers: int = 3,
@@ -121,12 +132,20 @@ class MultiChannelNIE(nn.Module):
             if head == "channels"
             else nn.Linear(size, 1)
         )
+        self.projections = nn.ModuleList(
+            ModalityDecoder(size, projection_size) for _ in self.channels if projection_size is not None
+        )
+        self.decoders = nn.ModuleList(
+            ModalityDecoder(size, channel_sizes[name]) if kind == "variational" and reconstruct else nn.Identity()
+            for name, kind in zip(self.channels, self.kinds, strict=True)
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Standard normal relation embeddings; the parts reset themselves."""
         nn.init.normal_(self.relations)
-        for part in (*self.encoders, self.fusion, *self.gaussian, self.drop, self.head):
+        parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders)
+        for part in (*self.encoders, *parts):
             if not isinstance(part, nn.Identity):
                 part.reset_parameters()
 
@@ -151,10 +170,11 @@ class MultiChannelNIE(nn.Module):
         check_channels(feats, self.channels)
         layers = per_layer(graph, etype, self.num_layers)
         encodings = {name: self._encode(place, layers, feats[name]) for place, name in enumerate(self.channels)}
-        mask = self.drop(self._mask(encodings, masks or {}))
+        there = self._mask(encodings, masks or {})
+        mask = self.drop(there)
         tokens, logvar = self._tokens(encodings)
         fused = self.fusion(tokens, mask, logvar=logvar)
-        states = ChannelStates(encodings, mask, fused)
+        states = ChannelStates(encodings, there, fused, self._projected(encodings), self._decoded(tokens))
         if isinstance(self.head, nn.Linear):
             return ImportanceScores.of(self.head(fused.vector)[:, 0], states)
         if self.centrality_scale and centrality is None:
@@ -189,6 +209,18 @@ class MultiChannelNIE(nn.Module):
             known = kind == "variational" and name in masks
             columns.append(masks[name][: len(there)] if known else there)
         return torch.stack(columns, dim=1)
+
+    def _projected(self, encodings: Mapping[str, Encoding]) -> Tensor | None:
+        """(N, M, P), of the means before the fusion."""
+        if not self.projections:
+            return None
+        given = zip(self.projections, encodings.values(), strict=True)
+        return torch.stack([project(encoding.mean) for project, encoding in given], dim=1)
+
+    def _decoded(self, tokens: Tensor) -> dict[str, Tensor]:
+        """(N, size) features by channel, of those that are reconstructed."""
+        decoders = zip(self.channels, self.decoders, tokens.unbind(1), strict=True)
+        return {name: decode(token) for name, decode, token in decoders if isinstance(decode, ModalityDecoder)}
 
     def _tokens(self, encodings: Mapping[str, Encoding]) -> tuple[Tensor, Tensor | None]:
         """(N, M, H) samples in training and means otherwise, and log-variances where every channel has them."""

@@ -18,13 +18,17 @@ class ChannelStates:
 
     Attributes:
         encodings: by channel, before the fusion.
-        mask: (N, M), the channels that were fused.
+        mask: (N, M), the channels that a node has, before any is hidden in training.
         fused: what the fusion gave.
+        projected: (N, M, P) projections of the encodings, for losses that align them; None without them.
+        decoded: (N, size) by channel, of those whose features are reconstructed.
     """
 
     encodings: Mapping[str, Encoding]
     mask: Tensor
     fused: Fused
+    projected: Tensor | None
+    decoded: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)

@@ -126,3 +126,35 @@ def test_outliers_are_limited_in_order() -> None:
     np.testing.assert_array_equal(limited[inside], plain[inside])
     assert (np.argsort(limited, axis=0) == np.argsort(plain, axis=0)).all()
     assert np.abs(limited).max() < np.abs(plain).max()
+
+
+def test_further_channels_and_none(tmp_path: Path) -> None:
+    features = {
+        "structural": "none",
+        "semantic": "semantic",
+        "more": {"numeric": "relations", "both": "semantic+tfidf"},
+    }
+    channels = prepared(tmp_path, features=features).channels
+    assert {name: len(parts) for name, parts in channels.items()} == {"semantic": 1, "numeric": 1, "both": 2}
+    with pytest.raises(NieError, match="No channel of features is left"):
+        prepared(tmp_path, features={"structural": "none", "semantic": "none"})
+    with pytest.raises(NieError, match=r"give it as --features\.semantic"):
+        prepared(tmp_path, features={"more": {"semantic": "tfidf"}})
+
+
+def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
+    names = ("semantic", "semantic~shuffled", "semantic~noise", "semantic~flags")
+    features = {"structural": "structural", "semantic": "none", "more": {f"a {name}": name for name in names}}
+    channels = prepared(tmp_path, features=features).channels
+    parts = {name: channels[f"a {name}"][0] for name in names}
+    real, shuffled, noise, flags = (parts[name] for name in names)
+    for control in (shuffled, noise):
+        assert control.features.shape == real.features.shape
+        assert np.array_equal(control.mask, real.mask)
+        assert not np.array_equal(control.features, real.features)
+    np.testing.assert_array_equal(np.sort(shuffled.features, axis=0), np.sort(real.features, axis=0))
+    assert len({tuple(row) for row in real.features} & {tuple(row) for row in shuffled.features}) > 100
+    np.testing.assert_allclose(noise.features.mean(0), real.features.mean(0), atol=0.5)
+    np.testing.assert_array_equal(flags.features[:, 0], real.mask)
+    with pytest.raises(NieError, match=r"no control 'shufled'.*did you mean 'shuffled'"):
+        prepared(tmp_path, features={"structural": "structural~shufled"})
