@@ -125,14 +125,30 @@ def fit(
     return state.history, state.best_states
 
 
+def rate_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """The parameters by learning rate: ``lr``, times the attribute ``lr_scale`` of those that have one.
+
+    >>> model = nn.Linear(2, 1)
+    >>> model.bias.lr_scale = 10.0
+    >>> [(group["lr"], len(group["params"])) for group in rate_groups(model, 0.1)]
+    [(0.1, 1), (1.0, 1)]
+    """
+    by_scale: dict[float, list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        by_scale.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)
+    return [{"params": parameters, "lr": lr * scale} for scale, parameters in by_scale.items()]
+
+
 class _State:
     """All that an epoch changes, and so all that a checkpoint holds."""
 
     def __init__(self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator]) -> None:
         self.model, self.optim, self.generators = model, optim, generators
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+        groups = rate_groups(model, optim.lr)
+        self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay)
+        peaks = [group["lr"] for group in groups]
         self.scheduler = (
-            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, optim.lr, total_steps=max(optim.max_epochs, 2))
+            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, peaks, total_steps=max(optim.max_epochs, 2))
             if optim.schedule == "one_cycle"
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
         )

@@ -11,13 +11,15 @@ from nie.errors import NieError
 from nie.layers.masked import Fused, masked_softmax, weighted_sum
 
 LEAST_WEIGHT = 1e-3
+LOGITS_LR_SCALE = 10.0
 
 
 class SoftmaxFusion(nn.Module):
     r"""One learned weight a channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m`, among the channels that a node has.
 
-    The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few and far from the
-    loss, so they may deserve a learning rate of their own: `logits` is the parameter.
+    The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few, and what moves them
+    is small, so that they have a learning rate of their own: the parameter's attribute ``lr_scale`` is what `nie.fit`
+    multiplies the learning rate by.
 
     Args:
         size: H.
@@ -40,6 +42,7 @@ class SoftmaxFusion(nn.Module):
             raise NieError(f"weights are {weights}; {num_channels} positive numbers are due, one a channel.")
         self.start = start
         self.logits = nn.Parameter(torch.empty(num_channels))
+        self.logits.lr_scale = LOGITS_LR_SCALE  # type: ignore[attr-defined]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
