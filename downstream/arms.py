@@ -1,4 +1,4 @@
-"""Arms: the rows of a study, and how they are run.
+"""Studies, their rows, which are called arms, and how these are run.
 
 An arm is a method with its settings, on raw features or on those of a LICAP pretraining, or a blend of other arms.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.jobs import Runner
+from downstream.settings import Settings
 from nie.config import ImportanceConfig, LicapConfig
 from nie.progress import log
 from nie.runs import Run, read_run, run_path
@@ -40,6 +41,23 @@ class Arm:
         if self.licap is None:
             return self.config
         return self.config.model_copy(update={"pretrained": str(run_path("pretrain", self.licap, run_root))})
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the arms that answer it, and the pairs of arms that are tested against each other.
+
+    Attributes:
+        question: one sentence.
+        arms: makes the arms from a dataset's settings.
+        pairs: makes (ours, theirs) from the names of the arms.
+        tested: the metrics on which pairs are tested.
+    """
+
+    question: str
+    arms: Callable[[Settings], list[Arm]]
+    pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
+    tested: tuple[str, ...] = ("rmse", "spearman")
 
 
 def run_arms(

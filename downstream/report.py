@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downstream.arms import Arm
+from downstream.arms import Arm, Study
 from downstream.metrics import METRICS
 from downstream.page import Table, write_markdown, write_page, write_text
 from downstream.results import Results
 from downstream.statistics import PairedTest, holm, paired_test
-from downstream.studies import Study
 from downstream.table import (
     CAPTION,
     csv_table,

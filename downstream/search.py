@@ -12,7 +12,7 @@ import yaml
 
 from downstream.jobs import Runner
 from downstream.metrics import METRICS
-from downstream.studies import Settings
+from downstream.settings import Settings
 from nie.config import METHOD_CONFIGS, ImportanceConfig, NetworkConfig, SearchRange
 from nie.errors import NieError
 from nie.extras import require

@@ -6,82 +6,27 @@ Arms that several studies share are the same runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from downstream.arms import Arm
+from downstream.arms import Arm, Study
+from downstream.channel_studies import CHANNEL_STUDIES
 from downstream.results import COLUMNS
+from downstream.settings import Settings
 from nie.config import (
     METHOD_CONFIGS,
     SEES_TEST_LABELS,
     FeatureMethod,
     FeaturesConfig,
     ImportanceConfig,
-    LicapConfig,
     NetworkConfig,
-    StageConfig,
 )  # fmt: skip
 from nie.errors import NieError, nearest
-from nie.recipes import flag_value, load_config, method_config, own_recipe, read_recipe
+from nie.recipes import own_recipe, read_recipe
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
 PLUGIN_METHODS = ("linear", "mlp", "gcn", "graphsage", "rgcn", "geni", "rgtn")
-
-
-class Settings:
-    """Settings of both stages on one dataset, from its recipes.
-
-    Args:
-        dataset: name of the dataset.
-        profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
-        flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
-        epochs: of every network of stage 2, in the place of the recipe's: a smaller budget, the same for all arms.
-
-    Raises:
-        NieError: an unknown flag, or one that has no place in a study.
-    """
-
-    def __init__(
-        self, dataset: str, profile: str = "fast", flags: Sequence[str] = (), epochs: int | None = None
-    ) -> None:  # fmt: skip
-        for name in ("--dataset", "--label"):
-            if flag_value(flags, name) is not None:
-                raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
-        self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
-        load_config(StageConfig, flags=self.flags, overrides={"dataset": dataset})
-
-    def method(self, method: str, **changes: Any) -> ImportanceConfig:
-        """Settings of a method, with ``changes`` to sections by name."""
-        overrides = {"dataset": self.dataset, "method": method, **changes}
-        if self.epochs is not None and "optim" in method_config(method).model_fields:
-            overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
-        recipe = own_recipe(ImportanceConfig, self.dataset, self.profile)
-        return load_config(ImportanceConfig, recipe, flags=self.flags, overrides=overrides)
-
-    def licap(self, **changes: Any) -> LicapConfig:
-        """Settings of LICAP, on the features and folds of stage 2."""
-        shared = self.method("rgtn").model_dump(include={"features", "folds", "seed", "device"})
-        overrides = {"dataset": self.dataset, **shared, **changes}
-        return load_config(LicapConfig, own_recipe(LicapConfig, self.dataset, self.profile), overrides=overrides)
-
-
-@dataclass(frozen=True)
-class Study:
-    """A question, the arms that answer it, and the pairs of arms that are tested against each other.
-
-    Attributes:
-        question: one sentence.
-        arms: makes the arms from a dataset's settings.
-        pairs: makes (ours, theirs) from the names of the arms.
-        tested: the metrics on which pairs are tested.
-    """
-
-    question: str
-    arms: Callable[[Settings], list[Arm]]
-    pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
-    tested: tuple[str, ...] = ("rmse", "spearman")
 
 
 def _with_and_without(settings: Settings, methods: Sequence[str]) -> list[Arm]:
@@ -239,6 +184,7 @@ STUDIES = {
     "best": Study(
         "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before, COLUMNS
     ),
+    **CHANNEL_STUDIES,
     "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, _against_first),
 }
 

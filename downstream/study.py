@@ -13,7 +13,8 @@ from downstream.jobs import Runner, raise_failures
 from downstream.main_job import best_run
 from downstream.report import seconds_by_row, write_report
 from downstream.results import Results
-from downstream.studies import ETA2S, GAMMAS, MAPS, Settings, find_study, grid_name
+from downstream.settings import Settings
+from downstream.studies import ETA2S, GAMMAS, MAPS, find_study, grid_name
 from nie.data import load
 from nie.errors import NieError, nearest
 from nie.runs import Run

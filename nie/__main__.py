@@ -124,7 +124,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.jobs import Runner
-    from downstream.studies import Settings
+    from downstream.settings import Settings
     from downstream.study import run_study
 
     name, options = arguments.study, []
@@ -148,7 +148,7 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
 def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.jobs import Runner
     from downstream.search import search
-    from downstream.studies import Settings
+    from downstream.settings import Settings
 
     print(search(
         arguments.method, Settings(arguments.dataset, arguments.profile, flags), trials=arguments.trials,

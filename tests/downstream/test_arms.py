@@ -11,7 +11,7 @@ from stage_helpers import store_synthetic
 import downstream.jobs
 from downstream.arms import Arm, finished_arms, run_arms
 from downstream.jobs import Runner
-from downstream.studies import Settings
+from downstream.settings import Settings
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 SHORT = {"loss": {"gamma": 0.2}, "optim": {"max_epochs": 2, "patience": 2, "eval_every": 1}}

@@ -11,7 +11,7 @@ from stage_helpers import store_synthetic
 import nie.recipes
 from downstream.jobs import Runner
 from downstream.search import search
-from downstream.studies import Settings
+from downstream.settings import Settings
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]

@@ -12,11 +12,12 @@ import pytest
 from stage_helpers import store_synthetic
 
 import downstream.jobs
+import downstream.settings
 import downstream.studies
+from downstream.arms import Study
 from downstream.jobs import Runner
 from downstream.report import compare
 from downstream.results import Results
-from downstream.studies import Study
 from downstream.study import run_study
 from downstream.table import markdown_table
 from nie.errors import NieError
@@ -28,7 +29,7 @@ SHORT = {"max_epochs": 4, "patience": 4, "eval_every": 2}
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stage trains for a few epochs; the synthetic graph is small, so its top bin is larger."""
-    method, licap = downstream.studies.Settings.method, downstream.studies.Settings.licap
+    method, licap = downstream.settings.Settings.method, downstream.settings.Settings.licap
 
     def short_method(self: Any, name: str, **changes: Any) -> Any:
         config = method(self, name, **changes)
@@ -40,14 +41,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         loss = {"gamma": 0.2, **changes.pop("loss", {})}
         return licap(self, **{**changes, "loss": loss, "optim": SHORT})
 
-    monkeypatch.setattr(downstream.studies.Settings, "method", short_method)
-    monkeypatch.setattr(downstream.studies.Settings, "licap", short_licap)
+    monkeypatch.setattr(downstream.settings.Settings, "method", short_method)
+    monkeypatch.setattr(downstream.settings.Settings, "licap", short_licap)
 
 
 def study(root: Path, name: str, **options: Any) -> str:
     store_synthetic(root / "data")
     runner = Runner(data_root=root / "data", run_root=root / "runs")
-    settings = downstream.studies.Settings("synthetic", flags=FLAGS)
+    settings = downstream.settings.Settings("synthetic", flags=FLAGS)
     return run_study(
         name, settings, runner=runner, folder=root / "out", command=f"nie study {name} synthetic", **options
     )  # fmt: skip

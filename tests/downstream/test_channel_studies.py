@@ -1,0 +1,40 @@
+"""downstream.channel_studies."""
+
+from __future__ import annotations
+
+import pytest
+
+from downstream.channel_studies import CHANNEL_STUDIES
+from downstream.settings import Settings
+from nie.errors import NieError
+from nie.layers import FUSIONS
+
+LADDER = CHANNEL_STUDIES["channels-ladder"]
+
+
+def test_the_ladder_has_every_fusion_on_the_same_channels_and_controls() -> None:
+    arms = {arm.name: arm.config for arm in LADDER.arms(Settings("fb15k"))}
+    assert len({config.digest() for config in arms.values()}) == len(arms) == 3 + 2 * len(FUSIONS) + 6
+    for fusion in FUSIONS:
+        two, three = (arms[f"{channels} {fusion}"].model_dump() for channels in ("S+T", "S+T+N"))
+        assert three["features"]["more"] == {"numeric": "facts"}
+        for config in (two, three):
+            assert config["model"]["head"] == "vector"
+            assert config["model"].pop("fusion") == fusion
+            del config["model"]["encoders"], config["features"]["more"]
+        assert two == three
+    assert arms["T"].model_dump()["features"]["structural"] == "none"
+
+
+def test_pairs_are_of_arms() -> None:
+    names = [arm.name for arm in LADDER.arms(Settings("fb15k"))]
+    pairs = LADDER.pairs(names)
+    assert ("S+T+N concat", "S+T concat") in pairs
+    assert ("S+T+N attention", "S+T+N~shuffled attention") in pairs
+    assert all(ours != theirs for ours, theirs in pairs)
+    assert LADDER.pairs(names[:1]) == []
+
+
+def test_a_flag_for_what_a_study_varies_is_refused() -> None:
+    with pytest.raises(NieError, match=r"sets --features\.structural itself"):
+        LADDER.arms(Settings("fb15k", flags=["--features.structural", "node2vec"]))
