@@ -16,15 +16,15 @@ from downstream.batches import NeighbourBatches
 from downstream.channel_losses import channel_loss
 from downstream.losses import draw_lists, importance_loss
 from downstream.metrics import METRICS, evaluate
-from downstream.shown_labels import ShownLabels
+from downstream.network_inputs import NetworkInputs
 from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
-from nie.models import MODELS, ImportanceScores, MultiChannelNIE
+from nie.models import ImportanceScores, MultiChannelNIE
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
-from pretrain.inputs import Parts, StageInputs, fold_seed, input_tensor, presence
+from pretrain.inputs import Parts, StageInputs, fold_seed
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
@@ -98,57 +98,44 @@ def fit_network(
 def _fit_member(
     config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold, folder: Path, member: int
 ) -> NetworkFit:
-    message, targets = inputs.message, inputs.kg.targets
+    targets, given = inputs.kg.targets, NetworkInputs.of(config, inputs, channels, fold)
+    train, labels, shown = given.train, given.labels, given.shown
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
-    centre = float(targets[fold.train].mean()) if config.centre_labels else 0.0
-    train = torch.from_numpy(fold.train).to(inputs.device)
-    centred = torch.from_numpy((targets[fold.train] - centre).astype(np.float32)).to(inputs.device)
-    feats = {name: input_tensor(parts, config.features).to(inputs.device) for name, parts in channels.items()}
-    shown = ShownLabels(inputs.kg.num_nodes, train, centred, config.shown_labels) if config.shown_labels else None
-    known = shown.everything(feats) if shown else feats
-    masks = {name: presence(parts).to(inputs.device) for name, parts in channels.items()}
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
-        sizes = {name: feat.shape[1] for name, feat in known.items()}
-        model = MODELS[config.method](
-            channel_sizes=sizes, num_relations=message.num_relations, **config.model.model_dump()
-        ).to(inputs.device)
-
-        extra = {"masks": masks} if isinstance(model, MultiChannelNIE) else {}
-
-        def whole_graph(given: Mapping[str, Tensor]) -> ImportanceScores:
-            scores: ImportanceScores = model(message.graph, given, message.etype, **extra)
-            return scores
+        model = given.build()
 
         def predict() -> Floats:
-            prediction: Floats = whole_graph(known).score.cpu().numpy().astype(np.float64) + centre
+            score = given.scores(model, given.predicting()).score
+            prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
             if not np.isfinite(prediction).all():
                 raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
             return prediction
 
         def losses() -> Iterator[Tensor]:
-            given, rows = shown.draw(feats, generator) if shown else (feats, everyone)
+            feats, rows = shown.draw(given.feats, generator) if shown else (given.feats, everyone)
             if batches is None:
-                scores = whole_graph(given)
-                own = loss(scores.score[train[rows]], scores.by_channel[train[rows]], centred[rows])
-                yield own + beside(scores, given)
+                scores = given.scores(model, feats)
+                own = loss(scores.score[train[rows]], scores.by_channel[train[rows]], labels[rows])
+                yield own + beside(scores, feats)
             else:
-                for batch, scores in batches.epoch(model, given, rows, generator, **extra):
-                    nodes = {name: feat[train[batch]] for name, feat in given.items()}
-                    yield loss(scores.score, scores.by_channel, centred[batch]) + beside(scores, nodes)
+                masks = given.masks if isinstance(model, MultiChannelNIE) else None
+                for batch, scores in batches.epoch(model, feats, rows, generator, masks):
+                    nodes = {name: feat[train[batch]] for name, feat in feats.items()}
+                    yield loss(scores.score, scores.by_channel, labels[batch]) + beside(scores, nodes)
 
         def loss(score: Tensor, by_channel: Tensor, target: Tensor) -> Tensor:
             lists = draw_lists(len(target), config.loss.list_size, generator).to(inputs.device)
             weights = config.loss.model_dump(include={"listwise_weight", "channel_weight"})
             return importance_loss(score, by_channel, target, lists, **weights)
 
-        def beside(scores: ImportanceScores, given: Mapping[str, Tensor]) -> Tensor | float:
+        def beside(scores: ImportanceScores, feats: Mapping[str, Tensor]) -> Tensor | float:
             if scores.states is None or not isinstance(config.loss, ChannelLossConfig):
                 return 0.0
-            return channel_loss(scores.states, given, config.loss, generator)
+            return channel_loss(scores.states, feats, config.loss, generator)
 
         everyone = torch.arange(len(train), device=inputs.device)
-        batches = _batches(config, message, fold)
+        batches = _batches(config, inputs.message, fold)
         history, states = fit(
             model,
             losses,
@@ -167,7 +154,7 @@ def _fit_member(
                 write_weights(folder / "model_value.safetensors", model)
                 prediction = predict()
     write_curves(folder / "curves.csv", history.rows)
-    facts = {"centre": centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
+    facts = {"centre": given.centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
     return NetworkFit(score, prediction, facts, history.train_seconds / max(history.epochs, 1), history.train_seconds)
 
 

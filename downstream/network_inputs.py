@@ -1,0 +1,114 @@
+"""A network of stage 2 and what it reads on one fold: to train it, and to load it again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from downstream.shown_labels import ShownLabels
+from nie.config import NetworkConfig
+from nie.data import MessageGraph
+from nie.errors import NieError
+from nie.models import MODELS, ImportanceScores, MultiChannelNIE
+from nie.runs import Run
+from pretrain.cross_validation import Fold
+from pretrain.inputs import Parts, StageInputs, input_tensor, presence
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInputs:
+    """What a network reads on one fold.
+
+    Attributes:
+        config: its settings.
+        message: the message graph.
+        feats: (N, d) by channel.
+        masks: (N,) bool by channel, the nodes that have it.
+        train: (n,) ids of the training nodes.
+        labels: (n,) their labels, centred.
+        centre: what was taken from the labels.
+    """
+
+    config: NetworkConfig
+    message: MessageGraph
+    feats: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    train: Tensor
+    labels: Tensor
+    centre: float
+
+    @classmethod
+    def of(cls, config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold) -> NetworkInputs:
+        """The inputs of a fold, from its features by channel."""
+        targets, device = inputs.kg.targets[fold.train], inputs.device
+        centre = float(targets.mean()) if config.centre_labels else 0.0
+        return cls(
+            config=config,
+            message=inputs.message,
+            feats={name: input_tensor(parts, config.features).to(device) for name, parts in channels.items()},
+            masks={name: presence(parts).to(device) for name, parts in channels.items()},
+            train=torch.from_numpy(fold.train).to(device),
+            labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
+            centre=centre,
+        )
+
+    @functools.cached_property
+    def shown(self) -> ShownLabels | None:
+        """The training labels as an input, where they are one."""
+        share = self.config.shown_labels
+        return ShownLabels(len(next(iter(self.feats.values()))), self.train, self.labels, share) if share else None
+
+    def predicting(self, feats: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
+        """The features that a prediction reads, by default its own: with all training labels, where they are shown."""
+        feats = self.feats if feats is None else feats
+        return self.shown.everything(feats) if self.shown else feats
+
+    def build(self) -> nn.Module:
+        """A new network, with parameters of torch's random state."""
+        sizes = {name: feat.shape[1] for name, feat in self.predicting().items()}
+        model = MODELS[self.config.method](
+            channel_sizes=sizes, num_relations=self.message.num_relations, **self.config.model.model_dump()
+        )
+        return model.to(self.train.device)
+
+    def load(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
+        """The trained network of a finished fold, in eval mode.
+
+        Args:
+            run: of one member.
+            fold: its number.
+            value: the state that is best for RMSE and MedianAE, where it was kept apart.
+
+        Raises:
+            NieError: the run averages several members, or its weights are missing or do not fit.
+        """
+        apart = run.fold_path(fold) / "model_value.safetensors"
+        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
+        if not path.exists():
+            raise NieError(f"{path} is missing; a fold of one member that is finished is due.")
+        model = self.build()
+        try:
+            model.load_state_dict(safetensors.torch.load_file(path))
+        except (RuntimeError, safetensors.SafetensorError) as error:
+            raise NieError(f"The weights in {path} do not fit the run's settings; run its fold again.") from error
+        return model.eval()
+
+    def scores(
+        self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> ImportanceScores:
+        """Scores of all nodes, on centred labels.
+
+        Args:
+            model: of `build`.
+            feats: as `predicting` or `ShownLabels.draw` gives them.
+            masks: in the place of the own.
+        """
+        extra = {"masks": self.masks if masks is None else masks} if isinstance(model, MultiChannelNIE) else {}
+        scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
+        return scores

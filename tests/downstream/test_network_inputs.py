@@ -1,0 +1,56 @@
+"""downstream.network_inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stage_helpers import SMALL, store_synthetic
+
+from downstream.importance import estimate
+from downstream.network_inputs import NetworkInputs
+from nie.config import ImportanceConfig, NetworkConfig
+from nie.errors import NieError
+from nie.recipes import load_config
+from nie.runs import Run
+from pretrain.inputs import prepare
+
+
+def trained(root: Path, **changes: Any) -> tuple[Run, NetworkInputs]:
+    store_synthetic(root / "data")
+    config = load_config(ImportanceConfig, overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    assert isinstance(config, NetworkConfig)
+    inputs = prepare(config, data_root=root / "data")
+    run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)
+    return run, NetworkInputs.of(config, inputs, inputs.channels, inputs.folds[0])
+
+
+@pytest.mark.parametrize("changes", [{}, {"shown_labels": 0.5}, {"select_value": "rmse"}, {"method": "gcn"}])
+def test_a_loaded_network_predicts_what_the_trained_one_did(changes: dict[str, Any], tmp_path: Path) -> None:
+    run, given = trained(tmp_path, **changes)
+    with torch.no_grad():
+        for value, stored in ((True, run.predictions(0, 300)), (False, run.scores(0, 300))):
+            score = given.scores(given.load(run, 0, value=value), given.predicting()).score
+            np.testing.assert_allclose(score.double() + given.centre, stored, rtol=1e-5)
+
+
+def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
+    more = {**SMALL["features"], "more": {"numeric": "relations"}}
+    run, given = trained(tmp_path, features=more, model={"encoders": {"numeric": "variational"}})
+    model = given.load(run, 0)
+    hidden = {**given.masks, "numeric": torch.zeros(300, dtype=torch.bool)}
+    with torch.no_grad():
+        one, two = (given.scores(model, given.predicting(), masks).score for masks in (None, hidden))
+    assert not torch.allclose(one, two)
+
+
+def test_what_cannot_be_loaded(tmp_path: Path) -> None:
+    run, given = trained(tmp_path, members=2)
+    with pytest.raises(NieError, match="a fold of one member"):
+        given.load(run, 0)
+    (run.fold_path(0) / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(NieError, match="do not fit the run's settings"):
+        given.load(run, 0)
