@@ -21,7 +21,7 @@ from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
-from nie.models import ImportanceScores, MultiChannelNIE
+from nie.models import ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
 from pretrain.inputs import Parts, StageInputs, fold_seed
@@ -106,7 +106,7 @@ def _fit_member(
         model = given.build()
 
         def predict() -> Floats:
-            score = given.scores(model, given.predicting()).score
+            score = given.scores(model, given.predicting).score
             prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
             if not np.isfinite(prediction).all():
                 raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
@@ -119,8 +119,7 @@ def _fit_member(
                 own = loss(scores.score[train[rows]], scores.by_channel[train[rows]], labels[rows])
                 yield own + beside(scores, feats)
             else:
-                masks = given.masks if isinstance(model, MultiChannelNIE) else None
-                for batch, scores in batches.epoch(model, feats, rows, generator, masks):
+                for batch, scores in batches.epoch(model, feats, rows, generator, given.masks_of(model)):
                     nodes = {name: feat[train[batch]] for name, feat in feats.items()}
                     yield loss(scores.score, scores.by_channel, labels[batch]) + beside(scores, nodes)
 

@@ -64,14 +64,14 @@ class NetworkInputs:
         share = self.config.shown_labels
         return ShownLabels(len(next(iter(self.feats.values()))), self.train, self.labels, share) if share else None
 
-    def predicting(self, feats: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
-        """The features that a prediction reads, by default its own: with all training labels, where they are shown."""
-        feats = self.feats if feats is None else feats
-        return self.shown.everything(feats) if self.shown else feats
+    @functools.cached_property
+    def predicting(self) -> Mapping[str, Tensor]:
+        """The features that a prediction reads: with all training labels, where they are shown."""
+        return self.shown.everything(self.feats) if self.shown else self.feats
 
     def build(self) -> nn.Module:
         """A new network, with parameters of torch's random state."""
-        sizes = {name: feat.shape[1] for name, feat in self.predicting().items()}
+        sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
         model = MODELS[self.config.method](
             channel_sizes=sizes, num_relations=self.message.num_relations, **self.config.model.model_dump()
         )
@@ -99,6 +99,10 @@ class NetworkInputs:
             raise NieError(f"The weights in {path} do not fit the run's settings; run its fold again.") from error
         return model.eval()
 
+    def masks_of(self, model: nn.Module) -> Mapping[str, Tensor] | None:
+        """The masks that a model takes; None for one that takes none."""
+        return self.masks if isinstance(model, MultiChannelNIE) else None
+
     def scores(
         self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
     ) -> ImportanceScores:
@@ -109,6 +113,7 @@ class NetworkInputs:
             feats: as `predicting` or `ShownLabels.draw` gives them.
             masks: in the place of the own.
         """
-        extra = {"masks": self.masks if masks is None else masks} if isinstance(model, MultiChannelNIE) else {}
+        masks = self.masks_of(model) if masks is None else masks
+        extra = {} if masks is None else {"masks": masks}
         scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return scores

@@ -257,7 +257,9 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
     job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
     study = add("study", _study, "a study of the papers: runs what is missing, writes the report", stage="StageConfig")
-    study.add_argument("study", help="main, losses, encoder, channels, grid, plugin, best, relation-mode or tsne")
+    study.add_argument(
+        "study", help="main, losses, encoder, channels, channels-ladder, grid, plugin, best, relation-mode or tsne"
+    )
     study.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     study.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
     study.add_argument(

@@ -47,20 +47,21 @@ def find_raw(
 
 def find_packed(path: str | os.PathLike[str]) -> Path:
     """Return ``path``, or the same with ``.xz`` or ``.gz`` added, whichever exists."""
-    plain = Path(path)
-    for candidate in (plain, *(plain.with_name(plain.name + suffix) for suffix in PACKED_SUFFIXES)):
-        if candidate.is_file():
-            return candidate
-    raise NieError(f"The file {plain} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
+    found = _packed(path)
+    if found is None:
+        raise NieError(f"The file {Path(path)} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
+    return found
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
     """Whether `find_packed` would find it: for files that a dataset can do without."""
-    try:
-        find_packed(path)
-    except NieError:
-        return False
-    return True
+    return _packed(path) is not None
+
+
+def _packed(path: str | os.PathLike[str]) -> Path | None:
+    plain = Path(path)
+    candidates = (plain, *(plain.with_name(plain.name + suffix) for suffix in PACKED_SUFFIXES))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,11 @@ class Fused:
     weights: Tensor | None
     tokens: Tensor
 
+    @classmethod
+    def weighted(cls, weights: Tensor, tokens: Tensor) -> Fused:
+        """The mean of the tokens (N, M, H) by the weights (N, M)."""
+        return cls((weights[..., None] * tokens).sum(dim=1), weights, tokens)
+
 
 def masked_softmax(score: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the last dimension of ``score`` among the places where ``mask`` is True; 0 elsewhere.
@@ -46,11 +51,6 @@ def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
     """
     count = mask.sum(dim=1, keepdim=True).clamp(min=1)
     return hide(tokens, mask).sum(dim=1) / count
-
-
-def weighted_sum(weights: Tensor, tokens: Tensor) -> Tensor:
-    """(N, H) sum of the tokens (N, M, H) in proportion to the weights (N, M)."""
-    return (weights[..., None] * tokens).sum(dim=1)
 
 
 def hide(tokens: Tensor, mask: Tensor) -> Tensor:

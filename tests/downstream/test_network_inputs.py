@@ -33,7 +33,7 @@ def test_a_loaded_network_predicts_what_the_trained_one_did(changes: dict[str, A
     run, given = trained(tmp_path, **changes)
     with torch.no_grad():
         for value, stored in ((True, run.predictions(0, 300)), (False, run.scores(0, 300))):
-            score = given.scores(given.load(run, 0, value=value), given.predicting()).score
+            score = given.scores(given.load(run, 0, value=value), given.predicting).score
             np.testing.assert_allclose(score.double() + given.centre, stored, rtol=1e-5)
 
 
@@ -43,7 +43,7 @@ def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
     model = given.load(run, 0)
     hidden = {**given.masks, "numeric": torch.zeros(300, dtype=torch.bool)}
     with torch.no_grad():
-        one, two = (given.scores(model, given.predicting(), masks).score for masks in (None, hidden))
+        one, two = (given.scores(model, given.predicting, masks).score for masks in (None, hidden))
     assert not torch.allclose(one, two)
 
 

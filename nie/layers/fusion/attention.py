@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.masked import Fused, masked_softmax, weighted_sum
+from nie.layers.masked import Fused, masked_softmax
 
 LEAST_WEIGHT = 1e-3
 LOGITS_LR_SCALE = 10.0
@@ -53,7 +53,7 @@ class SoftmaxFusion(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         weights = masked_softmax(self.logits.expand(mask.shape), mask)
-        return Fused(weighted_sum(weights, tokens), weights, tokens)
+        return Fused.weighted(weights, tokens)
 
 
 class AttentionFusion(nn.Module):
@@ -84,4 +84,4 @@ class AttentionFusion(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         weights = masked_softmax(torch.tanh(self.key(tokens)) @ self.query, mask)
-        return Fused(weighted_sum(weights, tokens), weights, tokens)
+        return Fused.weighted(weights, tokens)

@@ -65,9 +65,9 @@ class CrossModalTransformer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Channel embeddings of deviation 0.02, a zero last map; the parts reset themselves, with torch's defaults."""
+        """Channel embeddings of deviation 0.02, a zero last map, and torch's defaults for the rest."""
         for part in self.modules():
-            if part is not self and isinstance(part, (nn.Linear, nn.LayerNorm, _Attention)):
+            if isinstance(part, (nn.Linear, nn.LayerNorm)):
                 part.reset_parameters()
         nn.init.normal_(self.channel, std=0.02)
         nn.init.zeros_(self.out.weight)
@@ -116,10 +116,6 @@ class _Attention(nn.Module):
         self.key = nn.Linear(size, size, bias=False)
         self.value = nn.Linear(size, size)
         self.out = nn.Linear(size, size)
-
-    def reset_parameters(self) -> None:
-        for linear in (self.query, self.key, self.value, self.out):
-            nn.init.xavier_uniform_(linear.weight)
 
     def forward(self, queries: Tensor, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(N, Q, H) for queries (N, Q, H) over tokens (N, M, H), and weights (N, Q, M)."""

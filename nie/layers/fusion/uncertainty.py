@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.masked import Fused, masked_softmax, weighted_sum
+from nie.layers.masked import Fused, masked_softmax
 
 EPSILON = 1e-6
 
@@ -37,7 +37,7 @@ class UncertaintyFusion(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         weights = uncertainty_weights(mask, logvar, self.temperature)
-        return Fused(weighted_sum(weights, tokens), weights, tokens)
+        return Fused.weighted(weights, tokens)
 
 
 class InverseVarianceFusion(nn.Module):
@@ -73,7 +73,7 @@ class InverseVarianceFusion(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         weights = masked_softmax(-logvar.mean(dim=2) / self.temperature, mask)
-        return Fused(weighted_sum(weights, tokens), weights, tokens)
+        return Fused.weighted(weights, tokens)
 
 
 class GatedUncertaintyFusion(nn.Module):
@@ -108,7 +108,7 @@ class GatedUncertaintyFusion(nn.Module):
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         gated = masked_softmax(self.gate(tokens.flatten(1)), mask)
         weights = self.alpha * uncertainty_weights(mask, logvar, self.temperature) + (1 - self.alpha) * gated
-        return Fused(weighted_sum(weights, tokens), weights, tokens)
+        return Fused.weighted(weights, tokens)
 
 
 def uncertainty_weights(mask: Tensor, logvar: Tensor, temperature: float) -> Tensor:
