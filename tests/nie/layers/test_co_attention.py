@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from reference.graphs import normal
+from reference.resets import check_reset
 from reference.transformer import co_attention
 
 from nie.errors import NieError
@@ -57,11 +58,7 @@ def test_dropout_acts_in_training_only() -> None:
 def test_reset_parameters_forgets_the_running_statistics() -> None:
     layer, fresh = build(2), build(2)
     layer(normal(9, 2, SIZE))
-    for one in (layer, fresh):
-        torch.manual_seed(1)
-        one.reset_parameters()
-    for name, value in layer.state_dict().items():
-        assert torch.equal(value, fresh.state_dict()[name]), name
+    check_reset(layer, fresh)
 
 
 def test_other_shapes_are_refused() -> None:

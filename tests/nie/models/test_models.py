@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.resets import check_reset
 from torch import Tensor
 
 from nie.config import METHOD_CONFIGS, NetworkConfig
@@ -74,14 +75,7 @@ def test_edges_may_come_in_any_order(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_reset_parameters_sets_everything(name: str) -> None:
     model, fresh = build(name), build(name)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(7.0)
-    for one in (model, fresh):
-        torch.manual_seed(1)
-        one.reset_parameters()
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, fresh.state_dict()[key]), key
+    check_reset(model, fresh)
 
 
 @pytest.mark.parametrize("name", MODELS)

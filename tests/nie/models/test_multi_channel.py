@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.resets import check_reset
 from reference.transformer import rgtn
 from torch import Tensor, nn
 
@@ -152,14 +153,7 @@ def test_reset_parameters_sets_everything() -> None:
     graph, etype = random_graph()
     model, fresh = build(mode="gate", centrality_scale=True), build(mode="gate", centrality_scale=True)
     model(graph, features(), etype)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(7.0)
-    for one in (model, fresh):
-        torch.manual_seed(1)
-        one.reset_parameters()
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, fresh.state_dict()[name]), name
+    check_reset(model, fresh)
 
 
 def test_what_does_not_fit_is_refused() -> None:

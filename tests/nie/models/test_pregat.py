@@ -6,6 +6,7 @@ import pytest
 import torch
 from reference.attention import additive_attention
 from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.resets import check_reset
 from torch import Tensor
 
 from nie.dgl_compat import dgl
@@ -87,13 +88,7 @@ def test_dropout_acts_in_training_only(name: str) -> None:
 
 def test_reset_parameters_sets_everything() -> None:
     model, fresh = build(), build()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(7.0)
-    for one in (model, fresh):
-        torch.manual_seed(1)
-        one.reset_parameters()
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
+    check_reset(model, fresh)
 
 
 def test_relations_need_edge_types() -> None:
