@@ -19,7 +19,6 @@ from nie.config import (
     FeatureMethod,
     FeaturesConfig,
     ImportanceConfig,
-    NetworkConfig,
 )  # fmt: skip
 from nie.errors import NieError, nearest
 from nie.recipes import own_recipe, read_recipe
@@ -107,28 +106,26 @@ def _best(settings: Settings) -> list[Arm]:
     if name == "best":
         raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
-    config, goal = settings.method("rgtn"), best.method("rgtn")
-    assert isinstance(goal, NetworkConfig)
-    arms = [Arm("fast", config)]
-    steps: list[tuple[str, Any]] = [
-        ("select_value", goal.select_value),
-        *_feature_steps(config.features, goal.features),
+    methods = ["rgtn", *(method for method in read_recipe(ImportanceConfig, name)["methods"] if method != "blend")]
+    ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
+    blend = best.method("blend", parts=methods)  # paths of the parts are known when they run
+    return [*itertools.chain(*ladders), Arm("blend", blend, parts=tuple(ladder[-1] for ladder in ladders))]
+
+
+def _ladder(method: str, config: ImportanceConfig, goal: ImportanceConfig) -> list[Arm]:
+    """From the fast settings of a method to its best ones; the average of several networks, the dearest, comes last."""
+    arms = [Arm(f"{method} fast", config)]
+    others = sorted(set(type(goal).model_fields) - {"features", "members"})
+    steps: list[tuple[str, dict[str, Any]]] = [
+        *((name, {"features": step}) for name, step in _feature_steps(config.features, goal.features)),
+        *((name, {name: getattr(goal, name)}) for name in [*others, "members"] if hasattr(goal, name)),
     ]
-    steps += [(setting, getattr(goal, setting)) for setting in ("shown_labels", "members")]
-    for step, value in steps:
-        setting = "features" if isinstance(value, FeaturesConfig) else step
-        if getattr(config, setting) != value:
-            config = config.model_copy(update={setting: value})
-            arms.append(Arm(f"+ {step}", config))
-    if config.digest() == goal.digest():
-        arms[-1] = Arm(arms[-1].name, goal)
-    else:
-        arms.append(Arm("+ the rest", goal))
-    recipe = read_recipe(ImportanceConfig, name)
-    others = [method for method in recipe.get("methods", {}) if method != "blend"]
-    parts = (arms[-1], *(Arm(f"{method}-best", best.method(method)) for method in others))
-    placeholder = ("rgtn", *others)  # paths of the parts are known when they run
-    return [*arms, *parts[1:], Arm("blend", best.method("blend", parts=placeholder), parts=parts)]
+    for name, change in steps:
+        before, config = config, config.model_copy(update=change)
+        if config.digest() != before.digest():
+            arms.append(Arm(f"{method} + {name}", config))
+    arms[-1] = Arm(arms[-1].name, goal)
+    return arms
 
 
 def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple[str, FeaturesConfig]]:
@@ -151,8 +148,15 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
 
 
 def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
-    steps = [name for name in names if not name.endswith("-best")]
-    return [(name, before) for before, name in itertools.pairwise(steps)]
+    """Each step against the one before, and the blend against the last step of each method.
+
+    >>> _each_against_the_step_before(["gcn fast", "gcn + facts", "mlp fast", "blend"])
+    [('gcn + facts', 'gcn fast'), ('blend', 'gcn + facts'), ('blend', 'mlp fast')]
+    """
+    steps = [name for name in names if name != "blend"]
+    last = {name.split()[0]: name for name in steps}
+    pairs = [(name, before) for before, name in itertools.pairwise(steps) if name.split()[0] == before.split()[0]]
+    return pairs + [("blend", name) for name in last.values() if "blend" in names]
 
 
 def _relation_mode(settings: Settings) -> list[Arm]:

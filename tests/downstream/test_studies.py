@@ -77,20 +77,21 @@ def test_unknown_names_are_hinted_at() -> None:
 @pytest.mark.parametrize("dataset", ["fb15k", "tmdb5k"])
 def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None:
     arms = {arm.name: arm for arm in STUDIES["best"].arms(Settings(dataset))}
-    names = list(arms)
-    assert names[0] == "fast"
-    others = [name for name in names if name.endswith("-best")]
-    assert set(others) >= {"boosting-best", "ridge-best"}
-    steps = [name for name in names if name not in others]
-    assert names == [*steps[:-1], *others, "blend"]
-    best = Settings(dataset, "best")
-    assert arms[steps[-2]].config == best.method("rgtn")
-    assert [part.name for part in arms["blend"].parts] == [steps[-2], *others]
+    methods = list(dict.fromkeys(name.split()[0] for name in arms))
+    assert methods[0] == "rgtn" and {"boosting", "ridge", "blend"} <= set(methods)
+    fast, best = Settings(dataset), Settings(dataset, "best")
+    last = {}
+    for method in methods[:-1]:
+        first, *_, last[method] = [name for name in arms if name.split()[0] == method]
+        assert first == f"{method} fast"
+        assert arms[first].config == fast.method(method)
+        assert arms[last[method]].config == best.method(method)
+    assert [part.name for part in arms["blend"].parts] == list(last.values())
     paths = arms["blend"].stage2("runs").parts
-    assert [Path(path).name.rsplit("-", 1)[0] for path in paths] == ["rgtn-best", *others]
-    pairs = STUDIES["best"].pairs(names)
-    assert pairs[0] == (names[1], "fast")
-    assert pairs[-1] == ("blend", steps[-2])
+    assert [Path(path).name.rsplit("-", 1)[0] for path in paths] == [f"{method}-best" for method in last]
+    pairs = STUDIES["best"].pairs(list(arms))
+    assert pairs[0] == (list(arms)[1], "rgtn fast")
+    assert pairs[-1] == ("blend", last["ridge"])
 
 
 def test_a_dataset_without_a_best_recipe_says_so() -> None:
