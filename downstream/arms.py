@@ -123,7 +123,7 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
         read_from = config.model_dump(mode="json", include={"pretrained", "parts"})
         run = Run(path, {**read_run(path).config, **read_from}, config.folds.run)
         if run.finished_folds():
-            changed = run.changed_source(runner.inputs(config).made_from)
+            changed = run.changed_source(runner.made_from(config))
             if changed:
                 log.warning("%s is left out: %s is of other data (%s); remove it", arm.name, path, changed)
             else:

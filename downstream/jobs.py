@@ -41,15 +41,22 @@ class Runner:
             log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
         self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
         self._prepared: dict[str, StageInputs] = {}
+        self._made_from: dict[str, dict[str, str]] = {}
 
     def inputs(self, config: StageConfig) -> StageInputs:
         """The inputs of ``config``; made once for all stages that ask for the same graph, features and folds."""
-        asked = config.model_dump_json(include={"dataset", "graph", "features"})
-        key = f"{asked} {config.folds.num_folds} {config.folds.seed} {device_of(config)}"
+        key = _inputs_key(config)
         if key not in self._prepared:
             kept = dict(list(self._prepared.items())[-1:])  # stages alternate between two graphs at most
             self._prepared = {**kept, key: prepare(config, data_root=self.data_root)}
         return self._prepared[key]
+
+    def made_from(self, config: StageConfig) -> dict[str, str]:
+        """`StageInputs.made_from`, which is kept when the inputs no longer are."""
+        key = _inputs_key(config)
+        if key not in self._made_from:
+            self._made_from[key] = self.inputs(config).made_from
+        return self._made_from[key]
 
     def run(self, configs: Sequence[StageConfig]) -> list[Run]:
         """Run stages that do not read each other's results; finished folds are kept.
@@ -85,7 +92,7 @@ class Runner:
         runs, tasks, failed = [], [], []
         for config in configs:
             try:
-                run = open_run(_stage(config), config, root=self.run_root, made_from=self.inputs(config).made_from)
+                run = open_run(_stage(config), config, root=self.run_root, made_from=self.made_from(config))
             except NieError as error:
                 failed.append(f"{config.run_label()}: {error}")
                 continue
@@ -133,6 +140,11 @@ def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
     """Raise one error for all that failed, if any did; the others are ``finished``."""
     if failed:
         raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
+
+
+def _inputs_key(config: StageConfig) -> str:
+    asked = config.model_dump_json(include={"dataset", "graph", "features"})
+    return f"{asked} {config.folds.num_folds} {config.folds.seed} {device_of(config)}"
 
 
 def _listed(folds: Sequence[int]) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from downstream.arms import Arm, run_arms
 from downstream.jobs import Runner, raise_failures
-from nie.config import SEES_TEST_LABELS, ImportanceConfig, LicapConfig, StageConfig
+from downstream.settings import SHARED, Settings
+from nie.config import SEES_TEST_LABELS, ImportanceConfig
 from nie.errors import NieError
 from nie.progress import log
 from nie.recipes import load_config, own_recipe
@@ -24,7 +25,6 @@ FIXED = {
     "--label": "use 'nie downstream --label' for one run",
 }
 SIMPLE_METHODS = ("pagerank", "ridge", "boosting")
-SHARED = ("features", "folds", "seed", "device")
 
 
 def main_job(
@@ -54,12 +54,12 @@ def main_job(
                 f"'nie run' compares all methods on one dataset, so {name} has no place there; {FIXED[name]}."
             )
     recipe = RECIPE_OF_PROFILE[profile]
-    stage2 = own_recipe(ImportanceConfig, dataset, recipe)
-    rgtn = load_config(ImportanceConfig, stage2, flags=flags, overrides={"dataset": dataset})
-    shared = rgtn.model_dump(include=set(StageConfig.model_fields) - {"label", "reported"})
-    simple = [load_config(ImportanceConfig, stage2, overrides={**shared, "method": name}) for name in SIMPLE_METHODS]
-    licap = load_config(LicapConfig, own_recipe(LicapConfig, dataset, recipe), overrides={"dataset": dataset})
-    licap = licap.model_copy(update={name: getattr(rgtn, name) for name in SHARED})
+    own = own_recipe(ImportanceConfig, dataset, recipe)
+    rgtn = load_config(ImportanceConfig, own, flags=flags, overrides={"dataset": dataset})  # flags may be RGTN's alone
+    shared = rgtn.model_dump(include=SHARED)
+    settings = Settings(dataset, recipe)
+    simple = [settings.method(name, graph=rgtn.graph.model_dump(), **shared) for name in SIMPLE_METHODS]
+    licap = settings.licap(**shared)
     arms = [*(Arm(config.method, config) for config in simple), Arm("rgtn", rgtn), Arm("rgtn+licap", rgtn, licap)]
     inputs = runner.inputs(rgtn)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from downstream.arms import Arm
 from downstream.jobs import Runner
 from downstream.metrics import METRICS
 from downstream.settings import Settings
@@ -18,7 +19,6 @@ from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
 from nie.recipes import own_recipe
-from nie.runs import run_path
 
 STAGE1 = "licap."
 
@@ -57,7 +57,7 @@ def search(
     _check(space, method, settings, licap)
     stage1, stage2 = _configs(method, settings, {}, licap)
     ranges = {name: span.model_dump() for name, span in space.items()}
-    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.inputs(stage2).made_from, ranges)
+    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), ranges)
     Path(runner.run_root).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         # Trials are comparable where data, ranges and everything but the searched values are the same.
@@ -141,8 +141,7 @@ def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) 
     assert isinstance(stage2, NetworkConfig)
     if stage1 is not None:
         runner.run([stage1.on_folds(fold)])
-        stage2 = stage2.model_copy(update={"pretrained": str(run_path("pretrain", stage1, runner.run_root))})
-    (run,) = runner.run([stage2.on_folds(fold)])
+    (run,) = runner.run([Arm("trial", stage2, stage1).stage2(runner.run_root).on_folds(fold)])
     return float(run.metrics(fold)["val"][stage2.select])
 
 

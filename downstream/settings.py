@@ -9,6 +9,9 @@ from nie.config import ImportanceConfig, LicapConfig, StageConfig
 from nie.errors import NieError
 from nie.recipes import flag_value, load_config, method_config, own_recipe
 
+SHARED = {"features", "folds", "seed", "device"}
+"""What both stages of a row have in common."""
+
 
 class Settings:
     """Settings of both stages on one dataset, from its recipes.
@@ -49,7 +52,7 @@ class Settings:
 
     def licap(self, **changes: Any) -> LicapConfig:
         """Settings of LICAP, on the features and folds of stage 2."""
-        shared = self.method("rgtn").model_dump(include={"features", "folds", "seed", "device"})
+        shared = self.method("rgtn").model_dump(include=SHARED)
         overrides = {"dataset": self.dataset, **shared, **changes}
         return load_config(LicapConfig, own_recipe(LicapConfig, self.dataset, self.profile), overrides=overrides)
 
