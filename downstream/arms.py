@@ -6,11 +6,13 @@ An arm is a method with its settings, on raw features or on those of a LICAP pre
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from downstream.jobs import Runner
+from downstream.page import Table
 from downstream.settings import Settings
 from nie.config import ImportanceConfig, LicapConfig
 from nie.progress import log
@@ -52,12 +54,16 @@ class Study:
         arms: makes the arms from a dataset's settings.
         pairs: makes (ours, theirs) from the names of the arms.
         tested: the metrics on which pairs are tested.
+        columns: the metrics of the table; by default those of the papers.
+        also: makes tables, and figures by title, that this study alone has.
     """
 
     question: str
     arms: Callable[[Settings], list[Arm]]
     pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
     tested: tuple[str, ...] = ("rmse", "spearman")
+    columns: tuple[str, ...] = ()
+    also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
 
 
 def run_arms(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
 
 from downstream.arms import Arm, Study
+from downstream.jobs import Runner
+from downstream.missing import corruption_report
+from downstream.page import Table
+from downstream.results import COLUMNS, Results
+from downstream.retrieval import RETRIEVAL_METRICS
 from downstream.settings import Settings
+from downstream.tiers import TIER_METRICS
+from nie.config import ChannelLossConfig
 from nie.layers import FUSIONS
+from nie.runs import Run
 
 SETS = {"S": ("S",), "T": ("T",), "N": ("N",), "S+T": ("S", "T"), "S+T+N": ("S", "T", "N")}
 """Structural, text (semantic) and numeric."""
@@ -63,8 +71,118 @@ def _ladder_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if set(pair) <= set(names)]
 
 
+OWN_FEATURES = {"semantic": "variational", "numeric": "variational"}
+DROPPED = ("concat", "attention", "inverse_variance")
+CUT = "regress, then cut"
+PROJECTION = 64
+ALIGNMENT_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
+
+
+def _missing(settings: Settings) -> list[Arm]:
+    """Text and numbers are read by encoders that see the node alone, so that a channel can be missing."""
+
+    def fused(fusion: str, **model: Any) -> Any:
+        own = {"encoders": OWN_FEATURES, "fusion": fusion, "head": "vector", **model}
+        return settings.method("rgtn", features=channel_features(SETS["S+T+N"]), model=own)
+
+    hidden = {"channel_drop": 0.3, "channel_warmup": 10}
+    without = {"encoders": {"numeric": "variational"}, "fusion": CONTROLLED, "head": "vector"}
+    return [
+        *(Arm(fusion, fused(fusion)) for fusion in FUSIONS),
+        *(Arm(f"{fusion}, channels dropped", fused(fusion, **hidden)) for fusion in DROPPED),
+        Arm("no text", settings.method("rgtn", features=channel_features(("S", "N")), model=without)),
+    ]
+
+
+def _tiers(settings: Settings) -> list[Arm]:
+    def rgtn(**loss: Any) -> Any:
+        return settings.method("rgtn", select="macro_f1", loss=loss)
+
+    kinds = get_args(ChannelLossConfig.model_fields["tier_loss"].annotation)
+    return [
+        Arm(CUT, rgtn()),
+        *(Arm(kind, rgtn(tier_weight=1.0, tier_loss=kind)) for kind in kinds),
+        Arm("cross_entropy alone", rgtn(tier_weight=1.0, importance_weight=0.0)),
+        Arm("boosting, then cut", settings.method("boosting")),
+    ]
+
+
+def _retrieval(settings: Settings) -> list[Arm]:
+    def aligned(kind: str, weight: float = 0.1, control: str = "", encoder: str = "variational") -> Any:
+        text = settings.method("rgtn").features.semantic
+        features = {"features": {"semantic": text + control}} if control else {}
+        model = {"encoders": {"semantic": encoder}, "projection_size": PROJECTION}
+        loss = {"alignment_weight": weight, "alignment": kind}
+        return settings.method("rgtn", model=model, loss=loss, **features)
+
+    kinds = get_args(ChannelLossConfig.model_fields["alignment"].annotation)
+    return [
+        *(Arm(kind, aligned(kind)) for kind in kinds),
+        Arm("combined, weight 1", aligned("combined", 1.0)),
+        Arm("combined, text through the graph", aligned("combined", encoder="transformer")),
+        Arm("combined, shuffled text", aligned("combined", control="~shuffled")),
+    ]
+
+
+def _chance(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
+    """What retrieval gives by chance on as many nodes."""
+    results = Results.of(runs, tuple(f"chance {name}" for name in RETRIEVAL_METRICS))
+    row = next(iter(results.rows))
+    means = [results.summary(row, metric)["mean"] for metric in results.metrics]
+    cells = ["—" if mean is None else f"{mean:.4f}" for mean in means]
+    note = "Of text to structure, among the test nodes of a fold, which the alignment has not seen."
+    return [Table("Chance", list(RETRIEVAL_METRICS), [cells], note)], {}
+
+
+def _interaction(settings: Settings) -> list[Arm]:
+    arms = []
+    for weight in ALIGNMENT_WEIGHTS:
+        model = {"model": {"projection_size": PROJECTION}} if weight else {}
+        config = settings.method("rgtn", loss={"alignment_weight": weight}, **model)
+        arms += [Arm(f"alignment {weight:g}", config), Arm(f"alignment {weight:g} + licap", config, settings.licap())]
+    return arms
+
+
+def _interaction_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each weight against none, without and with LICAP, and LICAP against raw features at each weight."""
+    pairs = [(name, f"alignment 0{' + licap' * name.endswith('licap')}") for name in names]
+    pairs += [(name, name.removesuffix(" + licap")) for name in names if name.endswith("licap")]
+    return [pair for pair in pairs if pair[0] != pair[1] and set(pair) <= set(names)]
+
+
+def _against(first: str) -> Callable[[Sequence[str]], list[tuple[str, str]]]:
+    return lambda names: [(name, first) for name in names if name != first and first in names]
+
+
 CHANNEL_STUDIES = {
     "channels-ladder": Study(
         "What is each channel worth, and which fusion makes the most of them?", _ladder, _ladder_pairs
+    ),
+    "missing": Study(
+        "What do the fusions make of nodes whose text is missing or wrong?",
+        _missing,
+        _against("concat"),
+        also=corruption_report,
+    ),
+    "tiers": Study(
+        "How are tiers of importance (top 1 %, 10 %, 50 %, rest) best predicted?",
+        _tiers,
+        _against(CUT),
+        tested=("macro_f1", "spearman"),
+        columns=(*TIER_METRICS, "spearman"),
+    ),
+    "retrieval": Study(
+        "Does the text of an entity find its structure, and which alignment helps?",
+        _retrieval,
+        _against("combined"),
+        tested=("mrr", "spearman"),
+        columns=(*RETRIEVAL_METRICS, "spread", "spearman"),
+        also=_chance,
+    ),
+    "interaction": Study(
+        "Do LICAP pretraining and the alignment of channels add up?",
+        _interaction,
+        _interaction_pairs,
+        columns=(*COLUMNS, "cka"),
     ),
 }

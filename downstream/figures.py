@@ -106,6 +106,18 @@ def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label:
     return figure
 
 
+def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: str) -> Any:
+    """One line a row, through its points."""
+    figure, (axis,) = _axes(1, 1, width=7, height=4)
+    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
+    for (name, curve), colour in zip(curves.items(), colours, strict=True):
+        axis.plot(list(curve), list(curve.values()), "o-", label=name, color=colour, markersize=3)
+    axis.set(xlabel=x_label, ylabel=y_label)
+    axis.legend(fontsize=7, ncols=2)
+    axis.grid(alpha=0.3)
+    return figure
+
+
 def training_cost(seconds: Mapping[str, float]) -> Any:
     """Seconds a fold by row, on a logarithmic axis."""
     figure, (axis,) = _axes(1, 1, width=6, height=1 + 0.25 * len(seconds))

@@ -14,8 +14,8 @@ import torch
 
 from downstream.baselines import BASELINES, BaselineInput, Prediction
 from downstream.blend import blend
-from downstream.metrics import evaluate
-from downstream.network import check_selection, fit_network
+from downstream.evaluation import FoldJudge
+from downstream.network import TIERS_FILE, check_selection, fit_network
 from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, NetworkConfig
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
@@ -79,9 +79,11 @@ def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict
 def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
     started = time.monotonic()
     channels = _channels(config, inputs, fold)
+    probability, agreed = None, {}
     if isinstance(config, NetworkConfig):
         fitted = fit_network(config, inputs, channels, fold, folder)
         score, prediction, facts = fitted.score, fitted.prediction, fitted.facts
+        probability, agreed = fitted.probability, fitted.agreement
         timing = {"seconds_per_epoch": fitted.seconds_per_epoch, "train_seconds": fitted.train_seconds}
     elif isinstance(config, BlendMethod):
         blended = blend(config.parts, inputs.kg, fold)
@@ -90,14 +92,17 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
     else:
         result = _fit_baseline(config, inputs, channels, fold)
         score, prediction, facts, timing = result.score, result.prediction, {}, {}
-    targets = inputs.kg.targets
-    parts = {"val": fold.val, "test": fold.test}
-    figures = {part: evaluate(targets[ids], prediction[ids], score=score[ids]) for part, ids in parts.items()}
+    judge = FoldJudge(inputs.kg.targets, fold)
+    val, test = (judge(ids, prediction, score, probability) for ids in (fold.val, fold.test))
     write_split(folder, fold)
     write_array(folder / "predictions.npy", prediction.astype(np.float32))
     if score is not prediction:
         write_array(folder / "scores.npy", score)
-    write_json(folder / "metrics.json", {"binding": binding(inputs.kg, fold), **figures, "fit": facts})
+    if probability is not None:
+        write_array(folder / TIERS_FILE, probability.astype(np.float32))
+    write_json(
+        folder / "metrics.json", {"binding": binding(inputs.kg, fold), "val": val, "test": test | agreed, "fit": facts}
+    )
     write_json(folder / "timing.json", {
         **timing,
         **sitting(started),
@@ -105,7 +110,7 @@ def _estimate_fold(config: ImportanceConfig, inputs: StageInputs, fold: Fold, fo
         "attention": choose_backend(torch.zeros(1, device=inputs.device)),
     })  # fmt: skip
     # Of the validation nodes: test figures stand in the tables, where nobody chooses settings by them.
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in figures["val"].items() if name in SHOWN)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in SHOWN)
     log.info("%s fold %d: validation %s", config.run_label(), fold.index, shown)
 
 

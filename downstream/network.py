@@ -12,21 +12,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from downstream.agreement import agreement
 from downstream.batches import NeighbourBatches
-from downstream.channel_losses import channel_loss
-from downstream.losses import draw_lists, importance_loss
-from downstream.metrics import METRICS, evaluate
+from downstream.evaluation import HIGHER_IS_BETTER, FoldJudge
+from downstream.metrics import METRICS
 from downstream.network_inputs import NetworkInputs
+from downstream.step_loss import StepLoss
+from downstream.tiers import TIER_METRICS, tier_borders, tier_probabilities
 from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
-from nie.models import ImportanceScores
+from nie.models import ChannelStates, ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
 from pretrain.inputs import Parts, StageInputs, fold_seed
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+TIERS_FILE = "tiers.npy"
 MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
 
 
@@ -34,7 +37,9 @@ def check_selection(config: NetworkConfig, inputs: StageInputs, fold: Fold) -> N
     """Raise if the validation labels of a fold cannot choose an epoch."""
     labels = inputs.kg.targets[fold.val]
     for metric in _selecting(config):
-        if METRICS[metric].min_nodes > len(labels):
+        if metric in TIER_METRICS:
+            tier_borders(inputs.kg.targets[fold.train])
+        elif METRICS[metric].min_nodes > len(labels):
             raise NieError(
                 f"select is {metric}, but fold {fold.index} of {config.dataset} has {len(labels)} validation nodes; "
                 "use spearman, rmse or a smaller k."
@@ -58,6 +63,8 @@ class NetworkFit:
     Attributes:
         score: (N,) for the ranking metrics.
         prediction: (N,) for RMSE and MedianAE; both are on the label scale.
+        probability: (N, C) of every tier, where the network learns them.
+        agreement: of its channels on the test nodes, by key of `downstream.agreement.AGREEMENT_METRICS`.
         facts: worth keeping in ``metrics.json``.
         seconds_per_epoch: of training and evaluation.
         train_seconds: of all epochs, over all sittings.
@@ -65,6 +72,8 @@ class NetworkFit:
 
     score: Floats
     prediction: Floats
+    probability: Floats | None
+    agreement: dict[str, float]
     facts: dict[str, Any]
     seconds_per_epoch: float
     train_seconds: float
@@ -90,76 +99,109 @@ def fit_network(
             _store(part, fitted)
         fits.append(fitted)
     score, prediction = (np.mean([getattr(one, name) for one in fits], axis=0) for name in ("score", "prediction"))
-    facts = {f"member{member}": one.facts for member, one in enumerate(fits)}
-    seconds = [(one.seconds_per_epoch, one.train_seconds) for one in fits]
-    return NetworkFit(score, prediction, facts, *map(sum, zip(*seconds, strict=True)))
+    probabilities = [one.probability for one in fits if one.probability is not None]
+    return NetworkFit(
+        score=score,
+        prediction=prediction,
+        probability=np.mean(probabilities, axis=0) if probabilities else None,
+        agreement={name: float(np.mean([one.agreement[name] for one in fits])) for name in fits[0].agreement},
+        facts={f"member{member}": one.facts for member, one in enumerate(fits)},
+        seconds_per_epoch=sum(one.seconds_per_epoch for one in fits),
+        train_seconds=sum(one.train_seconds for one in fits),
+    )
 
 
 def _fit_member(
     config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold, folder: Path, member: int
 ) -> NetworkFit:
-    targets, given = inputs.kg.targets, NetworkInputs.of(config, inputs, channels, fold)
-    train, labels, shown = given.train, given.labels, given.shown
+    given = NetworkInputs.of(config, inputs, channels, fold)
+    judge, shown, train = FoldJudge(inputs.kg.targets, fold), given.shown, given.train
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
         model = given.build()
 
-        def predict() -> Floats:
-            score = given.scores(model, given.predicting).score
-            prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
-            if not np.isfinite(prediction).all():
-                raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
-            return prediction
+        def outputs() -> Outputs:
+            return Outputs.of(given.scores(model, given.predicting), given)
 
         def losses() -> Iterator[Tensor]:
             feats, rows = shown.draw(given.feats, generator) if shown else (given.feats, everyone)
             if batches is None:
-                scores = given.scores(model, feats)
-                own = loss(scores.score[train[rows]], scores.by_channel[train[rows]], labels[rows])
-                yield own + beside(scores, feats)
-            else:
-                for batch, scores in batches.epoch(model, feats, rows, generator, given.masks_of(model)):
-                    nodes = {name: feat[train[batch]] for name, feat in feats.items()}
-                    yield loss(scores.score, scores.by_channel, labels[batch]) + beside(scores, nodes)
+                yield loss(given.scores(model, feats), feats, rows)
+                return
+            for batch, scores in batches.epoch(model, feats, rows, generator, given.masks_of(model)):
+                nodes = train[batch]
+                yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
 
-        def loss(score: Tensor, by_channel: Tensor, target: Tensor) -> Tensor:
-            lists = draw_lists(len(target), config.loss.list_size, generator).to(inputs.device)
-            weights = config.loss.model_dump(include={"listwise_weight", "channel_weight"})
-            return importance_loss(score, by_channel, target, lists, **weights)
-
-        def beside(scores: ImportanceScores, feats: Mapping[str, Tensor]) -> Tensor | float:
-            if scores.states is None or not isinstance(config.loss, ChannelLossConfig):
-                return 0.0
-            return channel_loss(scores.states, feats, config.loss, generator)
+        def monitor() -> dict[str, float]:
+            made = outputs()
+            return judge(fold.val, made.prediction, probability=made.probability)
 
         everyone = torch.arange(len(train), device=inputs.device)
-        batches = _batches(config, inputs.message, fold)
+        batches, loss = _batches(config, inputs.message, fold), StepLoss(given, generator)
         history, states = fit(
             model,
             losses,
-            lambda: evaluate(targets[fold.val], predict()[fold.val]),
+            monitor,
             optim=config.optim,
-            select={metric: METRICS[metric].higher_is_better for metric in _selecting(config)},
+            select={metric: bool(HIGHER_IS_BETTER[metric]) for metric in _selecting(config)},
             label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
         )
         write_weights(folder / "model.safetensors", model)
         with torch.no_grad():
-            score = prediction = predict()
+            chosen = value = outputs()
             if config.select_value not in (None, config.select):
                 model.load_state_dict(states[config.select_value])
                 write_weights(folder / "model_value.safetensors", model)
-                prediction = predict()
+                value = outputs()
     write_curves(folder / "curves.csv", history.rows)
-    facts = {"centre": given.centre, "best_epoch": history.best_epoch, "epochs": history.epochs}
-    return NetworkFit(score, prediction, facts, history.train_seconds / max(history.epochs, 1), history.train_seconds)
+    facts = {
+        "centre": given.centre, "best_epoch": history.best_epoch, "epochs": history.epochs,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }  # fmt: skip
+    seconds = history.train_seconds / max(history.epochs, 1), history.train_seconds
+    agreed = agreement(chosen.states, fold.test) if chosen.states else {}
+    return NetworkFit(chosen.prediction, value.prediction, chosen.probability, agreed, facts, *seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a network says about all nodes.
+
+    Attributes:
+        prediction: (N,) on the label scale.
+        probability: (N, C) of every tier, where it learns them.
+        states: of its channels, where it has such.
+    """
+
+    prediction: Floats
+    probability: Floats | None
+    states: ChannelStates | None
+
+    @classmethod
+    def of(cls, scores: ImportanceScores, given: NetworkInputs) -> Outputs:
+        """Take them from a model's scores.
+
+        Raises:
+            NieError: they are not finite.
+        """
+        prediction: Floats = scores.score.cpu().numpy().astype(np.float64) + given.centre
+        if not np.isfinite(prediction).all():
+            raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
+        probability = None
+        if scores.tier_logits is not None and isinstance(given.config.loss, ChannelLossConfig):
+            probability = tier_probabilities(given.config.loss.tier_loss, scores.tier_logits.double()).cpu().numpy()
+        return cls(prediction, probability, scores.states)
 
 
 def _store(folder: Path, fitted: NetworkFit) -> None:
     write_array(folder / "outputs.npy", np.stack([fitted.score, fitted.prediction]))
+    if fitted.probability is not None:
+        write_array(folder / TIERS_FILE, fitted.probability)
     write_json(folder / "member.json", {
+        "agreement": fitted.agreement,
         "facts": fitted.facts,
         "seconds_per_epoch": fitted.seconds_per_epoch,
         "train_seconds": fitted.train_seconds,
@@ -172,7 +214,9 @@ def _stored(folder: Path) -> NetworkFit | None:
         return None
     document = read_json(folder / "member.json")
     score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
-    return NetworkFit(score, prediction, **document)
+    tiers = folder / TIERS_FILE
+    probability = np.load(tiers, allow_pickle=False) if tiers.exists() else None
+    return NetworkFit(score, prediction, probability, **document)
 
 
 def _batches(config: NetworkConfig, message: MessageGraph, fold: Fold) -> NeighbourBatches | None:

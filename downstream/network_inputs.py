@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from downstream.shown_labels import ShownLabels
-from nie.config import NetworkConfig
+from downstream.tiers import num_logits, tier_borders, tiers
+from nie.config import NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.models import MODELS, ImportanceScores, MultiChannelNIE
@@ -33,6 +34,8 @@ class NetworkInputs:
         train: (n,) ids of the training nodes.
         labels: (n,) their labels, centred.
         centre: what was taken from the labels.
+        known: (N,) bool, all but the validation and test nodes.
+        tiers: (n,) of the training nodes, where the network learns them.
     """
 
     config: NetworkConfig
@@ -42,12 +45,16 @@ class NetworkInputs:
     train: Tensor
     labels: Tensor
     centre: float
+    known: Tensor
+    tiers: Tensor | None
 
     @classmethod
     def of(cls, config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold) -> NetworkInputs:
         """The inputs of a fold, from its features by channel."""
         targets, device = inputs.kg.targets[fold.train], inputs.device
         centre = float(targets.mean()) if config.centre_labels else 0.0
+        known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
+        known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
         return cls(
             config=config,
             message=inputs.message,
@@ -56,6 +63,8 @@ class NetworkInputs:
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
+            known=known.to(device),
+            tiers=torch.from_numpy(tiers(targets, tier_borders(targets))).to(device) if config.learns_tiers() else None,
         )
 
     @functools.cached_property
@@ -72,9 +81,10 @@ class NetworkInputs:
     def build(self) -> nn.Module:
         """A new network, with parameters of torch's random state."""
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
-        model = MODELS[self.config.method](
-            channel_sizes=sizes, num_relations=self.message.num_relations, **self.config.model.model_dump()
-        )
+        settings = self.config.model.model_dump()
+        if isinstance(self.config, RGTNMethod) and self.config.learns_tiers():
+            settings["tier_outputs"] = num_logits(self.config.loss.tier_loss)
+        model = MODELS[self.config.method](channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
     def load(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from downstream.arms import Arm, Study
-from downstream.metrics import METRICS
+from downstream.evaluation import HIGHER_IS_BETTER
 from downstream.page import Table, write_markdown, write_page, write_text
 from downstream.results import Results
 from downstream.statistics import PairedTest, holm, paired_test
@@ -75,7 +75,7 @@ def compare(
             if min(map(len, values)) < len(shared):
                 made.append((ours, theirs, metric, None, 0))
                 continue
-            sign = 1 if METRICS[metric].higher_is_better else -1
+            sign = 1 if HIGHER_IS_BETTER[metric] else -1
             better = sum(sign * (mine - other) > 0 for mine, other in zip(*values, strict=True))
             made.append((ours, theirs, metric, paired_test(*values, test_share=test_share), better))
     adjusted = holm([test.p if test else math.nan for *_, test, _ in made])
@@ -84,7 +84,7 @@ def compare(
 
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> list[Table]:
     """What is measured, published, tested and spent, and what is missing."""
-    results = Results.of(runs)
+    results = Results.of(runs, study.columns)
     headers, rows = headers_of(results), measured_rows(results)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
@@ -106,7 +106,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
 
 def write_report(
     folder: Path, command: str, study: Study, arms: Sequence[Arm], runs: Mapping[str, Run],
-    figures: Mapping[str, str] | None = None,
+    figures: Mapping[str, str] | None = None, further: Sequence[Table] = (),
 ) -> str:  # fmt: skip
     """Write ``table.md``, ``table.csv``, ``table.tex`` and ``folds.csv``, and with figures ``report.html``.
 
@@ -117,6 +117,7 @@ def write_report(
         arms: all its arms; those without a run are named as missing.
         runs: the finished runs by row.
         figures: SVG by title, in the order of the page.
+        further: tables after those of every study.
 
     Returns:
         The Markdown.
@@ -124,7 +125,7 @@ def write_report(
     Raises:
         NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    results, tables = Results.of(runs), study_tables(study, arms, runs)
+    results, tables = Results.of(runs, study.columns), [*study_tables(study, arms, runs), *further]
     write_text(folder / "table.csv", csv_table(results))
     write_text(folder / "table.tex", latex_table(results) + "\n")
     write_text(folder / "folds.csv", folds_csv(results))
@@ -195,8 +196,18 @@ def _tested(one: Comparison) -> list[str]:
 
 def _cost_table(runs: Mapping[str, Run]) -> Table:
     seconds = seconds_by_row(runs)
-    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—"] for name in runs]
-    return Table("Cost", ["method", "seconds a fold"], rows, COST_NOTE)
+    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
+    return Table("Cost", ["method", "seconds a fold", "ms an epoch", "parameters"], rows, COST_NOTE)
+
+
+def _size(run: Run) -> list[str]:
+    """Milliseconds an epoch and the number of parameters, of a network; of several together where they are averaged."""
+    fold = run.finished_folds()[0]
+    facts = run.metrics(fold).get("fit", {})
+    parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]
+    counts = [part["parameters"] for part in parts if "parameters" in part]
+    epoch = read_json(run.fold_path(fold) / "timing.json").get("seconds_per_epoch")
+    return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]
 
 
 def _p_value(p: float) -> str:

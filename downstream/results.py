@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from downstream.metrics import METRICS
+from downstream.evaluation import HIGHER_IS_BETTER
 from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS
 from nie.errors import NieError
 from nie.runs import Run, mean_sd, read_run
@@ -41,8 +41,12 @@ class Results:
     leaking: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, runs: Mapping[str, Run]) -> Results:
+    def of(cls, runs: Mapping[str, Run], metrics: tuple[str, ...] = ()) -> Results:
         """Collect the finished folds of ``runs``, which are named by row; runs without one are left out.
+
+        Args:
+            runs: by row.
+            metrics: of the table; by default the five of the papers, at 20 nodes where test sets are small.
 
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
@@ -60,7 +64,7 @@ class Results:
         fits = all(name in given for given in figures for name in COLUMNS)
         dataset = str(next(iter(runs.values())).config["dataset"])
         leaking = frozenset(name for name in rows if runs[name].config.get("method") in SEES_TEST_LABELS)
-        return cls(dataset, COLUMNS if fits else FALLBACK_COLUMNS, rows, leaking)
+        return cls(dataset, metrics or (COLUMNS if fits else FALLBACK_COLUMNS), rows, leaking)
 
     def folds(self, row: str) -> list[int]:
         """Finished folds of a row."""
@@ -85,7 +89,9 @@ class Results:
         most = max(sets, key=lambda folds: (len(folds), sets[folds]), default=())
         means = {row: self.summary(row, metric)["mean"] for row in honest if tuple(self.folds(row)) == most}
         defined = {row: float(mean) for row, mean in means.items() if mean is not None}
-        sign = -1 if METRICS[metric].higher_is_better else 1
+        if HIGHER_IS_BETTER[metric] is None:
+            return {}
+        sign = -1 if HIGHER_IS_BETTER[metric] else 1
         return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
 
 

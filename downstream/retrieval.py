@@ -11,6 +11,8 @@ from nie.errors import NieError
 
 Array = np.ndarray[Any, Any]
 CUTOFFS = (1, 10, 50)
+RETRIEVAL_METRICS = {**{f"recall@{k}": True for k in CUTOFFS}, "mrr": True, "median rank": False}
+"""Whether higher is better."""
 
 
 def match_ranks(query: Array, keys: Array) -> npt.NDArray[np.float64]:

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from downstream.arms import Arm
+from downstream.evaluation import HIGHER_IS_BETTER
 from downstream.jobs import Runner
-from downstream.metrics import METRICS
 from downstream.settings import Settings
 from nie.config import METHOD_CONFIGS, ImportanceConfig, NetworkConfig, SearchRange
 from nie.errors import NieError
@@ -64,7 +64,7 @@ def search(
         study_name=" ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same]),
         storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
+        direction="maximize" if HIGHER_IS_BETTER[config.select] else "minimize",
         load_if_exists=True,
     )
     # Processes that share a storage must not all propose the same.

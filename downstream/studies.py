@@ -6,12 +6,15 @@ Arms that several studies share are the same runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from downstream import figures
 from downstream.arms import Arm, Study
 from downstream.channel_studies import CHANNEL_STUDIES
-from downstream.results import COLUMNS
+from downstream.jobs import Runner
+from downstream.page import Table
+from downstream.results import COLUMNS, Results
 from downstream.settings import Settings
 from nie.config import (
     METHOD_CONFIGS,
@@ -22,6 +25,7 @@ from nie.config import (
 )  # fmt: skip
 from nie.errors import NieError, nearest
 from nie.recipes import own_recipe, read_recipe
+from nie.runs import Run
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
@@ -96,6 +100,20 @@ def grid_name(gamma: float, eta2: float) -> str:
     'gamma=0.1 eta2=50'
     """
     return f"gamma={gamma:g} eta2={eta2:g}"
+
+
+def _heat_maps(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
+    results, drawn = Results.of(runs), {}
+    for metric in figures.DRAWN:
+        means = {
+            place: results.summary(grid_name(*place), metric)["mean"]
+            for place in itertools.product(GAMMAS, ETA2S)
+            if grid_name(*place) in results.rows
+        }
+        defined = {place: float(mean) for place, mean in means.items() if mean is not None}
+        if defined:
+            drawn[f"grid {metric}"] = figures.heat_map(defined, "gamma", "eta2", metric)
+    return [], drawn
 
 
 def _best(settings: Settings) -> list[Arm]:
@@ -179,6 +197,7 @@ STUDIES = {
         "How do the share of top nodes (gamma) and the weight of the finer bins (eta2) matter to RGTN on LICAP?",
         _grid,
         _against_first,
+        also=_heat_maps,
     ),
     "plugin": Study(
         "Does LICAP help in front of every method?",

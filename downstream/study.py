@@ -11,10 +11,11 @@ from downstream.arms import finished_arms, run_arms
 from downstream.embedding_maps import write_maps
 from downstream.jobs import Runner, raise_failures
 from downstream.main_job import best_run
+from downstream.page import Table
 from downstream.report import seconds_by_row, write_report
 from downstream.results import Results
 from downstream.settings import Settings
-from downstream.studies import ETA2S, GAMMAS, MAPS, find_study, grid_name
+from downstream.studies import MAPS, find_study
 from nie.data import load
 from nie.errors import NieError, nearest
 from nie.runs import Run
@@ -51,8 +52,8 @@ def run_study(
         if wanted not in names:
             raise NieError(f"The study {name} has no arm {wanted!r}{nearest(wanted, names)}: {', '.join(names)}.")
 
-    def report(drawn: Mapping[str, str] | None = None) -> str:
-        return write_report(folder, command, study, arms, finished_arms(arms, runner), drawn)
+    def report(drawn: Mapping[str, str] | None = None, further: Sequence[Table] = ()) -> str:
+        return write_report(folder, command, study, arms, finished_arms(arms, runner), drawn, further)
 
     failed: list[str] = []
     if not report_only:
@@ -60,7 +61,9 @@ def run_study(
         _, failed = run_arms(chosen, runner, minutes=minutes, after=lambda made: report() if made else None)
     runs = finished_arms(arms, runner)
     if runs or not failed:
-        text = report(figures.write_figures(folder, _figures(Results.of(runs), runs, runner)))
+        further, own = study.also(arms, runs, runner) if study.also else ([], {})
+        drawn = {**_figures(Results.of(runs), runs, runner), **own}
+        text = report(figures.write_figures(folder, drawn), further)
     raise_failures(failed, f"in {folder}")
     return text
 
@@ -74,13 +77,4 @@ def _figures(results: Results, runs: Mapping[str, Run], runner: Runner) -> dict[
         "predicted against true": figures.predicted_against_true(name, best, load(results.dataset, runner.data_root)),
         "training cost": figures.training_cost(seconds_by_row(runs)),
     }
-    for metric in figures.DRAWN:
-        means = {
-            (gamma, eta2): results.summary(grid_name(gamma, eta2), metric)["mean"]
-            for gamma in GAMMAS
-            for eta2 in ETA2S
-            if grid_name(gamma, eta2) in results.rows
-        }
-        defined = {place: float(mean) for place, mean in means.items() if mean is not None}
-        drawn[f"grid {metric}"] = figures.heat_map(defined, "gamma", "eta2", metric) if defined else None
     return {title: figure for title, figure in drawn.items() if figure is not None}

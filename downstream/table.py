@@ -13,7 +13,17 @@ from downstream.results import Results
 from nie.config import ImportanceConfig
 from nie.recipes import read_recipe, recipe_folder
 
-TITLES = {"rmse": "RMSE", "medianae": "MedianAE", "spearman": "SPEARMAN"}
+TITLES = {
+    "rmse": "RMSE",
+    "medianae": "MedianAE",
+    "spearman": "SPEARMAN",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "top_precision": "top precision",
+    "top_recall": "top recall",
+    "calibration_error": "calibration error",
+    **{name: name for name in ("recall@1", "recall@10", "recall@50", "median rank", "spread")},
+}
 CAPTION = (
     "Test nodes of the folds named; mean ± population standard deviation over folds. "
     "Compare only rows of the same folds."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -117,19 +118,108 @@ def ordinal_probabilities(logits: Tensor) -> Tensor:
     return torch.cat([above, ends[1]], dim=1) - torch.cat([ends[0], above], dim=1)
 
 
-def calibration_error(probability: Floats, target: npt.NDArray[np.int64], num_bins: int = 10) -> float:
-    """Expected calibration error of the predicted class (Guo et al., ICML 2017): mean gap of confidence and accuracy.
+def tier_loss(kind: str, logits: Tensor, target: Tensor) -> Tensor:
+    """The loss of a head on tiers.
 
     Args:
+        kind: ``cross_entropy``; ``focal``; ``balanced_focal``, with weights that make the rarest tier count as much as
+            the most common one; ``smoothing`` of labels by 0.1; ``focal_smoothing``; ``ordinal``.
+        logits: (n, C), for ``ordinal`` (n, C - 1).
+        target: (n,) long.
+
+    >>> round(tier_loss("smoothing", torch.zeros(2, 2), torch.tensor([0, 1])).item(), 4)
+    0.6931
+    """
+    if kind == "ordinal":
+        return ordinal_loss(logits, target)
+    alpha = None
+    if kind == "balanced_focal":
+        counts = torch.bincount(target, minlength=logits.shape[1]).clamp(min=1).to(logits)
+        alpha = len(target) / (logits.shape[1] * counts)
+    gamma = 2.0 if "focal" in kind else 0.0
+    return focal_loss(logits, target, gamma=gamma, alpha=alpha, label_smoothing=0.1 if "smoothing" in kind else 0.0)
+
+
+def tier_probabilities(kind: str, logits: Tensor) -> Tensor:
+    """(n, C) probability of every tier from the logits of `tier_loss`."""
+    return ordinal_probabilities(logits) if kind == "ordinal" else logits.softmax(dim=1)
+
+
+def num_logits(kind: str) -> int:
+    """Outputs of a head for `tier_loss`.
+
+    >>> num_logits("focal"), num_logits("ordinal")
+    (4, 3)
+    """
+    return len(SHARES) + (kind != "ordinal")
+
+
+def cut(prediction: Floats, borders: Floats, error: float) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Tiers of predictions ("regress, then cut"), and probabilities (n, C) for errors that are normal.
+
+    >>> found, probability = cut(np.array([90.0]), np.array([90.0, 50.0]), 1.0)
+    >>> found.tolist(), probability.round(2).tolist()
+    ([0], [[0.5, 0.5, 0.0]])
+    """
+    above = stats.norm.cdf((np.asarray(prediction)[:, None] - borders) / max(error, 1e-12))
+    above = np.column_stack([np.zeros(len(above)), above, np.ones(len(above))])
+    return tiers(prediction, borders), np.diff(above, axis=1)
+
+
+TIER_METRICS = {
+    "macro_f1": True,
+    "balanced_accuracy": True,
+    "top_precision": True,
+    "top_recall": True,
+    "calibration_error": False,
+}
+"""Whether higher is better."""
+
+
+def tier_figures(
+    target: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], probability: Floats
+) -> dict[str, float]:
+    """Macro-F1, balanced accuracy, precision and recall of the top tier, and calibration error.
+
+    A tier that no node has plays no part in balanced accuracy, nor in macro-F1 where no node is predicted to have it
+    either; precision and recall that would divide by 0 are 0.
+
+    Args:
+        target, predicted: (n,) tiers.
         probability: (n, C).
-        target: (n,).
+
+    Example:
+        >>> sure = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> tier_figures(np.array([0, 1]), np.array([0, 1]), sure)["macro_f1"]
+        1.0
+    """
+    classes = range(probability.shape[1])
+    hits = np.array([((target == tier) & (predicted == tier)).sum() for tier in classes])
+    given = np.array([(target == tier).sum() for tier in classes])
+    found = np.array([(predicted == tier).sum() for tier in classes])
+    recall, precision = hits / np.maximum(given, 1), hits / np.maximum(found, 1)
+    confidence = probability[np.arange(len(predicted)), predicted]
+    return {
+        "macro_f1": float((2 * hits / np.maximum(given + found, 1))[given + found > 0].mean()),
+        "balanced_accuracy": float(recall[given > 0].mean()),
+        "top_precision": float(precision[0]),
+        "top_recall": float(recall[0]),
+        "calibration_error": calibration_error(confidence, predicted == target),
+    }
+
+
+def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], num_bins: int = 10) -> float:
+    """Expected calibration error (Guo et al., ICML 2017): mean gap between confidence and accuracy.
+
+    Args:
+        confidence: (n,) probability of the predicted class.
+        right: (n,) whether it was right.
         num_bins: bins of equal width between 0 and 1.
 
     Example:
-        >>> calibration_error(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1]))
+        >>> calibration_error(np.array([0.75, 0.75]), np.array([True, False]))
         0.25
     """
-    confidence, right = probability.max(axis=1), probability.argmax(axis=1) == target
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = [abs(float((right[bins == b] - confidence[bins == b]).sum())) for b in range(num_bins)]
-    return sum(gaps) / len(target)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(right))

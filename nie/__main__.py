@@ -258,7 +258,9 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
     study = add("study", _study, "a study of the papers: runs what is missing, writes the report", stage="StageConfig")
     study.add_argument(
-        "study", help="main, losses, encoder, channels, channels-ladder, grid, plugin, best, relation-mode or tsne"
+        "study",
+        help="main, losses, encoder, channels, grid, plugin, best, relation-mode, tsne, channels-ladder, missing, "
+        "tiers, retrieval or interaction",
     )
     study.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     study.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")

@@ -22,7 +22,7 @@ from nie.model_config import (
 
 Metric = Literal[
     "spearman", "rmse", "medianae", "ndcg@20", "ndcg@50", "ndcg@100", "ndcg@200", "over@20", "over@50", "over@100",
-    "over@200",
+    "over@200", "macro_f1", "balanced_accuracy",
 ]  # fmt: skip
 DEFAULTS_VERSION = 1
 Stage = TypeVar("Stage", bound="StageConfig")
@@ -122,7 +122,23 @@ class ChannelLossConfig(ImportanceLossConfig):
     alignment_weight: float = Field(
         0.0, ge=0, description="weight of the alignment of channels (model.projection_size)"
     )
+    alignment: Literal["combined", "neighbourhood", "contrastive", "cosine_mse"] = Field(
+        "combined", description="neighbourhood: nodes that share neighbours count as partly the same"
+    )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss (model.reconstruct)")
+    importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
+    tier_weight: float = Field(
+        0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
+    )
+    tier_loss: Literal["cross_entropy", "focal", "balanced_focal", "smoothing", "focal_smoothing", "ordinal"] = Field(
+        "cross_entropy", description="loss of the head for tiers"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> ChannelLossConfig:
+        if self.importance_weight == 0 and self.tier_weight == 0:
+            raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        return self
 
 
 class BatchConfig(Section):
@@ -267,6 +283,10 @@ class NetworkConfig(FeatureMethod):
     )
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
     search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
+
+    def learns_tiers(self) -> bool:
+        """Whether the network has a head for tiers of importance."""
+        return isinstance(self.loss, ChannelLossConfig) and self.loss.tier_weight > 0
 
 
 class RGTNMethod(NetworkConfig):

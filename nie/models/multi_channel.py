@@ -49,6 +49,7 @@ class MultiChannelNIE(nn.Module):
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
         projection_size: project every channel's encoding to so many columns, for losses that align the channels.
+        tier_outputs: size of a further head on the fused vector, for tiers of importance; 0 for none.
         reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
         head_size, num_heads, num_layers: of the encoders; ``pregat`` always has two layers.
         rel_size: size of the relation embeddings.
@@ -85,6 +86,7 @@ class MultiChannelNIE(nn.Module):
         channel_drop: float = 0.0,
         channel_warmup: int = 0,
         projection_size: int | None = None,
+        tier_outputs: int = 0,
         reconstruct: bool = False,
         head_size: int = 8,
         num_heads: int = 8,
@@ -139,12 +141,13 @@ class MultiChannelNIE(nn.Module):
             ModalityDecoder(size, channel_sizes[name]) if kind == "variational" and reconstruct else nn.Identity()
             for name, kind in zip(self.channels, self.kinds, strict=True)
         )
+        self.tier_head = nn.Linear(size, tier_outputs) if tier_outputs else nn.Identity()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Standard normal relation embeddings; the parts reset themselves."""
         nn.init.normal_(self.relations)
-        parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders)
+        parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
         for part in (*self.encoders, *parts):
             if not isinstance(part, nn.Identity):
                 part.reset_parameters()
@@ -175,8 +178,9 @@ class MultiChannelNIE(nn.Module):
         tokens, logvar = self._tokens(encodings)
         fused = self.fusion(tokens, mask, logvar=logvar)
         states = ChannelStates(encodings, there, fused, self._projected(encodings), self._decoded(tokens))
+        tiers = self.tier_head(fused.vector) if isinstance(self.tier_head, nn.Linear) else None
         if isinstance(self.head, nn.Linear):
-            return ImportanceScores.of(self.head(fused.vector)[:, 0], states)
+            return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers)
         if self.centrality_scale and centrality is None:
             centrality = log_in_degree(layers[-1][0], tokens)
         # A node that has no channel is scored by the null vector in the place of every one.
@@ -185,7 +189,7 @@ class MultiChannelNIE(nn.Module):
         score, by_channel = self.head(
             tokens, centrality if self.centrality_scale else None, mask=mask | nothing[:, None]
         )  # fmt: skip
-        return ImportanceScores(score, by_channel, states)
+        return ImportanceScores(score, by_channel, states, tiers)
 
     def _encode(self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor) -> Encoding:
         kind, encoder = self.kinds[place], self.encoders[place]

@@ -35,21 +35,25 @@ class ChannelStates:
 class ImportanceScores:
     """``score`` (N,), and ``by_channel`` (N, C): the score that each channel alone would give.
 
-    A model that reads all channels as one has one column, the score itself, and no ``states``.
+    A model that reads all channels as one has one column, the score itself, and no ``states``. ``tier_logits`` (N, ...)
+    are there where the model has a head for tiers.
     """
 
     score: Tensor
     by_channel: Tensor
     states: ChannelStates | None = None
+    tier_logits: Tensor | None = None
 
     @classmethod
-    def of(cls, score: Tensor, states: ChannelStates | None = None) -> ImportanceScores:
+    def of(
+        cls, score: Tensor, states: ChannelStates | None = None, tier_logits: Tensor | None = None
+    ) -> ImportanceScores:
         """Scores (N,) of a model that reads all channels as one.
 
         >>> ImportanceScores.of(torch.zeros(3)).by_channel.shape
         torch.Size([3, 1])
         """
-        return cls(score, score[:, None], states)
+        return cls(score, score[:, None], states, tier_logits)
 
 
 def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:

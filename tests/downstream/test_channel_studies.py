@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from downstream.channel_studies import CHANNEL_STUDIES
+from downstream.evaluation import HIGHER_IS_BETTER
 from downstream.settings import Settings
 from nie.errors import NieError
 from nie.layers import FUSIONS
@@ -38,3 +39,32 @@ def test_pairs_are_of_arms() -> None:
 def test_a_flag_for_what_a_study_varies_is_refused() -> None:
     with pytest.raises(NieError, match=r"sets --features\.structural itself"):
         LADDER.arms(Settings("fb15k", flags=["--features.structural", "node2vec"]))
+
+
+@pytest.mark.parametrize("name", ["missing", "tiers", "retrieval", "interaction"])
+def test_arms_differ_and_pairs_are_of_arms(name: str) -> None:
+    study = CHANNEL_STUDIES[name]
+    arms = study.arms(Settings("fb15k"))
+    names = [arm.name for arm in arms]
+    ways = {(arm.config.digest(), arm.licap.digest() if arm.licap else None) for arm in arms}
+    assert len(ways) == len(set(names)) == len(arms)
+    pairs = study.pairs(names)
+    assert pairs
+    assert all(set(pair) <= set(names) for pair in pairs)
+    assert {*study.tested, *study.columns} <= set(HIGHER_IS_BETTER)
+
+
+def test_the_interaction_is_tested_both_ways() -> None:
+    names = [arm.name for arm in CHANNEL_STUDIES["interaction"].arms(Settings("fb15k"))]
+    pairs = CHANNEL_STUDIES["interaction"].pairs(names)
+    assert ("alignment 0.1", "alignment 0") in pairs
+    assert ("alignment 0.1 + licap", "alignment 0 + licap") in pairs
+    assert ("alignment 0.1 + licap", "alignment 0.1") in pairs
+    assert len(pairs) == len(set(pairs)) == 3 + 3 + 4
+
+
+def test_text_that_can_be_missing_does_not_read_the_graph() -> None:
+    for arm in CHANNEL_STUDIES["missing"].arms(Settings("fb15k")):
+        document = arm.config.model_dump()
+        if document["features"]["semantic"] != "none":
+            assert document["model"]["encoders"]["semantic"] == "variational"

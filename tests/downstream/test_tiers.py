@@ -6,9 +6,22 @@ import numpy as np
 import pytest
 import torch
 from reference.graphs import normal
+from sklearn import metrics
 from torch.nn import functional as F
 
-from downstream.tiers import calibration_error, focal_loss, ordinal_loss, ordinal_probabilities, tier_borders, tiers
+from downstream.tiers import (
+    calibration_error,
+    cut,
+    focal_loss,
+    num_logits,
+    ordinal_loss,
+    ordinal_probabilities,
+    tier_borders,
+    tier_figures,
+    tier_loss,
+    tier_probabilities,
+    tiers,
+)
 from nie.errors import NieError
 
 TARGET = torch.tensor([0, 2, 1, 1, 3])
@@ -84,7 +97,52 @@ def test_ordinal_probabilities_sum_to_one_and_are_not_negative() -> None:
 def test_calibration_error_of_a_calibrated_and_of_a_boastful_classifier() -> None:
     generator = np.random.default_rng(0)
     sure = generator.uniform(0.5, 1, size=20_000)
-    probability = np.stack([sure, 1 - sure], axis=1)
-    target = (generator.uniform(size=20_000) > sure).astype(int)
-    assert calibration_error(probability, target) < 0.02
-    assert calibration_error(np.tile([1.0, 0.0], (100, 1)), np.arange(100) % 2) == pytest.approx(0.5)
+    assert calibration_error(sure, generator.uniform(size=20_000) < sure) < 0.02
+    assert calibration_error(np.ones(100), np.arange(100) % 2 == 0) == pytest.approx(0.5)
+
+
+def test_figures_equal_those_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    target, predicted = generator.integers(4, size=(2, 500))
+    probability = generator.dirichlet(np.ones(4), size=500)
+    figures = tier_figures(target, predicted, probability)
+    assert figures["macro_f1"] == pytest.approx(metrics.f1_score(target, predicted, average="macro"))
+    assert figures["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(target, predicted))
+    for name, function in (("top_precision", metrics.precision_score), ("top_recall", metrics.recall_score)):
+        assert figures[name] == pytest.approx(function(target == 0, predicted == 0))
+
+
+def test_figures_of_tiers_that_no_node_has_or_gets() -> None:
+    figures = tier_figures(np.array([1, 1, 2]), np.array([1, 2, 2]), np.full((3, 4), 0.25))
+    assert figures["top_precision"] == figures["top_recall"] == 0
+    assert figures["balanced_accuracy"] == pytest.approx(0.75)
+
+
+def test_cut_predictions_have_the_probability_of_normal_errors() -> None:
+    borders = np.array([2.0, 1.0, 0.0])
+    found, probability = cut(np.array([2.5, 0.5]), borders, 0.5)
+    assert found.tolist() == [0, 2]
+    assert probability[0, 0] == pytest.approx(0.8413, abs=1e-4)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    certain = cut(np.array([2.5]), borders, 0.0)[1]
+    assert certain.tolist() == [[1.0, 0.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "kind", ["cross_entropy", "focal", "balanced_focal", "smoothing", "focal_smoothing", "ordinal"]
+)
+def test_every_loss_of_tiers_is_least_for_the_truth(kind: str) -> None:
+    right, wrong = torch.full((5, num_logits(kind)), -9.0), torch.zeros(5, num_logits(kind))
+    for row, tier in enumerate(TARGET.tolist()):
+        right[row, tier : num_logits(kind) if kind == "ordinal" else tier + 1] = 9.0
+    assert tier_loss(kind, right, TARGET) < tier_loss(kind, wrong, TARGET)
+    probability = tier_probabilities(kind, right)
+    assert probability.argmax(dim=1).tolist() == TARGET.tolist()
+    torch.testing.assert_close(probability.sum(dim=1), torch.ones(5))
+
+
+def test_balanced_focal_loss_weighs_tiers_alike() -> None:
+    logits = torch.zeros(5, 4)
+    target = torch.tensor([0, 0, 0, 1, 2])
+    alpha = 5 / (4 * torch.tensor([3.0, 1.0, 1.0, 1.0]))
+    torch.testing.assert_close(tier_loss("balanced_focal", logits, target), focal_loss(logits, target, alpha=alpha))

@@ -1,0 +1,63 @@
+"""downstream.missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage_helpers import SMALL, store_synthetic
+
+from downstream.arms import Arm
+from downstream.jobs import Runner
+from downstream.missing import KINDS, SHARES, corrupted, corruption_report
+from downstream.network_inputs import NetworkInputs
+from nie.config import ImportanceConfig, NetworkConfig
+from nie.recipes import load_config
+
+
+def arm(fusion: str, **features: Any) -> Arm:
+    text = {} if features.get("semantic") == "none" else {"semantic": "variational"}
+    model = {"fusion": fusion, "head": "vector", "encoders": text}
+    changes = {"model": model, "features": {**SMALL["features"], **features}, "folds": {"run": [0]}}
+    return Arm(fusion, load_config(ImportanceConfig, overrides={**SMALL, **changes}))
+
+
+def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    one = arm("attention")
+    assert isinstance(one.config, NetworkConfig)
+    (run,) = runner.run([one.config])
+    inputs = runner.inputs(one.config)
+    given = NetworkInputs.of(one.config, inputs, inputs.channels, inputs.folds[0])
+    found = list(corrupted(given, given.load(run, 0), inputs.folds[0], inputs.kg.targets))
+    assert [(each.kind, each.share) for each in found] == [(kind, share) for kind in KINDS for share in SHARES]
+    whole = run.metrics(0)["test"]
+    for each in found:
+        if each.share == 0:
+            assert each.weight is None
+            assert each.figures["spearman"] == pytest.approx(whole["spearman"], abs=1e-6)
+        elif each.kind == "missing":
+            assert each.weight == 0
+        else:
+            assert each.weight is not None
+            assert each.weight > 0
+    missing = [each.figures["rmse"] for each in found if each.kind == "missing"]
+    assert len(set(missing)) == len(SHARES)
+
+
+def test_the_report_has_a_row_for_each_run_with_text(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    arms = [arm("attention"), arm("concat"), arm("sum", semantic="none")]
+    runs = {one.name: run for one, run in zip(arms, runner.run([one.config for one in arms]), strict=True)}
+    tables, figures = corruption_report(arms, runs, runner)
+    assert len(tables) == 6
+    assert set(figures) == {"text missing", "text noise"}
+    for table in tables:
+        assert [row[0] for row in table.rows] == ["attention", "concat"]
+    weights = tables[2].rows
+    assert weights[0][1:] == ["0.0000"] * 4
+    assert weights[1][1:] == ["—"] * 4
+    assert corruption_report(arms[2:], runs, runner) == ([], {})

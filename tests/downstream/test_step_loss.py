@@ -1,0 +1,208 @@
+"""downstream.step_loss, and the training of models with further channels and heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from reference.graphs import normal
+from stage_helpers import SMALL, store_synthetic
+from torch.nn import functional as F
+
+from downstream.alignment import alignment_loss, cosine_mse_loss, modality_contrastive_loss
+from downstream.importance import estimate
+from downstream.losses import importance_loss
+from downstream.network_inputs import NetworkInputs
+from downstream.step_loss import ALIGNED_NODES, StepLoss
+from downstream.variational import variational_loss
+from nie.config import ImportanceConfig, NetworkConfig
+from nie.data import synthetic
+from nie.errors import NieError
+from nie.layers import Encoding, Fused
+from nie.models import ChannelStates, ImportanceScores
+from nie.recipes import load_config
+from nie.runs import read_json
+from pretrain.inputs import StageInputs, prepare
+
+MORE = {**SMALL["features"], "more": {"numeric": "relations"}}
+BESIDE: dict[str, Any] = {
+    "model": {
+        "encoders": {"numeric": "variational"}, "fusion": "attention", "projection_size": 4, "reconstruct": True,
+        "head_size": 4, "num_heads": 2,
+    },
+    "loss": {"alignment_weight": 0.1, "variational_weight": 0.1},
+}  # fmt: skip
+N = 300  # nodes of the synthetic graph
+
+
+def network(root: Path, **changes: Any) -> tuple[NetworkInputs, StageInputs]:
+    store_synthetic(root)
+    config = load_config(ImportanceConfig, overrides={**SMALL, **changes})
+    assert isinstance(config, NetworkConfig)
+    inputs = prepare(config, data_root=root)
+    return NetworkInputs.of(config, inputs, inputs.channels, inputs.folds[0]), inputs
+
+
+def made_scores(num_nodes: int = N, tiers: int = 0) -> tuple[ImportanceScores, dict[str, torch.Tensor]]:
+    mask = torch.ones(num_nodes, 2, dtype=torch.bool)
+    mask[:5, 1] = False
+    encodings = {
+        "graph": Encoding(normal(num_nodes, 3)),
+        "numeric": Encoding(normal(num_nodes, 3, seed=1), normal(num_nodes, 3, seed=2)),
+    }
+    fused = Fused(normal(num_nodes, 3), None, normal(num_nodes, 2, 3))
+    feats = {"graph": normal(num_nodes, 2), "numeric": normal(num_nodes, 5, seed=4)}
+    decoded = {"numeric": normal(num_nodes, 5, seed=3)}
+    states = ChannelStates(encodings, mask, fused, normal(num_nodes, 2, 4, seed=5), decoded)
+    logits = normal(num_nodes, tiers, seed=6) if tiers else None
+    return ImportanceScores(normal(num_nodes, seed=7), normal(num_nodes, 2, seed=8), states, logits), feats
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_all_terms_with_their_weights(tmp_path: Path) -> None:
+    loss = {
+        "alignment_weight": 2.0, "variational_weight": 3.0, "importance_weight": 5.0, "tier_weight": 7.0,
+        "listwise_weight": 0.0, "tier_loss": "cross_entropy",
+    }  # fmt: skip
+    given, inputs = network(tmp_path, loss=loss, model=BESIDE["model"], features=MORE)
+    scores, feats = made_scores(tiers=4)
+    assert scores.states is not None
+    assert scores.states.projected is not None
+    assert scores.tier_logits is not None
+    assert given.tiers is not None
+    rows = torch.arange(len(given.train))
+    at, states = given.train, scores.states
+    fold = inputs.folds[0]
+    known = np.setdiff1d(np.arange(N), np.concatenate([fold.val, fold.test]))
+    there = states.mask[:, 1]
+    expected = (
+        5 * importance_loss(scores.score[at], scores.by_channel[at], given.labels, rows[:, None], channel_weight=0.5)
+        + 7 * F.cross_entropy(scores.tier_logits[at], given.tiers)
+        + 2 * alignment_loss(states.projected[known], states.mask[known])
+        + 3
+        * variational_loss(
+            {"numeric": states.encodings["numeric"]},
+            {"numeric": there},
+            features={"numeric": feats["numeric"]},
+            decoded=states.decoded,
+        )
+    )
+    torch.testing.assert_close(StepLoss(given, generator())(scores, feats, rows), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("contrastive", modality_contrastive_loss), ("cosine_mse", cosine_mse_loss)]
+)
+def test_the_kinds_of_alignment(kind: str, expected: Any, tmp_path: Path) -> None:
+    loss = {"alignment_weight": 1.0, "alignment": kind}
+    given, _ = network(tmp_path, loss=loss, model={"projection_size": 4})
+    scores, feats = made_scores()
+    rows = torch.arange(len(given.train))
+    plain = StepLoss(given, generator())
+    without = ImportanceScores(scores.score, scores.by_channel)
+    assert scores.states is not None
+    assert scores.states.projected is not None
+    projected, mask = scores.states.projected[given.known], scores.states.mask[given.known]
+    states = ChannelStates(
+        scores.states.encodings, scores.states.mask, scores.states.fused, scores.states.projected, {}
+    )
+    whole = ImportanceScores(scores.score, scores.by_channel, states)
+    difference = plain(whole, feats, rows) - StepLoss(given, generator())(without, feats, rows)
+    torch.testing.assert_close(difference, expected(projected, mask), rtol=1e-5, atol=1e-5)
+
+
+def test_neighbours_count_as_partly_the_same(tmp_path: Path) -> None:
+    losses = []
+    for kind in ("combined", "neighbourhood"):
+        loss = {"alignment_weight": 1.0, "alignment": kind}
+        given, _ = network(tmp_path / kind, loss=loss, model={"projection_size": 4})
+        scores, feats = made_scores()
+        losses.append(float(StepLoss(given, generator())(scores, feats, torch.arange(len(given.train)))))
+    assert losses[0] != losses[1]
+
+
+def test_without_projections_nothing_is_drawn_to_align(tmp_path: Path) -> None:
+    given, _ = network(tmp_path)
+    scores, feats = made_scores()
+    bare = ImportanceScores(scores.score, scores.by_channel)
+    states = []
+    for one in (bare, scores):
+        drawing = generator()
+        if one.states is not None:
+            one = ImportanceScores(
+                one.score, one.by_channel, ChannelStates({}, one.states.mask, one.states.fused, None, {})
+            )
+        StepLoss(given, drawing)(one, feats, torch.arange(len(given.train)))
+        states.append(drawing.get_state())
+    assert torch.equal(*states)
+
+
+def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ALIGNED_NODES < 5000
+    monkeypatch.setattr("downstream.step_loss.ALIGNED_NODES", 10)
+    given, _ = network(tmp_path, loss={"alignment_weight": 1.0, "listwise_weight": 0.0}, model={"projection_size": 4})
+    scores, feats = made_scores()
+    rows = torch.arange(len(given.train))
+    one, two = (StepLoss(given, torch.Generator().manual_seed(seed))(scores, feats, rows) for seed in (0, 1))
+    assert one != two
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "balanced_focal", "ordinal"])
+def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    loss = {"tier_weight": 1.0, "tier_loss": kind}
+    config = load_config(ImportanceConfig, overrides={**SMALL, "loss": loss, "select": "macro_f1", "members": 2})
+    run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    figures = read_json(run.fold_path(0) / "metrics.json")
+    assert 0 < figures["test"]["macro_f1"] <= 1
+    probability = np.load(run.fold_path(0) / "tiers.npy")
+    assert probability.shape == (N, 4)
+    np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_labels_without_tiers_are_refused_before_training(tmp_path: Path) -> None:
+    from stage_helpers import with_labels
+
+    from nie.data.store import save
+
+    kg = synthetic(0)
+    save(with_labels(kg, np.where(kg.label_mask, 1.0 + (np.arange(N) % 2), np.nan)), tmp_path / kg.name / "processed")
+    config = load_config(ImportanceConfig, overrides={**SMALL, "select": "macro_f1"})
+    with pytest.raises(NieError, match=r"tier \d gets none"):
+        estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
+
+
+@pytest.mark.parametrize("batch", [{}, {"size": 60, "fanout": 5}])
+def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    changes = {**BESIDE, "features": MORE, "batch": batch, "folds": {"run": [0]}}
+    runs = [
+        estimate(
+            load_config(ImportanceConfig, overrides={**SMALL, **changes}), data_root=tmp_path / "data", run_root=root
+        )
+        for root in (tmp_path / "a", tmp_path / "b")
+    ]
+    one, two = (np.load(run.fold_path(0) / "predictions.npy") for run in runs)
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loss": {"alignment_weight": 0.1}}, "alignment_weight and model.projection_size are given together"),
+        ({"model": {"projection_size": 4}}, "alignment_weight and model.projection_size are given together"),
+        ({"loss": {"importance_weight": 0.0}}, "leaves nothing to learn"),
+        ({"loss": {"variational_weight": 0.1}}, "variational_weight and model.reconstruct are given together"),
+        ({"model": {"reconstruct": True}, "loss": {"variational_weight": 0.1}}, "decodes variational channels"),
+        ({"model": {"fusion": "som"}}, "fusion"),
+    ],
+)
+def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        load_config(ImportanceConfig, overrides={**SMALL, **changes})
