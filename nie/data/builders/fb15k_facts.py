@@ -11,8 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 
-import numpy as np
-
+from nie.data.extract.numeric import NumericFeatureExtractor
 from nie.data.graph import Channel
 from nie.data.raw import find_packed, read_rows
 from nie.errors import NieError
@@ -20,12 +19,8 @@ from nie.errors import NieError
 MIN_VALUES = 50
 """Attributes of fewer entities are left out."""
 
-PRESENT_YEAR = 2016
-"""Freebase closed in this year, which is where years are counted back from."""
-
 POPULARITY = "base.popstra."
 POPULATION = "topic_server.population_number"
-YEAR_WORDS = ("date", "founded", "established", "active_start", "active_end", "discontinued", "ceased_operations")
 # The attribute as it stands in the file.
 PREFIX, SUFFIX = "<http://rdf.freebase.com/ns/", ">"
 
@@ -35,10 +30,9 @@ def numeric_channels(
 ) -> dict[str, Channel]:
     """Return the channels ``facts`` and ``population`` of the nodes that ``index`` numbers.
 
-    Each attribute of ``min_values`` entities or more has two columns: its value, and whether it is known. A year y
-    becomes -log(1 + 2016 - y), so that recent years are told apart and antiquity is no outlier; any other value x
-    becomes sign(x) log(1 + abs(x)). Where it is not known, the mean of the known ones stands. Attributes are in
-    alphabetical order. A channel without an attribute is left out.
+    Each attribute of ``min_values`` entities or more has the two columns of
+    :class:`nie.data.extract.NumericFeatureExtractor`, with years before 2016, when Freebase closed. A channel without
+    an attribute is left out.
 
     Raises:
         NieError: a malformed line, an unknown entity, a value that is no finite number, or a fact that stands twice.
@@ -51,13 +45,10 @@ def numeric_channels(
     [[-4, 1], [0, 0]]
     """
     values = _read(path, index)
-    kept = sorted(name for name, known in values.items() if len(known) >= min_values)
-    parts = {"facts": [name for name in kept if name != POPULATION], "population": [POPULATION] * (POPULATION in kept)}
-    return {
-        channel: _channel([_scaled(name, values[name]) for name in names], len(index))
-        for channel, names in parts.items()
-        if names
-    }
+    population = {POPULATION: values.pop(POPULATION, {})}
+    extract = NumericFeatureExtractor(min_values=min_values)
+    channels = {"facts": extract(values, len(index)), "population": extract(population, len(index))}
+    return {name: channel for name, channel in channels.items() if channel is not None}
 
 
 def _read(path: str | os.PathLike[str], index: Mapping[str, int]) -> dict[str, dict[int, float]]:
@@ -79,22 +70,3 @@ def _read(path: str | os.PathLike[str], index: Mapping[str, int]) -> dict[str, d
         if not name.startswith(POPULARITY):
             values[name][index[mid]] = value
     return values
-
-
-def _scaled(name: str, known: Mapping[int, float]) -> dict[int, float]:
-    if any(word in name.rsplit(".", 1)[-1] for word in YEAR_WORDS):
-        return {node: -math.log1p(max(PRESENT_YEAR - year, 0.0)) for node, year in known.items()}
-    return {node: math.copysign(math.log1p(abs(value)), value) for node, value in known.items()}
-
-
-def _channel(attributes: list[dict[int, float]], num_nodes: int) -> Channel:
-    features = np.zeros((num_nodes, 2 * len(attributes)), dtype=np.float32)
-    mask = np.zeros(num_nodes, dtype=bool)
-    for column, known in enumerate(attributes):
-        nodes, values = np.fromiter(known, np.int64), np.fromiter(known.values(), np.float64)
-        features[:, 2 * column] = values.mean()
-        features[nodes, 2 * column] = values
-        features[nodes, 2 * column + 1] = 1
-        mask[nodes] = True
-    features[~mask] = 0
-    return Channel(features, mask)

