@@ -23,7 +23,7 @@ RATIOS = (0.5, 0.3, 0.2)
 """Shares of the contrastive, the feature and the semantic term, as published."""
 
 
-def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: float = 0.07) -> Tensor:
+def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: float | Tensor = 0.07) -> Tensor:
     """Symmetric InfoNCE between the channels of a node: CLIP's loss (Radford et al., 2021), over all pairs of channels.
 
     For channels a and b, mean of ``info_nce(a, b)`` and ``info_nce(b, a)``, where the positive of a node is the node.

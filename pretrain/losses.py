@@ -10,7 +10,7 @@ from nie.errors import NieError
 
 
 def info_nce(
-    query: Tensor, keys: Tensor, positive: Tensor, *, temperature: float, weight: Tensor | None = None
+    query: Tensor, keys: Tensor, positive: Tensor, *, temperature: float | Tensor, weight: Tensor | None = None
 ) -> Tensor:
     """Mean over the queries of the weighted InfoNCE loss, on L2-normalised vectors.
 
@@ -24,7 +24,7 @@ def info_nce(
         query: (Q, d).
         keys: (K, d); the positive keys are among them.
         positive: (Q,) long, row of ``keys`` that belongs to each query.
-        temperature: T > 0.
+        temperature: T > 0; a tensor where it is learned.
         weight: (Q, K) or None.
 
     Returns:

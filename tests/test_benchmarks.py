@@ -103,3 +103,17 @@ def test_relational_sum_beside_dgl(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert [line.split("|")[-2].strip() for line in done.stdout.splitlines() if "| ours" in line] == ["1.0"]
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "words"),
+    [
+        ("fusions.py", ["--nodes", "50", "--repeat", "1"], "| cross_modal_transformer"),
+        ("digits.py", ["--epochs", "2"], "| both"),
+    ],
+)
+def test_small_benchmarks_run(script: str, arguments: list[str], words: str) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout

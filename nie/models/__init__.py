@@ -15,6 +15,7 @@ from nie.models.multi_channel import RGTN, MultiChannelNIE
 from nie.models.pregat import PreGAT
 from nie.models.scores import ChannelStates, ImportanceScores
 from nie.models.sgc import SGC
+from nie.models.vision_text import DualEncoding, VisionTextDualEncoder
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(ConvolutionalModel, name) for name in CONVOLUTIONS},
@@ -30,7 +31,9 @@ __all__ = [
     "SGC",
     "ChannelStates",
     "ConvolutionalModel",
+    "DualEncoding",
     "ImportanceScores",
     "MultiChannelNIE",
     "PreGAT",
+    "VisionTextDualEncoder",
 ]
