@@ -22,7 +22,9 @@ IMAGES, TEXTS = torch.randn(6, 3, 2, 2, generator=torch.Generator().manual_seed(
 
 def test_every_parameter_learns_from_both_losses() -> None:
     net = model()
-    out = net(IMAGES, TEXTS)
+    mask = torch.ones(6, 2, dtype=torch.bool)
+    mask[5] = False  # for the vector of a node with nothing
+    out = net(IMAGES, TEXTS, mask)
     assert out.logits is not None
     retrieval = modality_contrastive_loss(out.projected, out.mask, temperature=1 / out.logit_scale)
     (retrieval + nn.functional.cross_entropy(out.logits, torch.arange(6) % 3)).backward()
@@ -47,7 +49,7 @@ def test_the_scale_is_bounded_and_reset() -> None:
     nn.init.constant_(net.log_scale, 9.0)
     assert net(IMAGES, TEXTS).logit_scale == 100
     net.reset_parameters()
-    assert net(IMAGES, TEXTS).logit_scale == pytest.approx(1 / 0.07)
+    assert net(IMAGES, TEXTS).logit_scale.item() == pytest.approx(1 / 0.07)
 
 
 def test_without_classes_there_are_no_logits() -> None:
