@@ -79,6 +79,8 @@ class KnowledgeGraph:
         node_names, relation_names: N and R strings.
         text: N strings, or None for a node without text.
         channels: ready features by channel name.
+        held_out: by name (``valid``, ``test``), further triples (n, 3) of head, relation and tail that are no edges,
+            for link prediction.
         meta: ``label_transform`` ("log1p", the default, or "none"), licence, attribution, sha256 of raw files, notes.
 
     Raises:
@@ -102,6 +104,7 @@ class KnowledgeGraph:
     relation_names: Sequence[str]
     text: Sequence[str | None]
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    held_out: Mapping[str, Ints] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -116,6 +119,7 @@ class KnowledgeGraph:
             object.__setattr__(self, key, _frozen(getattr(self, key), dtype))
         _check_kind(f"Graph {self.name}", "labels", self.labels, "biufO")
         self._check_edges()
+        self._check_held_out()
         self._check_nodes()
         labels = np.asarray(self.labels, np.float64)
         if not np.isnan(labels[~self.label_mask]).all():
@@ -156,8 +160,14 @@ class KnowledgeGraph:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of structure, labels and label mask: what a run's results are bound to."""
-        return _digest([self.structure_digest], self.labels, self.label_mask)
+        """sha256 of structure, labels, label mask and held-out triples: what a run's results are bound to."""
+        held_out = [part for name, triples in sorted(self.held_out.items()) for part in ([name], triples)]
+        return _digest([self.structure_digest], self.labels, self.label_mask, *held_out)
+
+    @property
+    def triples(self) -> Ints:
+        """(E, 3) head, relation and tail of every edge."""
+        return np.stack([self.src, self.etype, self.dst], axis=1)
 
     def with_channels(self, channels: Mapping[str, Channel]) -> KnowledgeGraph:
         """Return the same graph that carries ``channels`` as well.
@@ -179,6 +189,23 @@ class KnowledgeGraph:
             if len(ids) and (ids.min() < 0 or ids.max() >= bound):
                 edge = int(np.argmax((ids < 0) | (ids >= bound)))
                 raise NieError(f"Graph {self.name}: {key} of edge {edge} is {ids[edge]}, not in 0..{bound - 1}.")
+
+    def _check_held_out(self) -> None:
+        frozen = {}
+        for name, triples in self.held_out.items():
+            check_name("split", name)
+            _check_kind(f"Graph {self.name}", f"held_out {name}", triples, "iu")
+            frozen[name] = _frozen(triples, np.int64)
+            if frozen[name].ndim != 2 or frozen[name].shape[1] != 3:
+                raise NieError(f"Graph {self.name}: the split {name} has shape {frozen[name].shape}, not (n, 3).")
+            outside = (frozen[name] < 0) | (frozen[name] >= [self.num_nodes, self.num_relations, self.num_nodes])
+            if outside.any():
+                row = int(np.argmax(outside.any(axis=1)))
+                raise NieError(
+                    f"Graph {self.name}: row {row} of the split {name} is {frozen[name][row].tolist()}, but there are "
+                    f"{self.num_nodes} nodes and {self.num_relations} relations."
+                )
+        object.__setattr__(self, "held_out", frozen)
 
     def _check_nodes(self) -> None:
         sizes = {"labels": np.shape(self.labels), "label_mask": self.label_mask.shape, "text": (len(self.text),)}

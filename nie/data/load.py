@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nie.data.builders.fb15k import fb15k
+from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
+from nie.data.builders.openke import db15k, mkg_w
 from nie.data.builders.published import published as build_published
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
@@ -21,8 +22,15 @@ from nie.data.store import read, save
 from nie.errors import NieError, nearest
 from nie.progress import log
 
-BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {"geo": geo, "fb15k": fb15k, "tmdb5k": tmdb5k}
-NEEDS_RAW = frozenset({"fb15k", "tmdb5k"})
+BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
+    "geo": geo,
+    "fb15k": fb15k,
+    "fb15k-lp": fb15k_lp,
+    "tmdb5k": tmdb5k,
+    "db15k": db15k,
+    "mkg-w": mkg_w,
+}
+NEEDS_RAW = frozenset(BUILDERS) - {"geo"}
 _GEO = re.compile(r"geo(?:-(\d+))?")
 
 
@@ -96,7 +104,7 @@ def build(
         raise NieError(_unknown(name, root))
     _check_options(name, builder, options)
     if kind in NEEDS_RAW:
-        options["raw"] = find_raw(kind, raw=raw, root=root)
+        options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
     kg = builder(**options)
     save(kg, Path(root) / name / "processed")

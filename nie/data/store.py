@@ -7,6 +7,7 @@ A store is a folder::
     text.json       one string or null a node
     src.npy dst.npy etype.npy labels.npy label_mask.npy
     channels/       <name>.features.npy and <name>.mask.npy of every ready channel
+    held_out/       <name>.npy, the triples of every split of link prediction, where there are any
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
         for name, channel in kg.channels.items():
             np.save(temporary / "channels" / f"{name}.features.npy", channel.features, allow_pickle=False)
             np.save(temporary / "channels" / f"{name}.mask.npy", channel.mask, allow_pickle=False)
+        if kg.held_out:
+            (temporary / "held_out").mkdir()
+        for name, triples in kg.held_out.items():
+            np.save(temporary / "held_out" / f"{name}.npy", triples, allow_pickle=False)
         _write_json(temporary / "names.json", {"nodes": list(kg.node_names), "relations": list(kg.relation_names)})
         _write_json(temporary / "text.json", list(kg.text))
         document = {
@@ -66,6 +71,7 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             "counts": counts(kg),
             "digest": kg.digest,
             "channels": sorted(kg.channels),
+            **({"held_out": sorted(kg.held_out)} if kg.held_out else {}),
             "meta": dict(kg.meta),
         }
         _write_json(temporary / "meta.json", document, indent=2)
@@ -94,6 +100,7 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
             relation_names=names["relations"],
             text=_strings("text", _read_json(path / "text.json", list), optional=True),
             channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
+            held_out={name: read_array(path / "held_out" / f"{name}.npy") for name in document.get("held_out", [])},
             meta=document["meta"],
         )
         expected, digest = document["counts"], document["digest"]
@@ -121,6 +128,7 @@ def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
     if not isinstance(document["name"], str):
         raise NieError(f"name is {document['name']!r}; a string is expected.")
     _strings("channels", document["channels"])
+    _strings("held_out", document.get("held_out", []))
     _strings("names of nodes", names["nodes"])
     _strings("names of relations", names["relations"])
 

@@ -23,6 +23,8 @@ def info(kg: KnowledgeGraph) -> str:
         f"text: {figures['with_text']:,} nodes",
         f"channels: {', '.join(sorted(kg.channels)) or 'none ready; they are computed when they are needed'}",
     ]
+    if kg.held_out:
+        lines.append(f"held out: {', '.join(f'{name} {len(triples):,}' for name, triples in kg.held_out.items())}")
     for key in ("options", "notes"):
         if kg.meta.get(key):
             lines.append(f"{key}: {', '.join(f'{name} {value}' for name, value in kg.meta[key].items())}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nie.data.builders.fb15k import fb15k
+from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.errors import NieError
 
 NODES = "mid\tpageviews\tentity_name\twiki_url\tvalid\n"
@@ -46,6 +46,18 @@ def test_edges_are_train_then_test_then_valid(raw: Path) -> None:
     kg = fb15k(raw)
     assert list(kg.relation_names) == ["r2", "r1", "r3"]
     assert list(zip(kg.src, kg.etype, kg.dst, strict=True)) == [(2, 0, 0), (0, 1, 1), (1, 2, 1), (0, 1, 2)]
+
+
+def test_for_link_prediction_only_training_triples_are_edges(raw: Path) -> None:
+    kg, whole = fb15k_lp(raw), fb15k(raw)
+    assert kg.name == "fb15k-lp"
+    assert kg.triples.tolist() == [[2, 0, 0], [0, 1, 1]]
+    assert kg.held_out["test"].tolist() == [[1, 2, 1]]
+    assert kg.held_out["valid"].tolist() == [[0, 1, 2]]
+    np.testing.assert_array_equal(
+        np.concatenate([kg.triples, *[kg.held_out[k] for k in ("test", "valid")]]), whole.triples
+    )
+    assert kg.digest != whole.digest
 
 
 def test_packed_files_give_the_same_graph(raw: Path) -> None:

@@ -1,0 +1,176 @@
+"""Knowledge graphs for link prediction in OpenKE's format: DB15K and MKG-W.
+
+Every file begins with the number of its lines. ``entity2id.txt`` and ``relation2id.txt`` hold a name and its id a line,
+``train2id.txt``, ``valid2id.txt`` and ``test2id.txt`` a triple, **the relation last**: head, tail, relation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nie.data.graph import KnowledgeGraph
+from nie.data.raw import checksums, find_packed, open_text
+from nie.errors import NieError
+from nie.progress import log
+
+VERSION = 1
+FILES = {name: f"{name}2id.txt" for name in ("entity", "relation", "train", "valid", "test")}
+WIKIDATA_ID = re.compile(r"[QP]\d+")
+Ints = NDArray[np.int64]
+
+
+def db15k(raw: str | os.PathLike[str]) -> KnowledgeGraph:
+    """Build DB15K: 12,842 entities of DBpedia, 279 relations, 79,222 training and 9,902 test triples.
+
+    The public validation split repeats rows and holds training and test triples; what is left without them is kept, and
+    the counts stand in the notes of ``meta``. The text of an entity is the last part of its URI.
+
+    Raises:
+        NieError: a file is missing or malformed.
+    """
+    return openke(
+        "db15k", raw, licence="DBpedia: CC BY-SA 3.0", attribution="DB15K (Liu et al., MMKG, ESWC 2019) from DBpedia"
+    )
+
+
+def mkg_w(raw: str | os.PathLike[str]) -> KnowledgeGraph:
+    """Build MKG-W: 15,000 entities of Wikidata, 169 relations, 34,196 training and 4,274 test triples, without text.
+
+    Raises:
+        NieError: a file is missing or malformed.
+    """
+    return openke("mkg-w", raw, licence="Wikidata: CC0", attribution="MKG-W (Xu et al., MMRNS, MM 2022) from Wikidata")
+
+
+def openke(name: str, raw: str | os.PathLike[str], *, licence: str, attribution: str) -> KnowledgeGraph:
+    """Build a graph from a folder in OpenKE's format; training triples are its edges, the others are held out.
+
+    Triples of the validation split that stand there twice, or in the training or test split, are dropped: a model that
+    is selected on them is selected on what it has seen, or will be tested on.
+
+    Raises:
+        NieError: a file is missing, a count or an id is wrong, or a split is empty.
+    """
+    folder = Path(raw)
+    entities, relations = (_read_names(folder / FILES[kind]) for kind in ("entity", "relation"))
+    splits = {
+        kind: _read_triples(folder / FILES[kind], len(entities), len(relations)) for kind in ("train", "valid", "test")
+    }
+    train, test = splits["train"], splits["test"]
+    valid, notes = _without_leaks(splits["valid"], train, test)
+    if notes["dropped"]:
+        log.info(
+            "%s: of %d validation triples %d are dropped: %d repeated, %d in train, %d in test",
+            name, len(splits["valid"]), notes["dropped"], notes["repeated"], notes["in_train"], notes["in_test"],
+        )  # fmt: skip
+    return KnowledgeGraph(
+        name=name,
+        src=train[:, 0],
+        dst=train[:, 2],
+        etype=train[:, 1],
+        labels=np.full(len(entities), np.nan),
+        label_mask=np.zeros(len(entities), dtype=bool),
+        node_names=entities,
+        relation_names=relations,
+        text=[name_in(uri) for uri in entities],
+        held_out={"valid": valid, "test": test},
+        meta={
+            "label": "none, a graph for link prediction",
+            "licence": licence,
+            "attribution": attribution,
+            "raw": checksums(*(folder / file for file in FILES.values())),
+            "builder": {"name": "openke", "version": VERSION},
+            "notes": {f"valid_{key}": value for key, value in notes.items()},
+        },
+    )
+
+
+def name_in(uri: str) -> str | None:
+    """The words in the last part of a URI; None for an id of Wikidata, which says nothing.
+
+    >>> name_in("<http://dbpedia.org/resource/New_York_%28state%29>"), name_in("http://www.wikidata.org/entity/Q60")
+    ('New York (state)', None)
+    """
+    last = unquote(re.split("[/#]", uri.strip("<>").rstrip("/"))[-1])
+    words = " ".join(last.replace("_", " ").split())
+    return None if not words or WIKIDATA_ID.fullmatch(words) else words
+
+
+def _rows(path: Path) -> list[str]:
+    """The lines after the first, which says how many they are."""
+    shown = find_packed(path)
+    with open_text(path) as stream:
+        first, *rows = [line.strip() for line in stream if line.strip()] or [""]
+    if not first.isdecimal():
+        raise NieError(f"{shown}, line 1: {first[:40]!r} found where the number of lines is expected.")
+    if int(first) != len(rows):
+        raise NieError(f"{shown}: the first line says {first}, but {len(rows)} lines follow.")
+    if not rows:
+        raise NieError(f"{shown} is empty; fetch it again.")
+    return rows
+
+
+def _read_names(path: Path) -> list[str]:
+    shown, names = find_packed(path), {}  # type: tuple[Path, dict[int, str]]
+    rows = _rows(path)
+    for line, row in enumerate(rows, start=2):
+        name, _, number = row.rpartition("\t" if "\t" in row else " ")
+        if not name or not number.isdecimal() or int(number) >= len(rows):
+            raise NieError(f"{shown}, line {line}: {row!r}; a name and an id below {len(rows)} are expected.")
+        if int(number) in names:
+            raise NieError(f"{shown}, line {line}: the id {number} appears twice.")
+        names[int(number)] = name
+    return [names[number] for number in range(len(rows))]
+
+
+def _read_triples(path: Path, num_entities: int, num_relations: int) -> Ints:
+    """(n, 3) head, relation and tail."""
+    shown, rows = find_packed(path), _rows(path)
+    try:
+        table = np.array([row.split() for row in rows], dtype=np.int64)
+    except ValueError:
+        table = np.empty((0, 0), np.int64)
+    if table.ndim != 2 or table.shape[1] != 3:
+        line = next((n for n, row in enumerate(rows, start=2) if not _is_triple(row)), 2)
+        raise NieError(f"{shown}, line {line}: {rows[line - 2]!r}; the ids of head, tail and relation are expected.")
+    outside = (table < 0) | (table >= [num_entities, num_entities, num_relations])
+    if outside.any():
+        line = int(np.argmax(outside.any(axis=1)))
+        swapped = table[:, [0, 2, 1]]
+        fits = not ((swapped < 0) | (swapped >= [num_entities, num_entities, num_relations])).any()
+        hint = "; as 'head relation tail' it would fit, but this format has the relation last" if fits else ""
+        raise NieError(
+            f"{shown}, line {line + 2}: {rows[line]!r} does not fit {num_entities} entities and {num_relations} "
+            f"relations{hint}."
+        )
+    return np.ascontiguousarray(table[:, [0, 2, 1]])
+
+
+def _is_triple(row: str) -> bool:
+    fields = row.split()
+    return len(fields) == 3 and all(field.isdecimal() for field in fields)
+
+
+def _without_leaks(valid: Ints, train: Ints, test: Ints) -> tuple[Ints, dict[str, int]]:
+    """The validation triples that are distinct and in no other split, in order, and what was dropped."""
+    seen_in_train, seen_in_test = ({tuple(row) for row in split.tolist()} for split in (train, test))
+    distinct = list(dict.fromkeys(map(tuple, valid.tolist())))
+    in_train = [row for row in distinct if row in seen_in_train]
+    in_test = [row for row in distinct if row in seen_in_test]
+    leaking = {*in_train, *in_test}
+    kept = np.array([row for row in distinct if row not in leaking], dtype=np.int64).reshape(-1, 3)
+    if not len(kept):
+        raise NieError("No validation triple is left without those of the training and the test split.")
+    notes = {
+        "repeated": len(valid) - len(distinct),
+        "in_train": len(in_train),
+        "in_test": len(in_test),
+        "dropped": len(valid) - len(kept),
+    }
+    return kept, notes

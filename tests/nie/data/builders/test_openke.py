@@ -1,0 +1,87 @@
+"""nie.data.builders.openke."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nie.data import build, load
+from nie.data.builders.openke import FILES, db15k, mkg_w
+from nie.data.store import read, save
+from nie.errors import NieError
+
+WHOLE = {
+    "entity": "3\n<http://dbpedia.org/resource/New_York> 0\nhttp://www.wikidata.org/entity/Q60\t2\n<a/Ann> 1\n",
+    "relation": "2\nr/born 0\nr/lives 1\n",
+    "train": "2\n0 1 1\n1 2 0\n",
+    "valid": "5\n2 0 1\n2 0 1\n0 1 1\n1 0 0\n2 1 0\n",
+    "test": "1\n1 0 0\n",
+}
+
+
+def write(folder: Path, **changes: str) -> Path:
+    for kind, text in {**WHOLE, **changes}.items():
+        (folder / FILES[kind]).write_text(text)
+    return folder
+
+
+def test_the_relation_is_last_and_leaks_are_dropped(tmp_path: Path) -> None:
+    kg = db15k(write(tmp_path))
+    assert kg.triples.tolist() == [[0, 1, 1], [1, 0, 2]]
+    assert kg.held_out["test"].tolist() == [[1, 0, 0]]
+    assert kg.held_out["valid"].tolist() == [[2, 1, 0], [2, 0, 1]]
+    assert kg.meta["notes"] == {"valid_repeated": 1, "valid_in_train": 1, "valid_in_test": 1, "valid_dropped": 3}
+    assert list(kg.text) == ["New York", "Ann", None]
+    assert not kg.label_mask.any()
+
+
+def test_the_splits_are_stored(tmp_path: Path) -> None:
+    kg = db15k(write(tmp_path))
+    save(kg, tmp_path / "store")
+    again = read(tmp_path / "store")
+    assert again.digest == kg.digest
+    for name in ("valid", "test"):
+        np.testing.assert_array_equal(again.held_out[name], kg.held_out[name])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train": "3\n0 1 1\n1 2 0\n"}, "the first line says 3, but 2 lines follow"),
+        ({"train": "0\n"}, "train2id.txt is empty"),
+        ({"test": "x\n1 0 0\n"}, "'x' found where the number of lines"),
+        ({"train": "2\n0 1 1\n1 3 0\n"}, r"line 3: '1 3 0' does not fit 3 entities and 2 relations\.$"),
+        ({"train": "2\n0 1 2\n1 0 2\n"}, "as 'head relation tail' it would fit, but this format has the relation last"),
+        ({"train": "2\n0 1 1\n1 2\n"}, "line 3: '1 2'; the ids of head, tail and relation"),
+        ({"train": "1\n0 x 1\n"}, "line 2: '0 x 1'; the ids"),
+        ({"entity": "2\na 0\nb 0\n"}, "line 3: the id 0 appears twice"),
+        ({"entity": "2\na 0\nb 5\n"}, "a name and an id below 2"),
+        ({"valid": "1\n0 1 1\n"}, "No validation triple is left"),
+    ],
+)
+def test_malformed_files(changes: dict[str, str], words: str, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=words):
+        db15k(write(tmp_path, **changes))
+
+
+@pytest.mark.raw
+@pytest.mark.skipif(not os.environ.get("NIE_RAW_DIR"), reason="needs the raw files (NIE_RAW_DIR)")
+def test_the_real_graphs_have_their_counts(tmp_path: Path) -> None:
+    raw = Path(os.environ["NIE_RAW_DIR"])
+    kg = db15k(raw / "db15k")
+    assert (kg.num_nodes, kg.num_relations, kg.num_edges, len(kg.held_out["test"])) == (12842, 279, 79222, 9902)
+    notes = kg.meta["notes"]
+    assert notes["valid_repeated"] == 9904 - 7481
+    assert (notes["valid_in_train"], notes["valid_in_test"]) == (6584, 824)
+    kg = mkg_w(raw / "mkg-w")
+    assert (kg.num_nodes, kg.num_relations, kg.num_edges) == (15000, 169, 34196)
+    assert len(kg.held_out["test"]) == 4274
+
+
+def test_building_by_name(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    built = build("mkg-w", tmp_path / "data", raw=write(tmp_path / "raw"))
+    assert load("mkg-w", tmp_path / "data").digest == built.digest
