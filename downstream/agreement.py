@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from downstream.alignment import projection_spread
 from downstream.retrieval import RETRIEVAL_METRICS, retrieval_metrics
@@ -30,7 +33,7 @@ def linear_cka(one: Floats, other: Floats) -> float:
     return float(np.linalg.norm(y.T @ x) ** 2 / scale) if scale > 0 else 0.0
 
 
-def agreement(states: ChannelStates, ids: npt.NDArray[np.int64]) -> dict[str, float]:
+def agreement(states: ChannelStates, ids: npt.NDArray[np.int64], masks: Mapping[str, Tensor]) -> dict[str, float]:
     """Retrieval of a node's structure by its text, the spread of projections, and the similarity of encodings.
 
     All of them before the fusion: a refined embedding already contains the other channel. Models without one of the two
@@ -39,6 +42,7 @@ def agreement(states: ChannelStates, ids: npt.NDArray[np.int64]) -> dict[str, fl
     Args:
         states: of all nodes.
         ids: the nodes to judge by; those that lack a channel are left out.
+        masks: by channel, the nodes that have features of it, which an encoder that reads the graph can do without.
 
     Returns:
         By key of `AGREEMENT_METRICS`.
@@ -48,7 +52,7 @@ def agreement(states: ChannelStates, ids: npt.NDArray[np.int64]) -> dict[str, fl
         return {}
     columns = [names.index(name) for name in (QUERY, KEYS)]
     rows = torch.from_numpy(ids).to(states.mask.device)
-    rows = rows[states.mask[rows][:, columns].all(dim=1)]
+    rows = rows[(masks[QUERY] & masks[KEYS])[rows]]
     if len(rows) < 2:
         return {}
     query, keys = (states.encodings[name].mean[rows].double().cpu().numpy() for name in (QUERY, KEYS))

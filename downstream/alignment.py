@@ -82,9 +82,10 @@ def alignment_loss(
 ) -> Tensor:  # fmt: skip
     """``r1 contrastive + r2 feature + r3 semantic``.
 
-    The contrastive term is `modality_contrastive_loss`. The feature term is the squared error between *normalised*
-    projections, summed over dimensions: on raw ones it would be least for tiny projections. The semantic term is 1
-    minus the mean cosine; given soft targets, it is the cross-entropy between them and the softmax of the similarities
+    The contrastive term is `modality_contrastive_loss`. The feature term is the mean squared error between *normalised*
+    projections: on raw ones it would be least for tiny projections. The semantic term is 1 minus the mean cosine, which
+    on normalised projections is the feature term times P / 2 (so that the published loss has two terms in truth); given
+    soft targets, it is the cross-entropy between them and the softmax of the similarities
     of one channel to the other, both ways: nodes that are related in the graph count as partly the same.
 
     Args:
@@ -109,7 +110,7 @@ def alignment_loss(
         raise NieError(f"soft_targets have shape {tuple(soft_targets.shape)}; one row and column a node are due.")
 
     def feature(a: Tensor, b: Tensor) -> Tensor:
-        return (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean()
+        return F.mse_loss(F.normalize(a, dim=1), F.normalize(b, dim=1))
 
     def semantic(a: Tensor, b: Tensor, rows: Tensor) -> Tensor:
         if soft_targets is None:
@@ -127,26 +128,31 @@ def alignment_loss(
     return sum((ratio * term for ratio, term in zip(ratios, terms, strict=True)), projected.new_zeros(()))
 
 
-def neighbourhood_targets(
-    src: npt.NDArray[np.int64], dst: npt.NDArray[np.int64], num_nodes: int, ids: npt.NDArray[np.int64]
-) -> Tensor:
+def neighbours(src: npt.NDArray[np.int64], dst: npt.NDArray[np.int64], num_nodes: int) -> sparse.csr_matrix:
+    """(N, N) which nodes are joined by an edge, without direction and without a node's edges to itself."""
+    apart = src != dst
+    ends, others = np.concatenate([src[apart], dst[apart]]), np.concatenate([dst[apart], src[apart]])
+    linked = sparse.csr_matrix((np.ones(len(ends), np.float32), (ends, others)), shape=(num_nodes, num_nodes))
+    linked.data[:] = 1
+    return linked
+
+
+def neighbourhood_targets(linked: sparse.csr_matrix, ids: npt.NDArray[np.int64]) -> Tensor:
     """(n, n) soft targets: a node is itself, and partly every node that shares neighbours with it.
 
-    The cosine of the neighbourhoods, as sets and without direction, plus the identity; rows sum to 1.
+    The cosine of the neighbourhoods as sets, plus the identity; rows sum to 1.
 
     Args:
-        src, dst: ends of the edges.
-        num_nodes: N.
+        linked: of `neighbours`.
         ids: (n,) the nodes to compare.
 
-    >>> neighbourhood_targets(np.array([0, 1]), np.array([2, 2]), 3, np.array([0, 1])).tolist()
-    [[0.6666666865348816, 0.3333333432674408], [0.3333333432674408, 0.6666666865348816]]
+    Example:
+        >>> neighbourhood_targets(neighbours(np.array([0, 1]), np.array([2, 2]), 3), np.array([0, 1])).tolist()
+        [[0.6666666865348816, 0.3333333432674408], [0.3333333432674408, 0.6666666865348816]]
     """
-    ends, others = np.concatenate([src, dst]), np.concatenate([dst, src])
-    linked = sparse.csr_matrix((np.ones(len(ends), np.float32), (ends, others)), shape=(num_nodes, num_nodes))[ids]
-    linked.data[:] = 1
-    length = np.sqrt(np.maximum(linked.sum(axis=1).A1, 1))
-    shared = (linked @ linked.T).toarray() / length[:, None] / length
+    of_ids = linked[ids]
+    length = np.sqrt(np.maximum(of_ids.sum(axis=1).A1, 1))
+    shared = (of_ids @ of_ids.T).toarray() / length[:, None] / length
     np.fill_diagonal(shared, 2)  # the cosine with itself, and the identity
     return torch.from_numpy((shared / shared.sum(axis=1, keepdims=True)).astype(np.float32))
 

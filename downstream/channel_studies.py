@@ -15,6 +15,7 @@ from downstream.settings import Settings
 from downstream.tiers import TIER_METRICS
 from nie.config import ChannelLossConfig
 from nie.layers import FUSIONS
+from nie.layers.fusion import NEEDS_LOGVAR
 from nie.runs import Run
 
 SETS = {"S": ("S",), "T": ("T",), "N": ("N",), "S+T": ("S", "T"), "S+T+N": ("S", "T", "N")}
@@ -25,7 +26,10 @@ CONTROLLED = "attention"
 """The fusion that the controls are run with."""
 
 MATCHED_SIZE = 384
-"""Hidden size that gives an MLP on S+T+N of FB15K about as many parameters as the fusions have (343,000)."""
+"""Hidden size that gives an MLP on S+T+N of FB15K about as many parameters as the controlled fusion's model has."""
+
+MATCHED, DEGREES = "S+T+N, mlp", "degrees only, mlp"
+UNCERTAIN_WEIGHT = 0.01
 
 
 def channel_features(channels: Sequence[str], control: str = "") -> dict[str, Any]:
@@ -41,10 +45,11 @@ def channel_features(channels: Sequence[str], control: str = "") -> dict[str, An
 
 
 def _ladder(settings: Settings) -> list[Arm]:
-    def fused(channels: Sequence[str], fusion: str, control: str = "") -> Any:
+    def fused(channels: Sequence[str], fusion: str, control: str = "", loss: Any = None, **more: Any) -> Any:
         encoders = {"encoders": {"numeric": "variational"}} if "N" in channels else {}
-        model = {"fusion": fusion, "head": "vector", **encoders}
-        return settings.method("rgtn", features=channel_features(channels, control), model=model)
+        model = {"fusion": fusion, "head": "vector", **encoders, **more}
+        extra = {"loss": loss} if loss else {}
+        return settings.method("rgtn", features=channel_features(channels, control), model=model, **extra)
 
     arms = [Arm(name, fused(channels, CONTROLLED)) for name, channels in SETS.items() if len(channels) == 1]
     for name, channels in SETS.items():
@@ -52,22 +57,32 @@ def _ladder(settings: Settings) -> list[Arm]:
             arms += [Arm(f"{name} {fusion}", fused(channels, fusion)) for fusion in FUSIONS]
     controls = ("~shuffled", "~noise", "~flags")
     arms += [Arm(f"S+T+N{control} {CONTROLLED}", fused(SETS["S+T+N"], CONTROLLED, control)) for control in controls]
+    whole = SETS["S+T+N"]
+    literal = fused(whole, "cross_modal_transformer", fusion_settings={"literal": True})
+    arms.append(Arm("S+T+N cross_modal_transformer, literal", literal))
+    divergence = {"variational_weight": UNCERTAIN_WEIGHT}
+    arms += [
+        Arm(f"S+T+N {fusion}, with its loss", fused(whole, fusion, loss=divergence, reconstruct=True))
+        for fusion in NEEDS_LOGVAR
+    ]
     degrees = {"structural": "degrees", "semantic": "none", "degrees": False}
-    whole, matched = channel_features(SETS["S+T+N"]), {"hidden_size": MATCHED_SIZE}
+    matched = {"hidden_size": MATCHED_SIZE}
     return [
         *arms,
         Arm("S+T, RGTN's own head", settings.method("rgtn")),
-        Arm("degrees only, mlp", settings.method("mlp", features=degrees, model=matched)),
-        Arm("S+T+N, mlp", settings.method("mlp", features=whole, model=matched)),
+        Arm(DEGREES, settings.method("mlp", features=degrees, model=matched)),
+        Arm(MATCHED, settings.method("mlp", features=channel_features(whole), model=matched)),
     ]
 
 
 def _ladder_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """What the numbers add in each fusion and beyond what a control adds, and each fusion against the plainest."""
-    pairs = [(name, name.replace("S+T+N", "S+T")) for name in names if name.startswith("S+T+N ")]
+    fusions = [f"S+T+N {fusion}" for fusion in FUSIONS]
+    pairs = [(name, name.replace("S+T+N", "S+T")) for name in fusions]
     real = f"S+T+N {CONTROLLED}"
-    pairs += [(real, name) for name in names if name.startswith("S+T+N~")]
-    pairs += [(name, "S+T+N concat") for name in names if name.startswith("S+T+N ") and name != "S+T+N concat"]
+    pairs += [(real, name) for name in names if name.startswith("S+T+N~") or name in (MATCHED, DEGREES)]
+    pairs += [(name, name.partition(",")[0]) for name in names if name.endswith((", with its loss", ", literal"))]
+    pairs += [(name, "S+T+N concat") for name in fusions if name != "S+T+N concat"]
     return [pair for pair in pairs if set(pair) <= set(names)]
 
 

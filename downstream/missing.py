@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from downstream import figures
 from downstream.arms import Arm
@@ -35,13 +38,15 @@ class Corruption:
         kind: ``missing``, or ``noise``: standard normal values, which is what standardised features look like.
         share: of the test nodes.
         figures: of all test nodes.
-        weight: mean weight of the text in the fusion, on the nodes that lack it; None without weights or nodes.
+        weight: mean weight of the text in the fusion, on nodes whose text is replaced; None without weights or such.
+        weight_before: the same, of their own text.
     """
 
     kind: str
     share: float
     figures: Mapping[str, float]
-    weight: float | None
+    weight: float | None = None
+    weight_before: float | None = None
 
 
 def corrupted(given: NetworkInputs, model: torch.nn.Module, fold: Fold, targets: Any) -> Iterator[Corruption]:
@@ -52,77 +57,101 @@ def corrupted(given: NetworkInputs, model: torch.nn.Module, fold: Fold, targets:
     generator = np.random.default_rng(fold_seed(0, fold.index))
     order, feat = generator.permutation(fold.test), given.predicting[CHANNEL]
     noise = torch.from_numpy(generator.standard_normal(feat.shape).astype(np.float32)).to(feat.device)
+
+    def look(feats: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> tuple[dict[str, float], Tensor | None]:
+        with torch.no_grad():
+            scores = given.scores(model, feats, masks)
+        prediction = scores.score.double().cpu().numpy() + given.centre
+        weights = scores.states.fused.weights if scores.states else None
+        own = None if weights is None else weights[:, list(feats).index(CHANNEL)]
+        return evaluate(targets[fold.test], prediction[fold.test], METRICS), own
+
+    whole, weights_before = look(given.predicting, given.masks)
     for kind in KINDS:
-        for share in SHARES:
+        yield Corruption(kind, 0.0, whole)
+        for share in SHARES[1:]:
             nodes = torch.from_numpy(order[: round(share * len(order))]).to(feat.device)
             feats, masks = dict(given.predicting), dict(given.masks)
-            if kind == "noise":
-                feats[CHANNEL] = feat.index_copy(0, nodes, noise[nodes])
-            else:
+            if kind == "missing":
                 masks[CHANNEL] = masks[CHANNEL].index_fill(0, nodes, False)
-            with torch.no_grad():
-                scores = given.scores(model, feats, masks)
-            prediction = scores.score.double().cpu().numpy() + given.centre
-            weights = scores.states.fused.weights if scores.states else None
-            place = list(feats).index(CHANNEL)
-            weight = float(weights[nodes, place].mean()) if weights is not None and len(nodes) else None
-            yield Corruption(kind, share, evaluate(targets[fold.test], prediction[fold.test], METRICS), weight)
+                yield Corruption(kind, share, look(feats, masks)[0])
+                continue
+            feats[CHANNEL] = feat.index_copy(0, nodes, noise[nodes])
+            figures, weights = look(feats, masks)
+            had = nodes[given.masks[CHANNEL][nodes]]
+            means = [float(each[had].mean()) for each in (weights, weights_before) if each is not None and len(had)]
+            yield Corruption(kind, share, figures, *means)
 
 
 def corruption_report(
     arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner
 ) -> tuple[list[Table], dict[str, Any]]:
-    """Tables and curves of `corrupted`, mean over the folds, of the runs that have the channel."""
+    """Tables and curves of `corrupted`, mean over the folds; a run without the channel is the same throughout."""
     found: dict[str, list[list[Corruption]]] = {}
     for arm in arms:
         config = arm.config
-        if arm.name not in runs or not isinstance(config, NetworkConfig) or config.features.semantic == "none":
+        if arm.name not in runs or not isinstance(config, NetworkConfig):
             continue
-        inputs = runner.inputs(config)
-        folds = []
-        for number in runs[arm.name].finished_folds():
+        inputs, folds = runner.inputs(config), runs[arm.name].finished_folds()
+        if CHANNEL not in inputs.channels:
+            tests = [runs[arm.name].metrics(fold)["test"] for fold in folds]
+            found[arm.name] = [[Corruption(kind, share, test) for kind in KINDS for share in SHARES] for test in tests]
+            continue
+        found[arm.name] = []
+        for number in folds:
             fold = inputs.folds[number]
             given = NetworkInputs.of(config, inputs, inputs.channels, fold)
             model = given.load(runs[arm.name], number)
-            folds.append(list(corrupted(given, model, fold, inputs.kg.targets)))
-        found[arm.name] = folds
-    if not found:
-        return [], {}
-    return _tables(found), _curves(found)
+            found[arm.name].append(list(corrupted(given, model, fold, inputs.kg.targets)))
+    return ([*_tables(found), _weights(found)], _curves(found)) if found else ([], {})
 
 
-def _mean(folds: Sequence[Sequence[Corruption]], kind: str, metric: str, share: float) -> float | None:
-    values = [
-        one.weight if metric == "weight" else one.figures[metric]
-        for fold in folds
-        for one in fold
-        if (one.kind, one.share) == (kind, share)
-    ]
-    mean = mean_sd(values)["mean"]
-    return None if mean is None else float(mean)
+def _mean(folds: Sequence[Sequence[Corruption]], kind: str, share: float, read: Callable[[Corruption], Any]) -> str:
+    """Over the folds, as text."""
+    mean = mean_sd([read(one) for fold in folds for one in fold if (one.kind, one.share) == (kind, share)])["mean"]
+    return "—" if mean is None else f"{mean:.4f}"
 
 
 def _tables(found: Mapping[str, list[list[Corruption]]]) -> list[Table]:
     tables = []
     for kind in KINDS:
-        for metric in (*METRICS, "weight"):
-            columns = SHARES[1:] if metric == "weight" else SHARES
-            rows = [
-                [name, *(_number(_mean(folds, kind, metric, share)) for share in columns)]
-                for name, folds in found.items()
-            ]
-            what = "weight of the text on the nodes that lack it" if metric == "weight" else title(metric)
-            note = "Mean over folds; all test nodes." if metric != "weight" else "— where a fusion has no weights."
-            headers = ["method", *(f"{share:.0%}" for share in columns)]
-            tables.append(Table(f"Text {kind} on a share of the test nodes: {what}", headers, rows, note))
+        for metric in METRICS:
+            read = functools.partial(_figure, metric)
+            rows = [[name, *(_mean(folds, kind, share, read) for share in SHARES)] for name, folds in found.items()]
+            heading = f"Text {kind} on a share of the test nodes: {title(metric)}"
+            note = "Mean over folds, of all test nodes."
+            tables.append(Table(heading, ["method", *(f"{share:.0%}" for share in SHARES)], rows, note))
     return tables
+
+
+def _figure(metric: str, one: Corruption) -> float:
+    return one.figures[metric]
+
+
+def _weights(found: Mapping[str, list[list[Corruption]]]) -> Table:
+    reads = (operator.attrgetter("weight_before"), operator.attrgetter("weight"))
+    rows = [[name, *(_mean(folds, "noise", 1.0, read) for read in reads)] for name, folds in found.items()]
+    note = "Mean over the test nodes that have text, and over folds; — where a fusion has no weights."
+    return Table("Weight of the text", ["method", "of their own text", "of noise in its place"], rows, note)
 
 
 def _curves(found: Mapping[str, list[list[Corruption]]]) -> dict[str, Any]:
     return {
         f"text {kind}": figures.lines(
             {
-                name: {share: value for share in SHARES if (value := _mean(folds, kind, "spearman", share)) is not None}
+                name: {
+                    share: float(
+                        np.mean(
+                            [
+                                one.figures["spearman"]
+                                for fold in folds
+                                for one in fold
+                                if (one.kind, one.share) == (kind, share)
+                            ]
+                        )
+                    )
+                    for share in SHARES
+                }
                 for name, folds in found.items()
             },
             f"share of test nodes with their text {kind}",
@@ -130,7 +159,3 @@ def _curves(found: Mapping[str, list[list[Corruption]]]) -> dict[str, Any]:
         )
         for kind in KINDS
     }
-
-
-def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4f}"

@@ -18,7 +18,7 @@ from downstream.evaluation import HIGHER_IS_BETTER, FoldJudge
 from downstream.metrics import METRICS
 from downstream.network_inputs import NetworkInputs
 from downstream.step_loss import StepLoss
-from downstream.tiers import TIER_METRICS, tier_borders, tier_probabilities
+from downstream.tiers import TIER_METRICS, tier_borders, tier_means, tier_probabilities
 from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
@@ -162,7 +162,7 @@ def _fit_member(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }  # fmt: skip
     seconds = history.train_seconds / max(history.epochs, 1), history.train_seconds
-    agreed = agreement(chosen.states, fold.test) if chosen.states else {}
+    agreed = agreement(chosen.states, fold.test, given.masks) if chosen.states else {}
     return NetworkFit(chosen.prediction, value.prediction, chosen.probability, agreed, facts, *seconds)
 
 
@@ -184,16 +184,21 @@ class Outputs:
     def of(cls, scores: ImportanceScores, given: NetworkInputs) -> Outputs:
         """Take them from a model's scores.
 
+        Where tiers alone are learned, the prediction is the mean training label of the tiers, by their probabilities.
+
         Raises:
             NieError: they are not finite.
         """
-        prediction: Floats = scores.score.cpu().numpy().astype(np.float64) + given.centre
+        loss, score = given.config.loss, scores.score
+        probability = None
+        if scores.tier_logits is not None and isinstance(loss, ChannelLossConfig):
+            probability = tier_probabilities(loss.tier_loss, scores.tier_logits.double())
+            if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
+                score = probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1])
+        prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
         if not np.isfinite(prediction).all():
             raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
-        probability = None
-        if scores.tier_logits is not None and isinstance(given.config.loss, ChannelLossConfig):
-            probability = tier_probabilities(given.config.loss.tier_loss, scores.tier_logits.double()).cpu().numpy()
-        return cls(prediction, probability, scores.states)
+        return cls(prediction, None if probability is None else probability.cpu().numpy(), scores.states)
 
 
 def _store(folder: Path, fitted: NetworkFit) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class NetworkInputs:
         centre: what was taken from the labels.
         known: (N,) bool, all but the validation and test nodes.
         tiers: (n,) of the training nodes, where the network learns them.
+        ends: sources and destinations of the graph's own edges.
     """
 
     config: NetworkConfig
@@ -47,6 +49,7 @@ class NetworkInputs:
     centre: float
     known: Tensor
     tiers: Tensor | None
+    ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
     @classmethod
     def of(cls, config: NetworkConfig, inputs: StageInputs, channels: Mapping[str, Parts], fold: Fold) -> NetworkInputs:
@@ -65,6 +68,7 @@ class NetworkInputs:
             centre=centre,
             known=known.to(device),
             tiers=torch.from_numpy(tiers(targets, tier_borders(targets))).to(device) if config.learns_tiers() else None,
+            ends=(inputs.kg.src, inputs.kg.dst),
         )
 
     @functools.cached_property

@@ -11,7 +11,13 @@ from nie.errors import NieError
 
 Array = np.ndarray[Any, Any]
 CUTOFFS = (1, 10, 50)
-RETRIEVAL_METRICS = {**{f"recall@{k}": True for k in CUTOFFS}, "mrr": True, "median rank": False}
+ROUNDING = 1e-9
+RETRIEVAL_METRICS = {
+    **{f"recall@{k}": True for k in CUTOFFS},
+    "mrr": True,
+    "mrr over chance": True,
+    "median rank": False,
+}
 """Whether higher is better."""
 
 
@@ -35,9 +41,10 @@ def match_ranks(query: Array, keys: Array) -> npt.NDArray[np.float64]:
         )
     if not (np.isfinite(query).all() and np.isfinite(keys).all()):
         raise NieError("The embeddings hold values that are not finite.")
-    likeness = _normalised(query) @ _normalised(keys).T
+    likeness = _normalised(query.astype(np.float64)) @ _normalised(keys.astype(np.float64)).T
     own = likeness.diagonal()[:, None]
-    better, equal = (likeness > own).sum(axis=1), (likeness == own).sum(axis=1)
+    # Products of equal rows differ in their last bits, as the order of a sum does.
+    better, equal = (likeness > own + ROUNDING).sum(axis=1), (np.abs(likeness - own) <= ROUNDING).sum(axis=1)
     ranks: npt.NDArray[np.float64] = 1 + better + (equal - 1) / 2
     return ranks
 
@@ -56,6 +63,7 @@ def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = CUTO
         figures[f"chance recall@{k}"] = min(k / n, 1.0)
     figures["mrr"] = float((1 / ranks).mean())
     figures["chance mrr"] = float((1 / np.arange(1, n + 1)).mean())
+    figures["mrr over chance"] = figures["mrr"] / figures["chance mrr"]
     figures["median rank"] = float(np.median(ranks))
     figures["chance median rank"] = (n + 1) / 2
     return figures

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from downstream.alignment import alignment_loss, cosine_mse_loss, modality_contrastive_loss, neighbourhood_targets
+from downstream.alignment import (
+    alignment_loss,
+    cosine_mse_loss,
+    modality_contrastive_loss,
+    neighbourhood_targets,
+    neighbours,
+)
 from downstream.losses import draw_lists, importance_loss
 from downstream.network_inputs import NetworkInputs
-from downstream.tiers import tier_loss
+from downstream.tiers import balanced_weights, num_logits, tier_loss
 from downstream.variational import variational_loss
 from nie.config import ChannelLossConfig
 from nie.models import ChannelStates, ImportanceScores
@@ -29,6 +35,12 @@ class StepLoss:
 
     def __init__(self, given: NetworkInputs, generator: torch.Generator) -> None:
         self.given, self.generator = given, generator
+        self.alpha, self.linked = None, None
+        loss = given.config.loss
+        if given.tiers is not None and isinstance(loss, ChannelLossConfig) and loss.tier_loss == "balanced_focal":
+            self.alpha = balanced_weights(given.tiers, num_logits(loss.tier_loss))
+        if isinstance(loss, ChannelLossConfig) and loss.alignment == "neighbourhood" and loss.alignment_weight:
+            self.linked = neighbours(*given.ends, len(given.known))
 
     def __call__(
         self, scores: ImportanceScores, feats: Mapping[str, Tensor], rows: Tensor, nodes: Tensor | None = None
@@ -53,13 +65,17 @@ class StepLoss:
             return total
         total = loss.importance_weight * total
         if scores.tier_logits is not None and given.tiers is not None:
-            total = total + loss.tier_weight * tier_loss(loss.tier_loss, scores.tier_logits[at], given.tiers[rows])
+            total = total + loss.tier_weight * self._tiers(scores.tier_logits[at], given.tiers[rows], loss)
         if scores.states is not None:
             if scores.states.projected is not None:
                 total = total + loss.alignment_weight * self._alignment(scores.states, nodes, loss.alignment)
-            if scores.states.decoded:
-                total = total + loss.variational_weight * _variational(scores.states, feats)
+            if loss.variational_weight:
+                known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
+                total = total + loss.variational_weight * _variational(scores.states, feats, known)
         return total
+
+    def _tiers(self, logits: Tensor, target: Tensor, loss: ChannelLossConfig) -> Tensor:
+        return tier_loss(loss.tier_loss, logits, target, None if self.alpha is None else self.alpha.to(logits))
 
     def _alignment(self, states: ChannelStates, nodes: Tensor | None, kind: str) -> Tensor:
         """It reads no label, but the nodes to be found later by `downstream.agreement` must be new to it."""
@@ -73,19 +89,19 @@ class StepLoss:
         if kind == "cosine_mse":
             return cosine_mse_loss(projected, mask)
         soft = None
-        if kind == "neighbourhood":
-            src, dst = (end.numpy() for end in self.given.message.graph.edges())
+        if self.linked is not None:
             ids = (drawn if nodes is None else nodes[drawn]).cpu().numpy()
-            soft = neighbourhood_targets(src, dst, self.given.message.graph.num_nodes(), ids).to(projected)
+            soft = neighbourhood_targets(self.linked, ids).to(projected)
         return alignment_loss(projected, mask, soft_targets=soft)
 
 
-def _variational(states: ChannelStates, feats: Mapping[str, Tensor]) -> Tensor:
-    there = dict(zip(states.encodings, states.mask.unbind(1), strict=True))
-    names = list(states.decoded)
+def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
+    """Of the nodes that are ``known``: its cross term, too, draws the channels of a node together."""
+    there = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
+    uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
     return variational_loss(
-        {name: states.encodings[name] for name in names},
-        {name: there[name] for name in names},
-        features={name: feats[name] for name in names},
+        uncertain,
+        {name: there[name] for name in uncertain},
+        features={name: feats[name] for name in states.decoded},
         decoded=states.decoded,
     )

@@ -23,7 +23,7 @@ def prior_divergence(encoding: Encoding, there: Tensor) -> Tensor:
 
 
 def divergence(one: Encoding, other: Encoding, there: Tensor) -> Tensor:
-    """KL divergence of ``other`` from ``one``, mean over the nodes that are there and over dimensions.
+    """KL divergence of ``one`` from ``other``, mean over the nodes that are there and over dimensions.
 
     ``(log sigma_b^2 - log sigma_a^2 + (sigma_a^2 + (mu_a - mu_b)^2) / sigma_b^2 - 1) / 2`` for a = ``one``.
 
@@ -50,27 +50,33 @@ def variational_loss(
     Args:
         encodings: by channel, with log-variances.
         masks: (N,) bool by channel.
-        features: (N, d) by channel, what was encoded.
-        decoded: (N, d) by channel, what a decoder made of a sample.
+        features: (N, d) by channel, what was encoded, of those that are decoded.
+        decoded: (N, d) by channel, what a decoder made of a sample; some channels, or none.
         prior_weight, reconstruction_weight, cross_weight: p, r and x.
 
     Returns:
-        () tensor; with one channel the last term is 0.
+        () tensor; a term of no channel, or of no pair of channels, is 0.
 
     Raises:
         NieError: an encoding without log-variances, or channels that differ between the arguments.
     """
     names = list(encodings)
-    if not names or any(set(given) != set(names) for given in (masks, features, decoded)):
-        raise NieError(f"encodings are of the channels {names}; masks, features and decoded must be of the same.")
+    if not names or set(masks) != set(names) or set(features) != set(decoded) or not set(decoded) <= set(names):
+        raise NieError(
+            f"encodings are of the channels {names}; masks must be of the same, and features and decoded of the same "
+            "among them."
+        )
     prior = [prior_divergence(encodings[name], masks[name]) for name in names]
-    errors = [_mean_of((decoded[name] - features[name]).square(), masks[name]) for name in names]
+    errors = [_mean_of((decoded[name] - features[name]).square(), masks[name]) for name in decoded]
     cross = [
         divergence(encodings[one], encodings[other], masks[one] & masks[other])
         for one, other in itertools.permutations(names, 2)
     ]
-    total = prior_weight * torch.stack(prior).mean() + reconstruction_weight * torch.stack(errors).mean()
-    return total + cross_weight * torch.stack(cross).mean() if cross else total
+    total = prior_weight * torch.stack(prior).mean()
+    for weight, terms in ((reconstruction_weight, errors), (cross_weight, cross)):
+        if terms:
+            total = total + weight * torch.stack(terms).mean()
+    return total
 
 
 def _parts(encoding: Encoding) -> tuple[Tensor, Tensor]:

@@ -125,7 +125,7 @@ class ChannelLossConfig(ImportanceLossConfig):
     alignment: Literal["combined", "neighbourhood", "contrastive", "cosine_mse"] = Field(
         "combined", description="neighbourhood: nodes that share neighbours count as partly the same"
     )
-    variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss (model.reconstruct)")
+    variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
     importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
     tier_weight: float = Field(
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
@@ -298,10 +298,15 @@ class RGTNMethod(NetworkConfig):
 
     @model_validator(mode="after")
     def _losses_have_their_parts(self) -> RGTNMethod:
+        if self.loss.importance_weight == 0 and self.select not in ("macro_f1", "balanced_accuracy"):
+            raise ValueError("loss.importance_weight is 0, so that tiers alone are learned: use select macro_f1")
         if (self.loss.alignment_weight > 0) != (self.model.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
-        if (self.loss.variational_weight > 0) != self.model.reconstruct:
-            raise ValueError("loss.variational_weight and model.reconstruct are given together or not at all")
+        weighs = self.model.fusion in ("uncertainty", "inverse_variance", "gated_uncertainty")
+        if self.model.reconstruct and self.loss.variational_weight == 0:
+            raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
+        if self.loss.variational_weight > 0 and not weighs and "variational" not in self.model.encoders.values():
+            raise ValueError("loss.variational_weight needs variances: a fusion by uncertainty or model.encoders")
         if self.model.reconstruct and "variational" not in self.model.encoders.values():
             raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")
         return self

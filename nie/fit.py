@@ -126,16 +126,21 @@ def fit(
 
 
 def rate_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """The parameters by learning rate: ``lr``, times the attribute ``lr_scale`` of those that have one.
+    """The parameters by learning rate: ``lr``, times what a module's ``lr_scales`` says of its own parameter.
 
     >>> model = nn.Linear(2, 1)
-    >>> model.bias.lr_scale = 10.0
+    >>> model.lr_scales = {"bias": 10.0}
     >>> [(group["lr"], len(group["params"])) for group in rate_groups(model, 0.1)]
     [(0.1, 1), (1.0, 1)]
     """
     by_scale: dict[float, list[nn.Parameter]] = {}
+    scales: dict[nn.Parameter, float] = {
+        getattr(module, name): scale
+        for module in model.modules()
+        for name, scale in vars(module).get("lr_scales", {}).items()
+    }
     for parameter in model.parameters():
-        by_scale.setdefault(getattr(parameter, "lr_scale", 1.0), []).append(parameter)
+        by_scale.setdefault(scales.get(parameter, 1.0), []).append(parameter)
     return [{"params": parameters, "lr": lr * scale} for scale, parameters in by_scale.items()]
 
 

@@ -48,6 +48,7 @@ class RGTNConfig(Section):
         "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
         "proxy_attention", "cross_modal_transformer",
     ] = Field("co_attention", description="how the channels of a node become one")  # fmt: skip
+    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as temperature")
     head: Literal["channels", "vector"] = Field("channels", description="mix the channels' scores, or score the fused")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
     channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")

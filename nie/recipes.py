@@ -259,6 +259,8 @@ def _explain(stage: type[StageConfig], error: ValidationError, source: str) -> s
         return f"Unknown key {key!r} in {source}{nearest(key, field_names(stage))}."
     if first["type"] == "missing":
         return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
+    if not key:  # two settings that do not go together
+        return f"In {source}: {first['msg'].removeprefix('Value error, ')}."
     return f"The setting {key!r} in {source} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 

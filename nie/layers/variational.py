@@ -153,11 +153,11 @@ class GaussianHeads(nn.Module):
 
 
 class ModalityDecoder(nn.Module):
-    """From an encoding back to the features of a channel: Linear, LayerNorm, GELU, Linear.
+    """From an encoding to other features, such as those that were encoded: Linear, LayerNorm, GELU, Linear.
 
     Args:
         size: H, size of the encoding.
-        out_size: d, size of the features.
+        out_size: d, size of the result.
 
     Example:
         >>> ModalityDecoder(8, 5)(torch.randn(3, 8)).shape

@@ -45,6 +45,7 @@ class MultiChannelNIE(nn.Module):
             (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and the channel is missing where
             they are.
         fusion: a key of :data:`nie.layers.FUSIONS`.
+        fusion_settings: of the fusion, such as ``temperature`` or ``literal``.
         head: ``channels`` mixes the channels' own scores; ``vector`` scores the fused vector.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
@@ -82,6 +83,7 @@ class MultiChannelNIE(nn.Module):
         num_relations: int,
         encoders: Mapping[str, str] | None = None,
         fusion: str = "co_attention",
+        fusion_settings: Mapping[str, Any] | None = None,
         head: str = "channels",
         channel_drop: float = 0.0,
         channel_warmup: int = 0,
@@ -121,7 +123,7 @@ class MultiChannelNIE(nn.Module):
         self.encoders = nn.ModuleList(
             encoder(kind, in_size) for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
         )
-        self.fusion = ChannelFusion(fusion, size, len(self.channels))
+        self.fusion = ChannelFusion(fusion, size, len(self.channels), **(fusion_settings or {}))
         # A fusion by uncertainty asks every channel for it.
         self.gaussian = nn.ModuleList(
             GaussianHeads(size, size) if fusion in NEEDS_LOGVAR and kind != "variational" else nn.Identity()
@@ -172,8 +174,12 @@ class MultiChannelNIE(nn.Module):
         """
         check_channels(feats, self.channels)
         layers = per_layer(graph, etype, self.num_layers)
-        encodings = {name: self._encode(place, layers, feats[name]) for place, name in enumerate(self.channels)}
-        there = self._mask(encodings, masks or {})
+        masks = masks or {}
+        _check_rows(feats, masks, self.channels, layers[0][0].num_src_nodes())
+        encodings = {
+            name: self._encode(place, layers, feats[name], masks.get(name)) for place, name in enumerate(self.channels)
+        }
+        there = self._mask(encodings, masks)
         mask = self.drop(there)
         tokens, logvar = self._tokens(encodings)
         fused = self.fusion(tokens, mask, logvar=logvar)
@@ -191,9 +197,13 @@ class MultiChannelNIE(nn.Module):
         )  # fmt: skip
         return ImportanceScores(score, by_channel, states, tiers)
 
-    def _encode(self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor) -> Encoding:
+    def _encode(
+        self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, mask: Tensor | None
+    ) -> Encoding:
         kind, encoder = self.kinds[place], self.encoders[place]
         if kind == "variational":
+            # What is missing may be nan, which would reach the weights through the backward pass.
+            feat = feat if mask is None else torch.where(mask[:, None], feat, 0.0)
             encoding: Encoding = encoder(feat[: layers[-1][0].num_dst_nodes()])
             return encoding
         if kind == "pregat":
@@ -232,6 +242,23 @@ class MultiChannelNIE(nn.Module):
         logvars = [encoding.logvar for encoding in encodings.values() if encoding.logvar is not None]
         logvar = torch.stack(logvars, dim=1) if len(logvars) == len(drawn) else None
         return torch.stack(drawn, dim=1), logvar
+
+
+def _check_rows(
+    feats: Mapping[str, Tensor], masks: Mapping[str, Tensor], channels: tuple[str, ...], num_nodes: int
+) -> None:
+    for name in channels:
+        if len(feats[name]) != num_nodes:
+            raise NieError(f"The channel {name} has {len(feats[name])} rows, but the graph has {num_nodes} nodes.")
+    for name, mask in masks.items():
+        if name not in channels:
+            raise NieError(
+                f"There is a mask of the channel {name!r}, which the model has not{nearest(name, channels)}."
+            )
+        if mask.shape != (num_nodes,) or mask.dtype != torch.bool:
+            raise NieError(
+                f"The mask of {name} is {mask.dtype} of shape {tuple(mask.shape)}; bool ({num_nodes},) is due."
+            )
 
 
 def _check(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nie.errors import NieError
 from nie.layers import ChannelFusion
+from nie.layers.masked import hide
 
 MAX_SCALE = 100.0
 """CLIP's bound on the logit scale, which otherwise grows until training is unstable."""
@@ -20,7 +21,7 @@ class DualEncoding:
     """What the two encoders say.
 
     Attributes:
-        projected: (N, 2, size), the image and the text in one space, not normalised.
+        projected: (N, 2, size), the image and the text in one space, not normalised; 0 for what is missing.
         mask: (N, 2) bool, what each entity has.
         logit_scale: () the inverse temperature, for a contrastive loss.
         logits: (N, C) of classes, from both together; None without classes.
@@ -79,7 +80,8 @@ class VisionTextDualEncoder(nn.Module):
         Args:
             images: what the image encoder takes.
             texts: what the text encoder takes.
-            mask: (N, 2) bool, who has an image and who a text; by default all. What is missing cannot change an output.
+            mask: (N, 2) bool, who has an image and who a text; by default all. What is missing cannot change an output,
+                as long as the encoders treat rows apart (batch normalisation does not).
 
         Raises:
             NieError: different numbers of images and texts.
@@ -90,5 +92,6 @@ class VisionTextDualEncoder(nn.Module):
         pairs = zip(self.projections, encodings, strict=True)
         projected = torch.stack([project(encoding) for project, encoding in pairs], dim=1)
         there = projected.new_ones(projected.shape[:2], dtype=torch.bool) if mask is None else mask
+        projected = hide(projected, there)
         logits = None if self.head is None else self.head(self.fusion(projected, there).vector)
         return DualEncoding(projected, there, self.log_scale.exp().clamp(max=MAX_SCALE), logits)

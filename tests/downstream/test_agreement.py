@@ -14,9 +14,12 @@ from nie.models import ChannelStates
 
 def made(projected: torch.Tensor | None = None, names: tuple[str, str] = ("structural", "semantic")) -> ChannelStates:
     mask = torch.ones(20, 2, dtype=torch.bool)
-    mask[3, 1] = False
     encodings = {name: Encoding(normal(20, 3, seed=seed)) for seed, name in enumerate(names)}
     return ChannelStates(encodings, mask, Fused(normal(20, 3), None, normal(20, 2, 3)), projected, {})
+
+
+MASKS = {name: torch.ones(20, dtype=torch.bool) for name in ("structural", "semantic")}
+MASKS["semantic"][3] = False
 
 
 def test_cka_equals_the_centred_gram_matrices() -> None:
@@ -29,13 +32,13 @@ def test_cka_equals_the_centred_gram_matrices() -> None:
 
 def test_the_nodes_that_have_both_channels_are_judged() -> None:
     same = normal(20, 1, 4).expand(20, 2, 4)
-    figures = agreement(made(same), np.arange(2, 12))
+    figures = agreement(made(same), np.arange(2, 12), MASKS)
     assert figures["recall@1"] == figures["mrr"] == 1
     assert figures["chance median rank"] == 5  # of nine nodes: the one that lacks its text is left out
     assert set(AGREEMENT_METRICS) <= set(figures)
 
 
 def test_what_a_model_lacks_is_left_out() -> None:
-    assert list(agreement(made(), np.arange(9))) == ["cka"]
-    assert agreement(made(names=("structural", "numeric")), np.arange(9)) == {}
-    assert agreement(made(), np.array([3, 4])) == {}
+    assert list(agreement(made(), np.arange(9), MASKS)) == ["cka"]
+    assert agreement(made(names=("structural", "numeric")), np.arange(9), {}) == {}
+    assert agreement(made(), np.array([3, 4]), MASKS) == {}

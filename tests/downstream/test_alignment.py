@@ -14,6 +14,7 @@ from downstream.alignment import (
     cosine_mse_loss,
     modality_contrastive_loss,
     neighbourhood_targets,
+    neighbours,
     projection_spread,
 )
 from nie.errors import NieError
@@ -56,7 +57,7 @@ def test_alignment_equals_the_loop(soft: bool) -> None:
     targets /= targets.sum(1, keepdim=True)
     rows = mask.all(1).nonzero()[:, 0].tolist()
     unit = [[v / v.norm() for v in projected[rows, channel]] for channel in range(2)]
-    feature = sum(float((a - b).square().sum()) for a, b in zip(*unit, strict=True)) / len(rows)
+    feature = sum(float((a - b).square().mean()) for a, b in zip(*unit, strict=True)) / len(rows)
     semantic = 1 - sum(float(a @ b) for a, b in zip(*unit, strict=True)) / len(rows)
     if soft:
         wanted = targets[rows][:, rows]
@@ -74,6 +75,15 @@ def test_scale_of_projections_does_not_matter_to_the_alignment() -> None:
     projected, mask = inputs()
     one, two = alignment_loss(projected, mask), alignment_loss(projected * 1e-3, mask)
     torch.testing.assert_close(one, two)
+
+
+def test_on_normalised_projections_the_feature_term_is_the_cosine_again() -> None:
+    """The trap: the published loss names three terms, of which two are the same."""
+    projected, mask = inputs()
+    feature, semantic = (
+        alignment_loss(projected, mask, ratios=ratios) for ratios in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    )
+    torch.testing.assert_close(feature, semantic * 2 / projected.shape[2])
 
 
 def test_collapse_is_seen_in_the_spread_and_not_in_the_loss() -> None:
@@ -111,8 +121,8 @@ def test_gradcheck() -> None:
 
 
 def test_neighbourhoods_are_sets_without_direction() -> None:
-    src, dst = np.array([0, 0, 2, 3, 3]), np.array([2, 2, 1, 4, 0])
-    targets = neighbourhood_targets(src, dst, 6, np.array([0, 1, 5])).double()
+    src, dst = np.array([0, 0, 2, 3, 3, 5]), np.array([2, 2, 1, 4, 0, 5])  # the last joins a node to itself
+    targets = neighbourhood_targets(neighbours(src, dst, 6), np.array([0, 1, 5])).double()
     # 0 has the neighbours 2 and 3, 1 has 2, 5 has none.
     likeness = 1 / np.sqrt(2)
     expected = np.array([[2, likeness, 0], [likeness, 2, 0], [0, 0, 2]])

@@ -15,7 +15,7 @@ LADDER = CHANNEL_STUDIES["channels-ladder"]
 
 def test_the_ladder_has_every_fusion_on_the_same_channels_and_controls() -> None:
     arms = {arm.name: arm.config for arm in LADDER.arms(Settings("fb15k"))}
-    assert len({config.digest() for config in arms.values()}) == len(arms) == 3 + 2 * len(FUSIONS) + 6
+    assert len({config.digest() for config in arms.values()}) == len(arms) == 3 + 2 * len(FUSIONS) + 10
     for fusion in FUSIONS:
         two, three = (arms[f"{channels} {fusion}"].model_dump() for channels in ("S+T", "S+T+N"))
         assert three["features"]["more"] == {"numeric": "facts"}
@@ -31,7 +31,12 @@ def test_pairs_are_of_arms() -> None:
     names = [arm.name for arm in LADDER.arms(Settings("fb15k"))]
     pairs = LADDER.pairs(names)
     assert ("S+T+N concat", "S+T concat") in pairs
-    assert ("S+T+N attention", "S+T+N~shuffled attention") in pairs
+    controls = ("S+T+N~shuffled attention", "S+T+N~flags attention", "S+T+N, mlp", "degrees only, mlp")
+    for control in controls:
+        assert ("S+T+N attention", control) in pairs
+    assert ("S+T+N cross_modal_transformer, literal", "S+T+N cross_modal_transformer") in pairs
+    assert ("S+T+N uncertainty, with its loss", "S+T+N uncertainty") in pairs
+    assert all(set(pair) <= set(names) for pair in pairs)
     assert all(ours != theirs for ours, theirs in pairs)
     assert LADDER.pairs(names[:1]) == []
 

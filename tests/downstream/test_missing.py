@@ -36,13 +36,12 @@ def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: 
     whole = run.metrics(0)["test"]
     for each in found:
         if each.share == 0:
-            assert each.weight is None
             assert each.figures["spearman"] == pytest.approx(whole["spearman"], abs=1e-6)
-        elif each.kind == "missing":
-            assert each.weight == 0
-        else:
-            assert each.weight is not None
-            assert each.weight > 0
+        noisy = each.kind == "noise" and each.share > 0
+        assert (each.weight is not None) == (each.weight_before is not None) == noisy
+        if noisy:
+            assert 0 < each.weight < 1
+            assert each.weight != each.weight_before
     missing = [each.figures["rmse"] for each in found if each.kind == "missing"]
     assert len(set(missing)) == len(SHARES)
 
@@ -53,11 +52,13 @@ def test_the_report_has_a_row_for_each_run_with_text(tmp_path: Path) -> None:
     arms = [arm("attention"), arm("concat"), arm("sum", semantic="none")]
     runs = {one.name: run for one, run in zip(arms, runner.run([one.config for one in arms]), strict=True)}
     tables, figures = corruption_report(arms, runs, runner)
-    assert len(tables) == 6
+    assert len(tables) == 5
     assert set(figures) == {"text missing", "text noise"}
     for table in tables:
-        assert [row[0] for row in table.rows] == ["attention", "concat"]
-    weights = tables[2].rows
-    assert weights[0][1:] == ["0.0000"] * 4
-    assert weights[1][1:] == ["—"] * 4
-    assert corruption_report(arms[2:], runs, runner) == ([], {})
+        assert [row[0] for row in table.rows] == ["attention", "concat", "sum"]
+    for table in tables[:4]:
+        assert len(set(table.rows[2][1:])) == 1  # a run without text does not change
+    attention, concat, _ = tables[4].rows
+    assert "—" not in attention
+    assert concat[1:] == ["—", "—"]
+    assert corruption_report(arms, {}, runner) == ([], {})

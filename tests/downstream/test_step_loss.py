@@ -17,6 +17,7 @@ from downstream.importance import estimate
 from downstream.losses import importance_loss
 from downstream.network_inputs import NetworkInputs
 from downstream.step_loss import ALIGNED_NODES, StepLoss
+from downstream.tiers import tier_borders, tiers
 from downstream.variational import variational_loss
 from nie.config import ImportanceConfig, NetworkConfig
 from nie.data import synthetic
@@ -80,7 +81,7 @@ def test_all_terms_with_their_weights(tmp_path: Path) -> None:
     at, states = given.train, scores.states
     fold = inputs.folds[0]
     known = np.setdiff1d(np.arange(N), np.concatenate([fold.val, fold.test]))
-    there = states.mask[:, 1]
+    there = states.mask[:, 1] & given.known
     expected = (
         5 * importance_loss(scores.score[at], scores.by_channel[at], given.labels, rows[:, None], channel_weight=0.5)
         + 7 * F.cross_entropy(scores.tier_logits[at], given.tiers)
@@ -166,6 +167,17 @@ def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_tiers_alone_give_importance_by_their_mean_labels(tmp_path: Path) -> None:
+    kg = store_synthetic(tmp_path / "data")
+    loss = {"tier_weight": 1.0, "importance_weight": 0.0}
+    config = load_config(ImportanceConfig, overrides={**SMALL, "loss": loss, "select": "macro_f1"})
+    run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    train, probability = run.split(0)["train"], np.load(run.fold_path(0) / "tiers.npy")
+    of = tiers(kg.targets[train], tier_borders(kg.targets[train]))
+    means = np.array([kg.targets[train][of == tier].mean() for tier in range(4)])
+    np.testing.assert_allclose(run.predictions(0, N), probability @ means, rtol=1e-4)
+
+
 def test_labels_without_tiers_are_refused_before_training(tmp_path: Path) -> None:
     from stage_helpers import with_labels
 
@@ -198,11 +210,35 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
         ({"loss": {"alignment_weight": 0.1}}, "alignment_weight and model.projection_size are given together"),
         ({"model": {"projection_size": 4}}, "alignment_weight and model.projection_size are given together"),
         ({"loss": {"importance_weight": 0.0}}, "leaves nothing to learn"),
-        ({"loss": {"variational_weight": 0.1}}, "variational_weight and model.reconstruct are given together"),
-        ({"model": {"reconstruct": True}, "loss": {"variational_weight": 0.1}}, "decodes variational channels"),
+        ({"loss": {"importance_weight": 0.0, "tier_weight": 1.0}}, "use select macro_f1"),
+        ({"loss": {"variational_weight": 0.1}}, "needs variances: a fusion by uncertainty"),
+        ({"model": {"reconstruct": True, "encoders": {"semantic": "variational"}}}, "by which its decoders learn"),
+        (
+            {"model": {"reconstruct": True, "fusion": "uncertainty"}, "loss": {"variational_weight": 0.1}},
+            "decodes variational channels",
+        ),
         ({"model": {"fusion": "som"}}, "fusion"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
         load_config(ImportanceConfig, overrides={**SMALL, **changes})
+
+
+def test_nodes_to_be_found_later_are_not_drawn_together(tmp_path: Path) -> None:
+    """The cross term of the variational loss, and the alignment, leave validation and test nodes alone."""
+    encoders = {"numeric": "variational", "semantic": "variational"}
+    loss = {"alignment_weight": 1.0, "variational_weight": 1.0}
+    model = {"encoders": encoders, "projection_size": 4}
+    given, inputs = network(tmp_path, loss=loss, model=model, features=MORE)
+    scores, feats = made_scores()
+    assert scores.states is not None
+    inner = [encoding.mean.requires_grad_() for encoding in scores.states.encodings.values()]
+    assert scores.states.projected is not None
+    inner.append(scores.states.projected.requires_grad_())
+    StepLoss(given, generator())(scores, feats, torch.arange(len(given.train))).backward()
+    hidden = np.concatenate([inputs.folds[0].val, inputs.folds[0].test])
+    for part in inner[1:]:
+        assert part.grad is not None
+        assert part.grad.abs().sum() > 0
+        assert part.grad[hidden].abs().sum() == 0

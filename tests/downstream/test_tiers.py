@@ -10,6 +10,7 @@ from sklearn import metrics
 from torch.nn import functional as F
 
 from downstream.tiers import (
+    balanced_weights,
     calibration_error,
     cut,
     focal_loss,
@@ -70,6 +71,7 @@ def test_focal_loss_equals_the_loop() -> None:
         (torch.zeros(2, 1), torch.tensor([0, 0]), {}, "2 nodes into 1 classes"),
         (torch.zeros(0, 3), torch.tensor([], dtype=torch.long), {}, "0 nodes into 3 classes"),
         (torch.zeros(2, 3), torch.tensor([0, 1]), {"alpha": torch.ones(2)}, "3 weights are due"),
+        (torch.zeros(2, 3), torch.tensor([0, 1]), {"label_smoothing": 2.0}, r"label_smoothing is 2\.0"),
     ],
 )
 def test_bad_classification(
@@ -132,17 +134,40 @@ def test_cut_predictions_have_the_probability_of_normal_errors() -> None:
     "kind", ["cross_entropy", "focal", "balanced_focal", "smoothing", "focal_smoothing", "ordinal"]
 )
 def test_every_loss_of_tiers_is_least_for_the_truth(kind: str) -> None:
+    alpha = torch.ones(4) if kind == "balanced_focal" else None
     right, wrong = torch.full((5, num_logits(kind)), -9.0), torch.zeros(5, num_logits(kind))
     for row, tier in enumerate(TARGET.tolist()):
         right[row, tier : num_logits(kind) if kind == "ordinal" else tier + 1] = 9.0
-    assert tier_loss(kind, right, TARGET) < tier_loss(kind, wrong, TARGET)
+    assert tier_loss(kind, right, TARGET, alpha) < tier_loss(kind, wrong, TARGET, alpha)
     probability = tier_probabilities(kind, right)
     assert probability.argmax(dim=1).tolist() == TARGET.tolist()
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(5))
 
 
-def test_balanced_focal_loss_weighs_tiers_alike() -> None:
-    logits = torch.zeros(5, 4)
+def test_balanced_weights_make_tiers_count_alike() -> None:
     target = torch.tensor([0, 0, 0, 1, 2])
-    alpha = 5 / (4 * torch.tensor([3.0, 1.0, 1.0, 1.0]))
-    torch.testing.assert_close(tier_loss("balanced_focal", logits, target), focal_loss(logits, target, alpha=alpha))
+    alpha = balanced_weights(target, 4)
+    torch.testing.assert_close(alpha, 5 / (4 * torch.tensor([3.0, 1.0, 1.0, 1.0])))
+    logits = normal(5, 4).float()
+    torch.testing.assert_close(
+        tier_loss("balanced_focal", logits, target, alpha), focal_loss(logits, target, alpha=alpha)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "alpha", "words"),
+    [
+        ("focall", None, "no loss 'focall' of tiers.*did you mean 'focal'"),
+        ("balanced_focal", None, "takes weights of the tiers"),
+        ("focal", torch.ones(4), "takes weights of the tiers"),
+    ],
+)
+def test_losses_of_tiers_that_cannot_be(kind: str, alpha: torch.Tensor | None, words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        tier_loss(kind, torch.zeros(5, 4), TARGET, alpha)
+
+
+def test_nothing_to_order() -> None:
+    for logits, target in ((torch.zeros(0, 3), TARGET[:0]), (torch.zeros(5, 0), TARGET * 0)):
+        with pytest.raises(NieError, match="1 and 2 are needed"):
+            ordinal_loss(logits, target)

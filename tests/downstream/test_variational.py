@@ -47,6 +47,15 @@ def test_terms_and_weights() -> None:
     torch.testing.assert_close(loss, 2 * prior + 3 * error + 5 * cross)
 
 
+def test_channels_that_are_not_decoded_have_a_prior_and_a_cross_term() -> None:
+    encodings, masks = {"a": encoding(1), "b": encoding(5)}, {"a": ALL, "b": ALL}
+    features = {"a": normal(4, 10, seed=3)}
+    decoded = {"a": torch.zeros_like(features["a"])}
+    loss = variational_loss(encodings, masks, features=features, decoded=decoded, prior_weight=0, cross_weight=0)
+    torch.testing.assert_close(loss, features["a"].square().mean())
+    assert variational_loss(encodings, masks, features={}, decoded={}) > 0
+
+
 def test_a_term_does_not_depend_on_the_number_of_dimensions() -> None:
     """The trap: summed over dimensions, a channel of 400 drowns one of 10."""
     narrow = Encoding(torch.ones(4, 10), torch.zeros(4, 10))

@@ -119,14 +119,16 @@ class ImageFeatureExtractor:
         return [row for row, _ in read], F.normalize(self.backbone(torch.stack([image for _, image in read])), dim=1)
 
     def _read(self, file: Path) -> Tensor | None:
-        pillow = require("PIL.Image", "image")
+        pillow, operations = require("PIL.Image", "image"), require("PIL.ImageOps", "image")
         try:
             with warnings.catch_warnings(), pillow.open(file) as image:
-                warnings.simplefilter("error")  # such as a decompression bomb
-                return self.transform(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Warning, pillow.DecompressionBombError):
+                warnings.simplefilter("error", pillow.DecompressionBombWarning)
+                warnings.filterwarnings("ignore", "Palette images with Transparency")
+                picture = operations.exif_transpose(image).convert("RGB")
+        except (OSError, ValueError, SyntaxError, pillow.DecompressionBombWarning, pillow.DecompressionBombError):
             self.unreadable.append(file)
             return None
+        return self.transform(picture)
 
 
 def images_by_folder(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:

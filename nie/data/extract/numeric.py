@@ -23,7 +23,7 @@ class NumericFeatureExtractor:
     Args:
         min_values: attributes of fewer entities are left out.
         present_year: where years are counted back from; later ones count as it.
-        year_words: an attribute whose last part (after a dot) holds one of them is a year.
+        year_words: an attribute whose last part (after a dot) has one of them, between underscores, is a year.
 
     Example:
         >>> extract = NumericFeatureExtractor(min_values=1)
@@ -61,13 +61,14 @@ class NumericFeatureExtractor:
         return Channel(features, mask)
 
     def _scaled(self, name: str, value: float) -> float:
-        if any(word in name.rsplit(".", 1)[-1] for word in self.year_words):
+        if any(f"_{word}_" in f"_{name.rsplit('.', 1)[-1]}_" for word in self.year_words):
             return -math.log1p(max(self.present_year - value, 0.0))
         return math.copysign(math.log1p(abs(value)), value)
 
 
 def _check(name: str, nodes: np.ndarray, known: np.ndarray, num_nodes: int) -> None:
-    if len(nodes) and not 0 <= nodes.min() <= nodes.max() < num_nodes:
-        raise NieError(f"The attribute {name} names node {nodes.max()}, but there are {num_nodes} nodes.")
+    outside = (nodes < 0) | (nodes >= num_nodes)
+    if outside.any():
+        raise NieError(f"The attribute {name} names node {nodes[outside][0]}, but there are {num_nodes} nodes.")
     if not np.isfinite(known).all():
         raise NieError(f"The attribute {name} of node {nodes[np.argmin(np.isfinite(known))]} is not a finite number.")

@@ -31,7 +31,7 @@ class TextFeatureExtractor:
         batch_size: texts at a time.
 
     Raises:
-        NieError: the folder is missing, or the extra ``text`` is not installed.
+        NieError: the folder or weights in it are missing, or the extra ``text`` is not installed.
 
     Example::
 
@@ -46,7 +46,7 @@ class TextFeatureExtractor:
         # Loading 22 million weights takes a tenth of a second; its own progress bar would ignore --quiet.
         importlib.import_module("transformers.utils.logging").disable_progress_bar()
         if (path / "modules.json").exists():
-            model = sentences.SentenceTransformer(str(path), device="cpu")
+            model = sentences.SentenceTransformer(str(path), device="cpu", local_files_only=True)
             model.max_seq_length = max_tokens
             self._encode: Callable[[list[str]], Floats32] = lambda texts: model.encode(
                 texts, batch_size=batch_size, show_progress_bar=False, convert_to_numpy=True
@@ -82,7 +82,16 @@ class _MeanPooling:
     def __init__(self, folder: Path, max_tokens: int, batch_size: int) -> None:
         transformers = require("transformers", "text")
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-        self.model = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
+        model, report = transformers.AutoModel.from_pretrained(
+            str(folder), local_files_only=True, output_loading_info=True
+        )
+        missing = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
+        if missing:
+            raise NieError(
+                f"The folder {folder} lacks {len(missing)} weights of its model, such as {min(missing)}; they would be "
+                "random."
+            )
+        self.model = model.eval()
         self.max_tokens, self.batch_size = max_tokens, batch_size
 
     def __call__(self, texts: list[str]) -> Floats32:

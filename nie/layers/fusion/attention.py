@@ -18,8 +18,8 @@ class SoftmaxFusion(nn.Module):
     r"""One learned weight a channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m`, among the channels that a node has.
 
     The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few, and what moves them
-    is small, so that they have a learning rate of their own: the parameter's attribute ``lr_scale`` is what `nie.fit`
-    multiplies the learning rate by.
+    is small, so that they have a learning rate of their own: `nie.fit` multiplies it by what ``lr_scales``
+    says. Weight decay, where there is any, draws them to equal weights.
 
     Args:
         size: H.
@@ -42,7 +42,7 @@ class SoftmaxFusion(nn.Module):
             raise NieError(f"weights are {weights}; {num_channels} positive numbers are due, one a channel.")
         self.start = start
         self.logits = nn.Parameter(torch.empty(num_channels))
-        self.logits.lr_scale = LOGITS_LR_SCALE  # type: ignore[attr-defined]
+        self.lr_scales = {"logits": LOGITS_LR_SCALE}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

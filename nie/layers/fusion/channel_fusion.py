@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +72,7 @@ class ChannelFusion(nn.Module):
         settings: of the method.
 
     Raises:
-        NieError: an unknown method, or no channel.
+        NieError: an unknown method or setting, or no channel.
 
     Example:
         >>> fusion = ChannelFusion("attention", 8, 3)
@@ -90,6 +91,10 @@ class ChannelFusion(nn.Module):
         self.method, self.size, self.num_channels = method, size, num_channels
         self.null = nn.Parameter(torch.empty(size))
         nn.init.zeros_(self.null)
+        known = [name for name in inspect.signature(FUSIONS[method]).parameters if name not in ("size", "num_channels")]
+        for name in settings:
+            if name not in known:
+                raise NieError(f"The fusion {method} has no setting {name!r}{nearest(name, known)}.")
         self.fusion = FUSIONS[method](size, num_channels, **settings) if num_channels > 1 else None
 
     def reset_parameters(self) -> None:

@@ -280,3 +280,38 @@ def test_variational_channels_are_sampled_in_training_only() -> None:
 def test_what_does_not_exist_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
         mixed(**options)
+
+
+def test_nan_where_a_channel_is_missing_reaches_no_weight() -> None:
+    graph, etype = random_graph()
+    model, feats = build(encoders={"semantic": "variational"}, fusion="attention"), features()
+    mask = torch.ones(9, dtype=torch.bool)
+    mask[2] = False
+    feats["semantic"][2] = torch.nan
+    model(graph, feats, etype, masks={"semantic": mask}).score.sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize(
+    ("feats", "masks", "words"),
+    [
+        ({"semantic": normal(11, 8)}, {}, "semantic has 11 rows, but the graph has 9 nodes"),
+        ({"structural": normal(7, 3)}, {}, "structural has 7 rows"),
+        ({}, {"semantik": torch.ones(9, dtype=torch.bool)}, "'semantik', which the model has not.*'semantic'"),
+        ({}, {"semantic": torch.ones(13, dtype=torch.bool)}, r"shape \(13,\); bool \(9,\) is due"),
+        ({}, {"semantic": torch.ones(9)}, "float32 of shape"),
+    ],
+)
+def test_features_and_masks_that_do_not_fit(feats: dict[str, Tensor], masks: dict[str, Tensor], words: str) -> None:
+    graph, etype = random_graph()
+    model = build(encoders={"semantic": "variational"})
+    with pytest.raises(NieError, match=words):
+        model(graph, {**features(), **feats}, etype, masks=masks)
+
+
+def test_a_fusion_takes_its_settings() -> None:
+    model = build(fusion="cross_modal_transformer", fusion_settings={"literal": True, "num_heads": 2})
+    assert model.fusion.fusion.literal  # type: ignore[union-attr]
+    with pytest.raises(NieError, match="cross_modal_transformer has no setting 'literall'.*did you mean 'literal'"):
+        build(fusion="cross_modal_transformer", fusion_settings={"literall": True})

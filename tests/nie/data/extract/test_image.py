@@ -68,6 +68,35 @@ def test_unreadable_files_are_counted_named_and_masked(tmp_path: Path, caplog: p
         extract({"b": [bad]}, ["a", "b"])
 
 
+def test_pictures_of_every_kind_are_read(tmp_path: Path) -> None:
+    palette = Image.new("P", (4, 4))
+    palette.putpalette([255, 0, 0] * 256)
+    palette.save(tmp_path / "p.png", transparency=bytes(range(256)))
+    Image.new("LA", (4, 4)).save(tmp_path / "la.png")
+    turned = Image.new("RGB", (4, 2), "red")
+    exif = turned.getexif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    shapes = []
+
+    def transform(image: Any) -> torch.Tensor:
+        shapes.append(image.size)
+        return torch.ones(3, 1, 1)
+
+    extract = ImageFeatureExtractor(nn.Flatten(), transform)
+    assert extract({"a": sorted(tmp_path.iterdir())}, ["a"]).mask.tolist() == [True]
+    assert extract.unreadable == []
+    assert shapes == [(4, 4), (4, 4), (2, 4)]
+
+
+def test_an_error_of_the_transform_is_no_unreadable_file(tmp_path: Path) -> None:
+    def broken(image: Any) -> torch.Tensor:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        ImageFeatureExtractor(nn.Flatten(), broken)({"a": [picture(tmp_path / "a.png", "red")]}, ["a"])
+
+
 def test_images_of_strangers(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="1 entities that are not in the graph, such as 'z'"):
         means()({"z": [tmp_path / "a.png"]}, ["a"])

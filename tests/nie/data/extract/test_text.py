@@ -64,3 +64,13 @@ def test_bad_input(folder: Path, tmp_path: Path) -> None:
         TextFeatureExtractor(tmp_path / "none")
     with pytest.raises(NieError, match="None of 2 nodes has text"):
         TextFeatureExtractor(folder)([None, " "])
+
+
+def test_weights_that_are_not_there_are_not_made_up(folder: Path) -> None:
+    import safetensors.torch
+
+    weights = folder / "model.safetensors"
+    state = safetensors.torch.load_file(weights)
+    safetensors.torch.save_file({"other." + name: value for name, value in state.items()}, weights)
+    with pytest.raises(NieError, match="they would be random"):
+        TextFeatureExtractor(folder)

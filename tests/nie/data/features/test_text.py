@@ -32,7 +32,8 @@ class FakeModel:
 
     asked: list[str]
 
-    def __init__(self, folder: str, device: str) -> None:
+    def __init__(self, folder: str, device: str, local_files_only: bool) -> None:
+        assert local_files_only
         FakeModel.asked = []
 
     def get_embedding_dimension(self) -> int:
