@@ -12,7 +12,7 @@ Inside a compiled function::
     row * other + row                     # element by element, with a vector or a scalar; fused where possible
     sum_heads(row, heads)                 # (heads * size,) -> (heads,), the sum over each head's elements
     spread(per_head, n)                   # (heads,) -> (n,), each element repeated for its head's n / heads elements
-    maximum(x, y), positive(x, a, b), exp(x), keep(counter, low, high, threshold, scale, n)
+    maximum(x, y), positive(x, a, b), exp(x), inverse_root(x), keep(counter, low, high, threshold, scale, n)
 
 Only float32 and float64. Sums may be reassociated, NaN and infinity keep their meaning.
 """
@@ -189,6 +189,20 @@ def maximum(_typing: Any, x: Any, bound: Any) -> Any:
         return builder.select(builder.fcmp_unordered(">", value, other), value, other)
 
     return x(x, bound if bound == x else x.element), generate
+
+
+@intrinsic
+def inverse_root(_typing: Any, x: Any) -> Any:
+    """``1 / sqrt(x)`` of every element, which must be positive; an estimate refined where the processor has one."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        value = arguments[0]
+        kind = ir.FunctionType(value.type, [value.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.{_suffix(value.type)}")
+        root = builder.call(function, [value], fastmath=("fast",))
+        return builder.fdiv(ir.Constant(value.type, [1.0] * x.length), root, flags=("fast",))
+
+    return x(x), generate
 
 
 @intrinsic

@@ -313,5 +313,5 @@ def test_features_and_masks_that_do_not_fit(feats: dict[str, Tensor], masks: dic
 def test_a_fusion_takes_its_settings() -> None:
     model = build(fusion="cross_modal_transformer", fusion_settings={"literal": True, "num_heads": 2})
     assert model.fusion.fusion.literal  # type: ignore[union-attr]
-    with pytest.raises(NieError, match="cross_modal_transformer has no setting 'literall'.*did you mean 'literal'"):
+    with pytest.raises(NieError, match=r"cross_modal_transformer has no setting 'literall'.*did you mean 'literal'"):
         build(fusion="cross_modal_transformer", fusion_settings={"literall": True})

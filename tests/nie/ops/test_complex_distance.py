@@ -1,0 +1,93 @@
+"""nie.ops.complex_distance on both backends, against a loop."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from reference.graphs import normal
+from torch import Tensor
+
+from nie.errors import NieError
+from nie.ops import complex_distance
+
+
+@pytest.fixture(params=["dgl", "numba"], autouse=True)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test of this file runs once on each backend."""
+    if request.param == "numba" and importlib.util.find_spec("numba") is None:
+        pytest.skip("numba is not installed: pip install -e '.[fast]' in nie's folder")
+    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
+    return str(request.param)
+
+
+def loop(query: Tensor, keys: Tensor) -> Tensor:
+    size = query.shape[1] // 2
+    rows = []
+    for q in query:
+        difference = [torch.complex(q[:size] - k[:size], q[size:] - k[size:]) for k in keys]
+        rows.append(torch.stack([one.abs().sum() for one in difference]))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("size", [1, 3, 64, 100, 130])
+def test_values_and_gradients_equal_the_loop(size: int) -> None:
+    query = normal(11, 2 * size, requires_grad=True)
+    keys = normal(5, 2 * size, seed=1, requires_grad=True)
+    out, expected = (call(query, keys) for call in (complex_distance, loop))
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    weight = normal(11, 5, seed=2)
+    found, wanted = (torch.autograd.grad((one * weight).sum(), (query, keys)) for one in (out, expected))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+
+
+def test_single_precision() -> None:
+    query, keys = normal(9, 200), normal(7, 200, seed=1)
+    found = complex_distance(query.float(), keys.float()).double()
+    torch.testing.assert_close(found, complex_distance(query, keys), rtol=1e-5, atol=1e-5)
+
+
+def test_gradcheck() -> None:
+    inputs = normal(3, 6, requires_grad=True), normal(4, 6, seed=1, requires_grad=True)
+    assert torch.autograd.gradcheck(complex_distance, inputs)
+
+
+def test_equal_vectors_have_the_gradient_zero() -> None:
+    query = normal(2, 6, requires_grad=True)
+    complex_distance(query, query.detach()).diagonal().sum().backward()
+    assert query.grad is not None
+    assert query.grad.abs().max() == 0
+    assert complex_distance(query, query).diagonal().abs().max() < 1e-10
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, keys = normal(50, 20, requires_grad=True), normal(30, 20, seed=1, requires_grad=True)
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        out = complex_distance(query, keys)
+        found.append((out, *torch.autograd.grad(out.square().sum(), (query, keys))))
+    for one, two in zip(*found, strict=True):
+        assert torch.equal(one, two)
+
+
+def test_nothing_to_compare() -> None:
+    assert complex_distance(normal(0, 6), normal(4, 6)).shape == (0, 4)
+    assert complex_distance(normal(3, 6), normal(0, 6)).shape == (3, 0)
+
+
+def test_infinity_shows() -> None:
+    query = normal(2, 6)
+    query[1, 2] = torch.inf
+    out = complex_distance(query, normal(3, 6, seed=1))
+    assert out[0].isfinite().all()
+    assert not out[1].isfinite().any()
+
+
+@pytest.mark.parametrize("keys", [normal(4, 8), normal(4, 6, 1)])
+def test_shapes_that_do_not_fit(keys: Tensor) -> None:
+    with pytest.raises(NieError, match="keys"):
+        complex_distance(normal(3, 6), keys)
+    with pytest.raises(NieError, match="even"):
+        complex_distance(normal(3, 5), normal(3, 5))
