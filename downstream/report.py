@@ -13,7 +13,7 @@ from typing import Any
 from downstream.arms import Arm, Study
 from downstream.evaluation import HIGHER_IS_BETTER
 from downstream.page import Table, write_markdown, write_page, write_text
-from downstream.results import Results
+from downstream.results import COLUMNS, Results
 from downstream.statistics import PairedTest, holm, paired_test
 from downstream.table import (
     CAPTION,
@@ -95,7 +95,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
     }
     tables = [Table("Measured", [*headers, "folds"], rows, f"{CAPTION} {missing(arms, runs)}", marks)]
     published = published_table(results.dataset, results.metrics)
-    if published:
+    if published and set(COLUMNS) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
     comparisons = compare(results, study.pairs(list(results.rows)), study.tested, _test_share(runs))
