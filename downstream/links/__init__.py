@@ -1,0 +1,1 @@
+"""Link prediction: what is missing in a knowledge graph."""

@@ -1,0 +1,78 @@
+"""nie.models.kge.rotate."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nie.errors import NieError
+from nie.models.kge import RotatE
+
+TRIPLES = torch.tensor([[0, 1, 4], [2, 0, 3], [4, 1, 4]])
+
+
+def model() -> RotatE:
+    torch.manual_seed(0)
+    return RotatE(num_entities=6, num_relations=2, size=5, margin=3.0).double()
+
+
+def test_scores_equal_complex_arithmetic() -> None:
+    net = model()
+    entities = torch.complex(net.entities[:, :5], net.entities[:, 5:])
+    turned = torch.polar(torch.ones_like(net.phases), net.phases)
+    head, relation, tail = TRIPLES.T
+    expected = 3 - (entities[head] * turned[relation] - entities[tail]).abs().sum(dim=1)
+    torch.testing.assert_close(net(TRIPLES), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", ["head", "tail"])
+def test_all_candidates_are_scored_as_the_triples_are(side: str) -> None:
+    net, column = model(), 0 if side == "head" else 2
+    scores = net.against(TRIPLES, side)  # type: ignore[arg-type]
+    for entity in range(6):
+        changed = TRIPLES.clone()
+        changed[:, column] = entity
+        torch.testing.assert_close(scores[:, entity], net(changed), rtol=0, atol=1e-10)
+    few = net.against(TRIPLES, side, torch.tensor([3, 1]))  # type: ignore[arg-type]
+    torch.testing.assert_close(few, scores[:, [3, 1]], rtol=0, atol=1e-12)
+
+
+def test_it_equals_that_of_pyg() -> None:
+    kge = pytest.importorskip("torch_geometric.nn.kge", reason="needs the extra bench")
+    net = model()
+    other = kge.RotatE(6, 2, hidden_channels=5, margin=3.0).double()
+    with torch.no_grad():
+        other.node_emb.weight.copy_(net.entities[:, :5])
+        other.node_emb_im.weight.copy_(net.entities[:, 5:])
+        other.rel_emb.weight.copy_(net.phases)
+    head, relation, tail = TRIPLES.T
+    # PyG's distance is the Euclidean norm over all dimensions; ours, as published, sums the moduli.
+    found = other(head, relation, tail)
+    real, imaginary = (net._queries(TRIPLES, "tail") - net.entities[tail]).chunk(2, dim=1)
+    torch.testing.assert_close(found, 3 - torch.stack([real, imaginary]).norm(dim=(0, 2)), rtol=0, atol=1e-6)
+
+
+def test_gradients_reach_what_takes_part() -> None:
+    net = model()
+    net.against(TRIPLES[:1], "tail", torch.tensor([5])).sum().backward()
+    assert net.entities.grad is not None
+    assert net.phases.grad is not None
+    assert net.entities.grad.abs().sum(dim=1).nonzero()[:, 0].tolist() == [0, 5]
+    assert net.phases.grad.abs().sum(dim=1).nonzero()[:, 0].tolist() == [1]
+
+
+def test_reset_parameters() -> None:
+    net = model()
+    torch.nn.init.constant_(net.entities, 9.0)
+    net.reset_parameters()
+    assert net.entities.abs().max() <= 5 / 5
+    assert net.phases.abs().max() <= math.pi
+
+
+def test_what_does_not_fit() -> None:
+    with pytest.raises(NieError, match=r"\(B, 3\) of head"):
+        model()(TRIPLES[:, :2])
+    with pytest.raises(NieError, match="no side 'middle'"):
+        model().against(TRIPLES, "middle")  # type: ignore[arg-type]
