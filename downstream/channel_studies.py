@@ -12,6 +12,7 @@ from downstream.page import Table
 from downstream.results import COLUMNS, Results
 from downstream.retrieval import RETRIEVAL_METRICS
 from downstream.settings import Settings
+from downstream.table import title
 from downstream.tiers import TIER_METRICS
 from nie.config import ChannelLossConfig
 from nie.layers import FUSIONS
@@ -141,12 +142,13 @@ def _retrieval(settings: Settings) -> list[Arm]:
 
 def _chance(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
     """What retrieval gives by chance on as many nodes."""
-    results = Results.of(runs, tuple(f"chance {name}" for name in RETRIEVAL_METRICS))
+    names = [name for name in RETRIEVAL_METRICS if name != "mrr over chance"]
+    results = Results.of(runs, tuple(f"chance {name}" for name in names))
     row = next(iter(results.rows))
     means = [results.summary(row, metric)["mean"] for metric in results.metrics]
     cells = ["—" if mean is None else f"{mean:.4f}" for mean in means]
     note = "Of text to structure, among the test nodes of a fold, which the alignment has not seen."
-    return [Table("Chance", list(RETRIEVAL_METRICS), [cells], note)], {}
+    return [Table("Chance", list(map(title, names)), [cells], note)], {}
 
 
 def _interaction(settings: Settings) -> list[Arm]:

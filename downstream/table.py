@@ -22,7 +22,8 @@ TITLES = {
     "top_precision": "top precision",
     "top_recall": "top recall",
     "calibration_error": "calibration error",
-    **{name: name for name in ("recall@1", "recall@10", "recall@50", "mrr over chance", "median rank", "spread")},
+    "mrr over chance": "MRR over chance",
+    **{name: name for name in ("recall@1", "recall@10", "recall@50", "median rank", "spread")},
 }
 CAPTION = (
     "Test nodes of the folds named; mean ± population standard deviation over folds. "
