@@ -93,6 +93,21 @@ def _downstream(arguments: argparse.Namespace, flags: list[str]) -> None:
     print(run.path)
 
 
+def _link(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.links.prediction import predict_links
+    from nie.link_config import LinkConfig
+    from nie.recipes import load_config
+
+    run = predict_links(
+        load_config(LinkConfig, arguments.recipe, flags=flags),
+        data_root=arguments.data_root,
+        run_root=arguments.run_root,
+    )
+    for name, figure in run.write_summary()["test"].items():
+        print(f"{name}: {figure['mean']:.4f} ± {figure['sd']:.4f} (n={figure['n']})")
+    print(run.path)
+
+
 def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.jobs import Runner
     from downstream.main_job import best_run, main_job
@@ -188,10 +203,10 @@ class _StageParser(argparse.ArgumentParser):
     def format_help(self) -> str:
         if not self.stage:
             return super().format_help()
-        from nie import config
+        from nie import config, link_config
         from nie.recipes import flag_value, flags_help, method_config
 
-        stage = getattr(config, self.stage)
+        stage = getattr(link_config if self.stage == "LinkConfig" else config, self.stage)
         if stage is config.ImportanceConfig:
             stage = method_config(flag_value(sys.argv, "--method") or "rgtn")
         settings = flags_help(stage)
@@ -248,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, stage, text in (
         ("pretrain", _pretrain, "LicapConfig", "stage 1: LICAP pretraining"),
         ("downstream", _downstream, "ImportanceConfig", "stage 2: importance estimation"),
+        ("link", _link, "LinkConfig", "link prediction: rank what completes the held-out triples"),
     ):
         staging = add(name, command, text, stage=stage)
         staging.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")

@@ -156,30 +156,20 @@ class BatchConfig(Section):
         return self
 
 
-class StageConfig(Section):
-    """What both stages share."""
-
-    runs_on_cuda: ClassVar[bool] = True
-    """False where ``device: auto`` means the CPU, for methods that run on DGL itself."""
+class RunConfig(Section):
+    """What every run has."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
         None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
     )
-    graph: GraphConfig = GraphConfig()
-    features: FeaturesConfig = FeaturesConfig()
-    folds: FoldsConfig = FoldsConfig()
     seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
 
     def run_label(self) -> str:
         """The label that was given, or what the stage calls its runs."""
-        return self.label or "licap"
-
-    def on_folds(self: Stage, *folds: int) -> Stage:
-        """The same settings, to be run on these folds."""
-        return self.model_copy(update={"folds": self.folds.model_copy(update={"run": folds})})
+        raise NotImplementedError
 
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result and is not at its default.
@@ -187,7 +177,9 @@ class StageConfig(Section):
         A new setting whose default changes nothing leaves finished runs where they are. Whoever changes what a default
         means raises `DEFAULTS_VERSION`.
         """
-        document = self.model_dump(mode="json", exclude={"label", "reported", "search"}, exclude_defaults=True)
+        document = self.model_dump(
+            mode="json", exclude={"label", "reported", "search", "repeats"}, exclude_defaults=True
+        )
         folds = {key: value for key, value in document.pop("folds", {}).items() if key != "run"}
         document |= {"folds": folds} if folds else {}
         # A run's folder name says what is in it, wherever it is kept.
@@ -197,6 +189,25 @@ class StageConfig(Section):
             document["parts"] = [Path(part).name for part in document["parts"]]
         document["defaults"] = DEFAULTS_VERSION
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+
+
+class StageConfig(RunConfig):
+    """What both stages of importance share."""
+
+    runs_on_cuda: ClassVar[bool] = True
+    """False where ``device: auto`` means the CPU, for methods that run on DGL itself."""
+
+    graph: GraphConfig = GraphConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    folds: FoldsConfig = FoldsConfig()
+
+    def run_label(self) -> str:
+        """The label that was given, or what the stage calls its runs."""
+        return self.label or "licap"
+
+    def on_folds(self: Stage, *folds: int) -> Stage:
+        """The same settings, to be run on these folds."""
+        return self.model_copy(update={"folds": self.folds.model_copy(update={"run": folds})})
 
 
 class LicapConfig(StageConfig):

@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 
-from nie.config import StageConfig
+from nie.config import RunConfig
 
 PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic", "numba",
             "llvmlite", "triton")  # fmt: skip
 
 
-def origin(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dict[str, Any]:
+def origin(stage: str, config: RunConfig, made_from: Mapping[str, str]) -> dict[str, Any]:
     """What a run starts from; ``made_from`` holds the sha256 of its inputs by name."""
     return {
         "stage": stage,
@@ -35,7 +35,6 @@ def origin(stage: str, config: StageConfig, made_from: Mapping[str, str]) -> dic
         "dataset": config.dataset,
         **made_from,
         "seed": config.seed,
-        "self_loops": config.graph.self_loops,
     }
 
 

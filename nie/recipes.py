@@ -24,21 +24,26 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig, StageConfig
+from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig, RunConfig
 from nie.errors import NieError, nearest
+from nie.link_config import LinkConfig
 from nie.model_config import Section
 
-Config = TypeVar("Config", bound=StageConfig)
+Config = TypeVar("Config", bound=RunConfig)
 OWN = ("label", "model", "search")
-RECIPES = {LicapConfig: "pretrain", ImportanceConfig: "downstream"}
+RECIPES: dict[type[RunConfig], str] = {
+    LicapConfig: "pretrain",
+    ImportanceConfig: "downstream",
+    LinkConfig: "downstream/links",
+}
 
 
-def recipe_folder(stage: type[StageConfig]) -> Path:
+def recipe_folder(stage: type[RunConfig]) -> Path:
     """The folder with the stage's recipes, beside this package."""
     return Path(__file__).resolve().parent.parent / RECIPES[stage] / "recipes"
 
 
-def own_recipe(stage: type[StageConfig], dataset: str, profile: str) -> str:
+def own_recipe(stage: type[RunConfig], dataset: str, profile: str) -> str:
     """Name of the dataset's own recipe of a profile, or of the general one.
 
     >>> own_recipe(LicapConfig, "fb15k", "fast"), own_recipe(LicapConfig, "mykg", "fast")
@@ -48,7 +53,7 @@ def own_recipe(stage: type[StageConfig], dataset: str, profile: str) -> str:
     return own if (recipe_folder(stage) / f"{own}.yaml").is_file() else profile
 
 
-def read_recipe(stage: type[StageConfig], recipe: str | Path) -> dict[str, Any]:
+def read_recipe(stage: type[RunConfig], recipe: str | Path) -> dict[str, Any]:
     """Read a recipe by name (``fb15k-fast``) or path (``my.yaml``).
 
     Raises:
@@ -95,7 +100,7 @@ def method_config(method: str) -> type[ImportanceConfig]:
     return METHOD_CONFIGS[method]
 
 
-def _known_keys(stage: type[StageConfig]) -> dict[str, None]:
+def _known_keys(stage: type[RunConfig]) -> dict[str, None]:
     """Keys that a recipe of the stage may have at its top, in order."""
     stages = METHOD_CONFIGS.values() if stage is ImportanceConfig else [stage]
     keys = dict.fromkeys(name for config in stages for name in config.model_fields)
@@ -207,7 +212,7 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def flags_help(stage: type[StageConfig]) -> str:
+def flags_help(stage: type[RunConfig]) -> str:
     """One line a setting: its flag, its meaning and its default."""
     return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
 
@@ -251,7 +256,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(stage: type[StageConfig], error: ValidationError, source: str) -> str:
+def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str:
     """One sentence for the first thing that is wrong."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
@@ -264,7 +269,7 @@ def _explain(stage: type[StageConfig], error: ValidationError, source: str) -> s
     return f"The setting {key!r} in {source} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
-def _explain_flag(stage: type[StageConfig], message: str, flags: Sequence[str]) -> str:
+def _explain_flag(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
     known = {f"--{name}" for name in field_names(stage)} | {f"--no-{name}" for name in field_names(stage)}
     for flag in flags:
         name = flag.split("=", maxsplit=1)[0]

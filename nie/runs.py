@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from nie.atomic import atomic_file, publish_folder, space_errors, write_bytes
-from nie.config import StageConfig
+from nie.config import RunConfig
 from nie.errors import NieError
 from nie.progress import log
 from nie.provenance import origin
@@ -160,18 +160,18 @@ def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
     return {"mean": statistics.fmean(defined), "sd": statistics.pstdev(defined), "n": len(defined)}
 
 
-def run_path(stage: str, config: StageConfig, root: str | Path = "checkpoints") -> Path:
+def run_path(stage: str, config: RunConfig, root: str | Path = "checkpoints") -> Path:
     """The run directory of ``config``, whether it exists or not."""
     return Path(root) / stage / config.dataset / f"{config.run_label()}-{config.digest()}"
 
 
 def open_run(
-    stage: str, config: StageConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None
+    stage: str, config: RunConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None
 ) -> Run:
     """Open, or start, the run directory of ``config``: the same settings always give the same directory.
 
     Args:
-        stage: ``pretrain`` or ``downstream``.
+        stage: ``pretrain``, ``downstream`` or ``links``.
         config: the resolved settings.
         root: folder of the runs.
         made_from: sha256 of what the run is made from, by name; kept in its provenance.

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "nie.data": set(),
     "nie.model_config": set(),
     "nie.config": {"nie.model_config"},
-    "nie.recipes": {"nie.config", "nie.model_config"},
+    "nie.link_config": {"nie.config", "nie.model_config"},
+    "nie.recipes": {"nie.config", "nie.link_config", "nie.model_config"},
     "nie.provenance": {"nie.config"},
     "nie.fit": {"nie.config"},
     "nie.runs": {"nie.config", "nie.provenance"},
@@ -43,13 +44,14 @@ MAY_IMPORT = {
         "nie.layers",
         "nie.models",
         "nie.config",
+        "nie.link_config",
         "nie.fit",
         "nie.recipes",
         "nie.provenance",
         "nie.runs",
         "pretrain",
     },
-    "nie.__main__": {"nie.data", "nie.config", "nie.recipes", "nie.runs", "pretrain", "downstream"},
+    "nie.__main__": {"nie.data", "nie.config", "nie.link_config", "nie.recipes", "nie.runs", "pretrain", "downstream"},
 }
 FOREIGN_TO_LAYERS = {"nie.extras", "nie.atomic", "nie.progress"}
 

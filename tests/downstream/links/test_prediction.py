@@ -1,0 +1,115 @@
+"""downstream.links.prediction and downstream.links.parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from downstream.links.parts import parts_of
+from downstream.links.prediction import predict_links
+from nie.__main__ import main
+from nie.data import KnowledgeGraph, synthetic
+from nie.data.store import save
+from nie.errors import NieError
+from nie.link_config import LinkConfig
+from nie.recipes import load_config
+from nie.runs import read_json
+
+TINY: dict[str, Any] = {
+    "dataset": "links",
+    "model": {"size": 8, "margin": 6.0},
+    "negatives": {"count": 20},
+    "batch_size": 200,
+    "optim": {"lr": 0.05, "max_epochs": 10, "eval_every": 2, "patience": 10},
+}
+
+
+def ring(root: Path) -> KnowledgeGraph:
+    """Entities on a ring, with relations that go 1, 2 and 3 steps on: what rotations are made for."""
+    triples = np.array([[i, r, (i + r + 1) % 40] for i in range(40) for r in range(3)])
+    order = np.random.default_rng(0).permutation(len(triples))
+    test, valid, train = np.split(triples[order], [12, 24])
+    kg = KnowledgeGraph(
+        "links", train[:, 0], train[:, 2], train[:, 1], [np.nan] * 40, [False] * 40, [f"e{i}" for i in range(40)],
+        ["one", "two", "three"], [None] * 40, held_out={"valid": valid, "test": test},
+    )  # fmt: skip
+    save(kg, root / "links" / "processed")
+    return kg
+
+
+def config(**changes: Any) -> LinkConfig:
+    return load_config(LinkConfig, overrides={**TINY, **changes})
+
+
+def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ring(tmp_path / "data")
+    settings = config(optim={"lr": 0.05, "max_epochs": 150, "eval_every": 10, "patience": 150}, negatives={"count": 40})
+    run = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    figures = read_json(run.fold_path(0) / "metrics.json")
+    assert figures["test"]["mrr"] > 0.4  # by chance 0.1
+    assert figures["ties"]["optimistic"] >= figures["test"]["mrr"] >= figures["ties"]["pessimistic"]
+    assert figures["parts"]["without rdf:type"]["triples"] == 12
+    assert np.load(run.fold_path(0) / "ranks.npy").shape == (12, 2)
+    before = (run.fold_path(0) / "metrics.json").stat().st_mtime_ns
+    predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    assert (run.fold_path(0) / "metrics.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("changes", [{}, {"negatives": {"count": 20, "corruption": "bernoulli", "temperature": 0.0}}])
+def test_repetitions_differ_and_are_repeatable(changes: dict[str, Any], tmp_path: Path) -> None:
+    ring(tmp_path / "data")
+    roots = [tmp_path / "a", tmp_path / "b"]
+    runs = [predict_links(config(repeats=(0, 1), **changes), data_root=tmp_path / "data", run_root=r) for r in roots]
+    ranks = [[np.load(run.fold_path(k) / "ranks.npy") for k in (0, 1)] for run in runs]
+    np.testing.assert_array_equal(ranks[0], ranks[1])
+    assert not np.array_equal(*ranks[0])
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ring(tmp_path / "data")
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(
+        "dataset: links\nmodel: {size: 4}\nnegatives: {count: 9}\noptim: {max_epochs: 2, eval_every: 1}\n"
+    )
+    roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / "runs")]
+    assert main(["link", "--recipe", str(recipe), "--repeats", "0,1", *roots]) == 0
+    printed = capsys.readouterr().out
+    assert "mrr: 0." in printed
+    assert "(n=2)" in printed
+
+
+def test_what_cannot_be_predicted(tmp_path: Path) -> None:
+    kg = ring(tmp_path / "data")
+    with pytest.raises(NieError, match=r"negatives\.count is 99, but links has 40 entities"):
+        predict_links(config(negatives={"count": 99}), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    save(synthetic(0), tmp_path / "data" / "synthetic" / "processed")
+    with pytest.raises(NieError, match="has no valid triples"):
+        predict_links(config(dataset="synthetic"), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    save(
+        replace(kg, held_out={**kg.held_out, "test": kg.held_out["test"][:0]}),
+        tmp_path / "data" / "links" / "processed",
+    )
+    with pytest.raises(NieError, match="has no test triples"):
+        predict_links(config(), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+
+
+def test_parts_equal_the_loop() -> None:
+    generator = np.random.default_rng(0)
+    train, test = (
+        np.stack([generator.integers(30, size=n), generator.integers(2, size=n), generator.integers(30, size=n)], 1)
+        for n in (60, 40)
+    )
+    names = ["http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "other"]
+    parts = parts_of(test, train, names, 31)
+    pairs = {(h, t) for h, _, t in train.tolist()} | {(t, h) for h, _, t in train.tolist()}
+    for row, (head, relation, tail) in enumerate(test.tolist()):
+        degrees = [int((train[:, [0, 2]] == end).sum()) for end in (head, tail)]
+        assert parts["without rdf:type"][row] == (relation == 1)
+        assert parts["pair not in training"][row] == ((head, tail) not in pairs)
+        assert parts["unseen entity"][row] == (min(degrees) == 0)
+        assert parts["least degree 1 to 5"][row] == (1 <= min(degrees) <= 5)
+        assert parts["relation of 0 to 99 triples"][row]
