@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,10 +107,14 @@ def corruption_report(
     return ([*_tables(found), _weights(found)], _curves(found)) if found else ([], {})
 
 
-def _mean(folds: Sequence[Sequence[Corruption]], kind: str, share: float, read: Callable[[Corruption], Any]) -> str:
-    """Over the folds, as text."""
+def _mean(folds: Sequence[Sequence[Corruption]], kind: str, share: float, read: Callable[[Corruption], Any]) -> float:
+    """Over the folds; nan where it is undefined."""
     mean = mean_sd([read(one) for fold in folds for one in fold if (one.kind, one.share) == (kind, share)])["mean"]
-    return "—" if mean is None else f"{mean:.4f}"
+    return math.nan if mean is None else float(mean)
+
+
+def _text(mean: float) -> str:
+    return "—" if math.isnan(mean) else f"{mean:.4f}"
 
 
 def _tables(found: Mapping[str, list[list[Corruption]]]) -> list[Table]:
@@ -117,7 +122,9 @@ def _tables(found: Mapping[str, list[list[Corruption]]]) -> list[Table]:
     for kind in KINDS:
         for metric in METRICS:
             read = functools.partial(_figure, metric)
-            rows = [[name, *(_mean(folds, kind, share, read) for share in SHARES)] for name, folds in found.items()]
+            rows = [
+                [name, *(_text(_mean(folds, kind, share, read)) for share in SHARES)] for name, folds in found.items()
+            ]
             heading = f"Text {kind} on a share of the test nodes: {title(metric)}"
             note = "Mean over folds, of all test nodes."
             tables.append(Table(heading, ["method", *(f"{share:.0%}" for share in SHARES)], rows, note))
@@ -130,32 +137,15 @@ def _figure(metric: str, one: Corruption) -> float:
 
 def _weights(found: Mapping[str, list[list[Corruption]]]) -> Table:
     reads = (operator.attrgetter("weight_before"), operator.attrgetter("weight"))
-    rows = [[name, *(_mean(folds, "noise", 1.0, read) for read in reads)] for name, folds in found.items()]
+    rows = [[name, *(_text(_mean(folds, "noise", 1.0, read)) for read in reads)] for name, folds in found.items()]
     note = "Mean over the test nodes that have text, and over folds; — where a fusion has no weights."
     return Table("Weight of the text", ["method", "of their own text", "of noise in its place"], rows, note)
 
 
 def _curves(found: Mapping[str, list[list[Corruption]]]) -> dict[str, Any]:
-    return {
-        f"text {kind}": figures.lines(
-            {
-                name: {
-                    share: float(
-                        np.mean(
-                            [
-                                one.figures["spearman"]
-                                for fold in folds
-                                for one in fold
-                                if (one.kind, one.share) == (kind, share)
-                            ]
-                        )
-                    )
-                    for share in SHARES
-                }
-                for name, folds in found.items()
-            },
-            f"share of test nodes with their text {kind}",
-            title("spearman"),
-        )
-        for kind in KINDS
-    }
+    read = functools.partial(_figure, "spearman")
+    drawn = {}
+    for kind in KINDS:
+        curves = {name: {share: _mean(folds, kind, share, read) for share in SHARES} for name, folds in found.items()}
+        drawn[f"text {kind}"] = figures.lines(curves, f"share of test nodes with their text {kind}", title("spearman"))
+    return drawn

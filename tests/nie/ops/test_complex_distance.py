@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 import torch
+from reference.backends import use_backend
 from reference.graphs import normal
 from torch import Tensor
 
@@ -16,10 +15,7 @@ from nie.ops import complex_distance
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test of this file runs once on each backend."""
-    if request.param == "numba" and importlib.util.find_spec("numba") is None:
-        pytest.skip("numba is not installed: pip install -e '.[fast]' in nie's folder")
-    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
-    return str(request.param)
+    return use_backend(request.param, monkeypatch)
 
 
 def loop(query: Tensor, keys: Tensor) -> Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 import torch
+from reference.backends import use_backend
 from reference.graphs import NUM_RELATIONS, large_graph, normal, random_graph
 from torch import Tensor
 
@@ -17,10 +16,7 @@ from nie.ops import relational_sum
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test of this file runs once on each backend."""
-    if request.param == "numba" and importlib.util.find_spec("numba") is None:
-        pytest.skip("numba is not installed: pip install -e '.[fast]' in nie's folder")
-    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
-    return str(request.param)
+    return use_backend(request.param, monkeypatch)
 
 
 def loop(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
