@@ -214,12 +214,12 @@ class _StageParser(argparse.ArgumentParser):
 
 
 class _FeatureFile(argparse.Action):
-    """``--features name=file.npy``, repeatable."""
+    """``--features name=file``, repeatable."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
         name, separator, path = str(values).partition("=")
         if not separator or not name or not path:
-            parser.error(f"--features takes NAME=FILE.npy, not {values!r}")
+            parser.error(f"--features takes NAME=FILE, not {values!r}")
         setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: Path(path)})
 
 
@@ -235,7 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--triples", type=Path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
     group.add_argument("--scores", type=Path, help="own graph: node, importance")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
-    group.add_argument("--features", action=_FeatureFile, metavar="NAME=FILE.npy", help="own graph: a further channel")
+    group.add_argument(
+        "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .pth)"
+    )
     group.add_argument("--allow-unknown", action="store_true", help="own graph: skip scores of unknown nodes")
     group.add_argument("--min-population", type=int, help="geo: smallest city (500, 1000, 5000 or 15000)")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from nie.data.builders.openke import db15k, mkg_w
 from nie.data.builders.published import published as build_published
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
+from nie.data.embedding_file import read_embeddings
 from nie.data.graph import KnowledgeGraph, check_name
-from nie.data.raw import find_raw
+from nie.data.raw import checksums, find_raw
 from nie.data.store import read, save
 from nie.errors import NieError, nearest
 from nie.progress import log
@@ -74,6 +76,7 @@ def build(
     *,
     raw: str | os.PathLike[str] | None = None,
     published: bool = False,
+    features: Mapping[str, str | os.PathLike[str]] | None = None,
     **options: Any,
 ) -> KnowledgeGraph:
     """Build a dataset from its source and save it to ``<root>/<name>/processed``, replacing what was there.
@@ -83,7 +86,8 @@ def build(
         root: folder of the datasets.
         raw: folder with the raw files of fb15k or tmdb5k.
         published: import the papers' pickles; options as `nie.data.builders.published.published`.
-        options: options of the builder; with ``triples`` and ``scores``, those of
+        features: further channels by name, each a file of `nie.data.embedding_file.read_embeddings`.
+        options: options of the builder; with ``triples``, those of
             `nie.data.builders.triples.triples`.
 
     Raises:
@@ -106,9 +110,18 @@ def build(
     if kind in NEEDS_RAW:
         options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
-    kg = builder(**options)
+    kg = _with_files(builder(**options), features or {})
     save(kg, Path(root) / name / "processed")
     return read(Path(root) / name / "processed")
+
+
+def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]]) -> KnowledgeGraph:
+    """The graph with a channel from each file."""
+    for name in files:
+        check_name("channel", name)
+    channels = {name: read_embeddings(path, name, kg.node_names) for name, path in files.items()}
+    raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
+    return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw}) if files else kg
 
 
 def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: dict[str, Any]) -> None:
@@ -137,5 +150,5 @@ def _unknown(name: str, root: str | os.PathLike[str]) -> str:
     known = sorted({*BUILDERS, *own})
     return (
         f"There is no dataset {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
-        "and `nie data build NAME --triples ... --scores ...` makes your own."
+        "and `nie data build NAME --triples FILE [--scores FILE]` makes your own."
     )

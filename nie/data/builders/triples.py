@@ -1,18 +1,16 @@
-"""Your own graph: triples, scores, and optionally text and features, from tab-separated files."""
+"""Your own graph: triples, and optionally scores and text, from tab-separated files."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, read_rows
-from nie.data.store import read_array
 from nie.errors import NieError
 from nie.progress import log
 
@@ -27,10 +25,9 @@ Path_ = str | os.PathLike[str]
 def triples(
     name: str,
     triples: Path_,
-    scores: Path_,
+    scores: Path_ | None = None,
     *,
     text: Path_ | None = None,
-    features: Mapping[str, Path_] | None = None,
     allow_unknown: bool = False,
 ) -> KnowledgeGraph:
     """Build a graph from files of your own; .gz and .xz are read as they are.
@@ -43,11 +40,10 @@ def triples(
         triples: lines ``head <tab> relation <tab> tail``; any strings. A first line such as "head relation tail" is a
             header (here and below: the first that is not empty).
         scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
-            number, and whose first is no node, is a header.
+            number, and whose first is no node, is a header. Without the file no node is labelled: such a graph is for
+            link prediction.
         text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's text
             is its name; with it, nodes that are not in it have none.
-        features: channel name -> .npy file with one row a node, in the order of node ids; a row of nan
-            says that the node lacks it.
         allow_unknown: skip and count nodes of ``scores`` and ``text`` that no triple has, instead of refusing them.
 
     Raises:
@@ -55,6 +51,7 @@ def triples(
             names file and line.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "t.tsv").write_text("ann\\tknows\\tbob\\nbob\\tknows\\tann\\n")
     >>> _ = (folder / "s.tsv").write_text("ann\\t3\\n")
@@ -64,11 +61,12 @@ def triples(
     """
     nodes, relations, edges, repeated = _read_triples(triples)
     unknown: dict[str, int] = {}
-    known_scores = _read_column(scores, nodes, _score, "scores", unknown, allow_unknown)
-    if not known_scores:
-        raise NieError(f"{find_packed(scores)}: no node of the graph has a score; at least one label is needed.")
     labels = np.full(len(nodes), np.nan)
-    labels[list(known_scores)] = list(known_scores.values())
+    if scores is not None:
+        known_scores = _read_column(scores, nodes, _score, "scores", unknown, allow_unknown)
+        if not known_scores:
+            raise NieError(f"{find_packed(scores)}: no node of the graph has a score; at least one label is needed.")
+        labels[list(known_scores)] = list(known_scores.values())
     texts: list[str | None] = list(nodes)
     if text is not None:
         known_text = _read_column(text, nodes, _sentence, "text", unknown, allow_unknown)
@@ -78,7 +76,7 @@ def triples(
     if repeated:
         log.warning("%d repeated triples were dropped", repeated)
     src, etype, dst = np.ascontiguousarray(edges.T)
-    files = [triples, scores, *([text] if text is not None else [])]
+    files = [file for file in (triples, scores, text) if file is not None]
     return KnowledgeGraph(
         name=name,
         src=src,
@@ -89,13 +87,12 @@ def triples(
         node_names=list(nodes),
         relation_names=list(relations),
         text=texts,
-        channels={key: _read_features(key, path, len(nodes)) for key, path in (features or {}).items()},
         meta={
             "label_transform": "log1p",
-            "label": "score",
+            "label": "score" if scores is not None else "none, a graph for link prediction",
             "licence": "your own",
             "attribution": "",
-            "raw": checksums(*files, *(features or {}).values()),
+            "raw": checksums(*files),
             "builder": {"name": "triples", "version": VERSION},
             "notes": {"repeated_triples": repeated, **{f"unknown_in_{kind}": n for kind, n in unknown.items()}},
         },
@@ -185,24 +182,3 @@ def _is_number(field: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _read_features(name: str, path: Path_, num_nodes: int) -> Channel:
-    array = read_array(Path(path))
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise NieError(f"{path}: channel {name} has {array.dtype} of shape {array.shape}; numbers (N, d) are expected.")
-    if len(array) != num_nodes:
-        raise NieError(f"{path}: channel {name} has {len(array)} rows, but the graph has {num_nodes} nodes.")
-    missing = np.isnan(array).all(axis=1)
-    if missing.all():
-        raise NieError(f"{path}: every row of channel {name} is nan, so no node has it.")
-    array = np.where(missing[:, None], 0, array)
-    bad = ~np.isfinite(array).all(axis=1)
-    if bad.any():
-        raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
-    with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
-    large = ~np.isfinite(values).all(axis=1)
-    if large.any():
-        raise NieError(f"{path}: row {int(np.argmax(large))} of channel {name} is too large for float32.")
-    return Channel(values, ~missing)

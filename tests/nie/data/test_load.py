@@ -92,8 +92,8 @@ def test_own_graph(tmp_path: Path) -> None:
 
 def test_own_graph_mistakes(tmp_path: Path) -> None:
     files = own_files(tmp_path)
-    with pytest.raises(NieError, match="Building mine needs --scores FILE"):
-        build("mine", tmp_path, triples=files["triples"])
+    with pytest.raises(NieError, match="Building mine needs --triples FILE"):
+        build("mine", tmp_path, scores=files["scores"])
     with pytest.raises(NieError, match="The name geo belongs to a dataset of nie"):
         build("geo", tmp_path, **files)
     with pytest.raises(NieError, match=r"mine has no option 'allow_unknwn' \(did you mean 'allow_unknown'\?\)"):

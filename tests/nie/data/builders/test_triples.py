@@ -98,37 +98,3 @@ def test_allow_unknown_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 def test_allow_unknown_still_refuses_bad_scores(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="line 3: the score of 'dan' is '-1'"):
         make(tmp_path, score=SCORES + "dan\t-1\n", allow_unknown=True)
-
-
-def test_features(tmp_path: Path) -> None:
-    np.save(tmp_path / "f.npy", np.arange(6).reshape(3, 2))
-    kg = make(tmp_path, features={"structural": tmp_path / "f.npy"})
-    np.testing.assert_array_equal(kg.channels["structural"].features, [[0, 1], [2, 3], [4, 5]])
-
-
-def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
-    array = np.arange(6, dtype=float).reshape(3, 2)
-    array[1] = np.nan
-    np.save(tmp_path / "f.npy", array)
-    channel = make(tmp_path, features={"image": tmp_path / "f.npy"}).channels["image"]
-    assert channel.mask.tolist() == [True, False, True]
-    np.testing.assert_array_equal(channel.features[1], 0)
-    np.save(tmp_path / "f.npy", np.full((3, 2), np.nan))
-    with pytest.raises(NieError, match="every row of channel image is nan"):
-        make(tmp_path, features={"image": tmp_path / "f.npy"})
-
-
-@pytest.mark.parametrize(
-    ("array", "words"),
-    [
-        (np.ones((2, 2)), r"f.npy: channel structural has 2 rows, but the graph has 3 nodes"),
-        (np.ones(3), r"f.npy: channel structural has float64 of shape \(3,\)"),
-        (np.array([["a"]] * 3), r"f.npy: channel structural has <U1"),
-        (np.array([[1.0], [1e300], [1.0]]), r"f.npy: row 1 of channel structural is too large for float32"),
-        (np.array([[1.0], [np.inf], [1.0]]), r"f.npy: row 1 of channel structural is not finite"),
-    ],
-)
-def test_bad_features(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> None:
-    np.save(tmp_path / "f.npy", array)
-    with pytest.raises(NieError, match=words):
-        make(tmp_path, features={"structural": tmp_path / "f.npy"})

@@ -1,0 +1,139 @@
+"""Precomputed embeddings from a file: .npy, .npz, or torch's .pth and .pt, of which only weights are loaded."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nie.data.graph import Channel
+from nie.data.store import read_array
+from nie.errors import NieError
+
+ROWS = ("features", "embeddings", "weight")
+IDS = ("names", "ids")
+
+
+def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
+    """Read a channel from a file, and check that its rows belong to the nodes.
+
+    - ``.npy``: (N, d), a row a node in the order of node ids;
+    - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
+      ``names`` or ``ids``, which say whose each row is;
+    - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs.
+
+    With ``names`` or ``ids``, nodes that are not named lack the channel, and so do nodes whose row is nan.
+
+    Args:
+        path: of the file.
+        name: of the channel, for messages.
+        node_names: of the N nodes.
+
+    Raises:
+        NieError: another kind of file, a wrong number of rows, unknown or repeated nodes, or a row that is not finite.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "image.npz"
+        >>> np.savez(path, features=[[1.0, 2.0]], names=["bob"])
+        >>> read_embeddings(path, "image", ["ann", "bob"]).mask.tolist()
+        [False, True]
+    """
+    path = Path(path)
+    readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch}
+    if path.suffix not in readers:
+        raise NieError(f"{path}: channel {name} is read from a file that ends in {', '.join(readers)}.")
+    rows, ids = readers[path.suffix](path)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+        raise NieError(f"{path}: channel {name} has {rows.dtype} of shape {rows.shape}; numbers (N, d) are expected.")
+    if ids is not None:
+        rows = _placed(path, name, rows, ids, node_names)
+    if len(rows) != len(node_names):
+        raise NieError(f"{path}: channel {name} has {len(rows)} rows, but the graph has {len(node_names)} nodes.")
+    return _channel(path, name, rows)
+
+
+def _npy(path: Path) -> tuple[NDArray[Any], None]:
+    return read_array(path), None
+
+
+def _npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return _chosen(path, {key: archive[key] for key in archive.files})
+    except FileNotFoundError as error:
+        raise NieError(f"The file {path} is missing.") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise NieError(f"The file {path} is truncated or not a .npz archive of plain arrays.") from error
+
+
+def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise NieError(f"The file {path} is missing.") from error
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+        raise NieError(
+            f"The file {path} is damaged, or holds more than tensors, which is not loaded because it could run code."
+        ) from error
+    document = content if isinstance(content, Mapping) else {"features": content}
+    return _chosen(path, {str(key): _plain(value) for key, value in document.items()})
+
+
+def _plain(value: Any) -> NDArray[Any]:
+    return value.detach().float().numpy() if isinstance(value, torch.Tensor) and value.is_floating_point() else (
+        np.asarray(value)
+    )  # fmt: skip
+
+
+def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The rows, and whose they are."""
+    tables = [key for key, array in arrays.items() if array.ndim == 2]
+    named = [key for key in ROWS if key in arrays] or (tables if len(tables) == 1 else [])
+    if not named:
+        raise NieError(f"{path} holds {', '.join(arrays) or 'nothing'}; an array named features (N, d) is expected.")
+    ids = next((arrays[key] for key in IDS if key in arrays), None)
+    return arrays[named[0]], ids
+
+
+def _placed(
+    path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any], node_names: Sequence[str]
+) -> NDArray[np.float64]:
+    """The rows in the order of the nodes, nan for those that have none."""
+    if ids.shape != (len(rows),):
+        raise NieError(f"{path}: channel {name} has {len(rows)} rows but ids of shape {ids.shape}.")
+    place = {key: node for node, key in enumerate(node_names)}
+    known = place if ids.dtype.kind in "UO" else dict.fromkeys(range(len(node_names)))
+    wanted = ids.tolist()
+    for key in wanted:
+        if key not in known:
+            raise NieError(f"{path}: channel {name} has a row for {key!r}, which is no node of the graph.")
+    if len(set(wanted)) < len(wanted):
+        twice = next(key for place_, key in enumerate(wanted) if key in wanted[:place_])
+        raise NieError(f"{path}: channel {name} has two rows for {twice!r}.")
+    placed = np.full((len(node_names), rows.shape[1]), np.nan)
+    placed[[place.get(key, key) for key in wanted]] = rows
+    return placed
+
+
+def _channel(path: Path, name: str, array: NDArray[Any]) -> Channel:
+    missing = np.isnan(array).all(axis=1)
+    if missing.all():
+        raise NieError(f"{path}: every row of channel {name} is nan, so no node has it.")
+    array = np.where(missing[:, None], 0, array)
+    bad = ~np.isfinite(array).all(axis=1)
+    if bad.any():
+        raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
+    with np.errstate(over="ignore"):
+        values = array.astype(np.float32)
+    large = ~np.isfinite(values).all(axis=1)
+    if large.any():
+        raise NieError(f"{path}: row {int(np.argmax(large))} of channel {name} is too large for float32.")
+    return Channel(values, ~missing)

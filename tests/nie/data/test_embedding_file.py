@@ -1,0 +1,120 @@
+"""nie.data.embedding_file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nie.data import build, load
+from nie.data.embedding_file import read_embeddings
+from nie.errors import NieError
+
+NAMES = ["ann", "bob", "cyd"]
+ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+
+def test_rows_in_the_order_of_the_nodes(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ROWS)
+    np.savez(tmp_path / "a.npz", ROWS)
+    torch.save(torch.from_numpy(ROWS), tmp_path / "a.pth")
+    torch.save({"ent.weight": torch.from_numpy(ROWS), "bias": torch.ones(3)}, tmp_path / "a.pt")
+    for name in ("a.npy", "a.npz", "a.pth", "a.pt"):
+        channel = read_embeddings(tmp_path / name, "image", NAMES)
+        np.testing.assert_array_equal(channel.features, ROWS)
+        assert channel.mask.all()
+
+
+def test_rows_find_their_nodes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "names.npz", features=ROWS[:2], names=["cyd", "ann"])
+    np.savez(tmp_path / "ids.npz", features=ROWS[:2], ids=[2, 0])
+    torch.save({"embeddings": torch.from_numpy(ROWS[:2]), "ids": torch.tensor([2, 0])}, tmp_path / "ids.pth")
+    torch.save({"embeddings": torch.from_numpy(ROWS[:2]), "names": ["cyd", "ann"]}, tmp_path / "names.pth")
+    for name in ("names.npz", "ids.npz", "ids.pth", "names.pth"):
+        channel = read_embeddings(tmp_path / name, "image", NAMES)
+        np.testing.assert_array_equal(channel.features, [[2, 3], [0, 0], [0, 1]])
+        assert channel.mask.tolist() == [True, False, True]
+
+
+def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.where([[True], [False], [True]], ROWS, np.nan))
+    channel = read_embeddings(tmp_path / "f.npy", "image", NAMES)
+    assert channel.mask.tolist() == [True, False, True]
+    np.testing.assert_array_equal(channel.features[1], 0)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.ones((2, 2)), r"f.npy: channel image has 2 rows, but the graph has 3 nodes"),
+        (np.ones(3), r"f.npy: channel image has float64 of shape \(3,\)"),
+        (np.array([["a"]] * 3), r"f.npy: channel image has <U1"),
+        (np.array([[1.0], [1e300], [1.0]]), r"f.npy: row 1 of channel image is too large for float32"),
+        (np.array([[1.0], [np.inf], [1.0]]), r"f.npy: row 1 of channel image is not finite"),
+        (np.full((3, 2), np.nan), r"f.npy: every row of channel image is nan"),
+    ],
+)
+def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> None:
+    np.save(tmp_path / "f.npy", array)
+    with pytest.raises(NieError, match=words):
+        read_embeddings(tmp_path / "f.npy", "image", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"features": ROWS, "names": ["ann", "bob", "dan"]}, "a row for 'dan', which is no node"),
+        ({"features": ROWS, "ids": [0, 1, 7]}, "a row for 7, which is no node"),
+        ({"features": ROWS, "ids": [0, 1, -1]}, "a row for -1, which is no node"),
+        ({"features": ROWS, "ids": [0, 1, 1]}, "two rows for 1"),
+        ({"features": ROWS, "ids": [0, 1]}, r"3 rows but ids of shape \(2,\)"),
+        ({"a": ROWS, "b": ROWS}, "holds a, b; an array named features"),
+        ({}, "holds nothing"),
+    ],
+)
+def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
+    np.savez(tmp_path / "f.npz", **arrays)
+    with pytest.raises(NieError, match=words):
+        read_embeddings(tmp_path / "f.npz", "image", NAMES)
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("harmed",)
+
+
+def test_code_in_a_file_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"features": Harmful()}, tmp_path / "f.pth")
+    np.savez(tmp_path / "f.npz", features=np.array([Harmful()], dtype=object))
+    for name, words in (("f.pth", "could run code"), ("f.npz", "truncated or not")):
+        with pytest.raises(NieError, match=words):
+            read_embeddings(tmp_path / name, "image", NAMES)
+    assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize("name", ["f.npy", "f.npz", "f.pth"])
+def test_files_that_are_none(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NieError, match="is missing"):
+        read_embeddings(tmp_path / name, "image", NAMES)
+    (tmp_path / name).write_bytes(b"not an array")
+    with pytest.raises(NieError, match=r"truncated|damaged"):
+        read_embeddings(tmp_path / name, "image", NAMES)
+    with pytest.raises(NieError, match=r"file that ends in \.npy"):
+        read_embeddings(tmp_path / "f.csv", "image", NAMES)
+
+
+def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("ann\tknows\tbob\nbob\tknows\tcyd\n")
+    np.savez(tmp_path / "image.npz", features=ROWS[:1], names=["cyd"])
+    build("mine", tmp_path, triples=tmp_path / "t.tsv", features={"image": tmp_path / "image.npz"})
+    kg = load("mine", tmp_path)
+    assert kg.channels["image"].mask.tolist() == [False, False, True]
+    assert set(kg.meta["raw"]) == {"t.tsv", "image.npz"}
+    assert not kg.label_mask.any()
+    with pytest.raises(NieError, match="The channel name"):
+        build("mine", tmp_path, triples=tmp_path / "t.tsv", features={"../x": tmp_path / "image.npz"})
