@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nie.config import OptimConfig, RunConfig
 from nie.model_config import Section
 
 
-class RotatEConfig(Section):
-    """RotatE (Sun et al., ICLR 2019)."""
+class KGEConfig(Section):
+    """RotatE (Sun et al., ICLR 2019), and what it does with further channels of entities."""
 
     size: int = Field(256, ge=1, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
+    fusion: Literal[
+        "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
+        "proxy_attention", "cross_modal_transformer", "relation_guided",
+    ] = Field("attention", description="how an entity's embedding and its channels become one")  # fmt: skip
+    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
+    channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
+    trainable_channels: bool = Field(False, description="learn the features of channels, too")
+    projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
+    generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")
+    extract_after: int = Field(0, ge=0, description="training steps before cross_modal_transformer takes part")
 
 
 class NegativesConfig(Section):
     """The corrupted triples that a model learns from."""
 
-    count: int = Field(
-        256, ge=1, description="entities a batch, in the place of the head and of the tail of each triple"
+    count: int = Field(256, ge=1, description="entities that take the place of a head or a tail")
+    sharing: Literal["batch", "triple"] = Field(
+        "batch",
+        description="batch: the same for all triples of a step and both ends, many times faster; triple: its own",
     )
     temperature: float = Field(1.0, ge=0, description="how much a model's own opinion weighs them; 0: all alike")
     corruption: Literal["uniform", "bernoulli"] = Field(
@@ -29,17 +41,45 @@ class NegativesConfig(Section):
     )
 
 
+class LinkLossConfig(Section):
+    """What is learned besides telling triples from corrupted ones."""
+
+    auxiliary: Literal["none", "cosine_mse", "info_nce"] = Field("none", description="draws an entity's channels close")
+    auxiliary_weight: float = Field(0.1, gt=0, description="of the auxiliary loss, where there is one")
+    adversarial_weight: float = Field(0.0, ge=0, description="of the triples with made-up channels")
+
+
 class LinkConfig(RunConfig):
     """Link prediction by a model of embeddings."""
 
-    model: RotatEConfig = RotatEConfig()
+    channels: dict[str, str] = Field(
+        {}, description="further channels of entities by name, each of features joined by +"
+    )
+    model: KGEConfig = KGEConfig()
     negatives: NegativesConfig = NegativesConfig()
+    loss: LinkLossConfig = LinkLossConfig()
     batch_size: int = Field(1024, ge=1, description="triples a step")
     optim: OptimConfig = OptimConfig(lr=0.001, weight_decay=0.0, max_epochs=100, eval_every=5, patience=20)
+    hold_out: float = Field(
+        0.05, gt=0, lt=0.5, description="share of the triples to validate on, and to test on, where a graph brings none"
+    )
     repeats: tuple[int, ...] = Field(
         (0,), min_length=1, description="numbers of the repetitions to run, each with a seed of its own"
     )
 
+    @model_validator(mode="after")
+    def _channels_have_a_use_and_losses_their_parts(self) -> LinkConfig:
+        plain = {"size", "margin"}
+        if not self.channels and self.model.model_dump(exclude=plain) != KGEConfig().model_dump(exclude=plain):
+            raise ValueError("model.fusion and what belongs to it need channels, such as channels: {text: minilm}")
+        if (self.loss.auxiliary != "none") != (self.model.projection_size is not None):
+            raise ValueError("loss.auxiliary and model.projection_size are given together or not at all")
+        if (self.loss.adversarial_weight > 0) != self.model.generator:
+            raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
+        if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
+            raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+        return self
+
     def run_label(self) -> str:
-        """The label that was given, or the model."""
-        return self.label or "rotate"
+        """The label that was given, or the model and its channels."""
+        return self.label or "+".join(["rotate", *self.channels])

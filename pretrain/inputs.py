@@ -70,7 +70,7 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
         kg=kg,
         # DGL's own part stays on the CPU, as PyPI's DGL knows nothing else; the kernels copy the edges once.
         message=MessageGraph(message.graph, message.etype.to(device), message.num_relations),
-        channels={channel: _compute(kg, name, config.features, data_root) for channel, name in names.items()},
+        channels={channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()},
         folds=folds,
         device=device,
     )
@@ -82,7 +82,7 @@ def device_of(config: StageConfig) -> torch.device:
     Raises:
         NieError: a CUDA device that is not there, or that the kernels cannot run on.
     """
-    return torch.device("cpu") if config.device == "auto" and not config.runs_on_cuda else _choose_device(config.device)
+    return torch.device("cpu") if config.device == "auto" and not config.runs_on_cuda else choose_device(config.device)
 
 
 def standardized(channel: Channel) -> np.ndarray[Any, Any]:
@@ -142,8 +142,8 @@ def _feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]
     return names
 
 
-def _compute(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
-    """The features that the names, joined by ``+``, stand for."""
+def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
+    """The features that ``names``, joined by ``+``, stand for; ``~shuffled`` and the like behind one make a control."""
     walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
 
     def part(name: str) -> Channel:
@@ -189,7 +189,12 @@ def presence(parts: Parts) -> Tensor:
     return torch.from_numpy(np.any([part.mask for part in parts], axis=0))
 
 
-def _choose_device(wanted: str) -> torch.device:
+def choose_device(wanted: str) -> torch.device:
+    """The device of that name; ``auto`` is CUDA where there is one that the kernels can run on, and else the CPU.
+
+    Raises:
+        NieError: a CUDA device that is not there, or that the kernels cannot run on.
+    """
     has_triton = importlib.util.find_spec("triton") is not None
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() and has_triton else "cpu")

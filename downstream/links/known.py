@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nie.errors import NieError
-from nie.models.kge.rotate import Side
+from nie.models.kge.rotation import Side
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,7 +37,9 @@ class KnownTriples:
                 f"The triple {row.tolist()} does not fit {num_entities} entities, {num_relations} relations."
             )
         self.num_entities, self.num_relations = num_entities, num_relations
-        self._answers = {side: self._index(np.unique(triples, axis=0), side) for side in ("head", "tail")}
+        distinct = np.unique(triples, axis=0)
+        self._keys = np.sort(self._key(distinct))
+        self._answers = {side: self._index(distinct, side) for side in ("head", "tail")}
 
     def _index(self, triples: Ints, side: str) -> tuple[Ints, Ints]:
         """Questions in order, and the answer of each."""
@@ -59,8 +61,24 @@ class KnownTriples:
         return torch.from_numpy(rows).to(triples.device), torch.from_numpy(found).to(triples.device)
 
     def mask(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
-        """(B, K) bool: True where a candidate, by default any entity, is a known answer."""
+        """(B, K) bool: True where one of K distinct candidates, by default all entities, is a known answer."""
         rows, answers = self.pairs(triples, side)
-        whole = torch.zeros(len(triples), self.num_entities, dtype=torch.bool, device=triples.device)
-        whole[rows, answers] = True
-        return whole if candidates is None else whole[:, candidates]
+        if candidates is None:
+            candidates = torch.arange(self.num_entities, device=triples.device)
+        column = torch.full((self.num_entities,), -1, dtype=torch.long, device=triples.device)
+        column[candidates] = torch.arange(len(candidates), device=triples.device)
+        columns = column[answers]
+        asked = columns >= 0
+        mask = torch.zeros(len(triples), len(candidates), dtype=torch.bool, device=triples.device)
+        mask[rows[asked], columns[asked]] = True
+        return mask
+
+    def contains(self, triples: Tensor) -> Tensor:
+        """(n,) bool, which of ``triples`` (n, 3) are known."""
+        asked = self._key(triples.cpu().numpy())
+        place = np.searchsorted(self._keys, asked).clip(max=len(self._keys) - 1)
+        return torch.from_numpy(self._keys[place] == asked).to(triples.device)
+
+    def _key(self, triples: Ints) -> Ints:
+        """One number a triple."""
+        return (triples[:, 0] * self.num_relations + triples[:, 1]) * self.num_entities + triples[:, 2]

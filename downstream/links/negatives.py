@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from downstream.links.known import KnownTriples
 from nie.errors import NieError
+
+ROUNDS = 8
 
 
 def head_share(triples: Tensor, num_relations: int) -> Tensor:
@@ -43,3 +48,63 @@ def draw_negatives(num_entities: int, count: int, generator: torch.Generator) ->
     if not 1 <= count <= num_entities:
         raise NieError(f"{count} negatives from {num_entities} entities: give a number from 1 to {num_entities}.")
     return torch.randperm(num_entities, generator=generator)[:count]
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """Triples with one end replaced, K times each.
+
+    Attributes:
+        at_head: (B,) bool, the triples whose head is replaced; of the others it is the tail.
+        entities: (B, K), what it is replaced with.
+        false: (B, K) bool, True where the result is a known triple all the same.
+    """
+
+    at_head: Tensor
+    entities: Tensor
+    false: Tensor
+
+
+def corrupt(
+    triples: Tensor, count: int, *, share: Tensor, known: KnownTriples, generator: torch.Generator
+) -> Corrupted:
+    """Replace the head or the tail of every triple by entities drawn for it alone, with replacement.
+
+    Where that makes a known triple, it is drawn again, up to 8 times; what is left then is marked.
+
+    Args:
+        triples: (B, 3).
+        count: K.
+        share: (R,) probability that the head is replaced, of `head_share`, or 1/2 for uniform corruption.
+        known: the triples that are no corruption.
+        generator: of the draws.
+
+    Raises:
+        NieError: a count below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> known = KnownTriples(np.array([[0, 0, 1], [0, 0, 2]]), num_entities=4, num_relations=1)
+        >>> drawn = corrupt(
+        ...     torch.tensor([[0, 0, 1]]), 5, share=torch.zeros(1), known=known,
+        ...     generator=torch.Generator().manual_seed(0),
+        ... )
+        >>> set(drawn.entities[0].tolist()) <= {0, 3}, drawn.at_head.tolist()
+        (True, [False])
+    """
+    if count < 1:
+        raise NieError(f"{count} negatives a triple: give at least 1.")
+    at_head = torch.rand(len(triples), generator=generator) < share[triples[:, 1]]
+    entities = torch.randint(known.num_entities, (len(triples), count), generator=generator)
+    column = torch.where(at_head, 0, 2)[:, None].expand(-1, count).reshape(-1, 1)
+    repeated = triples.repeat_interleave(count, dim=0)
+    flat, open_rows = entities.view(-1), torch.arange(entities.numel())
+    for round_ in range(ROUNDS):
+        made = repeated[open_rows].scatter(1, column[open_rows], flat[open_rows, None])
+        open_rows = open_rows[known.contains(made)]
+        if len(open_rows) == 0 or round_ == ROUNDS - 1:
+            break
+        flat[open_rows] = torch.randint(known.num_entities, (len(open_rows),), generator=generator)
+    false = torch.zeros(entities.numel(), dtype=torch.bool)
+    false[open_rows] = True
+    return Corrupted(at_head, entities, false.view_as(entities))

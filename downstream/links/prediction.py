@@ -5,28 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from downstream.links.known import KnownTriples
-from downstream.links.losses import self_adversarial_loss
-from downstream.links.negatives import draw_negatives, head_share
+from downstream.alignment import projection_spread
+from downstream.links.inputs import LinkInputs
 from downstream.links.parts import parts_of
-from downstream.links.ranking import SIDES, Ranks, filtered_ranks
-from nie.data import KnowledgeGraph, load
-from nie.errors import NieError
+from downstream.links.ranking import Ranks, filtered_ranks
+from downstream.links.step import LinkStep
+from nie.data import KnowledgeGraph
 from nie.fit import fit, seeded
 from nie.link_config import LinkConfig
-from nie.models.kge import RotatE
+from nie.models.kge import MultiModalRotatE, RotatE
 from nie.progress import log
 from nie.provenance import sitting
 from nie.runs import Run, open_run, run_folds, write_array, write_curves, write_json, write_weights
 from pretrain.inputs import fold_seed
-
-SPLITS = ("valid", "test")
 
 
 def predict_links(
@@ -34,48 +31,35 @@ def predict_links(
 ) -> Run:
     """Train and test on the graph's own splits, once for each of ``repeats``; finished ones are kept.
 
-    A repetition stands in the run as a fold does: ``fold0`` is that of the number 0.
+    A graph without splits has a share of its triples held out. A repetition stands in the run as a fold does: ``fold0``
+    is that of the number 0.
 
     Raises:
-        NieError: the graph has no held-out triples, or other bad input, in one sentence.
+        NieError: the graph or its splits do not fit the settings, or other bad input, in one sentence.
     """
-    kg = load(config.dataset, data_root)
-    for name in SPLITS:
-        if not len(kg.held_out.get(name, ())):
-            raise NieError(
-                f"The graph {kg.name} has no {name} triples to predict its links on; use db15k, mkg-w or fb15k-lp."
-            )
-    if config.negatives.count > kg.num_nodes:
-        raise NieError(f"negatives.count is {config.negatives.count}, but {kg.name} has {kg.num_nodes} entities.")
-    run = open_run("links", config, root=run_root, made_from={"dataset_sha256": kg.digest})
-    run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, kg, repeat, folder))
+    inputs = LinkInputs.of(config, data_root)
+    run = open_run("links", config, root=run_root, made_from=inputs.made_from)
+    run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run
 
 
-def _repeat(config: LinkConfig, kg: KnowledgeGraph, repeat: int, folder: Path) -> None:
+def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -> None:
     started = time.monotonic()
-    train, valid, test = (torch.from_numpy(np.array(part)) for part in (kg.triples, *(kg.held_out[s] for s in SPLITS)))
-    every = np.concatenate([kg.triples, *kg.held_out.values()])
-    known, seen = (KnownTriples(part, kg.num_nodes, kg.num_relations) for part in (every, kg.triples))
     seed = fold_seed(config.seed, repeat)
     generator = torch.Generator().manual_seed(seed)
-    share = head_share(train, kg.num_relations)
-    if config.negatives.corruption == "uniform":
-        share = torch.full_like(share, 0.5)
     with seeded(seed):
-        model = RotatE(num_entities=kg.num_nodes, num_relations=kg.num_relations, **config.model.model_dump())
+        model = inputs.build(config)
+        step = LinkStep(config, inputs, model, generator)
 
         def losses() -> Iterator[Tensor]:
-            for batch in torch.split(train[torch.randperm(len(train), generator=generator)], config.batch_size):
-                yield _loss(model, batch, seen, share, config, generator)
-
-        def monitor() -> dict[str, float]:
-            return filtered_ranks(model.against, valid, known).metrics()
+            order = torch.randperm(len(inputs.train), generator=generator).to(inputs.device)
+            for rows in order.split(config.batch_size):
+                yield step(inputs.train[rows])
 
         history, _ = fit(
             model,
             losses,
-            monitor,
+            lambda: filtered_ranks(model.scorer(), inputs.valid, inputs.known).metrics(),
             optim=config.optim,
             select={"mrr": True},
             label=f"{config.run_label()} repeat {repeat}",
@@ -84,49 +68,45 @@ def _repeat(config: LinkConfig, kg: KnowledgeGraph, repeat: int, folder: Path) -
         )
     write_weights(folder / "model.safetensors", model)
     write_curves(folder / "curves.csv", history.rows)
-    ranks = filtered_ranks(model.against, test, known)
-    figures = {"val": filtered_ranks(model.against, valid, known).metrics(), "test": ranks.metrics()}
+    with torch.no_grad():
+        ranks = filtered_ranks(model.scorer(), inputs.test, inputs.known)
+    best = history.rows[history.best_epoch["mrr"] - 1]
+    figures = ranks.metrics()
     write_array(folder / "ranks.npy", ranks.realistic)
-    facts = {
-        "best_epoch": history.best_epoch,
-        "epochs": history.epochs,
-        "parameters": sum(p.numel() for p in model.parameters()),
-    }
     write_json(
         folder / "metrics.json",
         {
-            "binding": {"dataset": kg.name, "dataset_sha256": kg.digest},
-            **figures,
+            "binding": {"dataset": inputs.kg.name, "dataset_sha256": inputs.kg.digest},
+            "val": {name: best[name] for name in figures},
+            "test": {**figures, **_shown_parts(ranks, inputs.kg)},
             "ties": {kind: ranks.metrics(kind)["mrr"] for kind in ("optimistic", "pessimistic")},
-            "parts": _by_part(ranks, kg),
-            "fit": facts,
+            "parts": _by_part(ranks, inputs.kg),
+            "fit": {"best_epoch": history.best_epoch, "epochs": history.epochs, **_facts(model)},
         },
     )
-    write_json(folder / "timing.json", {"train_seconds": history.train_seconds, **sitting(started)})
-    log.info("%s repeat %d: validation mrr %.4f", config.run_label(), repeat, figures["val"]["mrr"])
+    seconds = {"train_seconds": history.train_seconds, "seconds_per_epoch": history.train_seconds / history.epochs}
+    write_json(folder / "timing.json", {**seconds, **sitting(started)})
+    log.info("%s repeat %d: validation mrr %.4f", config.run_label(), repeat, best["mrr"])
 
 
-def _loss(
-    model: RotatE, batch: Tensor, seen: KnownTriples, share: Tensor, config: LinkConfig, generator: torch.Generator
-) -> Tensor:
-    """Of one step: every triple with its head and with its tail corrupted, each side by its share."""
-    positive: Tensor = model(batch)
-    drawn = draw_negatives(seen.num_entities, config.negatives.count, generator)
-    total = positive.new_zeros(())
-    for side in SIDES:
-        weight = share[batch[:, 1]] if side == "head" else 1 - share[batch[:, 1]]
-        total = total + weight.mean() * self_adversarial_loss(
-            positive,
-            model.against(batch, side, drawn),
-            seen.mask(batch, side, drawn),
-            temperature=config.negatives.temperature,
-            weight=weight,
-        )
-    return total
+@torch.no_grad()
+def _facts(model: RotatE | MultiModalRotatE) -> dict[str, Any]:
+    facts: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)}
+    if isinstance(model, MultiModalRotatE) and len(model.projections):
+        known = model.refined(torch.arange(len(model.entities), device=model.entities.device))
+        assert known.projected is not None
+        facts["spread"] = float(projection_spread(known.projected, known.mask))
+    return facts
 
 
 def _by_part(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, dict[str, float]]:
-    parts: dict[str, npt.NDArray[np.bool_]] = parts_of(kg.held_out["test"], kg.triples, kg.relation_names, kg.num_nodes)
+    parts: dict[str, npt.NDArray[Any]] = parts_of(kg.held_out["test"], kg.triples, kg.relation_names, kg.num_nodes)
     return {
         name: {"triples": int(rows.sum()), **ranks.metrics(rows=rows)} for name, rows in parts.items() if rows.any()
     }
+
+
+def _shown_parts(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, float]:
+    """MRR of the parts that tables show beside the whole."""
+    parts = _by_part(ranks, kg)
+    return {f"mrr, {name}": parts[name]["mrr"] for name in ("unseen entity",) if name in parts}

@@ -85,8 +85,8 @@ def test_auto_takes_cuda_where_the_kernels_can_run(
     devices: int, triton: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, devices=devices, triton=triton)
-    assert inputs._choose_device("auto") == torch.device(chosen)
-    assert inputs._choose_device("cpu") == torch.device("cpu")
+    assert inputs.choose_device("auto") == torch.device(chosen)
+    assert inputs.choose_device("cpu") == torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_device_that_cannot_be_had_is_one_sentence(
 ) -> None:
     pretend(monkeypatch, devices=devices, triton=triton)
     with pytest.raises(NieError, match=message):
-        inputs._choose_device(wanted)
+        inputs.choose_device(wanted)
 
 
 @pytest.mark.cuda

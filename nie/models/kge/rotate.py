@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
+from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
-
-Side: TypeAlias = Literal["head", "tail"]
-"""The end of a triple that is looked for."""
 
 
 class RotatE(nn.Module):
@@ -27,6 +24,8 @@ class RotatE(nn.Module):
         num_relations: R.
         size: D, complex dimensions; an entity has 2 D numbers.
         margin: the score of a perfect match.
+        relations: makes the phases (R, D) when called, such as :class:`nie.layers.relation.RelationFusion`; by default
+            they are learned freely.
 
     Example:
         >>> model = RotatE(num_entities=5, num_relations=2, size=8)
@@ -35,18 +34,23 @@ class RotatE(nn.Module):
         (torch.Size([2]), torch.Size([2, 5]))
     """
 
-    def __init__(self, *, num_entities: int, num_relations: int, size: int = 256, margin: float = 9.0) -> None:
+    def __init__(
+        self, *, num_entities: int, num_relations: int, size: int = 256, margin: float = 9.0,
+        relations: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.margin, self.size = margin, size
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
-        self.phases = nn.Parameter(torch.empty(num_relations, size))
+        self.phases = nn.Parameter(torch.empty(num_relations, size)) if relations is None else None
+        self.relations = relations
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Uniform entities within (margin + 2) / D, so that distances begin near the margin; uniform phases."""
         bound = (self.margin + 2) / self.size
         nn.init.uniform_(self.entities, -bound, bound)
-        nn.init.uniform_(self.phases, -math.pi, math.pi)
+        if self.phases is not None:
+            nn.init.uniform_(self.phases, -math.pi, math.pi)
 
     def forward(self, triples: Tensor) -> Tensor:
         """(B,) scores of ``triples`` (B, 3): head, relation, tail.
@@ -54,10 +58,9 @@ class RotatE(nn.Module):
         Raises:
             NieError: another shape.
         """
-        _check(triples)
-        real, imaginary = (self._queries(triples, "tail") - self.entities[triples[:, 2]]).chunk(2, dim=1)
-        tiny = torch.finfo(real.dtype).tiny
-        return self.margin - (real.square() + imaginary.square()).clamp(min=tiny).sqrt().sum(dim=1)
+        check_triples(triples)
+        turned = rotated(self.entities[triples[:, 0]], self._phases()[triples[:, 1]], "tail")
+        return self.margin - moduli(turned - self.entities[triples[:, 2]])
 
     def against(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
         """(B, K) scores with each candidate in the place of the head or the tail.
@@ -65,27 +68,42 @@ class RotatE(nn.Module):
         Args:
             triples: (B, 3); the end that is looked for is not read.
             side: that end.
-            candidates: (K,) entities; by default all.
+            candidates: (K,) entities for all triples, or (B, K), those of each; by default all there are.
 
         Raises:
             NieError: another shape, or a side that does not exist.
         """
-        _check(triples)
-        if side not in ("head", "tail"):
-            raise NieError(f"There is no side {side!r} of a triple; use head or tail.")
+        return self._against(triples, side, candidates, self._phases())
+
+    def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
+        """The scores of one training step: of the triples, and with K candidates at either end."""
+        phases = self._phases()
+        check_triples(triples)
+        turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
+        positive = self.margin - moduli(turned - self.entities[triples[:, 2]])
+        keys = self.entities[candidates]
+        turned_back = rotated(self.entities[triples[:, 2]], phases[triples[:, 1]], "head")
+        head, tail = (self.margin - complex_distance(query, keys) for query in (turned_back, turned))
+        return Contrast(positive, head, tail)
+
+    def scorer(self) -> Scorer:
+        """A function that scores all entities, for ranking."""
+        phases = self._phases()
+        return lambda triples, side: self._against(triples, side, None, phases)
+
+    def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
+        query = rotated(self.entities[known_end(triples, side)], phases[triples[:, 1]], side)
+        if candidates is not None and candidates.dim() == 2:
+            return self.margin - moduli(query[:, None] - self.entities[candidates])
         keys = self.entities if candidates is None else self.entities[candidates]
-        return self.margin - complex_distance(self._queries(triples, side), keys)
+        return self.margin - complex_distance(query, keys)
 
-    def _queries(self, triples: Tensor, side: Side) -> Tensor:
-        """(B, 2D): the rotated head, or the tail rotated back."""
-        known = self.entities[triples[:, 0 if side == "tail" else 2]]
-        phase = self.phases[triples[:, 1]]
-        (real, imaginary), (cos, sin) = known.chunk(2, dim=1), (phase.cos(), phase.sin())
-        if side == "head":
-            sin = -sin
-        return torch.cat([real * cos - imaginary * sin, real * sin + imaginary * cos], dim=1)
-
-
-def _check(triples: Tensor) -> None:
-    if triples.dim() != 2 or triples.shape[1] != 3:
-        raise NieError(f"triples have shape {tuple(triples.shape)}; (B, 3) of head, relation and tail is due.")
+    def _phases(self) -> Tensor:
+        """(R, D)."""
+        if self.phases is not None:
+            return self.phases
+        assert self.relations is not None
+        phases: Tensor = self.relations()
+        if phases.dim() != 2 or phases.shape[1] != self.size:
+            raise NieError(f"relations gives {tuple(phases.shape)}; (R, {self.size}) phases are due.")
+        return phases

@@ -11,8 +11,9 @@ import pytest
 
 from downstream.links.parts import parts_of
 from downstream.links.prediction import predict_links
+from downstream.links.split import with_held_out
 from nie.__main__ import main
-from nie.data import KnowledgeGraph, synthetic
+from nie.data import Channel, KnowledgeGraph, synthetic
 from nie.data.store import save
 from nie.errors import NieError
 from nie.link_config import LinkConfig
@@ -35,10 +36,68 @@ def ring(root: Path) -> KnowledgeGraph:
     test, valid, train = np.split(triples[order], [12, 24])
     kg = KnowledgeGraph(
         "links", train[:, 0], train[:, 2], train[:, 1], [np.nan] * 40, [False] * 40, [f"e{i}" for i in range(40)],
-        ["one", "two", "three"], [None] * 40, held_out={"valid": valid, "test": test},
+        ["one", "two", "three"], [f"entity {i // 4}" for i in range(40)], held_out={"valid": valid, "test": test},
     )  # fmt: skip
     save(kg, root / "links" / "processed")
     return kg
+
+
+def test_a_graph_without_splits_is_split(tmp_path: Path) -> None:
+    kg = synthetic(0)
+    save(kg, tmp_path / "data" / "synthetic" / "processed")
+    settings = config(dataset="synthetic", hold_out=0.1, optim={"max_epochs": 2, "eval_every": 1})
+    run = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    held = round(0.1 * len(np.unique(kg.triples, axis=0)))
+    assert np.load(run.fold_path(0) / "ranks.npy").shape == (held, 2)
+    parts = with_held_out(kg, 0.1, 0)
+    assert parts.held_out["valid"].shape == (held, 3)
+    train = {tuple(row) for row in parts.triples.tolist()}
+    assert not train & {tuple(row) for name in ("valid", "test") for row in parts.held_out[name].tolist()}
+    assert set(parts.held_out["test"][:, [0, 2]].ravel()) <= set(parts.triples[:, [0, 2]].ravel())
+    assert set(parts.held_out["test"][:, 1]) <= set(parts.etype)
+    np.testing.assert_array_equal(with_held_out(kg, 0.1, 0).held_out["test"], parts.held_out["test"])
+    assert not np.array_equal(with_held_out(kg, 0.1, 1).held_out["test"], parts.held_out["test"])
+
+
+def test_too_few_triples_to_hold_any_out() -> None:
+    kg = KnowledgeGraph("two", [0, 1], [1, 0], [0, 1], [np.nan] * 2, [False] * 2, ["a", "b"], ["r", "s"], [None] * 2)
+    with pytest.raises(NieError, match="The graph two has too few triples"):
+        with_held_out(kg, 0.4, 0)
+
+
+def test_channels_help_entities_that_training_never_saw(tmp_path: Path) -> None:
+    kg = ring(tmp_path / "data")
+    hidden = (kg.src == 5) | (kg.dst == 5)
+    angle = 2 * np.pi * np.arange(40) / 40
+    place = Channel(np.stack([np.cos(angle), np.sin(angle)], axis=1), np.ones(40, bool))
+    tests = np.concatenate([kg.held_out["test"], kg.triples[hidden]])
+    save(
+        replace(
+            kg, src=kg.src[~hidden], dst=kg.dst[~hidden], etype=kg.etype[~hidden], channels={"place": place},
+            held_out={"valid": kg.held_out["valid"], "test": tests},
+        ),
+        tmp_path / "data" / "links" / "processed",
+    )  # fmt: skip
+    optim = {"lr": 0.02, "max_epochs": 120, "eval_every": 20, "patience": 120}
+    found = []
+    for changes in ({}, {"channels": {"place": "place"}, "model": {"size": 8, "channel_drop": 0.4}}):
+        run = predict_links(config(optim=optim, **changes), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+        found.append(read_json(run.fold_path(0) / "metrics.json")["test"]["mrr, unseen entity"])
+    assert found[1] > 2 * found[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": {"fusion": "sum"}}, "need channels"),
+        ({"channels": {"text": "tfidf"}, "loss": {"auxiliary": "info_nce"}}, "model.projection_size are given"),
+        ({"channels": {"text": "tfidf"}, "loss": {"adversarial_weight": 1.0}}, "model.generator are given"),
+        ({"channels": {"text": "tfidf"}, "model": {"extract_after": 5}}, "and no other"),
+    ],
+)
+def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        config(**changes)
 
 
 def config(**changes: Any) -> LinkConfig:
@@ -59,7 +118,29 @@ def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pyt
     assert (run.fold_path(0) / "metrics.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("changes", [{}, {"negatives": {"count": 20, "corruption": "bernoulli", "temperature": 0.0}}])
+TEXT = {"channels": {"text": "tfidf"}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"negatives": {"count": 20, "corruption": "bernoulli", "temperature": 0.0}},
+        {"negatives": {"count": 5, "sharing": "triple", "corruption": "bernoulli"}},
+        {**TEXT, "model": {"size": 8, "fusion": "relation_guided", "channel_drop": 0.3}},
+        {
+            **TEXT,
+            "model": {"size": 8, "fusion": "cross_modal_transformer", "extract_after": 3, "projection_size": 4},
+            "loss": {"auxiliary": "info_nce"},
+        },
+        {
+            **TEXT,
+            "negatives": {"count": 5, "sharing": "triple"},
+            "model": {"size": 8, "generator": True, "trainable_channels": True},
+            "loss": {"adversarial_weight": 0.1},
+        },
+    ],
+)
 def test_repetitions_differ_and_are_repeatable(changes: dict[str, Any], tmp_path: Path) -> None:
     ring(tmp_path / "data")
     roots = [tmp_path / "a", tmp_path / "b"]
@@ -86,9 +167,6 @@ def test_what_cannot_be_predicted(tmp_path: Path) -> None:
     kg = ring(tmp_path / "data")
     with pytest.raises(NieError, match=r"negatives\.count is 99, but links has 40 entities"):
         predict_links(config(negatives={"count": 99}), data_root=tmp_path / "data", run_root=tmp_path / "runs")
-    save(synthetic(0), tmp_path / "data" / "synthetic" / "processed")
-    with pytest.raises(NieError, match="has no valid triples"):
-        predict_links(config(dataset="synthetic"), data_root=tmp_path / "data", run_root=tmp_path / "runs")
     save(
         replace(kg, held_out={**kg.held_out, "test": kg.held_out["test"][:0]}),
         tmp_path / "data" / "links" / "processed",

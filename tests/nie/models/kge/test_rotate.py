@@ -9,6 +9,7 @@ import torch
 
 from nie.errors import NieError
 from nie.models.kge import RotatE
+from nie.models.kge.rotation import rotated
 
 TRIPLES = torch.tensor([[0, 1, 4], [2, 0, 3], [4, 1, 4]])
 
@@ -37,6 +38,12 @@ def test_all_candidates_are_scored_as_the_triples_are(side: str) -> None:
         torch.testing.assert_close(scores[:, entity], net(changed), rtol=0, atol=1e-10)
     few = net.against(TRIPLES, side, torch.tensor([3, 1]))  # type: ignore[arg-type]
     torch.testing.assert_close(few, scores[:, [3, 1]], rtol=0, atol=1e-12)
+    own = net.against(TRIPLES, side, torch.tensor([[3], [1], [0]]))  # type: ignore[arg-type]
+    torch.testing.assert_close(own[:, 0], scores[[0, 1, 2], [3, 1, 0]], rtol=0, atol=1e-10)
+    contrast = net.contrast(TRIPLES, torch.tensor([3, 1]))
+    torch.testing.assert_close(contrast.positive, net(TRIPLES), rtol=0, atol=1e-12)
+    torch.testing.assert_close(getattr(contrast, side), few, rtol=0, atol=1e-12)
+    torch.testing.assert_close(net.scorer()(TRIPLES, side), scores, rtol=0, atol=1e-12)  # type: ignore[arg-type]
 
 
 def test_it_equals_that_of_pyg() -> None:
@@ -50,7 +57,8 @@ def test_it_equals_that_of_pyg() -> None:
     head, relation, tail = TRIPLES.T
     # PyG's distance is the Euclidean norm over all dimensions; ours, as published, sums the moduli.
     found = other(head, relation, tail)
-    real, imaginary = (net._queries(TRIPLES, "tail") - net.entities[tail]).chunk(2, dim=1)
+    turned = rotated(net.entities[head], net.phases[relation], "tail")
+    real, imaginary = (turned - net.entities[tail]).chunk(2, dim=1)
     torch.testing.assert_close(found, 3 - torch.stack([real, imaginary]).norm(dim=(0, 2)), rtol=0, atol=1e-6)
 
 
@@ -76,3 +84,22 @@ def test_what_does_not_fit() -> None:
         model()(TRIPLES[:, :2])
     with pytest.raises(NieError, match="no side 'middle'"):
         model().against(TRIPLES, "middle")  # type: ignore[arg-type]
+
+
+class Table(torch.nn.Module):
+    def __init__(self, phases: torch.Tensor) -> None:
+        super().__init__()
+        self.phases = torch.nn.Parameter(phases)
+
+    def forward(self) -> torch.Tensor:
+        return self.phases
+
+
+def test_phases_that_something_else_makes() -> None:
+    net = model()
+    assert net.phases is not None
+    made = RotatE(num_entities=6, num_relations=2, size=5, margin=3.0, relations=Table(net.phases.detach())).double()
+    made.load_state_dict({"entities": net.entities, "relations.phases": net.phases})
+    torch.testing.assert_close(made(TRIPLES), net(TRIPLES), rtol=0, atol=0)
+    with pytest.raises(NieError, match=r"relations gives \(2, 4\); \(R, 5\) phases are due"):
+        RotatE(num_entities=6, num_relations=2, size=5, relations=Table(torch.ones(2, 4)))(TRIPLES)

@@ -1,0 +1,111 @@
+"""What link prediction reads: the splits, what is known, the channels of entities, and the model made for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from downstream.links.known import KnownTriples
+from downstream.links.split import SPLITS, with_held_out
+from nie.config import FeaturesConfig
+from nie.data import KnowledgeGraph, load
+from nie.errors import NieError
+from nie.link_config import LinkConfig
+from nie.models.kge import MultiModalRotatE, RotatE
+from nie.runs import Run
+from pretrain.inputs import choose_device, input_tensor, named_features, presence
+
+
+@dataclass(frozen=True, eq=False)
+class LinkInputs:
+    """The inputs that all repetitions of a run share.
+
+    Attributes:
+        kg: the graph, with what is held out.
+        train, valid, test: (n, 3) head, relation and tail.
+        seen: the training triples, looked up.
+        known: the triples of all splits, looked up.
+        channels: (N, d) by name.
+        masks: (N,) bool by name, and under ``structural`` the entities that a training triple names.
+        device: where tensors live.
+    """
+
+    kg: KnowledgeGraph
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    seen: KnownTriples
+    known: KnownTriples
+    channels: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    device: torch.device
+
+    @classmethod
+    def of(cls, config: LinkConfig, data_root: str | Path = "datasets") -> LinkInputs:
+        """Load or build everything that ``config`` asks for.
+
+        Raises:
+            NieError: the dataset or a feature cannot be had, or the graph is too small for the settings.
+        """
+        kg = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed)
+        if config.negatives.count > kg.num_nodes:
+            raise NieError(f"negatives.count is {config.negatives.count}, but {kg.name} has {kg.num_nodes} entities.")
+        device = choose_device(config.device)
+        every = np.concatenate([kg.triples, *kg.held_out.values()])
+        seen, known = (KnownTriples(part, kg.num_nodes, kg.num_relations) for part in (kg.triples, every))
+        settings = FeaturesConfig()
+        parts = {name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()}
+        trained = torch.zeros(kg.num_nodes, dtype=torch.bool)
+        trained[torch.from_numpy(kg.triples[:, [0, 2]].ravel())] = True
+        masks = {"structural": trained, **{name: presence(part) for name, part in parts.items()}}
+        train, valid, test = (
+            torch.from_numpy(np.array(part)).to(device) for part in (kg.triples, *(kg.held_out[s] for s in SPLITS))
+        )
+        return cls(
+            kg=kg, train=train, valid=valid, test=test, seen=seen, known=known,
+            channels={name: input_tensor(part, settings).to(device) for name, part in parts.items()},
+            masks={name: mask.to(device) for name, mask in masks.items()}, device=device,
+        )  # fmt: skip
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """sha256 of the graph with its splits, and of the channels."""
+        digests = {"dataset_sha256": self.kg.digest}
+        if self.channels:
+            sha = hashlib.sha256()
+            for name, table in self.channels.items():
+                sha.update(f"{name} {tuple(table.shape)}".encode())
+                sha.update(table.cpu().numpy().tobytes())
+            digests["channels_sha256"] = sha.hexdigest()
+        return digests
+
+    def build(self, config: LinkConfig) -> RotatE | MultiModalRotatE:
+        """A new model, with parameters of torch's random state."""
+        sizes = {"num_entities": self.kg.num_nodes, "num_relations": self.kg.num_relations}
+        if not self.channels:
+            return RotatE(**sizes, size=config.model.size, margin=config.model.margin).to(self.device)
+        settings = config.model.model_dump()
+        return MultiModalRotatE(**sizes, channels=self.channels, masks=self.masks, **settings).to(self.device)
+
+    def load(self, config: LinkConfig, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
+        """The trained model of a finished repetition, in eval mode.
+
+        Raises:
+            NieError: its weights are missing or do not fit.
+        """
+        path = run.fold_path(repeat) / "model.safetensors"
+        if not path.exists():
+            raise NieError(f"{path} is missing; a repetition that is finished is due.")
+        model = self.build(config)
+        try:
+            model.load_state_dict(safetensors.torch.load_file(path))
+        except (RuntimeError, safetensors.SafetensorError) as error:
+            raise NieError(f"The weights in {path} do not fit the run's settings; run it again.") from error
+        return model.eval()

@@ -1,0 +1,324 @@
+"""RotatE on entities that have further channels: text, numbers, images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.errors import NieError, nearest
+from nie.layers import FUSIONS, ChannelDropout, ChannelFusion, CrossModalTransformer, ModalityDecoder
+from nie.layers.fusion import NEEDS_LOGVAR
+from nie.layers.masked import masked_mean
+from nie.layers.variational import MOST_LOGVAR
+from nie.models.kge.channel_generator import ChannelGenerator
+from nie.models.kge.relation_guided import RelationGuidedFusion
+from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
+from nie.ops import complex_distance
+
+GUIDED = "relation_guided"
+ROWS_AT_A_TIME = 4096
+
+
+@dataclass(frozen=True)
+class EntityChannels:
+    """What is known of n entities before and after the fusion.
+
+    Attributes:
+        tokens: (n, M, 2D), of the channels, the structural one first, as the fusion left them.
+        projected: (n, M, P), of the tokens, for losses that align the channels; None without projections.
+        mask: (n, M) bool, the channels that an entity has.
+    """
+
+    tokens: Tensor
+    projected: Tensor | None
+    mask: Tensor
+
+
+class MultiModalRotatE(nn.Module):
+    r"""RotatE (Sun et al., ICLR 2019) whose entities are fused from a learned embedding and further channels.
+
+    .. math:: e = s \, \mathrm{fusion}(E_e / s, \; W_1 x_{e1}, \; \ldots), \quad
+              \mathrm{score} = \mathrm{margin} - \sum_d |h_d e^{i \theta_{rd}} - t_d|
+
+    :math:`s` is the deviation of RotatE's initial embeddings: fusions work on tokens of unit variance, and distances
+    begin near the margin all the same.
+
+    An entity that no training triple names has no structural channel (``masks["structural"]``): its embedding is what
+    it was initialised with, and noise. It is then placed by its other channels alone, for which a model is prepared by
+    ``channel_drop``.
+
+    With ``fusion="cross_modal_transformer"`` the channels read each other through the modal collaborative extractor. It
+    begins as the identity, so that it can be switched on when the rest is trained: ``extract_after``.
+
+    Args:
+        num_entities: N.
+        num_relations: R.
+        channels: (N, d) features by name, standardised.
+        masks: (N,) bool by name, the entities that have a channel; ``structural`` too. By default all.
+        size: D, complex dimensions; a channel's vector has 2 D numbers.
+        margin: the score of a perfect match.
+        fusion: a key of :data:`nie.layers.FUSIONS`, or ``relation_guided``.
+        fusion_settings: of the fusion.
+        channel_drop: probability of hiding a channel of an entity in training.
+        trainable_channels: learn the features, too, from where they are.
+        projection_size: P, of the projections for losses that align the channels.
+        generator: with a :class:`ChannelGenerator`, for `imitated`.
+        extract_after: training steps before the collaborative extractor takes part. They are counted with the weights.
+
+    Raises:
+        NieError: no channel, features of another number of rows, or an unknown fusion or mask.
+
+    Example:
+        >>> model = MultiModalRotatE(num_entities=5, num_relations=2, channels={"text": torch.randn(5, 3)}, size=8)
+        >>> triples = torch.tensor([[0, 1, 4], [2, 0, 3]])  # head, relation, tail
+        >>> model(triples).shape, model.against(triples, "head").shape
+        (torch.Size([2]), torch.Size([2, 5]))
+        >>> model.refined(torch.tensor([3, 4])).tokens.shape
+        torch.Size([2, 2, 16])
+    """
+
+    mask: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        *,
+        num_entities: int,
+        num_relations: int,
+        channels: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor] | None = None,
+        size: int = 256,
+        margin: float = 9.0,
+        fusion: str = "attention",
+        fusion_settings: Mapping[str, Any] | None = None,
+        channel_drop: float = 0.0,
+        trainable_channels: bool = False,
+        projection_size: int | None = None,
+        generator: bool = False,
+        extract_after: int = 0,
+    ) -> None:
+        super().__init__()
+        _check(channels, masks or {}, num_entities, fusion)
+        self.margin, self.size, self.extract_after = margin, size, extract_after
+        self.scale = (margin + 2) / size / math.sqrt(3)
+        self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
+        self.phases = nn.Parameter(torch.empty(num_relations, size))
+        names, count = ("structural", *channels), 1 + len(channels)
+        everyone = torch.ones(num_entities, dtype=torch.bool)
+        self.register_buffer(
+            "mask", torch.stack([(masks or {}).get(name, everyone) for name in names], dim=1), persistent=False
+        )
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self.tables = nn.ModuleList(_Table(table, trainable_channels) for table in channels.values())
+        self.projections_in = nn.ModuleList(nn.Linear(table.shape[1], 2 * size) for table in channels.values())
+        self.logvars = nn.ModuleList(
+            nn.Linear(2 * size, 2 * size) for _ in names if fusion in NEEDS_LOGVAR
+        )  # fmt: skip
+        self.drop = ChannelDropout(channel_drop)
+        self.fusion = (
+            RelationGuidedFusion(2 * size, count, num_relations)
+            if fusion == GUIDED
+            else ChannelFusion(fusion, 2 * size, count, **(fusion_settings or {}))
+        )
+        self.projections = nn.ModuleList(
+            ModalityDecoder(2 * size, projection_size) for _ in names if projection_size is not None
+        )
+        self.generator = ChannelGenerator(2 * size, len(channels)) if generator else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As RotatE; projections from standardised features to unit variance. Features that are learned stay."""
+        self.steps.zero_()
+        bound = (self.margin + 2) / self.size
+        nn.init.uniform_(self.entities, -bound, bound)
+        nn.init.uniform_(self.phases, -math.pi, math.pi)
+        for project in self.projections_in:
+            assert isinstance(project, nn.Linear)
+            reach = math.sqrt(3 / project.in_features)
+            nn.init.uniform_(project.weight, -reach, reach)
+            nn.init.zeros_(project.bias)
+        for logvar in self.logvars:
+            assert isinstance(logvar, nn.Linear)
+            nn.init.zeros_(logvar.weight)
+            nn.init.zeros_(logvar.bias)
+        for part in (self.drop, self.fusion, *self.projections, self.generator):
+            if part is not None:
+                part.reset_parameters()  # type: ignore[operator]
+
+    def forward(self, triples: Tensor) -> Tensor:
+        """(B,) scores of ``triples`` (B, 3): head, relation, tail.
+
+        Raises:
+            NieError: another shape.
+        """
+        check_triples(triples)
+        self._count_step()
+        relations = triples[:, 1]
+        heads, tails = (self._vectors(triples[:, end], relations) for end in (0, 2))
+        return self.margin - moduli(rotated(heads, self.phases[relations], "tail") - tails)
+
+    def against(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
+        """(B, K) scores with each candidate in the place of the head or the tail; see :meth:`RotatE.against`."""
+        known = self._vectors(known_end(triples, side), triples[:, 1])
+        query = rotated(known, self.phases[triples[:, 1]], side)
+        if candidates is not None and candidates.dim() == 2:
+            relations = triples[:, 1].repeat_interleave(candidates.shape[1])
+            keys = self._vectors(candidates.flatten(), relations).unflatten(0, candidates.shape)
+            return self.margin - moduli(query[:, None] - keys)
+        ids = torch.arange(len(self.entities), device=triples.device) if candidates is None else candidates
+        return self._scores(query, triples[:, 1], *self._tokens(ids))
+
+    def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
+        """The scores of one training step; every entity in it is fused once, unless its relation matters."""
+        check_triples(triples)
+        self._count_step()
+        ids, place = torch.cat([triples[:, 0], triples[:, 2], candidates]).unique(return_inverse=True)
+        tokens, mask = self._tokens(ids)
+        of_heads, of_tails, of_candidates = place.split([len(triples), len(triples), len(candidates)])
+        relations, phases = triples[:, 1], self.phases[triples[:, 1]]
+        if isinstance(self.fusion, RelationGuidedFusion):
+            heads, tails = (self._fuse(tokens[rows], mask[rows], relations) for rows in (of_heads, of_tails))
+        else:
+            vectors = self._fuse(tokens, mask)
+            heads, tails, keys = vectors[of_heads], vectors[of_tails], vectors[of_candidates]
+        turned, turned_back = rotated(heads, phases, "tail"), rotated(tails, phases, "head")
+        if isinstance(self.fusion, RelationGuidedFusion):
+            given = (tokens[of_candidates], mask[of_candidates])
+            head, tail = (self._scores(query, relations, *given) for query in (turned_back, turned))
+        else:
+            head, tail = (self.margin - complex_distance(query, keys) for query in (turned_back, turned))
+        return Contrast(self.margin - moduli(turned - tails), head, tail)
+
+    def scorer(self) -> Scorer:
+        """A function that scores all entities, for ranking: what does not depend on the triples is computed once."""
+        parts = [
+            self._tokens(ids)
+            for ids in torch.arange(len(self.entities), device=self.entities.device).split(ROWS_AT_A_TIME)
+        ]
+        if isinstance(self.fusion, RelationGuidedFusion):
+            tokens, mask = (torch.cat(part) for part in zip(*parts, strict=True))
+            return lambda triples, side: self._scores(self._query(triples, side), triples[:, 1], tokens, mask)
+        vectors = torch.cat([self._fuse(*part) for part in parts])
+
+        def score(triples: Tensor, side: Side) -> Tensor:
+            query = rotated(vectors[known_end(triples, side)], self.phases[triples[:, 1]], side)
+            return self.margin - complex_distance(query, vectors)
+
+        return score
+
+    def refined(self, ids: Tensor) -> EntityChannels:
+        """The channels of the entities ``ids`` (n,), each after it has read the others where the fusion lets it."""
+        tokens, mask = self._tokens(ids)
+        if isinstance(self.fusion, ChannelFusion) and self._extracts:
+            tokens = self.fusion(tokens, mask, logvar=self._logvar(tokens)).tokens
+        projected = [project(tokens[:, place]) for place, project in enumerate(self.projections)]
+        return EntityChannels(tokens, torch.stack(projected, dim=1) if projected else None, mask)
+
+    def imitated(self, triples: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, 3) scores of triples with made-up channels of the head, of the tail and of both.
+
+        To learn from as from corrupted triples, in adversarial training: gradients of the generator are reversed.
+
+        Raises:
+            NieError: the model was made without a generator.
+        """
+        if self.generator is None:
+            raise NieError("The model has no channel generator; make it with generator=True.")
+        check_triples(triples)
+        relations, phases = triples[:, 1], self.phases[triples[:, 1]]
+        real, made = [], []
+        for end in (0, 2):
+            tokens, mask = self._tokens(triples[:, end])
+            real.append(self._fuse(tokens, mask, relations))
+            imitation = self.generator(tokens[:, 0], generator)
+            made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), mask, relations))
+        pairs = ((made[0], real[1]), (real[0], made[1]), (made[0], made[1]))
+        return torch.stack([self.margin - moduli(rotated(h, phases, "tail") - t) for h, t in pairs], dim=1)
+
+    def _count_step(self) -> None:
+        if self.training:
+            self.steps += 1
+
+    @property
+    def _extracts(self) -> bool:
+        return isinstance(self.fusion, ChannelFusion) and (
+            not isinstance(self.fusion.fusion, CrossModalTransformer) or int(self.steps) >= self.extract_after
+        )
+
+    def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, M, 2D) of unit variance and (n, M) what the entities have; in training some of it is hidden."""
+        further = [project(table(ids)) for project, table in zip(self.projections_in, self.tables, strict=True)]
+        tokens = torch.stack([self.entities[ids] / self.scale, *further], dim=1)
+        return tokens, self.drop(self.mask[ids])
+
+    def _logvar(self, tokens: Tensor) -> Tensor | None:
+        heads = [head(tokens[:, place]) for place, head in enumerate(self.logvars)]
+        return torch.stack(heads, dim=1).clamp(-MOST_LOGVAR, MOST_LOGVAR) if heads else None
+
+    def _fuse(self, tokens: Tensor, mask: Tensor, relations: Tensor | None = None) -> Tensor:
+        """(n, 2D), on RotatE's scale."""
+        if isinstance(self.fusion, RelationGuidedFusion):
+            return self.scale * self.fusion(tokens, mask, relations)
+        assert isinstance(self.fusion, ChannelFusion)
+        if not self._extracts:
+            return self.scale * masked_mean(tokens, mask)
+        vector: Tensor = self.fusion(tokens, mask, logvar=self._logvar(tokens)).vector
+        return self.scale * vector
+
+    def _vectors(self, ids: Tensor, relations: Tensor) -> Tensor:
+        return self._fuse(*self._tokens(ids), relations)
+
+    def _query(self, triples: Tensor, side: Side) -> Tensor:
+        return rotated(
+            self._vectors(known_end(triples, side), triples[:, 1]), self.phases[triples[:, 1]], side
+        )  # fmt: skip
+
+    def _scores(self, query: Tensor, relations: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, K) of queries against entities with tokens (K, M, 2D), fused for one relation after another."""
+        if not isinstance(self.fusion, RelationGuidedFusion):
+            return self.margin - complex_distance(query, self._fuse(tokens, mask))
+        order = relations.argsort(stable=True)
+        kinds, counts = relations[order].unique_consecutive(return_counts=True)
+        parts = [
+            self.margin - complex_distance(part, self._fuse(tokens, mask, kind))
+            for kind, part in zip(kinds, query[order].split(counts.tolist()), strict=True)
+        ]
+        return torch.cat(parts)[order.argsort()]
+
+
+class _Table(nn.Module):
+    """The features of a channel: fixed, and then no part of what is saved, or learned from where they are."""
+
+    rows: Tensor
+
+    def __init__(self, rows: Tensor, trainable: bool) -> None:
+        super().__init__()
+        if trainable:
+            self.rows = nn.Parameter(rows.detach().clone())
+        else:
+            self.register_buffer("rows", rows.detach(), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.rows[ids]
+
+
+def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_entities: int, fusion: str) -> None:
+    if not channels:
+        raise NieError("MultiModalRotatE needs a channel besides the structural one; without, use RotatE.")
+    if "structural" in channels:
+        raise NieError("The channel structural is the model's own embedding; give yours another name.")
+    for name, table in channels.items():
+        if table.dim() != 2 or len(table) != num_entities:
+            raise NieError(f"The channel {name} has shape {tuple(table.shape)}; ({num_entities}, d) is due.")
+    for name, mask in masks.items():
+        if name != "structural" and name not in channels:
+            raise NieError(f"There is a mask of {name!r}, which is no channel{nearest(name, channels)}.")
+        if mask.shape != (num_entities,) or mask.dtype != torch.bool:
+            raise NieError(f"The mask of {name} is {mask.dtype} {tuple(mask.shape)}; bool ({num_entities},) is due.")
+    if fusion not in (*FUSIONS, GUIDED):
+        raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, GUIDED])}.")

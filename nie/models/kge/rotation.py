@@ -1,0 +1,78 @@
+"""What the models of rotations share: turning vectors, comparing them, and what they give to learn from.
+
+A vector holds D complex numbers as 2 D real ones, the real parts first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from nie.errors import NieError
+
+Side: TypeAlias = Literal["head", "tail"]
+"""The end of a triple that is looked for."""
+
+SIDES: tuple[Side, Side] = ("head", "tail")
+Scorer: TypeAlias = Callable[[Tensor, Side], Tensor]
+"""From triples (B, 3) and a side to the scores (B, N) of all entities at that end."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Scores of one training step.
+
+    Attributes:
+        positive: (B,) of the triples.
+        head, tail: (B, K), with each of K candidates in the place of the head, or of the tail.
+    """
+
+    positive: Tensor
+    head: Tensor
+    tail: Tensor
+
+
+def rotated(vectors: Tensor, phases: Tensor, side: Side) -> Tensor:
+    """Heads (B, 2D) turned by phases (B, D) where the tail is looked for; tails turned back where the head is.
+
+    >>> import math
+    >>> rotated(torch.tensor([[1.0, 0.0]]), torch.tensor([[math.pi / 2]]), "tail").round().tolist()
+    [[-0.0, 1.0]]
+    """
+    (real, imaginary), (cos, sin) = vectors.chunk(2, dim=1), (phases.cos(), phases.sin())
+    if side == "head":
+        sin = -sin
+    return torch.cat([real * cos - imaginary * sin, real * sin + imaginary * cos], dim=1)
+
+
+def moduli(difference: Tensor) -> Tensor:
+    """Sum of the moduli of the complex numbers in the last dimension: (..., 2D) to (...).
+
+    >>> moduli(torch.tensor([3.0, 0.0, 4.0, 2.0])).item()
+    7.0
+    """
+    real, imaginary = difference.chunk(2, dim=-1)
+    # A modulus of 0 would have a gradient of nan.
+    return (real.square() + imaginary.square()).clamp(min=torch.finfo(real.dtype).tiny).sqrt().sum(dim=-1)
+
+
+def check_triples(triples: Tensor) -> None:
+    """Raise unless ``triples`` is (B, 3)."""
+    if triples.dim() != 2 or triples.shape[1] != 3:
+        raise NieError(f"triples have shape {tuple(triples.shape)}; (B, 3) of head, relation and tail is due.")
+
+
+def known_end(triples: Tensor, side: Side) -> Tensor:
+    """(B,) the entities at the other end than the one that is looked for.
+
+    Raises:
+        NieError: triples of another shape, or a side that does not exist.
+    """
+    check_triples(triples)
+    if side not in SIDES:
+        raise NieError(f"There is no side {side!r} of a triple; use head or tail.")
+    return triples[:, 0 if side == "tail" else 2]
