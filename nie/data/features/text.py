@@ -64,6 +64,8 @@ def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:
         terms = vectorizer.fit_transform(texts)
     except ValueError as error:
         raise NieError(f"The texts of graph {kg.name} hold no word of two letters or more.") from error
+    if terms.shape[1] == 1:  # one word, which the SVD refuses
+        return spread(terms.toarray(), owner, mask)
     rank = min(dim, *terms.shape)
     svd = decomposition.TruncatedSVD(n_components=rank, algorithm="randomized", random_state=seed)
     return spread(svd.fit_transform(terms), owner, mask)

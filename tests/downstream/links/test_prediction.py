@@ -36,7 +36,7 @@ def ring(root: Path) -> KnowledgeGraph:
     test, valid, train = np.split(triples[order], [12, 24])
     kg = KnowledgeGraph(
         "links", train[:, 0], train[:, 2], train[:, 1], [np.nan] * 40, [False] * 40, [f"e{i}" for i in range(40)],
-        ["one", "two", "three"], [f"entity {i // 4}" for i in range(40)], held_out={"valid": valid, "test": test},
+        ["one", "two", "three"], [f"entity place{i // 4}" for i in range(40)], held_out={"valid": valid, "test": test},
     )  # fmt: skip
     save(kg, root / "links" / "processed")
     return kg

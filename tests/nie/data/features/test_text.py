@@ -119,3 +119,10 @@ def test_without_text_the_ready_channels_are_named() -> None:
         tfidf_svd(silent)
     with pytest.raises(NieError, match=r"no text features\.$"):
         tfidf_svd(replace(silent, channels={}))
+
+
+def test_tfidf_of_one_word() -> None:
+    kg = replace(synthetic(0), text=["word" if node % 2 else None for node in range(300)])
+    channel = tfidf_svd(kg)
+    assert channel.features.shape == (300, 1)
+    assert (channel.features[channel.mask] == 1).all()
