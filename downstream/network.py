@@ -23,6 +23,7 @@ from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
+from nie.layers.relation import RelationFusion
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
@@ -134,8 +135,10 @@ def _fit_member(
                 yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
 
         def monitor() -> dict[str, float]:
-            made = outputs()
-            return judge(fold.val, made.prediction, probability=made.probability)
+            made, relations = outputs(), getattr(model, "relations", None)
+            weights = relations.weights() if isinstance(relations, RelationFusion) else {}
+            judged = judge(fold.val, made.prediction, probability=made.probability)
+            return {**judged, **{f"{name} weight": weight for name, weight in weights.items()}}
 
         everyone = torch.arange(len(train), device=inputs.device)
         batches, loss = _batches(config, inputs.message, fold), StepLoss(given, generator)

@@ -21,6 +21,7 @@ from nie.models import MODELS, ImportanceScores, MultiChannelNIE
 from nie.runs import Run
 from pretrain.cross_validation import Fold
 from pretrain.inputs import Parts, StageInputs, input_tensor, presence
+from pretrain.relations import RelationInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class NetworkInputs:
         centre: what was taken from the labels.
         known: (N,) bool, all but the validation and test nodes.
         tiers: (n,) of the training nodes, where the network learns them.
+        relations: what relation vectors are made from, for a model that lets them be made.
         ends: sources and destinations of the graph's own edges.
     """
 
@@ -49,6 +51,7 @@ class NetworkInputs:
     centre: float
     known: Tensor
     tiers: Tensor | None
+    relations: RelationInputs | None
     ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
     @classmethod
@@ -58,16 +61,20 @@ class NetworkInputs:
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
+        feats = {name: input_tensor(parts, config.features).to(device) for name, parts in channels.items()}
         return cls(
             config=config,
             message=inputs.message,
-            feats={name: input_tensor(parts, config.features).to(device) for name, parts in channels.items()},
+            feats=feats,
             masks={name: presence(parts).to(device) for name, parts in channels.items()},
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
             known=known.to(device),
             tiers=torch.from_numpy(tiers(targets, tier_borders(targets))).to(device) if config.learns_tiers() else None,
+            relations=RelationInputs.of(config.model.relations, inputs, feats)
+            if isinstance(config, RGTNMethod)
+            else None,
             ends=(inputs.kg.src, inputs.kg.dst),
         )
 
@@ -86,6 +93,8 @@ class NetworkInputs:
         """A new network, with parameters of torch's random state."""
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
         settings = self.config.model.model_dump()
+        if self.relations is not None:
+            settings["relations"] = self.relations.table(settings["rel_size"])
         if isinstance(self.config, RGTNMethod) and self.config.learns_tiers():
             settings["tier_outputs"] = num_logits(self.config.loss.tier_loss)
         model = MODELS[self.config.method](channel_sizes=sizes, num_relations=self.message.num_relations, **settings)

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
     """A group of settings: immutable, and closed to keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RelationsConfig(Section):
+    """Where relation vectors come from; by default they are free parameters."""
+
+    learned: bool = Field(True, description="a vector of free parameters a relation")
+    text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
+    similarity_weight: float = Field(0.0, ge=0, lt=1, description="of what the most similar relations add")
+    context_weight: float = Field(0.0, ge=0, lt=1, description="of what the graph around a relation adds")
+    learn_weights: bool = Field(False, description="learn both weights, from those given")
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> RelationsConfig:
+        if not self.learned and self.text == "none":
+            raise ValueError("relations without free parameters need relations.text")
+        if self.similarity_weight + self.context_weight >= 1:
+            raise ValueError("relations.similarity_weight and relations.context_weight are below 1 together")
+        if self.learn_weights and not self.similarity_weight + self.context_weight:
+            raise ValueError("relations.learn_weights learns similarity_weight and context_weight, which are both 0")
+        return self
 
 
 class PreGATConfig(Section):
@@ -25,6 +45,7 @@ class PreGATConfig(Section):
     feat_drop: float = Field(0.0, ge=0, lt=1)
     attn_drop: float = Field(0.0, ge=0, lt=1)
     negative_slope: float = Field(0.01, ge=0, description="of the LeakyReLU on attention scores")
+    relations: RelationsConfig = RelationsConfig()
 
 
 class RGTNConfig(Section):
@@ -54,6 +75,7 @@ class RGTNConfig(Section):
     channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
     projection_size: int | None = Field(None, ge=1, description="of the projections that the alignment loss compares")
     reconstruct: bool = Field(False, description="decode the features of variational channels for their loss")
+    relations: RelationsConfig = RelationsConfig()
 
 
 class GENIConfig(Section):

@@ -35,6 +35,7 @@ class StageInputs:
             structural channel.
         folds: all folds, indexed by number.
         device: where tensors live.
+        data_root: folder of the datasets, where further features are kept.
     """
 
     kg: KnowledgeGraph
@@ -42,6 +43,7 @@ class StageInputs:
     channels: Mapping[str, Parts]
     folds: list[Fold]
     device: torch.device
+    data_root: str | Path = "datasets"
 
     @functools.cached_property
     def made_from(self) -> dict[str, str]:
@@ -73,6 +75,7 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
         channels={channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()},
         folds=folds,
         device=device,
+        data_root=data_root,
     )
 
 

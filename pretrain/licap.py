@@ -29,6 +29,7 @@ from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding
 from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
 from pretrain.losses import finer_bin_loss, top_bin_loss
+from pretrain.relations import RelationInputs
 from pretrain.sampling import draw_non_top, random_bins
 
 
@@ -131,9 +132,11 @@ def _pretrain_channel(
     """Train one channel's encoder and write its weights, curves and embeddings."""
     feat = input_tensor(inputs.channels[name], config.features).to(inputs.device)
     sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
-    settings = config.model.model_dump(exclude={"structural_size", "semantic_size"})
+    settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
+    relations = RelationInputs.of(config.model.relations, inputs, {name: feat})
     graph, etype = inputs.message.graph, inputs.message.etype
     with seeded(fold_seed(config.seed, fold.index)):
+        settings["relations"] = relations.table(config.model.rel_size)
         model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
         model.to(inputs.device)
         history, _ = fit(

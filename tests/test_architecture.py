@@ -31,8 +31,10 @@ MAY_IMPORT = {
     "pretrain": {
         "nie.data",
         "nie.ops",
+        "nie.layers",
         "nie.models",
         "nie.config",
+        "nie.model_config",
         "nie.recipes",
         "nie.provenance",
         "nie.fit",

@@ -54,6 +54,8 @@ class MultiChannelNIE(nn.Module):
         reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
         head_size, num_heads, num_layers: of the encoders; ``pregat`` always has two layers.
         rel_size: size of the relation embeddings.
+        relations: makes the relation embeddings (num_relations, rel_size) when called, such as
+            :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
         mode: how the relation enters the transformer's attention: ``mul``, ``add``, ``gate`` or ``dot``.
         feat_drop: dropout probability of every encoder block's input.
         attn_drop: dropout probability of the attention weights.
@@ -94,6 +96,7 @@ class MultiChannelNIE(nn.Module):
         num_heads: int = 8,
         num_layers: int = 3,
         rel_size: int = 10,
+        relations: nn.Module | None = None,
         mode: str = "mul",
         feat_drop: float = 0.3,
         attn_drop: float = 0.0,
@@ -108,7 +111,7 @@ class MultiChannelNIE(nn.Module):
         self.kinds = tuple((encoders or {}).get(name, "transformer") for name in self.channels)
         _check(self.channels, self.kinds, encoders or {}, head, centrality_scale)
         size = head_size * num_heads
-        self.relations = nn.Parameter(torch.empty(num_relations, rel_size))
+        self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if relations is None else relations
 
         def encoder(kind: str, in_size: int) -> nn.Module:
             shared: dict[str, Any] = {"head_size": head_size, "num_heads": num_heads, "rel_size": rel_size}
@@ -148,7 +151,10 @@ class MultiChannelNIE(nn.Module):
 
     def reset_parameters(self) -> None:
         """Standard normal relation embeddings; the parts reset themselves."""
-        nn.init.normal_(self.relations)
+        if isinstance(self.relations, nn.Parameter):
+            nn.init.normal_(self.relations)
+        else:
+            self.relations.reset_parameters()  # type: ignore[operator]
         parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
         for part in (*self.encoders, *parts):
             if not isinstance(part, nn.Identity):
@@ -176,8 +182,10 @@ class MultiChannelNIE(nn.Module):
         layers = per_layer(graph, etype, self.num_layers)
         masks = masks or {}
         _check_rows(feats, masks, self.channels, layers[0][0].num_src_nodes())
+        rel = self.relations() if isinstance(self.relations, nn.Module) else self.relations
         encodings = {
-            name: self._encode(place, layers, feats[name], masks.get(name)) for place, name in enumerate(self.channels)
+            name: self._encode(place, layers, feats[name], rel, masks.get(name))
+            for place, name in enumerate(self.channels)
         }
         there = self._mask(encodings, masks)
         mask = self.drop(there)
@@ -198,8 +206,9 @@ class MultiChannelNIE(nn.Module):
         return ImportanceScores(score, by_channel, states, tiers)
 
     def _encode(
-        self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, mask: Tensor | None
-    ) -> Encoding:
+        self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, rel: Tensor,
+        mask: Tensor | None,
+    ) -> Encoding:  # fmt: skip
         kind, encoder = self.kinds[place], self.encoders[place]
         if kind == "variational":
             # What is missing may be nan, which would reach the weights through the backward pass.
@@ -211,7 +220,7 @@ class MultiChannelNIE(nn.Module):
             whole = all(graph is graphs[0] for graph in graphs)
             mean = encoder(graphs[0], feat, etypes[0]) if whole else encoder(graphs, feat, etypes)
         else:
-            mean = encoder(layers, feat, self.relations)
+            mean = encoder(layers, feat, rel)
         heads = self.gaussian[place]
         return heads(mean) if isinstance(heads, GaussianHeads) else Encoding(mean)
 

@@ -22,6 +22,8 @@ class PreGAT(nn.Module):
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
         head_size, num_heads: of layer 1.
         rel_size: size of the relation embeddings.
+        relations: makes the relation embeddings (num_relations, rel_size) when called, such as
+            :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
         use_relations: False leaves the relations out, which is plain GAT (the ablation).
         feat_drop: dropout probability of both layers' inputs, in training.
         attn_drop: dropout probability of the attention weights, in training.
@@ -44,6 +46,7 @@ class PreGAT(nn.Module):
         head_size: int = 8,
         num_heads: int = 8,
         rel_size: int = 10,
+        relations: nn.Module | None = None,
         use_relations: bool = True,
         feat_drop: float = 0.0,
         attn_drop: float = 0.0,
@@ -51,7 +54,8 @@ class PreGAT(nn.Module):
     ) -> None:
         super().__init__()
         rel_size = rel_size if use_relations else 0
-        self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if use_relations else None
+        free = nn.Parameter(torch.empty(num_relations, rel_size)) if use_relations and relations is None else None
+        self.relations = relations if use_relations and relations is not None else free
         self.drop = Dropout(feat_drop)
         self.hidden = PreGATConv(
             in_size, head_size, rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop
@@ -63,8 +67,10 @@ class PreGAT(nn.Module):
 
     def reset_parameters(self) -> None:
         """Standard normal relation embeddings; the layers reset themselves."""
-        if self.relations is not None:
+        if isinstance(self.relations, nn.Parameter):
             nn.init.normal_(self.relations)
+        elif self.relations is not None:
+            self.relations.reset_parameters()  # type: ignore[operator]
         self.hidden.reset_parameters()
         self.output.reset_parameters()
 
@@ -80,6 +86,7 @@ class PreGAT(nn.Module):
             NieError: shapes that do not fit.
         """
         first, second = per_layer(graph, None if self.relations is None else etype, 2)
-        h = self.hidden(first[0], self.drop(feat), self.relations, first[1])
-        out: Tensor = self.output(second[0], self.drop(F.elu(h.flatten(1))), self.relations, second[1])
+        rel = self.relations() if isinstance(self.relations, nn.Module) else self.relations
+        h = self.hidden(first[0], self.drop(feat), rel, first[1])
+        out: Tensor = self.output(second[0], self.drop(F.elu(h.flatten(1))), rel, second[1])
         return out.squeeze(1)

@@ -7,21 +7,19 @@ Every file begins with the number of its lines. ``entity2id.txt`` and ``relation
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, open_text
+from nie.data.relation_text import name_in
 from nie.errors import NieError
 from nie.progress import log
 
 VERSION = 1
 FILES = {name: f"{name}2id.txt" for name in ("entity", "relation", "train", "valid", "test")}
-WIKIDATA_ID = re.compile(r"[QP]\d+")
 Ints = NDArray[np.int64]
 
 
@@ -89,17 +87,6 @@ def openke(name: str, raw: str | os.PathLike[str], *, licence: str, attribution:
             "notes": {f"valid_{key}": value for key, value in notes.items()},
         },
     )
-
-
-def name_in(uri: str) -> str | None:
-    """The words in the last part of a URI; None for an id of Wikidata, which says nothing.
-
-    >>> name_in("<http://dbpedia.org/resource/New_York_%28state%29>"), name_in("http://www.wikidata.org/entity/Q60")
-    ('New York (state)', None)
-    """
-    last = unquote(re.split("[/#]", uri.strip("<>").rstrip("/"))[-1])
-    words = " ".join(last.replace("_", " ").split())
-    return None if not words or WIKIDATA_ID.fullmatch(words) else words
 
 
 def _rows(path: Path) -> list[str]:

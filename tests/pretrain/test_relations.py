@@ -1,0 +1,74 @@
+"""pretrain.relations, and relation vectors in both stages."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from downstream.importance import estimate
+from nie.config import ImportanceConfig, LicapConfig
+from nie.data import synthetic
+from nie.data.relation_text import relations_as_nodes
+from nie.data.store import save
+from nie.errors import NieError
+from nie.model_config import RelationsConfig
+from nie.recipes import load_config
+from pretrain.inputs import prepare
+from pretrain.licap import pretrain
+from pretrain.relations import RelationInputs, relation_features
+
+SMALL: dict[str, Any] = {
+    "dataset": "synthetic", "graph": {"inverse_relations": True}, "folds": {"run": [0]},
+    "features": {"semantic": "tfidf"}, "optim": {"max_epochs": 3},
+}  # fmt: skip
+FUSED = {"text": "tfidf", "similarity_weight": 0.3, "context_weight": 0.2, "learn_weights": True}
+
+
+def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
+    kg = synthetic(0)
+    save(kg, tmp_path / "synthetic" / "processed")
+    config = load_config(ImportanceConfig, overrides=SMALL)
+    inputs = prepare(config, data_root=tmp_path)
+    rows = relation_features(inputs, "tfidf")
+    assert len(rows) == inputs.message.num_relations == 2 * kg.num_relations + 1
+    assert rows.mean(dim=0).abs().max() < 1e-5
+    plain = RelationInputs.of(RelationsConfig(), inputs, {})
+    assert plain.table(10) is None
+    fused = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)})
+    table = fused.table(10)
+    assert table is not None
+    assert table().shape == (len(rows), 10)
+    assert relations_as_nodes(kg).num_nodes == kg.num_relations
+
+
+def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) -> None:
+    save(synthetic(0), tmp_path / "data" / "synthetic" / "processed")
+    roots: dict[str, Any] = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+    stage1 = pretrain(load_config(LicapConfig, overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    plain = pretrain(load_config(LicapConfig, overrides=SMALL), **roots)
+    made = [np.load(run.fold_path(0) / "structural" / "embeddings.npy") for run in (stage1, plain)]
+    assert not np.allclose(*made)
+    stage2 = estimate(load_config(ImportanceConfig, overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    with (stage2.fold_path(0) / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert 0.2 < float(rows[0]["similarity weight"]) < 0.4
+    assert rows[0]["context weight"] != rows[2]["context weight"]
+
+
+@pytest.mark.parametrize(
+    ("relations", "words"),
+    [
+        ({"learned": False}, "need relations.text"),
+        ({"similarity_weight": 0.6, "context_weight": 0.5}, "below 1 together"),
+        ({"learn_weights": True}, "which are both 0"),
+    ],
+)
+def test_settings_that_do_not_fit(relations: dict[str, Any], words: str) -> None:
+    with pytest.raises(NieError, match=words):
+        load_config(ImportanceConfig, overrides={**SMALL, "model": {"relations": relations}})
