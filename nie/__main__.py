@@ -188,6 +188,16 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 
 
+def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.links.completion import complete, completion_table
+    from nie.runs import read_run
+
+    print(completion_table(complete(
+        read_run(arguments.run), relation=arguments.relation, head=arguments.head, tail=arguments.tail,
+        top=arguments.top, include_known=arguments.known, data_root=arguments.data_root,
+    )))  # fmt: skip
+
+
 def _build_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
     names = ("raw", "triples", "scores", "text", "features", "allow_unknown", "min_population")
@@ -301,6 +311,14 @@ def _parser() -> argparse.ArgumentParser:
     predicting = add("predict", _predict, "scores of every node from a finished run")
     predicting.add_argument("run", type=Path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=Path, required=True, help="scores.csv or scores.parquet")
+    completing = add("complete", _complete, "what completes a triple, from a finished run of link prediction")
+    completing.add_argument("run", type=Path, help="folder of a run of nie link")
+    completing.add_argument("--relation", required=True, help="its name, or the words in it")
+    ends = completing.add_mutually_exclusive_group(required=True)
+    ends.add_argument("--head", help="the head, by name or text, to look for tails")
+    ends.add_argument("--tail", help="the tail, by name or text, to look for heads")
+    completing.add_argument("--top", type=int, default=10, help="answers to print")
+    completing.add_argument("--known", action="store_true", help="print, too, what the graph knows already")
     return parser
 
 

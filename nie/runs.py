@@ -98,21 +98,22 @@ class Run:
 
     def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
         """The (N,) float64 predictions of a finished fold of stage 2, on the label scale."""
-        return self._array(fold, "predictions.npy", num_nodes)
+        return self.array(fold, "predictions.npy", (num_nodes,))
 
     def scores(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
         """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
         apart = (self.fold_path(fold) / "scores.npy").exists()
-        return self._array(fold, "scores.npy" if apart else "predictions.npy", num_nodes)
+        return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))
 
-    def _array(self, fold: int, name: str, num_nodes: int) -> np.ndarray[Any, Any]:
+    def array(self, fold: int, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """A float64 array that a finished fold keeps, of the shape that the graph makes it have."""
         path = self.fold_path(fold) / name
         try:
             array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
-        if array.shape != (num_nodes,):
-            raise NieError(f"{path} has shape {array.shape}, but the graph has {num_nodes} nodes.")
+        if array.shape != shape:
+            raise NieError(f"{path} has shape {array.shape}, but the graph asks for {shape}.")
         return array.astype(np.float64)
 
     def metrics(self, fold: int) -> dict[str, Any]:

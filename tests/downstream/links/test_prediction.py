@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from link_helpers import TINY, ring
 
 from downstream.links.parts import parts_of
 from downstream.links.prediction import predict_links
@@ -19,27 +20,6 @@ from nie.errors import NieError
 from nie.link_config import LinkConfig
 from nie.recipes import load_config
 from nie.runs import read_json
-
-TINY: dict[str, Any] = {
-    "dataset": "links",
-    "model": {"size": 8, "margin": 6.0},
-    "negatives": {"count": 20},
-    "batch_size": 200,
-    "optim": {"lr": 0.05, "max_epochs": 10, "eval_every": 2, "patience": 10},
-}
-
-
-def ring(root: Path) -> KnowledgeGraph:
-    """Entities on a ring, with relations that go 1, 2 and 3 steps on: what rotations are made for."""
-    triples = np.array([[i, r, (i + r + 1) % 40] for i in range(40) for r in range(3)])
-    order = np.random.default_rng(0).permutation(len(triples))
-    test, valid, train = np.split(triples[order], [12, 24])
-    kg = KnowledgeGraph(
-        "links", train[:, 0], train[:, 2], train[:, 1], [np.nan] * 40, [False] * 40, [f"e{i}" for i in range(40)],
-        ["one", "two", "three"], [f"entity place{i // 4}" for i in range(40)], held_out={"valid": valid, "test": test},
-    )  # fmt: skip
-    save(kg, root / "links" / "processed")
-    return kg
 
 
 def test_a_graph_without_splits_is_split(tmp_path: Path) -> None:
