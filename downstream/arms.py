@@ -13,8 +13,8 @@ from typing import Any
 
 from downstream.jobs import Runner
 from downstream.page import Table
-from downstream.settings import Settings
-from nie.config import ImportanceConfig, LicapConfig
+from downstream.table import CAPTION
+from nie.config import LicapConfig, RunConfig
 from nie.progress import log
 from nie.runs import Run, read_run, run_path
 
@@ -25,17 +25,17 @@ class Arm:
 
     Attributes:
         name: of the row.
-        config: settings of stage 2.
+        config: settings of stage 2, or of link prediction.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
         parts: the arms that it blends.
     """
 
     name: str
-    config: ImportanceConfig
+    config: RunConfig
     licap: LicapConfig | None = None
     parts: tuple[Arm, ...] = ()
 
-    def stage2(self, run_root: str | Path) -> ImportanceConfig:
+    def stage2(self, run_root: str | Path) -> RunConfig:
         """Settings of stage 2 that read the embeddings, or the runs to blend, where they are or will be."""
         if self.parts:
             paths = tuple(str(run_path("downstream", part.stage2(run_root), run_root)) for part in self.parts)
@@ -51,19 +51,21 @@ class Study:
 
     Attributes:
         question: one sentence.
-        arms: makes the arms from a dataset's settings.
+        arms: makes the arms from a dataset's `Settings`, or `downstream.links.settings.LinkSettings`.
         pairs: makes (ours, theirs) from the names of the arms.
         tested: the metrics on which pairs are tested.
         columns: the metrics of the table; by default those of the papers.
         also: makes tables, and figures by title, that this study alone has.
+        caption: of the table.
     """
 
     question: str
-    arms: Callable[[Settings], list[Arm]]
+    arms: Callable[[Any], list[Arm]]
     pairs: Callable[[Sequence[str]], list[tuple[str, str]]]
     tested: tuple[str, ...] = ("rmse", "spearman")
     columns: tuple[str, ...] = ()
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
+    caption: str = CAPTION
 
 
 def run_arms(
@@ -88,7 +90,7 @@ def run_arms(
     runs: dict[str, Run] = {}
     tried: set[str] = set()
     if arms:
-        runner.inputs(arms[0].config)  # what no arm can do without is said once
+        runner.made_from(arms[0].config)  # what no arm can do without is said once
     for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             log.info("stopped after %.0f minutes; the same command goes on", minutes)
@@ -111,7 +113,7 @@ def run_arms(
 
 def _ready_folds(arm: Arm, runner: Runner) -> tuple[int, ...]:
     """The folds that are asked for and whose pretraining, where the arm has one, is finished."""
-    folds = arm.config.folds.run
+    folds = arm.config.fold_numbers
     return folds if arm.licap is None else tuple(Run(runner.path(arm.licap), {}, folds).finished_folds())
 
 
@@ -127,7 +129,7 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
         if not (path / "config.yaml").exists():
             continue
         read_from = config.model_dump(mode="json", include={"pretrained", "parts"})
-        run = Run(path, {**read_run(path).config, **read_from}, config.folds.run)
+        run = Run(path, {**read_run(path).config, **read_from}, config.fold_numbers)
         if run.finished_folds():
             changed = run.changed_source(runner.made_from(config))
             if changed:

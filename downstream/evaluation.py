@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from downstream.agreement import AGREEMENT_METRICS
+from downstream.links.ranking import LINK_METRICS
 from downstream.metrics import METRICS, evaluate, rmse
 from downstream.tiers import TIER_METRICS, cut, tier_borders, tier_figures, tiers
 from nie.errors import NieError
@@ -20,6 +21,7 @@ HIGHER_IS_BETTER: Mapping[str, bool | None] = {
     **{name: metric.higher_is_better for name, metric in METRICS.items()},
     **TIER_METRICS,
     **AGREEMENT_METRICS,
+    **LINK_METRICS,
 }
 """Every figure that a fold may have; None where neither is better."""
 

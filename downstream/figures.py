@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,11 @@ def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def fold_points(results: Results) -> Any:
-    """One dot a fold and row, and the mean, for RMSE and SPEARMAN."""
-    figure, axes = _axes(1, len(DRAWN), width=5.5, height=1.2 + 0.28 * len(results.rows))
+def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
+    """One dot a fold and row, and the mean, for each of the metrics."""
+    figure, axes = _axes(1, len(metrics), width=5.5, height=1.2 + 0.28 * len(results.rows))
     names = list(results.rows)
-    for axis, metric in zip(axes, DRAWN, strict=True):
+    for axis, metric in zip(axes, metrics, strict=True):
         for place, name in enumerate(names):
             values = [value for value in results.values(name, metric) if value is not None]
             axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.5, markersize=5)
@@ -52,12 +52,12 @@ def fold_points(results: Results) -> Any:
     return figure
 
 
-def learning_curves(runs: Mapping[str, Run]) -> Any | None:
-    """Validation SPEARMAN over epochs, mean of the folds, up to the last epoch that all of them reached.
+def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | None:
+    """A validation metric over epochs, mean of the folds, up to the last epoch that all of them reached.
 
     LICAP in front of a method is the dashed line of the method's colour. None where no row was trained in epochs.
     """
-    curves = {name: _mean_curve(run, "spearman") for name, run in runs.items()}
+    curves = {name: mean_curve(run, metric) for name, run in runs.items()}
     curves = {name: curve for name, curve in curves.items() if curve}
     if not curves:
         return None
@@ -68,7 +68,7 @@ def learning_curves(runs: Mapping[str, Run]) -> Any | None:
         colour = colours[methods.index(name.removesuffix("+licap"))]
         style = "--" if name.endswith("+licap") else "-"
         axis.plot(list(curve), list(curve.values()), label=name, color=colour, linestyle=style)
-    axis.set(xlabel="epoch", ylabel=f"validation {title('spearman')}")
+    axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
     return figure
@@ -140,7 +140,7 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
     return figure
 
 
-def _mean_curve(run: Run, metric: str) -> dict[int, float]:
+def mean_curve(run: Run, metric: str) -> dict[int, float]:
     """Validation metric by epoch, where all folds (and members) were evaluated."""
     values: dict[int, list[float]] = {}
     curves = 0

@@ -14,8 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from downstream.importance import estimate
-from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig, StageConfig
+from downstream.links.inputs import LinkInputs
+from downstream.links.prediction import predict_links
+from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig, RunConfig, StageConfig
 from nie.errors import NieError
+from nie.link_config import LinkConfig
 from nie.progress import log, track
 from nie.runs import Run, open_run, read_run, run_path
 from pretrain.inputs import StageInputs, device_of, prepare
@@ -41,6 +44,7 @@ class Runner:
             log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
         self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
         self._prepared: dict[str, StageInputs] = {}
+        self._links: dict[str, LinkInputs] = {}
         self._made_from: dict[str, dict[str, str]] = {}
 
     def inputs(self, config: StageConfig) -> StageInputs:
@@ -51,14 +55,22 @@ class Runner:
             self._prepared = {**kept, key: prepare(config, data_root=self.data_root)}
         return self._prepared[key]
 
-    def made_from(self, config: StageConfig) -> dict[str, str]:
-        """`StageInputs.made_from`, which is kept when the inputs no longer are."""
+    def link_inputs(self, config: LinkConfig) -> LinkInputs:
+        """The inputs of link prediction; made once for all runs that ask for the same."""
+        key = _inputs_key(config)
+        if key not in self._links:
+            self._links = {key: LinkInputs.of(config, self.data_root)}
+        return self._links[key]
+
+    def made_from(self, config: RunConfig) -> dict[str, str]:
+        """sha256 of what a run of ``config`` is made from, by name; kept when the inputs no longer are."""
         key = _inputs_key(config)
         if key not in self._made_from:
-            self._made_from[key] = self.inputs(config).made_from
+            inputs = self.link_inputs(config) if isinstance(config, LinkConfig) else self.inputs(_staged(config))
+            self._made_from[key] = inputs.made_from
         return self._made_from[key]
 
-    def run(self, configs: Sequence[StageConfig]) -> list[Run]:
+    def run(self, configs: Sequence[RunConfig]) -> list[Run]:
         """Run stages that do not read each other's results; finished folds are kept.
 
         Raises:
@@ -67,14 +79,14 @@ class Runner:
         raise_failures(self.attempt(configs))
         return [read_run(self.path(config)) for config in configs]
 
-    def attempt(self, configs: Sequence[StageConfig]) -> list[str]:
+    def attempt(self, configs: Sequence[RunConfig]) -> list[str]:
         """Run stages like `run`, every fold on its own, and return a sentence for each failure."""
         if self.jobs > 1:
             return self._attempt_apart(configs)
         failed = []
         for config in configs:
             folds_of: dict[str, list[int]] = {}
-            for fold in config.folds.run:
+            for fold in config.fold_numbers:
                 try:
                     self._run(config.on_folds(fold))
                 except (NieError, RuntimeError, MemoryError, OSError) as error:
@@ -84,11 +96,11 @@ class Runner:
             failed += [f"{config.run_label()} fold {_listed(folds)}: {what}" for what, folds in folds_of.items()]
         return failed
 
-    def path(self, config: StageConfig) -> Path:
+    def path(self, config: RunConfig) -> Path:
         """The run directory of ``config``."""
         return run_path(_stage(config), config, self.run_root)
 
-    def _attempt_apart(self, configs: Sequence[StageConfig]) -> list[str]:
+    def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[str]:
         runs, tasks, failed = [], [], []
         for config in configs:
             try:
@@ -97,7 +109,7 @@ class Runner:
                 failed.append(f"{config.run_label()}: {error}")
                 continue
             runs.append(run)
-            tasks += [(config, run, fold) for fold in config.folds.run if not run.is_done(fold)]
+            tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
         with ThreadPoolExecutor(self.jobs) as pool:
             answers = pool.map(lambda task: self._run_apart(*task), tasks)
@@ -106,19 +118,21 @@ class Runner:
             run.write_summary()
         return failed
 
-    def _run(self, config: StageConfig) -> Run:
+    def _run(self, config: RunConfig) -> Run:
+        if isinstance(config, LinkConfig):
+            return predict_links(config, run_root=self.run_root, inputs=self.link_inputs(config))
         if isinstance(config, LicapConfig):
             return pretrain(config, run_root=self.run_root, inputs=self.inputs(config))
         assert isinstance(config, ImportanceConfig)
         return estimate(config, run_root=self.run_root, inputs=self.inputs(config))
 
-    def _run_apart(self, config: StageConfig, run: Run, fold: int) -> str | None:
+    def _run_apart(self, config: RunConfig, run: Run, fold: int) -> str | None:
         """Run one fold in a process of its own; what it said if it failed."""
         log_file = run.path / "logs" / f"fold{fold}.log"
         log_file.parent.mkdir(exist_ok=True)
         command = [
-            sys.executable, "-m", "nie", _stage(config), "--recipe", str(run.path / "config.yaml"),
-            "--folds.run", str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
+            sys.executable, "-m", "nie", _command(config), "--recipe", str(run.path / "config.yaml"),
+            _folds_flag(config), str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
         if isinstance(config, FeatureMethod) and config.pretrained:
             command += ["--pretrained", config.pretrained]  # the stored path may be from before the runs were moved
@@ -142,14 +156,34 @@ def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
         raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
 
 
-def _inputs_key(config: StageConfig) -> str:
-    asked = config.model_dump_json(include={"dataset", "graph", "features"})
-    return f"{asked} {config.folds.num_folds} {config.folds.seed} {device_of(config)}"
+def _inputs_key(config: RunConfig) -> str:
+    if isinstance(config, LinkConfig):
+        asked = {"dataset", "channels", "hold_out", "hold_out_relations", "seed", "device"}
+        return f"{config.model_dump_json(include=asked)} {config.model.relations.text}"
+    staged = _staged(config)
+    asked_of_stage = staged.model_dump_json(include={"dataset", "graph", "features"})
+    return f"{asked_of_stage} {staged.folds.num_folds} {staged.folds.seed} {device_of(staged)}"
+
+
+def _staged(config: RunConfig) -> StageConfig:
+    assert isinstance(config, StageConfig)
+    return config
 
 
 def _listed(folds: Sequence[int]) -> str:
     return ", ".join(map(str, folds))
 
 
-def _stage(config: StageConfig) -> str:
+def _stage(config: RunConfig) -> str:
+    """Folder of the stage's runs."""
+    return "links" if isinstance(config, LinkConfig) else _command(config)
+
+
+def _command(config: RunConfig) -> str:
+    if isinstance(config, LinkConfig):
+        return "link"
     return "pretrain" if isinstance(config, LicapConfig) else "downstream"
+
+
+def _folds_flag(config: RunConfig) -> str:
+    return "--repeats" if isinstance(config, LinkConfig) else "--folds.run"

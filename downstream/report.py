@@ -16,7 +16,6 @@ from downstream.page import Table, write_markdown, write_page, write_text
 from downstream.results import COLUMNS, Results
 from downstream.statistics import PairedTest, holm, paired_test
 from downstream.table import (
-    CAPTION,
     csv_table,
     folds_csv,
     headers_of,
@@ -93,7 +92,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
         for column, found in enumerate(places)
         if (place := found.get(name, 3)) <= 2
     }
-    tables = [Table("Measured", [*headers, "folds"], rows, f"{CAPTION} {missing(arms, runs)}", marks)]
+    tables = [Table("Measured", [*headers, "folds"], rows, f"{study.caption} {missing(arms, runs)}", marks)]
     published = published_table(results.dataset, results.metrics)
     if published and set(COLUMNS) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
@@ -137,7 +136,7 @@ def write_report(
 def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
     """How much stands behind a table, and what does not yet."""
     folds = sum(len(run.finished_folds()) for run in runs.values())
-    wanted = {arm.name: set(arm.config.folds.run) for arm in arms}
+    wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}
     absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
     open_rows = [f"{name} ({len(lacking)} of {len(wanted[name])} folds)" for name, lacking in absent.items() if lacking]
     counted = f"{len(runs)} runs, {folds} folds in all"
@@ -170,8 +169,10 @@ def _seconds(run: Run, fold: int) -> float:
 
 
 def _test_share(runs: Mapping[str, Run]) -> float:
-    """Test nodes over training nodes."""
+    """Test nodes over training nodes; 0 for repetitions on one split, which do not share their randomness."""
     run = next(run for run in runs.values() if run.finished_folds())
+    if not (run.fold_path(run.finished_folds()[0]) / "split.npz").exists():
+        return 0.0
     split = run.split(run.finished_folds()[0])
     return len(split["test"]) / len(split["train"])
 

@@ -13,7 +13,9 @@ from downstream import figures
 from downstream.arms import Arm, Study
 from downstream.channel_studies import CHANNEL_STUDIES
 from downstream.jobs import Runner
+from downstream.links.studies import LINK_STUDIES
 from downstream.page import Table
+from downstream.relation_study import RELATION_STUDY
 from downstream.results import COLUMNS, Results
 from downstream.settings import Settings
 from nie.config import (
@@ -208,6 +210,8 @@ STUDIES = {
         "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before, COLUMNS
     ),
     **CHANNEL_STUDIES,
+    "relations": RELATION_STUDY,
+    **LINK_STUDIES,
     "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, _against_first),
 }
 

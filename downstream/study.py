@@ -10,6 +10,7 @@ from downstream import figures
 from downstream.arms import finished_arms, run_arms
 from downstream.embedding_maps import write_maps
 from downstream.jobs import Runner, raise_failures
+from downstream.links.settings import LinkSettings
 from downstream.main_job import best_run
 from downstream.page import Table
 from downstream.report import seconds_by_row, write_report
@@ -22,8 +23,8 @@ from nie.runs import Run
 
 
 def run_study(
-    name: str, settings: Settings, *, runner: Runner, folder: Path, command: str, only: Sequence[str] = (),
-    minutes: float | None = None, report_only: bool = False,
+    name: str, settings: Settings | LinkSettings, *, runner: Runner, folder: Path, command: str,
+    only: Sequence[str] = (), minutes: float | None = None, report_only: bool = False,
 ) -> str:  # fmt: skip
     """Run what is missing of a study and write its report; return the table as Markdown.
 
@@ -41,7 +42,7 @@ def run_study(
         NieError: an unknown study or arm, bad input, nothing to report, or arms that failed, after the report of the
             others is written.
     """
-    if name == MAPS:
+    if name == MAPS and isinstance(settings, Settings):
         if only or minutes is not None or settings.epochs is not None:
             raise NieError(f"The study {MAPS} has one row and no stage 2; leave --only, --minutes and --epochs out.")
         return write_maps(folder, command, settings.licap(), runner, report_only=report_only)
@@ -69,6 +70,13 @@ def run_study(
 
 
 def _figures(results: Results, runs: Mapping[str, Run], runner: Runner) -> dict[str, Any]:
+    if not all("folds" in run.config for run in runs.values()):  # of link prediction
+        drawn = {
+            "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
+            "learning curves": figures.learning_curves(runs, "mrr"),
+            "training cost": figures.training_cost(seconds_by_row(runs)),
+        }
+        return {title: figure for title, figure in drawn.items() if figure is not None}
     best = best_run(list(runs.values()))
     name = next(row for row, run in runs.items() if run is best)
     drawn = {

@@ -23,6 +23,9 @@ TITLES = {
     "top_recall": "top recall",
     "calibration_error": "calibration error",
     "mrr over chance": "MRR over chance",
+    "mrr": "MRR",
+    **{f"hits@{k}": f"Hits@{k}" for k in (1, 3, 10)},
+    **{f"mrr, {part}": f"MRR, {part}" for part in ("unseen entity", "random rotation", "mean rotation")},
     **{name: name for name in ("recall@1", "recall@10", "recall@50", "median rank", "spread")},
 }
 CAPTION = (

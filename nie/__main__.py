@@ -139,6 +139,8 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.jobs import Runner
+    from downstream.links.settings import LinkSettings
+    from downstream.links.studies import LINK_STUDIES
     from downstream.settings import Settings
     from downstream.study import run_study
 
@@ -150,7 +152,11 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
-    settings = Settings(arguments.dataset, arguments.profile, flags, arguments.epochs)
+    settings = (
+        LinkSettings(arguments.dataset, flags, arguments.epochs)
+        if arguments.study in LINK_STUDIES
+        else Settings(arguments.dataset, arguments.profile, flags, arguments.epochs)
+    )
     print(run_study(
         arguments.study, settings, folder=folder, only=arguments.only,
         command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
@@ -288,9 +294,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument(
         "study",
         help="main, losses, encoder, channels, grid, plugin, best, relation-mode, tsne, channels-ladder, missing, "
-        "tiers, retrieval or interaction",
+        "tiers, retrieval, interaction, relations, kge or zero-shot",
     )
-    study.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    study.add_argument("dataset", help="geo, fb15k, tmdb5k, db15k or your own")
     study.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
     study.add_argument(
         "--epochs", type=int, help="of every network of stage 2: a smaller budget, the same for all rows"

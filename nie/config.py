@@ -25,6 +25,7 @@ Metric = Literal[
     "over@200", "macro_f1", "balanced_accuracy",
 ]  # fmt: skip
 DEFAULTS_VERSION = 1
+AnyRun = TypeVar("AnyRun", bound="RunConfig")
 Stage = TypeVar("Stage", bound="StageConfig")
 ChannelName = Literal["structural", "semantic"]
 
@@ -171,6 +172,15 @@ class RunConfig(Section):
         """The label that was given, or what the stage calls its runs."""
         raise NotImplementedError
 
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds, or the repetitions that stand in their place, to run."""
+        raise NotImplementedError
+
+    def on_folds(self: AnyRun, *folds: int) -> AnyRun:
+        """The same settings, to be run on these folds."""
+        raise NotImplementedError
+
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result and is not at its default.
 
@@ -204,6 +214,11 @@ class StageConfig(RunConfig):
     def run_label(self) -> str:
         """The label that was given, or what the stage calls its runs."""
         return self.label or "licap"
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds to run."""
+        return self.folds.run
 
     def on_folds(self: Stage, *folds: int) -> Stage:
         """The same settings, to be run on these folds."""

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from nie.config import OptimConfig, RunConfig
-from nie.model_config import Section
+from nie.model_config import RelationsConfig, Section
 
 
 class KGEConfig(Section):
@@ -24,7 +24,8 @@ class KGEConfig(Section):
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
     projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
     generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")
-    extract_after: int = Field(0, ge=0, description="training steps before cross_modal_transformer takes part")
+    extract_after: int = Field(0, ge=0, description="epochs before cross_modal_transformer takes part")
+    relations: RelationsConfig = Field(RelationsConfig(), description="what the rotations of relations are made from")
 
 
 class NegativesConfig(Section):
@@ -63,13 +64,16 @@ class LinkConfig(RunConfig):
     hold_out: float = Field(
         0.05, gt=0, lt=0.5, description="share of the triples to validate on, and to test on, where a graph brings none"
     )
+    hold_out_relations: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the relations that are tested without having been trained (zero-shot)"
+    )
     repeats: tuple[int, ...] = Field(
         (0,), min_length=1, description="numbers of the repetitions to run, each with a seed of its own"
     )
 
     @model_validator(mode="after")
     def _channels_have_a_use_and_losses_their_parts(self) -> LinkConfig:
-        plain = {"size", "margin"}
+        plain = {"size", "margin", "relations"}
         if not self.channels and self.model.model_dump(exclude=plain) != KGEConfig().model_dump(exclude=plain):
             raise ValueError("model.fusion and what belongs to it need channels, such as channels: {text: minilm}")
         if (self.loss.auxiliary != "none") != (self.model.projection_size is not None):
@@ -78,7 +82,25 @@ class LinkConfig(RunConfig):
             raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
         if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
             raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+        relations = self.model.relations
+        if relations != RelationsConfig() and self.channels:
+            raise ValueError("model.relations is for RotatE without channels")
+        if relations.context_weight:
+            raise ValueError("model.relations.context_weight would show test triples; use text and similarity_weight")
+        if self.hold_out_relations and (relations.learned or relations.text == "none"):
+            raise ValueError(
+                "hold_out_relations needs relations of text alone: --model.relations.text, --no-model.relations.learned"
+            )
         return self
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The numbers of the repetitions."""
+        return self.repeats
+
+    def on_folds(self, *folds: int) -> LinkConfig:
+        """The same settings, for these repetitions."""
+        return self.model_copy(update={"repeats": folds})
 
     def run_label(self) -> str:
         """The label that was given, or the model and its channels."""

@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "nie.models",
         "nie.config",
         "nie.link_config",
+        "nie.model_config",
         "nie.fit",
         "nie.recipes",
         "nie.provenance",

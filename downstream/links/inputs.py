@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,17 @@ from torch import Tensor
 
 from downstream.links.known import KnownTriples
 from downstream.links.split import SPLITS, with_held_out
+from downstream.links.zero_shot import with_held_out_relations
 from nie.config import FeaturesConfig
-from nie.data import KnowledgeGraph, load
+from nie.data import KnowledgeGraph, features, load
+from nie.data.relation_text import relations_as_nodes
 from nie.errors import NieError
+from nie.layers.relation import RelationFusion
 from nie.link_config import LinkConfig
+from nie.model_config import RelationsConfig
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.runs import Run
-from pretrain.inputs import choose_device, input_tensor, named_features, presence
+from pretrain.inputs import choose_device, input_tensor, named_features, presence, standardized
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,7 @@ class LinkInputs:
         known: the triples of all splits, looked up.
         channels: (N, d) by name.
         masks: (N,) bool by name, and under ``structural`` the entities that a training triple names.
+        relation_text: (R, d) features of the relations' names, where rotations are made from them.
         device: where tensors live.
     """
 
@@ -45,6 +51,7 @@ class LinkInputs:
     known: KnownTriples
     channels: Mapping[str, Tensor]
     masks: Mapping[str, Tensor]
+    relation_text: Tensor | None
     device: torch.device
 
     @classmethod
@@ -54,13 +61,18 @@ class LinkInputs:
         Raises:
             NieError: the dataset or a feature cannot be had, or the graph is too small for the settings.
         """
-        kg = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed)
+        kg = whole = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed)
+        if config.hold_out_relations:
+            kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
         if config.negatives.count > kg.num_nodes:
             raise NieError(f"negatives.count is {config.negatives.count}, but {kg.name} has {kg.num_nodes} entities.")
         device = choose_device(config.device)
-        every = np.concatenate([kg.triples, *kg.held_out.values()])
+        every = np.concatenate([whole.triples, *whole.held_out.values()])
         seen, known = (KnownTriples(part, kg.num_nodes, kg.num_relations) for part in (kg.triples, every))
-        settings = FeaturesConfig()
+        settings, text = FeaturesConfig(), None
+        if config.model.relations.text != "none":
+            words = features(relations_as_nodes(kg), config.model.relations.text, root=data_root)
+            text = torch.from_numpy(standardized(words)).to(device)
         parts = {name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()}
         trained = torch.zeros(kg.num_nodes, dtype=torch.bool)
         trained[torch.from_numpy(kg.triples[:, [0, 2]].ravel())] = True
@@ -71,7 +83,8 @@ class LinkInputs:
         return cls(
             kg=kg, train=train, valid=valid, test=test, seen=seen, known=known,
             channels={name: input_tensor(part, settings).to(device) for name, part in parts.items()},
-            masks={name: mask.to(device) for name, mask in masks.items()}, device=device,
+            masks={name: mask.to(device) for name, mask in masks.items()},
+            relation_text=text, device=device,
         )  # fmt: skip
 
     @property
@@ -90,9 +103,18 @@ class LinkInputs:
         """A new model, with parameters of torch's random state."""
         sizes = {"num_entities": self.kg.num_nodes, "num_relations": self.kg.num_relations}
         if not self.channels:
-            return RotatE(**sizes, size=config.model.size, margin=config.model.margin).to(self.device)
-        settings = config.model.model_dump()
+            relations = self._relations(config)
+            rotate = RotatE(**sizes, size=config.model.size, margin=config.model.margin, relations=relations)
+            return rotate.to(self.device)
+        settings = config.model.model_dump(exclude={"relations"})
+        settings["extract_after"] *= math.ceil(len(self.train) / config.batch_size)  # the model counts steps
         return MultiModalRotatE(**sizes, channels=self.channels, masks=self.masks, **settings).to(self.device)
+
+    def _relations(self, config: LinkConfig) -> RelationFusion | None:
+        if config.model.relations == RelationsConfig():
+            return None
+        settings = config.model.relations.model_dump(exclude={"text"})
+        return RelationFusion(self.kg.num_relations, config.model.size, text=self.relation_text, **settings)
 
     def load(self, config: LinkConfig, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
         """The trained model of a finished repetition, in eval mode.

@@ -16,8 +16,10 @@ from downstream.links.inputs import LinkInputs
 from downstream.links.parts import parts_of
 from downstream.links.ranking import Ranks, filtered_ranks
 from downstream.links.step import LinkStep
+from downstream.links.zero_shot import zero_shot_figures
 from nie.data import KnowledgeGraph
 from nie.fit import fit, seeded
+from nie.layers.relation import RelationFusion
 from nie.link_config import LinkConfig
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.progress import log
@@ -27,17 +29,24 @@ from pretrain.inputs import fold_seed
 
 
 def predict_links(
-    config: LinkConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints"
-) -> Run:
+    config: LinkConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints",
+    inputs: LinkInputs | None = None,
+) -> Run:  # fmt: skip
     """Train and test on the graph's own splits, once for each of ``repeats``; finished ones are kept.
 
     A graph without splits has a share of its triples held out. A repetition stands in the run as a fold does: ``fold0``
     is that of the number 0.
 
+    Args:
+        config: the resolved settings.
+        data_root: folder of the datasets.
+        run_root: folder of the runs.
+        inputs: what `LinkInputs.of` returned, when several runs share it.
+
     Raises:
         NieError: the graph or its splits do not fit the settings, or other bad input, in one sentence.
     """
-    inputs = LinkInputs.of(config, data_root)
+    inputs = inputs or LinkInputs.of(config, data_root)
     run = open_run("links", config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run
@@ -59,7 +68,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
         history, _ = fit(
             model,
             losses,
-            lambda: filtered_ranks(model.scorer(), inputs.valid, inputs.known).metrics(),
+            lambda: {**filtered_ranks(model.scorer(), inputs.valid, inputs.known).metrics(), **_weights(model)},
             optim=config.optim,
             select={"mrr": True},
             label=f"{config.run_label()} repeat {repeat}",
@@ -70,6 +79,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     write_curves(folder / "curves.csv", history.rows)
     with torch.no_grad():
         ranks = filtered_ranks(model.scorer(), inputs.test, inputs.known)
+        others = _zero_shot(model, inputs, generator) if config.hold_out_relations else {}
     best = history.rows[history.best_epoch["mrr"] - 1]
     figures = ranks.metrics()
     write_array(folder / "ranks.npy", ranks.realistic)
@@ -78,7 +88,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
         {
             "binding": {"dataset": inputs.kg.name, "dataset_sha256": inputs.kg.digest},
             "val": {name: best[name] for name in figures},
-            "test": {**figures, **_shown_parts(ranks, inputs.kg)},
+            "test": {**figures, **_shown_parts(ranks, inputs.kg), **others},
             "ties": {kind: ranks.metrics(kind)["mrr"] for kind in ("optimistic", "pessimistic")},
             "parts": _by_part(ranks, inputs.kg),
             "fit": {"best_epoch": history.best_epoch, "epochs": history.epochs, **_facts(model)},
@@ -87,6 +97,22 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     seconds = {"train_seconds": history.train_seconds, "seconds_per_epoch": history.train_seconds / history.epochs}
     write_json(folder / "timing.json", {**seconds, **sitting(started)})
     log.info("%s repeat %d: validation mrr %.4f", config.run_label(), repeat, best["mrr"])
+
+
+def _weights(model: RotatE | MultiModalRotatE) -> dict[str, float]:
+    """How much each part of relation vectors counts, for the curves."""
+    relations = getattr(model, "relations", None)
+    weights = relations.weights() if isinstance(relations, RelationFusion) else {}
+    return {f"{name} weight": weight for name, weight in weights.items()}
+
+
+def _zero_shot(
+    model: RotatE | MultiModalRotatE, inputs: LinkInputs, generator: torch.Generator
+) -> dict[str, float]:  # fmt: skip
+    assert isinstance(model, RotatE)
+    trained = torch.zeros(inputs.kg.num_relations, dtype=torch.bool, device=inputs.device)
+    trained[inputs.train[:, 1]] = True
+    return zero_shot_figures(model, inputs.test, inputs.known, trained, generator)
 
 
 @torch.no_grad()

@@ -17,6 +17,11 @@ from nie.models.kge.rotation import SIDES, Scorer
 Floats = npt.NDArray[np.float64]
 Kind = Literal["optimistic", "realistic", "pessimistic"]
 CHUNK = 256
+LINK_METRICS = {
+    **dict.fromkeys(("mrr", "hits@1", "hits@3", "hits@10", "mrr, unseen entity"), True),
+    **{f"mrr, {kind} rotation": None for kind in ("random", "mean")},
+}
+"""Whether higher is better; rotations that know nothing of their relation are there to compare with."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,141 @@
+"""downstream.links.studies, .settings and .zero_shot, through the studies that run them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from link_helpers import ring
+
+from downstream.jobs import Runner
+from downstream.links.known import KnownTriples
+from downstream.links.settings import LinkSettings
+from downstream.links.studies import published_links
+from downstream.links.zero_shot import with_held_out_relations, zero_shot_figures
+from downstream.study import run_study
+from nie.__main__ import main
+from nie.data.store import save
+from nie.errors import NieError
+from nie.link_config import LinkConfig
+from nie.models.kge import RotatE
+from nie.recipes import read_recipe
+
+TINY = [
+    "--model.size", "4", "--negatives.count", "9", "--optim.eval_every", "1", "--repeats", "0,1",
+    "--batch_size", "64",
+]  # fmt: skip
+
+
+@pytest.fixture
+def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A ring whose relations have words, and TF-IDF in the place of the sentence encoder."""
+    kg = ring(tmp_path / "data")
+    names = [f"/{way}/{step} step{'s' * (step > 1)}" for step in (1, 2, 3) for way in ("on",)]
+    save(replace(kg, relation_names=names), tmp_path / "data" / "links" / "processed")
+    for module in ("downstream.links.studies", "downstream.relation_study"):
+        monkeypatch.setattr(f"{module}.TEXT", "tfidf")
+    return {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+
+
+def run(name: str, roots: dict[str, Path], jobs: int = 1, **more: Any) -> str:
+    settings = LinkSettings("links", TINY, epochs=2)
+    folder = roots["run_root"] / "report"
+    return run_study(name, settings, runner=Runner(**roots, jobs=jobs), folder=folder, command="nie study", **more)
+
+
+def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
+    text = run("kge", roots, only=["RotatE", "text, attention", "extractor + InfoNCE"])
+    assert "| text, attention" in text
+    assert "0, 1 (n=2)" in text
+    assert "not finished: text, attention, never dropped (2 of 2 folds)" in text
+    assert "## MRR by part of the test triples" in text
+    assert "without rdf:type (12)" in text
+    assert "text, attention against RotatE" in text
+    assert "Published" not in text
+    assert (roots["run_root"] / "report" / "report.html").exists()
+    before = sorted((roots["run_root"] / "links").rglob("DONE"))
+    run("kge", roots, only=["RotatE"])
+    assert sorted((roots["run_root"] / "links").rglob("DONE")) == before
+
+
+def test_repetitions_run_in_processes_of_their_own(roots: dict[str, Path]) -> None:
+    one = run("kge", roots, only=["RotatE"])
+    apart = run("kge", {**roots, "run_root": roots["run_root"] / "apart"}, jobs=2, only=["RotatE"])
+    assert one.splitlines()[8:11] == apart.splitlines()[8:11]
+
+
+def test_the_command(roots: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--data-root", str(roots["data_root"]), "--run-root", str(roots["run_root"]), "--epochs", "1"]
+    assert main(["study", "kge", "links", "--only", "RotatE", *given, *TINY]) == 0
+    assert "| RotatE" in capsys.readouterr().out
+    assert main(["study", "kge", "links", *given, "--modell.size", "4"]) == 2
+    assert "modell" in capsys.readouterr().err
+    assert main(["study", "kge", "links", *given, "--dataset", "x"]) == 2
+    assert "--dataset has no place" in capsys.readouterr().err
+
+
+def test_relations_without_training_triples(roots: dict[str, Path]) -> None:
+    ring_of_many(roots["data_root"])
+    text = run("zero-shot", roots)
+    assert "MRR, random rotation" in text
+    assert "## Learned weights" in text
+    assert "text, similar relations, weight learned | similarity weight" in text
+
+
+def ring_of_many(root: Path) -> None:
+    """Twenty relations, so that a tenth of them are two."""
+    kg = ring(root)
+    triples = np.array([[i, r, (i + r + 1) % 40] for i in range(40) for r in range(20)])
+    train, valid, test = np.split(triples[np.random.default_rng(0).permutation(800)], [600, 700])
+    names = [f"/on/{word} steps" for word in "abcdefghijklmnopqrst"]
+    changed = replace(
+        kg, src=train[:, 0], dst=train[:, 2], etype=train[:, 1], held_out={"valid": valid, "test": test},
+        relation_names=[f"{name} {name[4] * 2}" for name in names],
+    )  # fmt: skip
+    save(changed, root / "links" / "processed")
+
+
+def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
+    ring_of_many(tmp_path)
+    from nie.data import load
+
+    kg = load("links", tmp_path)
+    parts = with_held_out_relations(kg, 0.2, 0)
+    tested, chosen = (set(parts.held_out[name][:, 1].tolist()) for name in ("test", "valid"))
+    assert len(tested) == 4
+    assert len(chosen) == 2
+    assert not tested & chosen
+    assert not (tested | chosen) & set(parts.etype.tolist())
+    expected = kg.held_out["test"][np.isin(kg.held_out["test"][:, 1], list(tested))]
+    np.testing.assert_array_equal(parts.held_out["test"], expected)
+    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 of 20 relations"):
+        with_held_out_relations(kg, 0.01, 0)
+
+
+def test_rotations_that_know_nothing() -> None:
+    class Table(torch.nn.Module):
+        def forward(self) -> torch.Tensor:
+            return torch.tensor([[0.2, 3.0], [0.4, -3.0], [9.0, 9.0]])
+
+    model = RotatE(num_entities=5, num_relations=3, size=2, relations=Table())
+    triples = np.array([[0, 2, 1], [3, 2, 4]])
+    known = KnownTriples(triples, 5, 3)
+    trained = torch.tensor([True, True, False])
+    with torch.no_grad():
+        turned = torch.polar(torch.ones(2), torch.tensor([0.3, torch.pi]))
+        first = torch.complex(model.entities[0, :2], model.entities[0, 2:]) * turned
+        model.entities[1] = torch.cat([first.real, first.imag])
+        found = zero_shot_figures(model, torch.from_numpy(triples[:1]), known, trained, torch.Generator())
+    assert found["mrr, mean rotation"] == 1.0
+    assert 0 < found["mrr, random rotation"] <= 1
+
+
+def test_published_rows_stand_apart() -> None:
+    (table,) = published_links("db15k")
+    assert table.rows[0][:2] == ["RotatE", "29.28"]
+    assert published_links("links") == []
+    assert read_recipe(LinkConfig, "study")["repeats"] == [0, 1, 2]
