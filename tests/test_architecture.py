@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "nie.provenance": {"nie.config"},
     "nie.fit": {"nie.config"},
     "nie.runs": {"nie.config", "nie.provenance"},
+    "nie.arguments": {"nie.config", "nie.link_config", "nie.recipes"},
     "nie": {"nie.data", "nie.layers", "nie.models"},
     "pretrain": {
         "nie.data",
@@ -54,7 +55,16 @@ MAY_IMPORT = {
         "nie.runs",
         "pretrain",
     },
-    "nie.__main__": {"nie.data", "nie.config", "nie.link_config", "nie.recipes", "nie.runs", "pretrain", "downstream"},
+    "nie.__main__": {
+        "nie.arguments",
+        "nie.data",
+        "nie.config",
+        "nie.link_config",
+        "nie.recipes",
+        "nie.runs",
+        "pretrain",
+        "downstream",
+    },
 }
 FOREIGN_TO_LAYERS = {"nie.extras", "nie.atomic", "nie.progress"}
 

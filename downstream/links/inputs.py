@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -101,7 +102,7 @@ class LinkInputs:
 
     def build(self, config: LinkConfig) -> RotatE | MultiModalRotatE:
         """A new model, with parameters of torch's random state."""
-        sizes = {"num_entities": self.kg.num_nodes, "num_relations": self.kg.num_relations}
+        sizes: dict[str, Any] = {"num_entities": self.kg.num_nodes, "num_relations": self.kg.num_relations}
         if not self.channels:
             relations = self._relations(config)
             rotate = RotatE(**sizes, size=config.model.size, margin=config.model.margin, relations=relations)

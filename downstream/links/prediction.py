@@ -62,7 +62,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
 
         def losses() -> Iterator[Tensor]:
             order = torch.randperm(len(inputs.train), generator=generator).to(inputs.device)
-            for rows in order.split(config.batch_size):
+            for rows in torch.split(order, config.batch_size):
                 yield step(inputs.train[rows])
 
         history, _ = fit(

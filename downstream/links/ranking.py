@@ -78,7 +78,7 @@ def filtered_ranks(score: Scorer, triples: Tensor, known: KnownTriples, *, chunk
     # A model whose entities depend on the relation works them out once a relation and chunk.
     order = triples[:, 1].argsort(stable=True)
     for column, side in enumerate(SIDES):
-        for rows_of_chunk in order.split(chunk):
+        for rows_of_chunk in torch.split(order, chunk):
             batch = triples[rows_of_chunk]
             scores = score(batch, side)
             if not bool(scores.isfinite().all()):

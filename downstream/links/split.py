@@ -39,7 +39,8 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int) -> KnowledgeGraph
                 raise NieError(f"The graph {kg.name} has no {name} triples, so nothing can be predicted on them.")
         return kg
     first = np.unique(kg.triples, axis=0, return_index=True)[1]
-    triples, chosen = kg.triples[np.sort(first)], []  # a triple that stands there twice would be in two splits
+    triples = kg.triples[np.sort(first)]  # a triple that stands there twice would be in two splits
+    chosen: list[int] = []
     wanted = round(share * len(triples))
     entities = np.bincount(triples[:, [0, 2]].ravel(), minlength=kg.num_nodes)
     relations = np.bincount(triples[:, 1], minlength=kg.num_relations)

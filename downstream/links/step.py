@@ -77,7 +77,7 @@ class LinkStep:
     def _auxiliary(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
         if self.config.loss.auxiliary == "none":
             return 0.0
-        known = model.refined(batch[:, [0, 2]].unique())
+        known = model.refined(torch.unique(batch[:, [0, 2]]))
         assert known.projected is not None
         return self.config.loss.auxiliary_weight * AUXILIARY[self.config.loss.auxiliary](known.projected, known.mask)
 

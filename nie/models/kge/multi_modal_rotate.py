@@ -148,7 +148,7 @@ class MultiModalRotatE(nn.Module):
             nn.init.zeros_(logvar.bias)
         for part in (self.drop, self.fusion, *self.projections, self.generator):
             if part is not None:
-                part.reset_parameters()  # type: ignore[operator]
+                part.reset_parameters()
 
     def forward(self, triples: Tensor) -> Tensor:
         """(B,) scores of ``triples`` (B, 3): head, relation, tail.
@@ -168,7 +168,7 @@ class MultiModalRotatE(nn.Module):
         query = rotated(known, self.phases[triples[:, 1]], side)
         if candidates is not None and candidates.dim() == 2:
             relations = triples[:, 1].repeat_interleave(candidates.shape[1])
-            keys = self._vectors(candidates.flatten(), relations).unflatten(0, candidates.shape)
+            keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, -1)
             return self.margin - moduli(query[:, None] - keys)
         ids = torch.arange(len(self.entities), device=triples.device) if candidates is None else candidates
         return self._scores(query, triples[:, 1], *self._tokens(ids))
@@ -177,9 +177,9 @@ class MultiModalRotatE(nn.Module):
         """The scores of one training step; every entity in it is fused once, unless its relation matters."""
         check_triples(triples)
         self._count_step()
-        ids, place = torch.cat([triples[:, 0], triples[:, 2], candidates]).unique(return_inverse=True)
+        ids, place = torch.unique(torch.cat([triples[:, 0], triples[:, 2], candidates]), return_inverse=True)
         tokens, mask = self._tokens(ids)
-        of_heads, of_tails, of_candidates = place.split([len(triples), len(triples), len(candidates)])
+        of_heads, of_tails, of_candidates = torch.split(place, [len(triples), len(triples), len(candidates)])
         relations, phases = triples[:, 1], self.phases[triples[:, 1]]
         if isinstance(self.fusion, RelationGuidedFusion):
             heads, tails = (self._fuse(tokens[rows], mask[rows], relations) for rows in (of_heads, of_tails))
@@ -198,7 +198,7 @@ class MultiModalRotatE(nn.Module):
         """A function that scores all entities, for ranking: what does not depend on the triples is computed once."""
         parts = [
             self._tokens(ids)
-            for ids in torch.arange(len(self.entities), device=self.entities.device).split(ROWS_AT_A_TIME)
+            for ids in torch.split(torch.arange(len(self.entities), device=self.entities.device), ROWS_AT_A_TIME)
         ]
         if isinstance(self.fusion, RelationGuidedFusion):
             tokens, mask = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -263,7 +263,8 @@ class MultiModalRotatE(nn.Module):
     def _fuse(self, tokens: Tensor, mask: Tensor, relations: Tensor | None = None) -> Tensor:
         """(n, 2D), on RotatE's scale."""
         if isinstance(self.fusion, RelationGuidedFusion):
-            return self.scale * self.fusion(tokens, mask, relations)
+            guided: Tensor = self.fusion(tokens, mask, relations)
+            return self.scale * guided
         assert isinstance(self.fusion, ChannelFusion)
         if not self._extracts:
             return self.scale * masked_mean(tokens, mask)
@@ -283,10 +284,10 @@ class MultiModalRotatE(nn.Module):
         if not isinstance(self.fusion, RelationGuidedFusion):
             return self.margin - complex_distance(query, self._fuse(tokens, mask))
         order = relations.argsort(stable=True)
-        kinds, counts = relations[order].unique_consecutive(return_counts=True)
+        kinds, counts = torch.unique_consecutive(relations[order], return_counts=True)
         parts = [
             self.margin - complex_distance(part, self._fuse(tokens, mask, kind))
-            for kind, part in zip(kinds, query[order].split(counts.tolist()), strict=True)
+            for kind, part in zip(kinds, torch.split(query[order], counts.tolist()), strict=True)
         ]
         return torch.cat(parts)[order.argsort()]
 
