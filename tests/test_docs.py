@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nie.__main__ import _parser
+from nie.arguments import make_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,7 +36,7 @@ def test_code_blocks(language: str, text: str) -> None:
             if words[:1] == ["bash"]:
                 assert (ROOT / words[1]).is_file(), line
             elif words[:1] == ["nie"]:
-                arguments, flags = _parser().parse_known_args(words[1:])
+                arguments, flags = make_parser().parse_known_args(words[1:])
                 assert not flags or arguments.takes_flags, line
 
 
