@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from tabulate import tabulate
 
@@ -28,14 +31,16 @@ class Completion:
         names: of the entities.
         scores: of the triples; higher is likelier, and they compare within one answer only.
         known: whether the graph holds the triple already, in any split.
-        hits: share of test triples of this relation and side whose answer is among the first 10; None without any.
+        tested: test triples of this relation.
+        hits: share of them whose answer at this side is among the first 10; nan without any.
     """
 
     question: str
     names: list[str]
     scores: list[float]
     known: list[bool]
-    hits: float | None
+    tested: int
+    hits: float
 
 
 def complete(
@@ -81,12 +86,14 @@ def complete(
     order = (order if include_known else order[~there[order]])[:top]
     shown = _shown(inputs.kg, given), "?"
     first, last = shown if side == "tail" else shown[::-1]
+    ranks = _ranks(inputs, run, repeats[0], about, side)
     return Completion(
         question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
         names=[_shown(inputs.kg, node) for node in order.tolist()],
         scores=scores[order].tolist(),
         known=there[order].tolist(),
-        hits=_hits(inputs, run, repeats[0], about, side),
+        tested=len(ranks),
+        hits=float((ranks <= 10).mean()) if len(ranks) else math.nan,
     )
 
 
@@ -102,8 +109,9 @@ def completion_table(completion: Completion) -> str:
     table = tabulate([row[: len(columns)] for row in rows], columns, tablefmt="github", disable_numparse=True)
     trust = (
         "No test triple has this relation, so nothing is known of how good such answers are."
-        if completion.hits is None
-        else f"Of test triples with this relation, {completion.hits:.0%} have their answer among the first 10."
+        if not completion.tested
+        else f"Of {completion.tested} test triples with this relation, {completion.hits:.0%} have their answer among the "
+        "first 10."
     )
     return f"{completion.question}\n\n{table}\n\n{trust}"
 
@@ -144,9 +152,7 @@ def _shown(kg: KnowledgeGraph, node: int) -> str:
     return kg.node_names[node] if text is None or len(text) > 80 else text
 
 
-def _hits(inputs: LinkInputs, run: Run, repeat: int, relation: int, side: Side) -> float | None:
+def _ranks(inputs: LinkInputs, run: Run, repeat: int, relation: int, side: Side) -> npt.NDArray[np.float64]:
+    """Of the test triples of a relation."""
     rows = (inputs.test[:, 1] == relation).cpu().numpy()
-    if not rows.any():
-        return None
-    ranks = run.array(repeat, "ranks.npy", (len(rows), 2))[rows, 0 if side == "head" else 1]
-    return float((ranks <= 10).mean())
+    return run.array(repeat, "ranks.npy", (len(rows), 2))[rows, 0 if side == "head" else 1]

@@ -15,11 +15,14 @@ def info(kg: KnowledgeGraph) -> str:
     """
     figures = counts(kg)
     known = kg.labels[kg.label_mask]
-    span = f"{known.min():,.10g} to {known.max():,.10g}" if len(known) else "none"
+    labels = "none, a graph for link prediction"
+    if len(known):
+        used = kg.meta.get("label_transform", "log1p")
+        labels = f"{kg.meta.get('label', 'importance')}, {known.min():,.10g} to {known.max():,.10g}, used as {used}"
     lines = [
         f"{kg.name}: {figures['nodes']:,} nodes, {figures['relations']:,} relations, {figures['edges']:,} edges, "
         f"{figures['labelled']:,} labelled",
-        f"labels: {kg.meta.get('label', 'importance')}, {span}, used as {kg.meta.get('label_transform', 'log1p')}",
+        f"labels: {labels}",
         f"text: {figures['with_text']:,} nodes",
         f"channels: {', '.join(sorted(kg.channels)) or 'none ready; they are computed when they are needed'}",
     ]

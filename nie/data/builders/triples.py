@@ -89,7 +89,7 @@ def triples(
         text=texts,
         meta={
             "label_transform": "log1p",
-            "label": "score" if scores is not None else "none, a graph for link prediction",
+            "label": "score",
             "licence": "your own",
             "attribution": "",
             "raw": checksums(*files),

@@ -37,7 +37,10 @@ def test_it_finds_the_next_on_the_ring(made: tuple[Run, Path]) -> None:
     hidden = complete(run, head="e7", relation="one", top=40, data_root=root)
     assert not any(hidden.known)
     assert len(hidden.names) == 39
-    assert "answer among the first 10" in completion_table(found)
+    table = completion_table(found)
+    assert f"Of {found.tested} test triples with this relation" in table
+    unknown = completion_table(replace(found, tested=0, hits=float("nan")))
+    assert "nothing is known of how good" in unknown
     assert complete(run, tail="e7", relation="one", data_root=root).question == "(?, one, entity place1)"
 
 
