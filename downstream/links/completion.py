@@ -110,8 +110,8 @@ def completion_table(completion: Completion) -> str:
     trust = (
         "No test triple has this relation, so nothing is known of how good such answers are."
         if not completion.tested
-        else f"Of {completion.tested} test triples with this relation, {completion.hits:.0%} have their answer among the "
-        "first 10."
+        else f"Of {completion.tested} test triples with this relation, {completion.hits:.0%} have their answer among "
+        "the first 10."
     )
     return f"{completion.question}\n\n{table}\n\n{trust}"
 

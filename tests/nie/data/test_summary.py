@@ -18,4 +18,4 @@ def test_first_line_has_the_counts_and_the_rest_the_origin() -> None:
 
 def test_graph_without_labels() -> None:
     kg = synthetic(0)
-    assert "importance, none, used as log1p" in info(replace(kg, label_mask=kg.label_mask & False, meta={}))
+    assert "labels: none, a graph for link prediction" in info(replace(kg, label_mask=kg.label_mask & False, meta={}))
