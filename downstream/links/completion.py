@@ -155,4 +155,5 @@ def _shown(kg: KnowledgeGraph, node: int) -> str:
 def _ranks(inputs: LinkInputs, run: Run, repeat: int, relation: int, side: Side) -> npt.NDArray[np.float64]:
     """Of the test triples of a relation."""
     rows = (inputs.test[:, 1] == relation).cpu().numpy()
-    return run.array(repeat, "ranks.npy", (len(rows), 2))[rows, 0 if side == "head" else 1]
+    ranks: npt.NDArray[np.float64] = run.array(repeat, "ranks.npy", (len(rows), 2))[rows, 0 if side == "head" else 1]
+    return ranks
