@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from stage_helpers import store_synthetic
 
+from nie.data import synthetic
+from nie.data.store import save
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -117,3 +120,12 @@ def test_small_benchmarks_run(script: str, arguments: list[str], words: str) -> 
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout
+
+
+def test_the_benchmark_of_links_runs(tmp_path: Path) -> None:
+    save(synthetic(0), tmp_path / "synthetic" / "processed")
+    sizes = ["--size", "4", "--negatives", "5", "--batch-size", "64", "--steps", "2", "--repeat", "1"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "links.py"), "synthetic", "--data-root", str(tmp_path), *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "| nie, negatives apart" in done.stdout
