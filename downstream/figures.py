@@ -57,7 +57,7 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
 
     LICAP in front of a method is the dashed line of the method's colour. None where no row was trained in epochs.
     """
-    curves = {name: mean_curve(run, metric) for name, run in runs.items()}
+    curves = {name: _mean_curve(run, metric) for name, run in runs.items()}
     curves = {name: curve for name, curve in curves.items() if curve}
     if not curves:
         return None
@@ -140,7 +140,16 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
     return figure
 
 
-def mean_curve(run: Run, metric: str) -> dict[int, float]:
+def fold_curve(run: Run, fold: int, metric: str) -> list[float]:
+    """A figure of one fold over its epochs, where it was taken."""
+    path = run.fold_path(fold) / "curves.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [float(row[metric]) for row in csv.DictReader(file) if row.get(metric)]
+
+
+def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     """Validation metric by epoch, where all folds (and members) were evaluated."""
     values: dict[int, list[float]] = {}
     curves = 0

@@ -23,11 +23,11 @@ from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
-from nie.layers.relation import RelationFusion
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold
 from pretrain.inputs import Parts, StageInputs, fold_seed
+from pretrain.relations import relation_weights
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 TIERS_FILE = "tiers.npy"
@@ -135,10 +135,8 @@ def _fit_member(
                 yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
 
         def monitor() -> dict[str, float]:
-            made, relations = outputs(), getattr(model, "relations", None)
-            weights = relations.weights() if isinstance(relations, RelationFusion) else {}
-            judged = judge(fold.val, made.prediction, probability=made.probability)
-            return {**judged, **{f"{name} weight": weight for name, weight in weights.items()}}
+            made = outputs()
+            return judge(fold.val, made.prediction, probability=made.probability)
 
         everyone = torch.arange(len(train), device=inputs.device)
         batches, loss = _batches(config, inputs.message, fold), StepLoss(given, generator)
@@ -151,6 +149,7 @@ def _fit_member(
             label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
+            also_log=lambda: relation_weights(model),
         )
         write_weights(folder / "model.safetensors", model)
         with torch.no_grad():

@@ -24,7 +24,10 @@ def _arms(settings: Settings) -> list[Arm]:
         Arm(RANDOM, rgtn()),
         Arm("text", rgtn(text=TEXT, learned=False)),
         Arm("random + text", rgtn(text=TEXT)),
+        Arm("random, similar relations", rgtn(similarity_weight=SIMILARITY)),
+        Arm("random, context", rgtn(context_weight=CONTEXT)),
         Arm("random, fused", rgtn(**enhanced)),
+        Arm("text, fused", rgtn(text=TEXT, learned=False, **enhanced)),
         Arm("random + text, fused", rgtn(text=TEXT, **enhanced)),
         Arm("random + text, fused, weights learned", rgtn(text=TEXT, **enhanced, learn_weights=True)),
     ]

@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from downstream.arms import Arm
-from downstream.figures import mean_curve
+from downstream.figures import fold_curve
 from downstream.jobs import Runner
 from downstream.page import Table
-from nie.runs import Run
+from nie.runs import Run, mean_sd
 
 
 def learned_weights(
     _arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner
 ) -> tuple[list[Table], dict[str, Any]]:
-    """A table of the weights in the first and in the last epoch, mean over the folds, of the arms that learn them."""
+    """A table of the weights after the first and after the last epoch, of the arms that learn them."""
     rows = []
     for name, run in runs.items():
         for weight in ("similarity weight", "context weight"):
-            curve = list(mean_curve(run, weight).values())
-            if len(set(curve)) > 1:
-                rows.append([name, weight, f"{curve[0]:.3f}", f"{curve[-1]:.3f}"])
-    note = "Means over the folds; the vector that they add to always counts once."
+            curves = [curve for fold in run.finished_folds() if (curve := fold_curve(run, fold, weight))]
+            if any(len(set(curve)) > 1 for curve in curves):
+                ends = [mean_sd([curve[place] for curve in curves]) for place in (0, -1)]
+                rows.append([name, weight, *(f"{end['mean']:.3f} ± {end['sd']:.3f}" for end in ends)])
+    note = "Mean ± population standard deviation over the folds; the vector that they add to always counts once."
     return [Table("Learned weights", ["method", "weight", "first epoch", "last epoch"], rows, note)] if rows else [], {}

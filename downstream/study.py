@@ -62,7 +62,7 @@ def run_study(
         _, failed = run_arms(chosen, runner, minutes=minutes, after=lambda made: report() if made else None)
     runs = finished_arms(arms, runner)
     if runs or not failed:
-        further, own = study.also(arms, runs, runner) if study.also else ([], {})
+        further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
         drawn = {**_figures(Results.of(runs), runs, runner), **own}
         text = report(figures.write_figures(folder, drawn), further)
     raise_failures(failed, f"in {folder}")

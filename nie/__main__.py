@@ -141,6 +141,8 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.settings import Settings
     from downstream.study import run_study
 
+    if arguments.study in LINK_STUDIES and arguments.profile != "fast":
+        raise NieError(f"The study {arguments.study} has its own recipes; leave --profile out.")
     name, options = arguments.study, []
     if arguments.profile != "fast":
         name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]

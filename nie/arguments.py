@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-DESCRIPTION = "Node importance estimation on knowledge graphs."
+DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
 
 
 class _StageParser(argparse.ArgumentParser):

@@ -71,6 +71,7 @@ def fit(
     label: str = "fit",
     checkpoint: Path | None = None,
     generators: Sequence[torch.Generator] = (),
+    also_log: Callable[[], Mapping[str, float]] = dict,
 ) -> tuple[History, dict[str, dict[str, Tensor]]]:
     """Train ``model`` with Adam and leave it, in eval mode, at the state with the best of the first selecting metric.
 
@@ -85,6 +86,7 @@ def fit(
         label: shown beside the progress bar.
         checkpoint: file that is written every 15 seconds and that a later call with the same arguments
             continues from, with the same bits on the CPU as a run that was never interrupted.
+        also_log: figures for the row of every epoch, evaluated or not.
         generators: generators that ``losses`` draws from; their states travel with the checkpoint.
 
     Returns:
@@ -110,6 +112,7 @@ def fit(
         while state.history.epochs < optim.max_epochs and not state.out_of_patience():
             started = time.monotonic()
             row = state.train_epoch(losses)
+            row.update(also_log())
             if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
                 model.eval()
                 with torch.no_grad():

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from nie.config import OptimConfig, RunConfig
-from nie.model_config import RelationsConfig, Section
+from nie.model_config import FusionName, RelationsConfig, Section
 
 
 class KGEConfig(Section):
@@ -15,10 +15,9 @@ class KGEConfig(Section):
 
     size: int = Field(256, ge=1, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
-    fusion: Literal[
-        "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
-        "proxy_attention", "cross_modal_transformer", "relation_guided",
-    ] = Field("attention", description="how an entity's embedding and its channels become one")  # fmt: skip
+    fusion: FusionName | Literal["relation_guided"] = Field(
+        "attention", description="how an entity's embedding and its channels become one"
+    )
     fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
@@ -82,11 +81,13 @@ class LinkConfig(RunConfig):
             raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
         if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
             raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+        if self.model.fusion_settings and self.model.fusion == "relation_guided":
+            raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
         relations = self.model.relations
         if relations != RelationsConfig() and self.channels:
             raise ValueError("model.relations is for RotatE without channels")
         if relations.context_weight:
-            raise ValueError("model.relations.context_weight would show test triples; use text and similarity_weight")
+            raise ValueError("model.relations.context_weight reads features of nodes, which RotatE has not")
         if self.hold_out_relations and (relations.learned or relations.text == "none"):
             raise ValueError(
                 "hold_out_relations needs relations of text alone: --model.relations.text, --no-model.relations.learned"

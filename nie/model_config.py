@@ -6,6 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+FusionName = Literal[
+    "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
+    "proxy_attention", "cross_modal_transformer",
+]  # fmt: skip
+
 
 class Section(BaseModel):
     """A group of settings: immutable, and closed to keys it does not know."""
@@ -65,10 +70,7 @@ class RGTNConfig(Section):
     encoders: dict[str, Literal["transformer", "pregat", "variational"]] = Field(
         {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
     )
-    fusion: Literal[
-        "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
-        "proxy_attention", "cross_modal_transformer",
-    ] = Field("co_attention", description="how the channels of a node become one")  # fmt: skip
+    fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
     fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as temperature")
     head: Literal["channels", "vector"] = Field("channels", description="mix the channels' scores, or score the fused")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")

@@ -29,7 +29,7 @@ from pretrain.cross_validation import Fold, write_split
 from pretrain.embeddings import binding
 from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
 from pretrain.losses import finer_bin_loss, top_bin_loss
-from pretrain.relations import RelationInputs
+from pretrain.relations import RelationInputs, relation_weights
 from pretrain.sampling import draw_non_top, random_bins
 
 
@@ -147,6 +147,7 @@ def _pretrain_channel(
             select={"contrast": False},
             label=f"LICAP {name} fold {fold.index}",
             checkpoint=folder / name / "checkpoint.pt",
+            also_log=lambda: relation_weights(model),
         )
         with torch.no_grad():
             embedding = model(graph, feat, etype).cpu().numpy()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nie.data import MessageGraph, features
+from nie.data import features
 from nie.data.relation_text import relations_as_nodes
-from nie.layers.relation import RelationContext, RelationFusion, relation_context
+from nie.layers.relation import RelationContext, RelationFusion, relation_context, with_inverses
 from nie.model_config import RelationsConfig
 from pretrain.inputs import StageInputs, standardized
 
@@ -38,10 +39,9 @@ class RelationInputs:
         Raises:
             NieError: the names of the relations hold no words.
         """
-        message = inputs.message
         text = relation_features(inputs, config.text).to(inputs.device) if config.text != "none" else None
-        context = _context(message, feats) if config.context_weight else None
-        return cls(config, message.num_relations, text, context)
+        context = _context(inputs, feats) if config.context_weight else None
+        return cls(config, inputs.message.num_relations, text, context)
 
     def table(self, size: int) -> RelationFusion | None:
         """New relation vectors of this size; None where they are the free parameters that every model has."""
@@ -51,17 +51,27 @@ class RelationInputs:
         return RelationFusion(self.num_relations, size, text=self.text, context=self.context, **settings)
 
 
+def relation_weights(model: nn.Module) -> dict[str, float]:
+    """How much each part of a model's relation vectors counts now, for the curves; nothing for free parameters."""
+    relations = getattr(model, "relations", None)
+    weights = relations.weights() if isinstance(relations, RelationFusion) else {}
+    return {f"{name} weight": weight for name, weight in weights.items()}
+
+
 def relation_features(inputs: StageInputs, kind: str) -> Tensor:
     """(R, d) standardised features of the names of a message graph's relations, inverses and self-loops included."""
-    kg, message = inputs.kg, inputs.message
-    inverse = message.num_relations >= 2 * kg.num_relations
-    loops = message.num_relations - kg.num_relations * (2 if inverse else 1) == 1
-    nodes = relations_as_nodes(kg, inverse_relations=inverse, self_loops=loops)
+    nodes = relations_as_nodes(inputs.kg, **_added(inputs))
     return torch.from_numpy(standardized(features(nodes, kind, root=inputs.data_root)))
 
 
-def _context(message: MessageGraph, feats: Mapping[str, Tensor]) -> RelationContext:
+def _context(inputs: StageInputs, feats: Mapping[str, Tensor]) -> RelationContext:
     """On the device of the features."""
-    feat = torch.cat(list(feats.values()), dim=1)
-    src, dst = (ends.to(feat.device) for ends in message.graph.edges())
-    return relation_context(src, dst, message.etype, message.num_relations, feat)
+    feat, kg = torch.cat(list(feats.values()), dim=1), inputs.kg
+    src, dst, etype = (torch.from_numpy(np.array(ids)).to(feat.device) for ids in (kg.src, kg.dst, kg.etype))
+    return with_inverses(relation_context(src, dst, etype, kg.num_relations, feat), **_added(inputs))
+
+
+def _added(inputs: StageInputs) -> dict[str, bool]:
+    """What the message graph has beyond the graph's own relations."""
+    own, every = inputs.kg.num_relations, inputs.message.num_relations
+    return {"inverse_relations": every >= 2 * own, "self_loops": every in (own + 1, 2 * own + 1)}

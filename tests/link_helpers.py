@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,16 @@ def ring(root: Path) -> KnowledgeGraph:
     )  # fmt: skip
     save(kg, root / "links" / "processed")
     return kg
+
+
+def ring_of_many(root: Path) -> None:
+    """Twenty relations, so that a tenth of them are two."""
+    kg = ring(root)
+    triples = np.array([[i, r, (i + r + 1) % 40] for i in range(40) for r in range(20)])
+    train, valid, test = np.split(triples[np.random.default_rng(0).permutation(800)], [600, 700])
+    names = [f"/on/{word} steps" for word in "abcdefghijklmnopqrst"]
+    changed = replace(
+        kg, src=train[:, 0], dst=train[:, 2], etype=train[:, 1], held_out={"valid": valid, "test": test},
+        relation_names=[f"{name} {name[4] * 2}" for name in names],
+    )  # fmt: skip
+    save(changed, root / "links" / "processed")

@@ -28,6 +28,9 @@ from nie.models.kge import MultiModalRotatE, RotatE
 from nie.runs import Run
 from pretrain.inputs import choose_device, input_tensor, named_features, presence, standardized
 
+PHASES = math.pi / math.sqrt(3)
+"""Standard deviation of uniform phases, with which RotatE begins."""
+
 
 @dataclass(frozen=True, eq=False)
 class LinkInputs:
@@ -65,8 +68,6 @@ class LinkInputs:
         kg = whole = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
-        if config.negatives.count > kg.num_nodes:
-            raise NieError(f"negatives.count is {config.negatives.count}, but {kg.name} has {kg.num_nodes} entities.")
         device = choose_device(config.device)
         every = np.concatenate([whole.triples, *whole.held_out.values()])
         seen, known = (KnownTriples(part, kg.num_nodes, kg.num_relations) for part in (kg.triples, every))
@@ -90,11 +91,12 @@ class LinkInputs:
 
     @property
     def made_from(self) -> dict[str, str]:
-        """sha256 of the graph with its splits, and of the channels."""
+        """sha256 of the graph with its splits, and of the features."""
         digests = {"dataset_sha256": self.kg.digest}
-        if self.channels:
+        read = {**self.channels, **({} if self.relation_text is None else {"relation text": self.relation_text})}
+        if read:
             sha = hashlib.sha256()
-            for name, table in self.channels.items():
+            for name, table in read.items():
                 sha.update(f"{name} {tuple(table.shape)}".encode())
                 sha.update(table.cpu().numpy().tobytes())
             digests["channels_sha256"] = sha.hexdigest()
@@ -115,7 +117,9 @@ class LinkInputs:
         if config.model.relations == RelationsConfig():
             return None
         settings = config.model.relations.model_dump(exclude={"text"})
-        return RelationFusion(self.kg.num_relations, config.model.size, text=self.relation_text, **settings)
+        return RelationFusion(
+            self.kg.num_relations, config.model.size, text=self.relation_text, deviation=PHASES, **settings
+        )
 
     def load(self, config: LinkConfig, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
         """The trained model of a finished repetition, in eval mode.

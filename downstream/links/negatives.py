@@ -34,20 +34,20 @@ def head_share(triples: Tensor, num_relations: int) -> Tensor:
     return torch.where(total > 0, tails_per_head / total.clamp(min=1e-12), 0.5)
 
 
-def draw_negatives(num_entities: int, count: int, generator: torch.Generator) -> Tensor:
-    """(count,) entities that all triples of a batch are compared with, drawn without replacement.
+def draw_negatives(entities: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """(count,) of ``entities`` that all triples of a batch are compared with, drawn without replacement.
 
     Shared negatives cost one table of keys a batch instead of one a triple, which is most of the time of training.
 
     Raises:
         NieError: more than there are, or none.
 
-    >>> len(set(draw_negatives(10, 10, torch.Generator().manual_seed(0)).tolist()))
-    10
+    >>> sorted(draw_negatives(torch.tensor([3, 5, 8]), 3, torch.Generator().manual_seed(0)).tolist())
+    [3, 5, 8]
     """
-    if not 1 <= count <= num_entities:
-        raise NieError(f"{count} negatives from {num_entities} entities: give a number from 1 to {num_entities}.")
-    return torch.randperm(num_entities, generator=generator)[:count]
+    if not 1 <= count <= len(entities):
+        raise NieError(f"negatives.count is {count}, but there are {len(entities)} entities to draw from.")
+    return entities[torch.randperm(len(entities), generator=generator)[:count]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Corrupted:
 
 
 def corrupt(
-    triples: Tensor, count: int, *, share: Tensor, known: KnownTriples, generator: torch.Generator
+    triples: Tensor, count: int, *, entities: Tensor, share: Tensor, known: KnownTriples, generator: torch.Generator
 ) -> Corrupted:
     """Replace the head or the tail of every triple by entities drawn for it alone, with replacement.
 
@@ -75,6 +75,7 @@ def corrupt(
     Args:
         triples: (B, 3).
         count: K.
+        entities: those to draw from.
         share: (R,) probability that the head is replaced, of `head_share`, or 1/2 for uniform corruption.
         known: the triples that are no corruption.
         generator: of the draws.
@@ -86,7 +87,7 @@ def corrupt(
         >>> import numpy as np
         >>> known = KnownTriples(np.array([[0, 0, 1], [0, 0, 2]]), num_entities=4, num_relations=1)
         >>> drawn = corrupt(
-        ...     torch.tensor([[0, 0, 1]]), 5, share=torch.zeros(1), known=known,
+        ...     torch.tensor([[0, 0, 1]]), 5, entities=torch.arange(4), share=torch.zeros(1), known=known,
         ...     generator=torch.Generator().manual_seed(0),
         ... )
         >>> set(drawn.entities[0].tolist()) <= {0, 3}, drawn.at_head.tolist()
@@ -95,16 +96,16 @@ def corrupt(
     if count < 1:
         raise NieError(f"{count} negatives a triple: give at least 1.")
     at_head = torch.rand(len(triples), generator=generator) < share[triples[:, 1]]
-    entities = torch.randint(known.num_entities, (len(triples), count), generator=generator)
+    drawn = entities[torch.randint(len(entities), (len(triples), count), generator=generator)]
     column = torch.where(at_head, 0, 2)[:, None].expand(-1, count).reshape(-1, 1)
     repeated = triples.repeat_interleave(count, dim=0)
-    flat, open_rows = entities.view(-1), torch.arange(entities.numel())
+    flat, open_rows = drawn.view(-1), torch.arange(drawn.numel())
     for round_ in range(ROUNDS):
         made = repeated[open_rows].scatter(1, column[open_rows], flat[open_rows, None])
         open_rows = open_rows[known.contains(made)]
         if len(open_rows) == 0 or round_ == ROUNDS - 1:
             break
-        flat[open_rows] = torch.randint(known.num_entities, (len(open_rows),), generator=generator)
-    false = torch.zeros(entities.numel(), dtype=torch.bool)
+        flat[open_rows] = entities[torch.randint(len(entities), (len(open_rows),), generator=generator)]
+    false = torch.zeros(drawn.numel(), dtype=torch.bool)
     false[open_rows] = True
-    return Corrupted(at_head, entities, false.view_as(entities))
+    return Corrupted(at_head, drawn, false.view_as(drawn))

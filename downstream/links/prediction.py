@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,20 @@ from torch import Tensor
 
 from downstream.alignment import projection_spread
 from downstream.links.inputs import LinkInputs
+from downstream.links.negatives import draw_negatives
 from downstream.links.parts import parts_of
 from downstream.links.ranking import Ranks, filtered_ranks
 from downstream.links.step import LinkStep
 from downstream.links.zero_shot import zero_shot_figures
 from nie.data import KnowledgeGraph
 from nie.fit import fit, seeded
-from nie.layers.relation import RelationFusion
 from nie.link_config import LinkConfig
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.progress import log
 from nie.provenance import sitting
 from nie.runs import Run, open_run, run_folds, write_array, write_curves, write_json, write_weights
 from pretrain.inputs import fold_seed
+from pretrain.relations import relation_weights
 
 
 def predict_links(
@@ -47,6 +48,8 @@ def predict_links(
         NieError: the graph or its splits do not fit the settings, or other bad input, in one sentence.
     """
     inputs = inputs or LinkInputs.of(config, data_root)
+    if config.negatives.sharing == "batch":  # what cannot work is refused before anything is written
+        draw_negatives(inputs.masks["structural"].nonzero()[:, 0], config.negatives.count, torch.Generator())
     run = open_run("links", config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run
@@ -68,12 +71,13 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
         history, _ = fit(
             model,
             losses,
-            lambda: {**filtered_ranks(model.scorer(), inputs.valid, inputs.known).metrics(), **_weights(model)},
+            lambda: filtered_ranks(model.scorer(), inputs.valid, inputs.known).metrics(),
             optim=config.optim,
             select={"mrr": True},
             label=f"{config.run_label()} repeat {repeat}",
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
+            also_log=lambda: relation_weights(model),
         )
     write_weights(folder / "model.safetensors", model)
     write_curves(folder / "curves.csv", history.rows)
@@ -81,29 +85,22 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
         ranks = filtered_ranks(model.scorer(), inputs.test, inputs.known)
         others = _zero_shot(model, inputs, generator) if config.hold_out_relations else {}
     best = history.rows[history.best_epoch["mrr"] - 1]
-    figures = ranks.metrics()
+    figures, parts = ranks.metrics(), _by_part(ranks, inputs.kg)
     write_array(folder / "ranks.npy", ranks.realistic)
     write_json(
         folder / "metrics.json",
         {
             "binding": {"dataset": inputs.kg.name, "dataset_sha256": inputs.kg.digest},
             "val": {name: best[name] for name in figures},
-            "test": {**figures, **_shown_parts(ranks, inputs.kg), **others},
+            "test": {**figures, **_shown_parts(parts), **others},
             "ties": {kind: ranks.metrics(kind)["mrr"] for kind in ("optimistic", "pessimistic")},
-            "parts": _by_part(ranks, inputs.kg),
+            "parts": parts,
             "fit": {"best_epoch": history.best_epoch, "epochs": history.epochs, **_facts(model)},
         },
     )
     seconds = {"train_seconds": history.train_seconds, "seconds_per_epoch": history.train_seconds / history.epochs}
     write_json(folder / "timing.json", {**seconds, **sitting(started)})
     log.info("%s repeat %d: validation mrr %.4f", config.run_label(), repeat, best["mrr"])
-
-
-def _weights(model: RotatE | MultiModalRotatE) -> dict[str, float]:
-    """How much each part of relation vectors counts, for the curves."""
-    relations = getattr(model, "relations", None)
-    weights = relations.weights() if isinstance(relations, RelationFusion) else {}
-    return {f"{name} weight": weight for name, weight in weights.items()}
 
 
 def _zero_shot(
@@ -132,7 +129,6 @@ def _by_part(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, dict[str, float]]:
     }
 
 
-def _shown_parts(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, float]:
+def _shown_parts(parts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """MRR of the parts that tables show beside the whole."""
-    parts = _by_part(ranks, kg)
     return {f"mrr, {name}": parts[name]["mrr"] for name in ("unseen entity",) if name in parts}

@@ -7,7 +7,15 @@ from typing import Any
 
 from nie.errors import NieError
 from nie.link_config import LinkConfig
-from nie.recipes import flag_value, load_config, own_recipe
+from nie.recipes import load_config, own_recipe
+
+SHARED = ("model.size", "model.margin", "negatives.", "batch_size", "optim.", "repeats", "seed", "device")
+"""The settings that a study leaves to the user."""
+
+
+def known_field(name: str) -> bool:
+    """Whether the setting exists at all; a misspelt one is refused with the nearest that does."""
+    return name.split(".")[0] in LinkConfig.model_fields
 
 
 class LinkSettings:
@@ -15,7 +23,7 @@ class LinkSettings:
 
     Args:
         dataset: name of the dataset.
-        flags: settings of `LinkConfig` that hold for all arms.
+        flags: settings of `LinkConfig` that hold for all arms, those in `SHARED`.
         epochs: in the place of the recipe's.
 
     Raises:
@@ -23,9 +31,10 @@ class LinkSettings:
     """
 
     def __init__(self, dataset: str, flags: Sequence[str] = (), epochs: int | None = None) -> None:
-        for name in ("--dataset", "--label"):
-            if flag_value(flags, name) is not None:
-                raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
+        for flag in flags:
+            name = flag.partition("=")[0].removeprefix("--no-").removeprefix("--")
+            if flag.startswith("--") and not name.startswith(SHARED) and known_field(name):
+                raise NieError(f"The study sets --{name} itself, so it has no place there.")
         self.dataset, self.flags, self.epochs = dataset, list(flags), epochs
         self.of()
 

@@ -35,6 +35,8 @@ class LinkStep:
         relations = inputs.kg.num_relations
         share = head_share(inputs.train.cpu(), relations) if bernoulli else torch.full((relations,), 0.5)
         self.share = share.to(inputs.device)
+        # An entity that no training triple names would only ever be pushed away.
+        self.entities = inputs.masks["structural"].cpu().nonzero()[:, 0]
 
     def __call__(self, batch: Tensor) -> Tensor:
         """() the loss of triples (B, 3)."""
@@ -45,7 +47,7 @@ class LinkStep:
 
     def _shared(self, batch: Tensor) -> Tensor:
         """Every triple with its head and with its tail replaced by the same entities, each side by its share."""
-        drawn = draw_negatives(self.seen.num_entities, self.config.negatives.count, self.generator).to(batch.device)
+        drawn = draw_negatives(self.entities, self.config.negatives.count, self.generator).to(batch.device)
         contrast = self.model.contrast(batch, drawn)
         total = contrast.positive.new_zeros(())
         for side in SIDES:
@@ -62,8 +64,9 @@ class LinkStep:
     def _apart(self, batch: Tensor) -> Tensor:
         """Every triple with one end replaced by entities of its own."""
         corrupted = corrupt(
-            batch.cpu(), self.config.negatives.count, share=self.share.cpu(), known=self.seen, generator=self.generator
-        )
+            batch.cpu(), self.config.negatives.count, entities=self.entities, share=self.share.cpu(), known=self.seen,
+            generator=self.generator,
+        )  # fmt: skip
         positive: Tensor = self.model(batch)
         negative, false = torch.empty_like(corrupted.entities, dtype=positive.dtype), corrupted.false.to(batch.device)
         negative = negative.to(batch.device)

@@ -127,7 +127,7 @@ LINK_STUDIES = {
         columns=("mrr", "hits@10", "mrr, mean rotation", "mrr, random rotation"),
         also=learned_weights,
         caption=f"{HELD_OUT:.0%} of the relations have no training triple, and their test triples are ranked with "
-        "rotations made from their names, with the mean rotation of the other relations, and with random ones. "
-        + CAPTION,
+        "rotations made from their names, with the mean rotation of the other relations, and with random ones. The "
+        "relations held out are the same in all repetitions. " + CAPTION,
     ),
 }

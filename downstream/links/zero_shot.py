@@ -36,7 +36,9 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     names = np.unique(kg.held_out["test"][:, 1])
     count = round(share * len(names))
     if count < 2:
-        raise NieError(f"hold_out_relations {share} of {len(names)} relations leaves none to test on; give more.")
+        raise NieError(
+            f"hold_out_relations {share} of {len(names)} relations leaves fewer than two to test on; give more."
+        )
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(names)
     testing, validating = drawn[:count], drawn[count : count + max(1, count // 2)]
@@ -72,7 +74,5 @@ def zero_shot_figures(
     random = (2 * torch.rand(phases.shape, generator=generator).to(phases) - 1) * torch.pi
     found = {}
     for name, other in (("random", random), ("mean", turned.expand_as(phases))):
-        plain = RotatE(num_entities=1, num_relations=1, size=model.size, margin=model.margin)
-        plain.entities, plain.phases = model.entities, torch.nn.Parameter(other.contiguous())
-        found[f"mrr, {name} rotation"] = filtered_ranks(plain.scorer(), test, known).metrics()["mrr"]
+        found[f"mrr, {name} rotation"] = filtered_ranks(model.scorer(other), test, known).metrics()["mrr"]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
     if path.suffix not in readers:
         raise NieError(f"{path}: channel {name} is read from a file that ends in {', '.join(readers)}.")
     rows, ids = readers[path.suffix](path)
+    if rows.ndim == 2 and rows.shape[1] == 0:
+        raise NieError(f"{path}: channel {name} has rows without numbers.")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise NieError(f"{path}: channel {name} has {rows.dtype} of shape {rows.shape}; numbers (N, d) are expected.")
     if ids is not None:
@@ -70,7 +73,7 @@ def _npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             return _chosen(path, {key: archive[key] for key in archive.files})
     except FileNotFoundError as error:
         raise NieError(f"The file {path} is missing.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NieError(f"The file {path} is truncated or not a .npz archive of plain arrays.") from error
 
 
@@ -84,7 +87,14 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             f"The file {path} is damaged, or holds more than tensors, which is not loaded because it could run code."
         ) from error
     document = content if isinstance(content, Mapping) else {"features": content}
-    return _chosen(path, {str(key): _plain(value) for key, value in document.items()})
+    arrays = {}
+    for key, value in document.items():
+        if isinstance(value, torch.Tensor) or key in (*ROWS, *IDS):
+            try:
+                arrays[str(key)] = _plain(value)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise NieError(f"{path}: {key} is no plain tensor or list of equal rows.") from error
+    return _chosen(path, arrays)
 
 
 def _plain(value: Any) -> NDArray[Any]:
@@ -107,10 +117,12 @@ def _placed(
     path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any], node_names: Sequence[str]
 ) -> NDArray[np.float64]:
     """The rows in the order of the nodes, nan for those that have none."""
+    if ids.dtype.kind not in "Uiu":
+        raise NieError(f"{path}: channel {name} has ids of {ids.dtype}; names, or ids that are whole numbers, are due.")
     if ids.shape != (len(rows),):
         raise NieError(f"{path}: channel {name} has {len(rows)} rows but ids of shape {ids.shape}.")
     place = {key: node for node, key in enumerate(node_names)}
-    known = place if ids.dtype.kind in "UO" else dict.fromkeys(range(len(node_names)))
+    known = place if ids.dtype.kind == "U" else dict.fromkeys(range(len(node_names)))
     wanted = ids.tolist()
     for key in wanted:
         if key not in known:

@@ -18,8 +18,8 @@ class RelationContext:
 
     Attributes:
         entities: (R, 2d), mean features of its heads beside those of its tails.
-        relations: (R, R), share of each other relation among those that its entities take part in; a row sums to 1,
-            or to 0 for a relation that meets no other.
+        relations: (R, R), share of each other relation among those that it meets; a row sums to 1, or to 0 for a
+            relation that meets no other.
     """
 
     entities: Tensor
@@ -27,9 +27,10 @@ class RelationContext:
 
 
 def relation_context(src: Tensor, dst: Tensor, etype: Tensor, num_relations: int, feat: Tensor) -> RelationContext:
-    """Collect the context of relations from the edges of a graph.
+    r"""Collect the context of relations from the edges of a graph.
 
-    Two relations meet as often as there are entities that both touch.
+    Two relations meet by the entities A and B that they touch: :math:`|A \cap B| / \sqrt{|A| |B|}`, so that a relation
+    that touches everything does not count most for all others.
 
     Args:
         src, dst, etype: (E,) heads, tails and relations.
@@ -61,9 +62,32 @@ def relation_context(src: Tensor, dst: Tensor, etype: Tensor, num_relations: int
     )
     touches.data[:] = 1  # however many edges join them
     shared = torch.from_numpy((touches @ touches.T).toarray()).to(feat)
-    shared.fill_diagonal_(0)
-    total = shared.sum(dim=1, keepdim=True)
-    return RelationContext(torch.cat(means, dim=1), shared / total.clamp(min=1))
+    reach = shared.diagonal().clamp(min=1).sqrt()
+    likeness = (shared / reach[:, None] / reach).fill_diagonal_(0)
+    total = likeness.sum(dim=1, keepdim=True)
+    return RelationContext(torch.cat(means, dim=1), likeness / torch.where(total > 0, total, 1.0))
+
+
+def with_inverses(context: RelationContext, *, inverse_relations: bool, self_loops: bool) -> RelationContext:
+    """The context of a message graph's relations, made from that of the graph's own.
+
+    The inverse of a relation has its tails for heads and meets what the relation meets; both touch the same entities by
+    definition, which says nothing, and so do self-loops, which touch all and meet none.
+
+    >>> context = RelationContext(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 1))
+    >>> with_inverses(context, inverse_relations=True, self_loops=True).entities.tolist()
+    [[1.0, 2.0], [2.0, 1.0], [0.0, 0.0]]
+    """
+    entities, relations = [context.entities], [context.relations]
+    if inverse_relations:
+        heads, tails = context.entities.chunk(2, dim=1)
+        entities.append(torch.cat([tails, heads], dim=1))
+        relations.append(context.relations)
+    if self_loops:
+        entities.append(torch.zeros_like(context.entities[:1]))
+        relations.append(torch.zeros_like(context.relations[:1]))
+    rows = torch.cat(relations)
+    return RelationContext(torch.cat(entities), nn.functional.pad(rows, (0, len(rows) - rows.shape[1])))
 
 
 class ContextEnhancer(nn.Module):

@@ -33,6 +33,7 @@ class RelationFusion(nn.Module):
         similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative and below 1 together; 0 leaves the
             enhancer out.
         learn_weights: learn them.
+        deviation: standard deviation of :math:`r` to begin with.
 
     Raises:
         NieError: neither text nor parameters, text of another number of rows, or weights that do not fit.
@@ -48,11 +49,11 @@ class RelationFusion(nn.Module):
     def __init__(
         self, num_relations: int, size: int, *, text: Tensor | None = None, learned: bool = True,
         context: RelationContext | None = None, similarity_weight: float = 0.0, context_weight: float = 0.0,
-        learn_weights: bool = False,
+        learn_weights: bool = False, deviation: float = 1.0,
     ) -> None:  # fmt: skip
         super().__init__()
         _check(num_relations, text, learned, context, similarity_weight, context_weight, learn_weights)
-        self.fixed = (similarity_weight, context_weight)
+        self.fixed, self.deviation = (similarity_weight, context_weight), deviation
         self.free = nn.Parameter(torch.empty(num_relations, size)) if learned else None
         self.register_buffer("text", text, persistent=False)
         self.project = nn.Linear(text.shape[1], size) if text is not None else None
@@ -62,11 +63,12 @@ class RelationFusion(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Standard normal parameters, a projection of unit variance, and the weights given."""
+        """Normal vectors of the deviation given, from both sources together, and the weights given."""
+        share = self.deviation * (0.5**0.5 if self.free is not None and self.project is not None else 1.0)
         if self.free is not None:
-            nn.init.normal_(self.free)
+            nn.init.normal_(self.free, std=share)
         if self.project is not None:
-            nn.init.normal_(self.project.weight, std=self.project.in_features**-0.5)
+            nn.init.normal_(self.project.weight, std=share * self.project.in_features**-0.5)
             nn.init.zeros_(self.project.bias)
         for part in (self.similarity, self.context):
             if part is not None:

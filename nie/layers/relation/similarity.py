@@ -17,11 +17,13 @@ class SimilarityEnhancer(nn.Module):
     With :math:`\hat r = r / \|r\|` and the cosine :math:`c_{ij}` of two relations,
 
     .. math:: w_{ij} = \frac{e^{c_{ij} / T} \, \sigma((c_{ij} - \tau) / T)}{\sum_{k \ne i} e^{c_{ik} / T}
-              \, \sigma((c_{ik} - \tau) / T)}, \quad d_i = \sum_{j \ne i} w_{ij} \hat r_j - \hat r_i
+              \, \sigma((c_{ik} - \tau) / T)}, \quad
+              d_i = \|r_i\| \Big( \sum_{j \ne i} w_{ij} \hat r_j - \hat r_i \Big)
 
     so that relations less alike than the threshold :math:`\tau` count little. Neighbours and the relation itself are
     normalised alike: where only neighbours are, as in the published program, :math:`d_i` measures the length of
-    :math:`r_i` rather than how it differs. Threshold and temperature lie in (0, 1); what is learned is their logit.
+    :math:`r_i` rather than how it differs. The length, through which no gradient flows, makes the step as long in many
+    dimensions as in few. Threshold and temperature lie in (0, 1); what is learned is their logit.
 
     Args:
         threshold: :math:`\tau` to begin with.
@@ -34,7 +36,7 @@ class SimilarityEnhancer(nn.Module):
         >>> enhance = SimilarityEnhancer()
         >>> enhance(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))  # they agree but for their length
         tensor([[0., 0.],
-                [0., 0.]], grad_fn=<SubBackward0>)
+                [0., 0.]], grad_fn=<MulBackward0>)
     """
 
     def __init__(self, *, threshold: float = 0.5, temperature: float = 0.1) -> None:
@@ -62,4 +64,5 @@ class SimilarityEnhancer(nn.Module):
         score = likeness / temperature + F.logsigmoid((likeness - threshold) / temperature)
         itself = torch.eye(len(rel), dtype=torch.bool, device=rel.device)
         weights = score.masked_fill(itself, -torch.inf).softmax(dim=1)
-        return weights @ direction - direction
+        length: Tensor = rel.detach().norm(dim=1, keepdim=True)
+        return length * (weights @ direction - direction)

@@ -104,6 +104,8 @@ class MultiModalRotatE(nn.Module):
     ) -> None:
         super().__init__()
         _check(channels, masks or {}, num_entities, fusion)
+        if fusion == GUIDED and fusion_settings:
+            raise NieError(f"The fusion {GUIDED} has no settings, so {', '.join(fusion_settings)} has no place there.")
         self.margin, self.size, self.extract_after = margin, size, extract_after
         self.scale = (margin + 2) / size / math.sqrt(3)
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
@@ -168,7 +170,7 @@ class MultiModalRotatE(nn.Module):
         query = rotated(known, self.phases[triples[:, 1]], side)
         if candidates is not None and candidates.dim() == 2:
             relations = triples[:, 1].repeat_interleave(candidates.shape[1])
-            keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, -1)
+            keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, 2 * self.size)
             return self.margin - moduli(query[:, None] - keys)
         ids = torch.arange(len(self.entities), device=triples.device) if candidates is None else candidates
         return self._scores(query, triples[:, 1], *self._tokens(ids))
@@ -236,7 +238,9 @@ class MultiModalRotatE(nn.Module):
             tokens, mask = self._tokens(triples[:, end])
             real.append(self._fuse(tokens, mask, relations))
             imitation = self.generator(tokens[:, 0], generator)
-            made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), mask, relations))
+            # What is made up is there, whether the entity has the real one or not.
+            there = torch.cat([mask[:, :1], torch.ones_like(mask[:, 1:])], dim=1)
+            made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), there, relations))
         pairs = ((made[0], real[1]), (real[0], made[1]), (made[0], made[1]))
         return torch.stack([self.margin - moduli(rotated(h, phases, "tail") - t) for h, t in pairs], dim=1)
 
@@ -246,9 +250,9 @@ class MultiModalRotatE(nn.Module):
 
     @property
     def _extracts(self) -> bool:
-        return isinstance(self.fusion, ChannelFusion) and (
-            not isinstance(self.fusion.fusion, CrossModalTransformer) or int(self.steps) >= self.extract_after
-        )
+        """Whether the fusion takes part: False for the extractor until ``extract_after`` steps are over."""
+        waits = isinstance(self.fusion, ChannelFusion) and isinstance(self.fusion.fusion, CrossModalTransformer)
+        return not waits or self.extract_after == 0 or int(self.steps) > self.extract_after
 
     def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """(n, M, 2D) of unit variance and (n, M) what the entities have; in training some of it is hidden."""

@@ -39,7 +39,7 @@ class RotatE(nn.Module):
         relations: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.margin, self.size = margin, size
+        self.margin, self.size, self.num_relations = margin, size, num_relations
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
         self.phases = nn.Parameter(torch.empty(num_relations, size)) if relations is None else None
         self.relations = relations
@@ -51,6 +51,8 @@ class RotatE(nn.Module):
         nn.init.uniform_(self.entities, -bound, bound)
         if self.phases is not None:
             nn.init.uniform_(self.phases, -math.pi, math.pi)
+        elif hasattr(self.relations, "reset_parameters"):
+            self.relations.reset_parameters()  # type: ignore[operator, union-attr]
 
     def forward(self, triples: Tensor) -> Tensor:
         """(B,) scores of ``triples`` (B, 3): head, relation, tail.
@@ -86,9 +88,9 @@ class RotatE(nn.Module):
         head, tail = (self.margin - complex_distance(query, keys) for query in (turned_back, turned))
         return Contrast(positive, head, tail)
 
-    def scorer(self) -> Scorer:
-        """A function that scores all entities, for ranking."""
-        phases = self._phases()
+    def scorer(self, phases: Tensor | None = None) -> Scorer:
+        """A function that scores all entities, for ranking; with other ``phases`` (R, D) than the model's, if given."""
+        phases = self._phases() if phases is None else phases
         return lambda triples, side: self._against(triples, side, None, phases)
 
     def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
@@ -104,6 +106,8 @@ class RotatE(nn.Module):
             return self.phases
         assert self.relations is not None
         phases: Tensor = self.relations()
-        if phases.dim() != 2 or phases.shape[1] != self.size:
-            raise NieError(f"relations gives {tuple(phases.shape)}; (R, {self.size}) phases are due.")
+        if phases.shape != (self.num_relations, self.size):
+            raise NieError(
+                f"relations gives {tuple(phases.shape)}; ({self.num_relations}, {self.size}) phases are due."
+            )
         return phases

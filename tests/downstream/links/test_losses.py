@@ -60,9 +60,9 @@ def test_heads_are_corrupted_where_a_head_has_many_tails() -> None:
 
 
 def test_negatives_are_seeded_and_distinct() -> None:
-    one, two = (draw_negatives(100, 30, torch.Generator().manual_seed(3)) for _ in range(2))
+    one, two = (draw_negatives(torch.arange(100), 30, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one, two)
     assert len(one.unique()) == 30
     for count in (0, 101):
-        with pytest.raises(NieError, match="a number from 1 to 100"):
-            draw_negatives(100, count, torch.Generator())
+        with pytest.raises(NieError, match="there are 100 entities to draw from"):
+            draw_negatives(torch.arange(100), count, torch.Generator())

@@ -15,6 +15,11 @@ TRIPLES = np.stack(
     [GENERATOR.integers(9, size=200), GENERATOR.integers(2, size=200), GENERATOR.integers(9, size=200)], 1
 )
 KNOWN = KnownTriples(TRIPLES, 9, 2)
+ALL = torch.arange(9)
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
 def test_known_triples_equal_the_loop() -> None:
@@ -37,7 +42,14 @@ def test_known_triples_equal_the_loop() -> None:
 
 def test_corrupted_triples_are_not_known_or_marked() -> None:
     triples = torch.from_numpy(TRIPLES)
-    drawn = corrupt(triples, 6, share=torch.tensor([0.5, 0.9]), known=KNOWN, generator=torch.Generator().manual_seed(0))
+    drawn = corrupt(
+        triples,
+        6,
+        entities=ALL,
+        share=torch.tensor([0.5, 0.9]),
+        known=KNOWN,
+        generator=seeded(),
+    )
     there = {tuple(row) for row in TRIPLES.tolist()}
     for triple, at_head, entities, false in zip(
         TRIPLES.tolist(), drawn.at_head.tolist(), drawn.entities.tolist(), drawn.false.tolist(), strict=True
@@ -46,13 +58,27 @@ def test_corrupted_triples_are_not_known_or_marked() -> None:
             changed = [entity, *triple[1:]] if at_head else [*triple[:2], entity]
             assert marked == (tuple(changed) in there)
     assert drawn.false.float().mean() < 0.2  # two thirds of all triples are known here
-    again = corrupt(triples, 6, share=torch.tensor([0.5, 0.9]), known=KNOWN, generator=torch.Generator().manual_seed(0))
+    again = corrupt(
+        triples,
+        6,
+        entities=ALL,
+        share=torch.tensor([0.5, 0.9]),
+        known=KNOWN,
+        generator=seeded(),
+    )
     assert torch.equal(drawn.entities, again.entities)
 
 
 def test_the_share_of_heads_is_that_of_the_relation() -> None:
     triples = torch.tensor([[0, 0, 1], [0, 1, 1]]).repeat(2000, 1)
-    drawn = corrupt(triples, 1, share=torch.tensor([0.2, 0.7]), known=KNOWN, generator=torch.Generator().manual_seed(0))
+    drawn = corrupt(
+        triples,
+        1,
+        entities=ALL,
+        share=torch.tensor([0.2, 0.7]),
+        known=KNOWN,
+        generator=seeded(),
+    )
     assert abs(drawn.at_head[::2].float().mean() - 0.2) < 0.04
     assert abs(drawn.at_head[1::2].float().mean() - 0.7) < 0.04
 
@@ -61,14 +87,34 @@ def test_what_all_is_known_is_marked() -> None:
     whole = np.array([[h, 0, t] for h in range(3) for t in range(3)])
     known = KnownTriples(whole, 3, 1)
     drawn = corrupt(
-        torch.from_numpy(whole), 2, share=torch.ones(1), known=known, generator=torch.Generator().manual_seed(0)
+        torch.from_numpy(whole),
+        2,
+        entities=torch.arange(3),
+        share=torch.ones(1),
+        known=known,
+        generator=seeded(),
     )
     assert drawn.false.all()
 
 
+def test_only_the_entities_given_are_drawn() -> None:
+    few = torch.tensor([2, 7, 8])
+    everyone = torch.from_numpy(TRIPLES)
+    drawn = corrupt(everyone, 4, entities=few, share=torch.ones(2), known=KNOWN, generator=seeded())
+    assert set(drawn.entities.unique().tolist()) <= {2, 7, 8}
+    assert set(draw_negatives(few, 2, torch.Generator().manual_seed(0)).tolist()) <= {2, 7, 8}
+
+
 def test_bad_counts() -> None:
     with pytest.raises(NieError, match="0 negatives a triple"):
-        corrupt(torch.from_numpy(TRIPLES), 0, share=torch.ones(2), known=KNOWN, generator=torch.Generator())
-    with pytest.raises(NieError, match="10 negatives from 9 entities"):
-        draw_negatives(9, 10, torch.Generator())
+        corrupt(
+            torch.from_numpy(TRIPLES),
+            0,
+            entities=ALL,
+            share=torch.ones(2),
+            known=KNOWN,
+            generator=torch.Generator(),
+        )
+    with pytest.raises(NieError, match=r"negatives\.count is 10, but there are 9 entities"):
+        draw_negatives(torch.arange(9), 10, torch.Generator())
     assert head_share(torch.from_numpy(TRIPLES), 3)[2] == 0.5

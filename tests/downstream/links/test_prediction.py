@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from link_helpers import TINY, ring
+from link_helpers import TINY, ring, ring_of_many
 
 from downstream.links.parts import parts_of
 from downstream.links.prediction import predict_links
 from downstream.links.split import with_held_out
+from nie import fit
 from nie.__main__ import main
 from nie.data import Channel, KnowledgeGraph, synthetic
 from nie.data.store import save
@@ -20,6 +21,42 @@ from nie.errors import NieError
 from nie.link_config import LinkConfig
 from nie.recipes import load_config
 from nie.runs import read_json
+
+TEXT = {"channels": {"text": "tfidf"}}
+RESUMED: list[dict[str, Any]] = [
+    {},
+    {
+        **TEXT,
+        "model": {"size": 8, "fusion": "cross_modal_transformer", "extract_after": 3, "channel_drop": 0.3},
+        "negatives": {"count": 5, "sharing": "triple"},
+    },
+    {"model": {"size": 8, "relations": {"text": "tfidf", "learned": False}}, "hold_out_relations": 0.2},
+]
+
+
+@pytest.mark.parametrize("changes", RESUMED, ids=["rotate", "extractor", "zero-shot"])
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring_of_many(tmp_path / "data")
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY_S", 0.0)
+    settings = config(optim={"lr": 0.05, "max_epochs": 6, "eval_every": 2, "patience": 9}, **changes)
+    whole = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "whole")
+    saved, save_state = [], fit._State.save
+
+    def save_and_die(state: Any, path: Path) -> None:
+        save_state(state, path)
+        saved.append(path)
+        if len(saved) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit._State, "save", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "killed")
+    monkeypatch.setattr(fit._State, "save", save_state)
+    again = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "killed")
+    for name in ("metrics.json", "ranks.npy", "model.safetensors"):
+        assert (again.fold_path(0) / name).read_bytes() == (whole.fold_path(0) / name).read_bytes()
 
 
 def test_a_graph_without_splits_is_split(tmp_path: Path) -> None:
@@ -73,6 +110,13 @@ def test_channels_help_entities_that_training_never_saw(tmp_path: Path) -> None:
         ({"channels": {"text": "tfidf"}, "loss": {"auxiliary": "info_nce"}}, "model.projection_size are given"),
         ({"channels": {"text": "tfidf"}, "loss": {"adversarial_weight": 1.0}}, "model.generator are given"),
         ({"channels": {"text": "tfidf"}, "model": {"extract_after": 5}}, "and no other"),
+        ({"model": {"relations": {"context_weight": 0.1}}}, "which RotatE has not"),
+        ({"channels": {"text": "tfidf"}, "model": {"relations": {"text": "tfidf"}}}, "for RotatE without channels"),
+        ({"hold_out_relations": 0.1}, "needs relations of text alone"),
+        (
+            {"channels": {"text": "tfidf"}, "model": {"fusion": "relation_guided", "fusion_settings": {"a": 1}}},
+            "has no settings",
+        ),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
@@ -98,9 +142,6 @@ def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pyt
     assert (run.fold_path(0) / "metrics.json").stat().st_mtime_ns == before
 
 
-TEXT = {"channels": {"text": "tfidf"}}
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -112,6 +153,12 @@ TEXT = {"channels": {"text": "tfidf"}}
             **TEXT,
             "model": {"size": 8, "fusion": "cross_modal_transformer", "extract_after": 3, "projection_size": 4},
             "loss": {"auxiliary": "info_nce"},
+        },
+        {
+            **TEXT,
+            "batch_size": 7,  # the last batch may have one side alone
+            "negatives": {"count": 2, "sharing": "triple"},
+            "model": {"size": 4},
         },
         {
             **TEXT,
@@ -145,7 +192,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_what_cannot_be_predicted(tmp_path: Path) -> None:
     kg = ring(tmp_path / "data")
-    with pytest.raises(NieError, match=r"negatives\.count is 99, but links has 40 entities"):
+    with pytest.raises(NieError, match=r"negatives\.count is 99, but there are 40 entities"):
         predict_links(config(negatives={"count": 99}), data_root=tmp_path / "data", run_root=tmp_path / "runs")
     save(
         replace(kg, held_out={**kg.held_out, "test": kg.held_out["test"][:0]}),

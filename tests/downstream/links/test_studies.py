@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from link_helpers import ring
+from link_helpers import ring, ring_of_many
 
 from downstream.jobs import Runner
 from downstream.links.known import KnownTriples
@@ -74,8 +74,13 @@ def test_the_command(roots: dict[str, Path], capsys: pytest.CaptureFixture[str])
     assert "| RotatE" in capsys.readouterr().out
     assert main(["study", "kge", "links", *given, "--modell.size", "4"]) == 2
     assert "modell" in capsys.readouterr().err
-    assert main(["study", "kge", "links", *given, "--dataset", "x"]) == 2
-    assert "--dataset has no place" in capsys.readouterr().err
+    for flag in ("--dataset", "--channels", "--model.fusion", "--loss.auxiliary", "--no-model.relations.learned"):
+        assert main(["study", "kge", "links", *given, flag, "x"]) == 2
+        assert "so it has no place there" in capsys.readouterr().err
+    assert main(["study", "kge", "links", *given, "--profile", "published"]) == 2
+    assert "has its own recipes" in capsys.readouterr().err
+    assert main(["study", "kge", "links", *given, "--report-only", *TINY, "--model.size", "5"]) == 2
+    assert "nothing to report" in capsys.readouterr().err
 
 
 def test_relations_without_training_triples(roots: dict[str, Path]) -> None:
@@ -84,19 +89,6 @@ def test_relations_without_training_triples(roots: dict[str, Path]) -> None:
     assert "MRR, random rotation" in text
     assert "## Learned weights" in text
     assert "text, similar relations, weight learned | similarity weight" in text
-
-
-def ring_of_many(root: Path) -> None:
-    """Twenty relations, so that a tenth of them are two."""
-    kg = ring(root)
-    triples = np.array([[i, r, (i + r + 1) % 40] for i in range(40) for r in range(20)])
-    train, valid, test = np.split(triples[np.random.default_rng(0).permutation(800)], [600, 700])
-    names = [f"/on/{word} steps" for word in "abcdefghijklmnopqrst"]
-    changed = replace(
-        kg, src=train[:, 0], dst=train[:, 2], etype=train[:, 1], held_out={"valid": valid, "test": test},
-        relation_names=[f"{name} {name[4] * 2}" for name in names],
-    )  # fmt: skip
-    save(changed, root / "links" / "processed")
 
 
 def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:

@@ -74,6 +74,9 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
         ({"features": ROWS, "ids": [0, 1]}, r"3 rows but ids of shape \(2,\)"),
         ({"a": ROWS, "b": ROWS}, "holds a, b; an array named features"),
         ({}, "holds nothing"),
+        ({"features": ROWS, "ids": [0.0, 1.0, 2.0]}, "ids of float64; names, or ids that are whole numbers"),
+        ({"features": ROWS, "ids": [True, False, True]}, "ids of bool"),
+        ({"features": np.empty((3, 0))}, "rows without numbers"),
     ],
 )
 def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
@@ -95,6 +98,15 @@ def test_code_in_a_file_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(NieError, match=words):
             read_embeddings(tmp_path / name, "image", NAMES)
     assert not (tmp_path / "harmed").exists()
+
+
+def test_what_is_no_table_in_a_file_of_torch(tmp_path: Path) -> None:
+    torch.save({"features": torch.from_numpy(ROWS), "notes": [[1], [2, 3]]}, tmp_path / "f.pth")
+    assert read_embeddings(tmp_path / "f.pth", "image", NAMES).mask.all()
+    for bad in ([[1.0], [2.0, 3.0]], torch.eye(3).to_sparse()):
+        torch.save({"features": bad}, tmp_path / "f.pth")
+        with pytest.raises(NieError, match="features is no plain tensor or list of equal rows"):
+            read_embeddings(tmp_path / "f.pth", "image", NAMES)
 
 
 @pytest.mark.parametrize("name", ["f.npy", "f.npz", "f.pth"])

@@ -17,6 +17,7 @@ from nie.layers.relation import (
     RelationFusion,
     SimilarityEnhancer,
     relation_context,
+    with_inverses,
 )
 
 REL = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -36,15 +37,24 @@ def test_similarity_equals_the_loop() -> None:
         others = [j for j in range(6) if j != i]
         cosines = {j: float(units[i] @ units[j]) for j in others}
         raw = {j: math.exp(c / 0.2) / (1 + math.exp(-(c - 0.3) / 0.2)) for j, c in cosines.items()}
-        expected = sum(raw[j] / sum(raw.values()) * units[j] for j in others) - units[i]
+        expected = REL[i].norm() * (sum(raw[j] / sum(raw.values()) * units[j] for j in others) - units[i])
         torch.testing.assert_close(found[i], expected, rtol=0, atol=1e-6)
 
 
-def test_the_length_of_a_relation_changes_no_step() -> None:
+def test_the_length_of_a_relation_changes_no_direction() -> None:
     """The published form takes the relation itself as it is, so that a long one is pushed back whatever it is like."""
     enhance = SimilarityEnhancer().double()
-    scaled = REL * torch.tensor([1.0, 5.0, 0.1, 1.0, 1.0, 9.0], dtype=torch.float64)[:, None]
-    torch.testing.assert_close(enhance(scaled), enhance(REL), rtol=0, atol=1e-10)
+    lengths = torch.tensor([1.0, 5.0, 0.1, 1.0, 1.0, 9.0], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(enhance(lengths * REL), lengths * enhance(REL), rtol=0, atol=1e-10)
+
+
+def test_a_step_is_as_long_in_many_dimensions_as_in_few() -> None:
+    shares = []
+    for size in (10, 250):
+        rel = torch.randn(50, size, generator=torch.Generator().manual_seed(0))
+        shares.append(float((SimilarityEnhancer()(rel).norm(dim=1) / rel.norm(dim=1)).detach().mean()))
+    assert abs(shares[0] - shares[1]) < 0.5
+    assert min(shares) > 0.5
 
 
 def test_threshold_and_temperature_learn() -> None:
@@ -67,7 +77,8 @@ def test_context_equals_the_loop() -> None:
         torch.testing.assert_close(found.entities[r], torch.cat([heads, tails]))
     touched = [{int(n) for e in range(40) if ETYPE[e] == r for n in (SRC[e], DST[e])} for r in range(6)]
     for i in range(6):
-        shared = [len(touched[i] & touched[j]) if i != j else 0 for j in range(6)]
+        shared = [len(touched[i] & touched[j]) / (len(touched[i]) * len(touched[j])) ** 0.5 for j in range(6)]
+        shared[i] = 0.0
         expected = torch.tensor(shared, dtype=torch.float64) / sum(shared)
         torch.testing.assert_close(found.relations[i], expected)
 
@@ -82,6 +93,19 @@ def test_the_graph_enters() -> None:
     assert not torch.allclose(other(REL), before)
     with pytest.raises(NieError, match="dst has ids outside 0 to 8"):
         relation_context(SRC, DST + 1, ETYPE, 6, FEAT)
+
+
+def test_inverses_and_loops_say_nothing_of_the_others() -> None:
+    own = context()
+    whole = with_inverses(own, inverse_relations=True, self_loops=True)
+    assert whole.relations.shape == (13, 13)
+    torch.testing.assert_close(whole.relations[:6, :6], own.relations)
+    torch.testing.assert_close(whole.relations[6:12, :6], own.relations)
+    assert not whole.relations[:, 6:].any()
+    assert not whole.relations[12].any()
+    torch.testing.assert_close(whole.entities[6:12, :3], own.entities[:, 3:])
+    same = with_inverses(own, inverse_relations=False, self_loops=False)
+    torch.testing.assert_close(same.relations, own.relations)
 
 
 def test_relations_that_meet_no_other() -> None:

@@ -101,5 +101,5 @@ def test_phases_that_something_else_makes() -> None:
     made = RotatE(num_entities=6, num_relations=2, size=5, margin=3.0, relations=Table(net.phases.detach())).double()
     made.load_state_dict({"entities": net.entities, "relations.phases": net.phases})
     torch.testing.assert_close(made(TRIPLES), net(TRIPLES), rtol=0, atol=0)
-    with pytest.raises(NieError, match=r"relations gives \(2, 4\); \(R, 5\) phases are due"):
+    with pytest.raises(NieError, match=r"relations gives \(2, 4\); \(2, 5\) phases are due"):
         RotatE(num_entities=6, num_relations=2, size=5, relations=Table(torch.ones(2, 4)))(TRIPLES)
