@@ -23,6 +23,7 @@ class KGEConfig(Section):
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
     projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
     generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")
+    mixed_precision: bool = Field(False, description="fuse channels in bfloat16")
     extract_after: int = Field(0, ge=0, description="epochs before cross_modal_transformer takes part")
     relations: RelationsConfig = Field(RelationsConfig(), description="what the rotations of relations are made from")
 

@@ -68,6 +68,8 @@ class MultiModalRotatE(nn.Module):
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
         generator: with a :class:`ChannelGenerator`, for `imitated`.
+        mixed_precision: project and fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX;
+            scores stay in float32.
         extract_after: training steps before the collaborative extractor takes part. They are counted with the weights.
 
     Raises:
@@ -100,6 +102,7 @@ class MultiModalRotatE(nn.Module):
         trainable_channels: bool = False,
         projection_size: int | None = None,
         generator: bool = False,
+        mixed_precision: bool = False,
         extract_after: int = 0,
     ) -> None:
         super().__init__()
@@ -107,6 +110,7 @@ class MultiModalRotatE(nn.Module):
         if fusion == GUIDED and fusion_settings:
             raise NieError(f"The fusion {GUIDED} has no settings, so {', '.join(fusion_settings)} has no place there.")
         self.margin, self.size, self.extract_after = margin, size, extract_after
+        self.mixed_precision = mixed_precision
         self.scale = (margin + 2) / size / math.sqrt(3)
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
         self.phases = nn.Parameter(torch.empty(num_relations, size))
@@ -217,7 +221,8 @@ class MultiModalRotatE(nn.Module):
         """The channels of the entities ``ids`` (n,), each after it has read the others where the fusion lets it."""
         tokens, mask = self._tokens(ids)
         if isinstance(self.fusion, ChannelFusion) and self._extracts:
-            tokens = self.fusion(tokens, mask, logvar=self._logvar(tokens)).tokens
+            with self._precision():
+                tokens = self.fusion(tokens, mask, logvar=self._logvar(tokens)).tokens.to(tokens)
         projected = [project(tokens[:, place]) for place, project in enumerate(self.projections)]
         return EntityChannels(tokens, torch.stack(projected, dim=1) if projected else None, mask)
 
@@ -256,8 +261,10 @@ class MultiModalRotatE(nn.Module):
 
     def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """(n, M, 2D) of unit variance and (n, M) what the entities have; in training some of it is hidden."""
-        further = [project(table(ids)) for project, table in zip(self.projections_in, self.tables, strict=True)]
-        tokens = torch.stack([self.entities[ids] / self.scale, *further], dim=1)
+        with self._precision():
+            further = [project(table(ids)) for project, table in zip(self.projections_in, self.tables, strict=True)]
+        own = self.entities[ids] / self.scale
+        tokens = torch.stack([own, *(channel.to(own) for channel in further)], dim=1)
         return tokens, self.drop(self.mask[ids])
 
     def _logvar(self, tokens: Tensor) -> Tensor | None:
@@ -272,8 +279,12 @@ class MultiModalRotatE(nn.Module):
         assert isinstance(self.fusion, ChannelFusion)
         if not self._extracts:
             return self.scale * masked_mean(tokens, mask)
-        vector: Tensor = self.fusion(tokens, mask, logvar=self._logvar(tokens)).vector
-        return self.scale * vector
+        with self._precision():
+            vector: Tensor = self.fusion(tokens, mask, logvar=self._logvar(tokens)).vector
+        return self.scale * vector.to(tokens)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.entities.device.type, dtype=torch.bfloat16, enabled=self.mixed_precision)
 
     def _vectors(self, ids: Tensor, relations: Tensor) -> Tensor:
         return self._fuse(*self._tokens(ids), relations)

@@ -162,6 +162,20 @@ def test_made_up_channels_are_never_the_real_ones() -> None:
     assert not torch.isclose(made, real[:, None]).any()
 
 
+@pytest.mark.parametrize("fusion", ["attention", "concat", "cross_modal_transformer", "inverse_variance"])
+def test_mixed_precision_changes_scores_little_and_gives_float32(fusion: str) -> None:
+    plain, mixed = model(fusion).float(), model(fusion, mixed_precision=True).float()
+    candidates = torch.tensor([1, 5])
+    ours, theirs = mixed.contrast(TRIPLES, candidates), plain.contrast(TRIPLES, candidates)
+    assert ours.tail.dtype == torch.float32
+    assert not torch.equal(ours.tail, theirs.tail)
+    torch.testing.assert_close(ours.tail, theirs.tail, rtol=0, atol=0.2)
+    assert mixed.refined(candidates).tokens.dtype == torch.float32
+    ours.head.sum().backward()
+    assert mixed.entities.grad is not None
+    assert mixed.entities.grad.dtype == torch.float32
+
+
 def test_what_is_saved_and_reset() -> None:
     net = model()
     assert not any(name.startswith(("tables", "mask")) for name in net.state_dict())
