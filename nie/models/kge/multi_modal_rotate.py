@@ -16,6 +16,7 @@ from nie.layers.fusion import NEEDS_LOGVAR
 from nie.layers.masked import masked_mean
 from nie.layers.variational import MOST_LOGVAR
 from nie.models.kge.channel_generator import ChannelGenerator
+from nie.models.kge.channel_tables import ChannelTables
 from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
@@ -68,8 +69,8 @@ class MultiModalRotatE(nn.Module):
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
         generator: with a :class:`ChannelGenerator`, for `imitated`.
-        mixed_precision: project and fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX;
-            scores stay in float32.
+        mixed_precision: fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX; scores
+            stay in float32.
         extract_after: training steps before the collaborative extractor takes part. They are counted with the weights.
 
     Raises:
@@ -84,7 +85,6 @@ class MultiModalRotatE(nn.Module):
         torch.Size([2, 2, 16])
     """
 
-    mask: Tensor
     steps: Tensor
 
     def __init__(
@@ -106,7 +106,8 @@ class MultiModalRotatE(nn.Module):
         extract_after: int = 0,
     ) -> None:
         super().__init__()
-        _check(channels, masks or {}, num_entities, fusion)
+        if fusion not in (*FUSIONS, GUIDED):
+            raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, GUIDED])}.")
         if fusion == GUIDED and fusion_settings:
             raise NieError(f"The fusion {GUIDED} has no settings, so {', '.join(fusion_settings)} has no place there.")
         self.margin, self.size, self.extract_after = margin, size, extract_after
@@ -114,17 +115,10 @@ class MultiModalRotatE(nn.Module):
         self.scale = (margin + 2) / size / math.sqrt(3)
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
         self.phases = nn.Parameter(torch.empty(num_relations, size))
-        names, count = ("structural", *channels), 1 + len(channels)
-        everyone = torch.ones(num_entities, dtype=torch.bool)
-        self.register_buffer(
-            "mask", torch.stack([(masks or {}).get(name, everyone) for name in names], dim=1), persistent=False
-        )
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-        self.tables = nn.ModuleList(_Table(table, trainable_channels) for table in channels.values())
-        self.projections_in = nn.ModuleList(nn.Linear(table.shape[1], 2 * size) for table in channels.values())
-        self.logvars = nn.ModuleList(
-            nn.Linear(2 * size, 2 * size) for _ in names if fusion in NEEDS_LOGVAR
-        )  # fmt: skip
+        self.channels = ChannelTables(num_entities, channels, masks or {}, 2 * size, trainable=trainable_channels)
+        count = 1 + len(channels)
+        self.logvars = nn.ModuleList(nn.Linear(2 * size, 2 * size) for _ in range(count) if fusion in NEEDS_LOGVAR)
         self.drop = ChannelDropout(channel_drop)
         self.fusion = (
             RelationGuidedFusion(2 * size, count, num_relations)
@@ -132,27 +126,22 @@ class MultiModalRotatE(nn.Module):
             else ChannelFusion(fusion, 2 * size, count, **(fusion_settings or {}))
         )
         self.projections = nn.ModuleList(
-            ModalityDecoder(2 * size, projection_size) for _ in names if projection_size is not None
+            ModalityDecoder(2 * size, projection_size) for _ in range(count) if projection_size is not None
         )
         self.generator = ChannelGenerator(2 * size, len(channels)) if generator else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """As RotatE; projections from standardised features to unit variance. Features that are learned stay."""
+        """As RotatE; log-variances of 0; the parts reset themselves, and features that are learned stay."""
         self.steps.zero_()
         bound = (self.margin + 2) / self.size
         nn.init.uniform_(self.entities, -bound, bound)
         nn.init.uniform_(self.phases, -math.pi, math.pi)
-        for project in self.projections_in:
-            assert isinstance(project, nn.Linear)
-            reach = math.sqrt(3 / project.in_features)
-            nn.init.uniform_(project.weight, -reach, reach)
-            nn.init.zeros_(project.bias)
         for logvar in self.logvars:
             assert isinstance(logvar, nn.Linear)
             nn.init.zeros_(logvar.weight)
             nn.init.zeros_(logvar.bias)
-        for part in (self.drop, self.fusion, *self.projections, self.generator):
+        for part in (self.channels, self.drop, self.fusion, *self.projections, self.generator):
             if part is not None:
                 part.reset_parameters()
 
@@ -262,10 +251,9 @@ class MultiModalRotatE(nn.Module):
     def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """(n, M, 2D) of unit variance and (n, M) what the entities have; in training some of it is hidden."""
         with self._precision():
-            further = [project(table(ids)) for project, table in zip(self.projections_in, self.tables, strict=True)]
+            further = self.channels(ids)
         own = self.entities[ids] / self.scale
-        tokens = torch.stack([own, *(channel.to(own) for channel in further)], dim=1)
-        return tokens, self.drop(self.mask[ids])
+        return torch.cat([own[:, None], further.to(own)], dim=1), self.drop(self.channels.mask[ids])
 
     def _logvar(self, tokens: Tensor) -> Tensor | None:
         heads = [head(tokens[:, place]) for place, head in enumerate(self.logvars)]
@@ -305,36 +293,3 @@ class MultiModalRotatE(nn.Module):
             for kind, part in zip(kinds, torch.split(query[order], counts.tolist()), strict=True)
         ]
         return torch.cat(parts)[order.argsort()]
-
-
-class _Table(nn.Module):
-    """The features of a channel: fixed, and then no part of what is saved, or learned from where they are."""
-
-    rows: Tensor
-
-    def __init__(self, rows: Tensor, trainable: bool) -> None:
-        super().__init__()
-        if trainable:
-            self.rows = nn.Parameter(rows.detach().clone())
-        else:
-            self.register_buffer("rows", rows.detach(), persistent=False)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.rows[ids]
-
-
-def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_entities: int, fusion: str) -> None:
-    if not channels:
-        raise NieError("MultiModalRotatE needs a channel besides the structural one; without, use RotatE.")
-    if "structural" in channels:
-        raise NieError("The channel structural is the model's own embedding; give yours another name.")
-    for name, table in channels.items():
-        if table.dim() != 2 or len(table) != num_entities:
-            raise NieError(f"The channel {name} has shape {tuple(table.shape)}; ({num_entities}, d) is due.")
-    for name, mask in masks.items():
-        if name != "structural" and name not in channels:
-            raise NieError(f"There is a mask of {name!r}, which is no channel{nearest(name, channels)}.")
-        if mask.shape != (num_entities,) or mask.dtype != torch.bool:
-            raise NieError(f"The mask of {name} is {mask.dtype} {tuple(mask.shape)}; bool ({num_entities},) is due.")
-    if fusion not in (*FUSIONS, GUIDED):
-        raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, GUIDED])}.")

@@ -56,7 +56,7 @@ def test_what_an_entity_lacks_changes_no_score(fusion: str) -> None:
     before = net.against(TRIPLES, "tail")
     with torch.no_grad():
         net.entities[5] = 9.0
-        net.tables[0].rows[3] = -9.0
+        net.channels.tables[0].rows[3] = -9.0
     torch.testing.assert_close(net.against(TRIPLES, "tail"), before, rtol=0, atol=0)
 
 
@@ -75,7 +75,7 @@ def test_every_parameter_learns(fusion: str, trainable: bool) -> None:
     assert still == []
     # What has no place in a fusion's formula: the keys' bias of co-attention, the null vector that no entity needs.
     assert [name for name in flat if not name.endswith(("null", "bias"))] == []
-    assert any(name.startswith("tables") for name, _ in net.named_parameters()) == trainable
+    assert any(".tables." in name for name, _ in net.named_parameters()) == trainable
 
 
 def test_the_extractor_begins_as_the_identity_and_is_switched_on_later() -> None:
@@ -178,10 +178,10 @@ def test_mixed_precision_changes_scores_little_and_gives_float32(fusion: str) ->
 
 def test_what_is_saved_and_reset() -> None:
     net = model()
-    assert not any(name.startswith(("tables", "mask")) for name in net.state_dict())
+    assert not any(".tables." in name or name.endswith("mask") for name in net.state_dict())
     net.reset_parameters()
     assert net.entities.abs().max() <= 5 / 4
-    assert not bool(net.projections_in[0].bias.any())  # type: ignore[union-attr, operator]
+    assert not bool(net.channels.projections[0].bias.any())  # type: ignore[union-attr, operator]
 
 
 @pytest.mark.parametrize(

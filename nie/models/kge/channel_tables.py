@@ -1,0 +1,88 @@
+"""The further channels of entities, as vectors of one size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nie.errors import NieError, nearest
+
+
+class ChannelTables(nn.Module):
+    """Features of entities by channel, each projected to one size.
+
+    Args:
+        num_entities: N.
+        channels: (N, d) features by name, standardised.
+        masks: (N,) bool by name, the entities that have a channel, ``structural`` too; by default all.
+        size: H, of a channel's vector.
+        trainable: learn the features, too, from where they are; else they are no part of what is saved.
+
+    Raises:
+        NieError: no channel, one named ``structural``, features of another number of rows, or an unknown mask.
+
+    Example:
+        >>> tables = ChannelTables(5, {"text": torch.randn(5, 3)}, {}, 8)
+        >>> tables(torch.tensor([4, 0])).shape, tables.mask.shape
+        (torch.Size([2, 1, 8]), torch.Size([5, 2]))
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self, num_entities: int, channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], size: int, *,
+        trainable: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        _check(channels, masks, num_entities)
+        everyone = torch.ones(num_entities, dtype=torch.bool)
+        columns = [masks.get(name, everyone) for name in ("structural", *channels)]
+        self.register_buffer("mask", torch.stack(columns, dim=1), persistent=False)
+        self.tables = nn.ModuleList(_Table(table, trainable) for table in channels.values())
+        self.projections = nn.ModuleList(nn.Linear(table.shape[1], size) for table in channels.values())
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Projections from standardised features to unit variance. Features that are learned stay."""
+        for project in self.projections:
+            assert isinstance(project, nn.Linear)
+            reach = math.sqrt(3 / project.in_features)
+            nn.init.uniform_(project.weight, -reach, reach)
+            nn.init.zeros_(project.bias)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(n, M - 1, H) for entities ``ids`` (n,): all channels but the structural one."""
+        pairs = zip(self.projections, self.tables, strict=True)
+        return torch.stack([project(table(ids)) for project, table in pairs], dim=1)
+
+
+class _Table(nn.Module):
+    rows: Tensor
+
+    def __init__(self, rows: Tensor, trainable: bool) -> None:
+        super().__init__()
+        if trainable:
+            self.rows = nn.Parameter(rows.detach().clone())
+        else:
+            self.register_buffer("rows", rows.detach(), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.rows[ids]
+
+
+def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_entities: int) -> None:
+    if not channels:
+        raise NieError("MultiModalRotatE needs a channel besides the structural one; without, use RotatE.")
+    if "structural" in channels:
+        raise NieError("The channel structural is the model's own embedding; give yours another name.")
+    for name, table in channels.items():
+        if table.dim() != 2 or len(table) != num_entities:
+            raise NieError(f"The channel {name} has shape {tuple(table.shape)}; ({num_entities}, d) is due.")
+    for name, mask in masks.items():
+        if name != "structural" and name not in channels:
+            raise NieError(f"There is a mask of {name!r}, which is no channel{nearest(name, channels)}.")
+        if mask.shape != (num_entities,) or mask.dtype != torch.bool:
+            raise NieError(f"The mask of {name} is {mask.dtype} {tuple(mask.shape)}; bool ({num_entities},) is due.")
