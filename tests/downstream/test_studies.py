@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from downstream.channel_studies import CHANNEL_STUDIES
+from downstream.links.settings import LinkSettings
+from downstream.links.studies import LINK_STUDIES
 from downstream.settings import Settings
 from downstream.studies import STUDIES, find_study
 from nie.config import METHOD_CONFIGS
@@ -19,7 +21,7 @@ def settings() -> Settings:
     return Settings("synthetic", flags=FLAGS)
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name not in ("best", *CHANNEL_STUDIES)])
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in ("best", *CHANNEL_STUDIES, *LINK_STUDIES)])
 def test_the_arms_of_a_study_share_all_but_one_thing(name: str) -> None:
     study = find_study(name)
     arms = study.arms(settings())
@@ -31,6 +33,17 @@ def test_the_arms_of_a_study_share_all_but_one_thing(name: str) -> None:
         assert (arm.config.folds.run, arm.config.seed, arm.config.dataset) == ((0, 1), 0, "synthetic")
         if arm.licap is not None:
             assert (arm.licap.features, arm.licap.folds) == (arm.config.features, arm.config.folds)
+    for ours, theirs in study.pairs(names):
+        assert {ours, theirs} <= set(names)
+
+
+@pytest.mark.parametrize("name", LINK_STUDIES)
+def test_the_arms_of_a_study_of_links_are_runs_of_their_own(name: str) -> None:
+    study = find_study(name)
+    arms = study.arms(LinkSettings("db15k", ["--repeats", "0,1"]))
+    names = [arm.name for arm in arms]
+    assert len(set(names)) == len(names) == len({arm.config.digest() for arm in arms})
+    assert {arm.config.fold_numbers for arm in arms} == {(0, 1)}
     for ours, theirs in study.pairs(names):
         assert {ours, theirs} <= set(names)
 
