@@ -140,27 +140,21 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
     return figure
 
 
-def fold_curve(run: Run, fold: int, metric: str) -> list[float]:
-    """A figure of one fold over its epochs, where it was taken."""
-    path = run.fold_path(fold) / "curves.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [float(row[metric]) for row in csv.DictReader(file) if row.get(metric)]
+def fold_curves(run: Run, fold: int, metric: str) -> list[dict[int, float]]:
+    """A figure of one fold by epoch, where it was taken; several curves where models are averaged."""
+    curves = []
+    for path in run.fold_path(fold).rglob("curves.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get(metric)]
+        curves.append({int(float(row["epoch"])): float(row[metric]) for row in rows})
+    return curves
 
 
 def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     """Validation metric by epoch, where all folds (and members) were evaluated."""
-    values: dict[int, list[float]] = {}
-    curves = 0
-    for fold in run.finished_folds():
-        for path in run.fold_path(fold).rglob("curves.csv"):  # several where models are averaged
-            curves += 1
-            with path.open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file):
-                    if row.get(metric):
-                        values.setdefault(int(float(row["epoch"])), []).append(float(row[metric]))
-    return {epoch: float(np.mean(found)) for epoch, found in sorted(values.items()) if len(found) == curves}
+    curves = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, metric)]
+    shared = set.intersection(*map(set, curves)) if curves else set()
+    return {epoch: float(np.mean([curve[epoch] for curve in curves])) for epoch in sorted(shared)}
 
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:

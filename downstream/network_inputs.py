@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from nie.config import NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.models import MODELS, ImportanceScores, MultiChannelNIE
-from nie.runs import Run
+from nie.runs import Run, read_weights
 from pretrain.cross_validation import Fold
 from pretrain.inputs import Parts, StageInputs, input_tensor, presence
 from pretrain.relations import RelationInputs
@@ -116,10 +115,7 @@ class NetworkInputs:
         if not path.exists():
             raise NieError(f"{path} is missing; a fold of one member that is finished is due.")
         model = self.build()
-        try:
-            model.load_state_dict(safetensors.torch.load_file(path))
-        except (RuntimeError, safetensors.SafetensorError) as error:
-            raise NieError(f"The weights in {path} do not fit the run's settings; run its fold again.") from error
+        read_weights(path, model)
         return model.eval()
 
     def masks_of(self, model: nn.Module) -> Mapping[str, Tensor] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from downstream.arms import Arm
-from downstream.figures import fold_curve
+from downstream.figures import fold_curves
 from downstream.jobs import Runner
 from downstream.page import Table
 from nie.runs import Run, mean_sd
@@ -19,7 +19,8 @@ def learned_weights(
     rows = []
     for name, run in runs.items():
         for weight in ("similarity weight", "context weight"):
-            curves = [curve for fold in run.finished_folds() if (curve := fold_curve(run, fold, weight))]
+            found = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, weight)]
+            curves = [list(curve.values()) for curve in found if curve]
             if any(len(set(curve)) > 1 for curve in curves):
                 ends = [mean_sd([curve[place] for curve in curves]) for place in (0, -1)]
                 rows.append([name, weight, *(f"{end['mean']:.3f} ± {end['sd']:.3f}" for end in ends)])

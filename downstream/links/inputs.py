@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -25,7 +24,7 @@ from nie.layers.relation import RelationFusion
 from nie.link_config import LinkConfig
 from nie.model_config import RelationsConfig
 from nie.models.kge import MultiModalRotatE, RotatE
-from nie.runs import Run
+from nie.runs import Run, read_weights
 from pretrain.inputs import choose_device, input_tensor, named_features, presence, standardized
 
 PHASES = math.pi / math.sqrt(3)
@@ -131,8 +130,5 @@ class LinkInputs:
         if not path.exists():
             raise NieError(f"{path} is missing; a repetition that is finished is due.")
         model = self.build(config)
-        try:
-            model.load_state_dict(safetensors.torch.load_file(path))
-        except (RuntimeError, safetensors.SafetensorError) as error:
-            raise NieError(f"The weights in {path} do not fit the run's settings; run it again.") from error
+        read_weights(path, model)
         return model.eval()

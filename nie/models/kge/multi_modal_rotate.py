@@ -159,8 +159,7 @@ class MultiModalRotatE(nn.Module):
 
     def against(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
         """(B, K) scores with each candidate in the place of the head or the tail; see :meth:`RotatE.against`."""
-        known = self._vectors(known_end(triples, side), triples[:, 1])
-        query = rotated(known, self.phases[triples[:, 1]], side)
+        query = self._query(triples, side)
         if candidates is not None and candidates.dim() == 2:
             relations = triples[:, 1].repeat_interleave(candidates.shape[1])
             keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, 2 * self.size)
@@ -278,9 +277,8 @@ class MultiModalRotatE(nn.Module):
         return self._fuse(*self._tokens(ids), relations)
 
     def _query(self, triples: Tensor, side: Side) -> Tensor:
-        return rotated(
-            self._vectors(known_end(triples, side), triples[:, 1]), self.phases[triples[:, 1]], side
-        )  # fmt: skip
+        known = self._vectors(known_end(triples, side), triples[:, 1])
+        return rotated(known, self.phases[triples[:, 1]], side)
 
     def _scores(self, query: Tensor, relations: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
         """(B, K) of queries against entities with tokens (K, M, 2D), fused for one relation after another."""

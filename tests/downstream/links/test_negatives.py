@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from downstream.links.known import KnownTriples
-from downstream.links.negatives import corrupt, draw_negatives, head_share
+from downstream.links.negatives import Corrupted, corrupt, draw_negatives, head_share
 from nie.errors import NieError
 
 GENERATOR = np.random.default_rng(0)
@@ -20,6 +20,10 @@ ALL = torch.arange(9)
 
 def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+def drawn_for(triples: torch.Tensor, count: int, share: list[float]) -> Corrupted:
+    return corrupt(triples, count, entities=ALL, share=torch.tensor(share), known=KNOWN, generator=seeded())
 
 
 def test_known_triples_equal_the_loop() -> None:
@@ -42,14 +46,7 @@ def test_known_triples_equal_the_loop() -> None:
 
 def test_corrupted_triples_are_not_known_or_marked() -> None:
     triples = torch.from_numpy(TRIPLES)
-    drawn = corrupt(
-        triples,
-        6,
-        entities=ALL,
-        share=torch.tensor([0.5, 0.9]),
-        known=KNOWN,
-        generator=seeded(),
-    )
+    drawn = drawn_for(triples, 6, [0.5, 0.9])
     there = {tuple(row) for row in TRIPLES.tolist()}
     for triple, at_head, entities, false in zip(
         TRIPLES.tolist(), drawn.at_head.tolist(), drawn.entities.tolist(), drawn.false.tolist(), strict=True
@@ -58,27 +55,13 @@ def test_corrupted_triples_are_not_known_or_marked() -> None:
             changed = [entity, *triple[1:]] if at_head else [*triple[:2], entity]
             assert marked == (tuple(changed) in there)
     assert drawn.false.float().mean() < 0.2  # two thirds of all triples are known here
-    again = corrupt(
-        triples,
-        6,
-        entities=ALL,
-        share=torch.tensor([0.5, 0.9]),
-        known=KNOWN,
-        generator=seeded(),
-    )
+    again = drawn_for(triples, 6, [0.5, 0.9])
     assert torch.equal(drawn.entities, again.entities)
 
 
 def test_the_share_of_heads_is_that_of_the_relation() -> None:
     triples = torch.tensor([[0, 0, 1], [0, 1, 1]]).repeat(2000, 1)
-    drawn = corrupt(
-        triples,
-        1,
-        entities=ALL,
-        share=torch.tensor([0.2, 0.7]),
-        known=KNOWN,
-        generator=seeded(),
-    )
+    drawn = drawn_for(triples, 1, [0.2, 0.7])
     assert abs(drawn.at_head[::2].float().mean() - 0.2) < 0.04
     assert abs(drawn.at_head[1::2].float().mean() - 0.7) < 0.04
 
