@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from downstream.importance import estimate
-from downstream.links.inputs import LinkInputs
+from downstream.links.inputs import READ, LinkInputs
 from downstream.links.prediction import predict_links
 from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig, RunConfig, StageConfig
 from nie.errors import NieError
@@ -158,8 +158,7 @@ def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
 
 def _inputs_key(config: RunConfig) -> str:
     if isinstance(config, LinkConfig):
-        asked = {"dataset", "channels", "hold_out", "hold_out_relations", "seed", "device"}
-        return f"{config.model_dump_json(include=asked)} {config.model.relations.text}"
+        return config.model_dump_json(include=READ)
     staged = _staged(config)
     asked_of_stage = staged.model_dump_json(include={"dataset", "graph", "features"})
     return f"{asked_of_stage} {staged.folds.num_folds} {staged.folds.seed} {device_of(staged)}"

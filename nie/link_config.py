@@ -64,6 +64,9 @@ class LinkConfig(RunConfig):
     hold_out: float = Field(
         0.05, gt=0, lt=0.5, description="share of the triples to validate on, and to test on, where a graph brings none"
     )
+    valid_at_least: int = Field(
+        0, ge=0, description="triples to validate on; those that a graph's own split lacks are taken from training"
+    )
     hold_out_relations: float = Field(
         0.0, ge=0, lt=0.5, description="share of the relations that are tested without having been trained (zero-shot)"
     )

@@ -29,6 +29,13 @@ from pretrain.inputs import choose_device, input_tensor, named_features, presenc
 
 PHASES = math.pi / math.sqrt(3)
 """Standard deviation of uniform phases, with which RotatE begins."""
+READ: dict[str, Any] = {
+    **dict.fromkeys(
+        ("dataset", "channels", "hold_out", "valid_at_least", "hold_out_relations", "seed", "device"), True
+    ),
+    "model": {"relations": {"text"}},
+}
+"""The settings that `LinkInputs.of` reads, as pydantic's ``include``; runs alike in these share their inputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +71,7 @@ class LinkInputs:
         Raises:
             NieError: the dataset or a feature cannot be had, or the graph is too small for the settings.
         """
-        kg = whole = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed)
+        kg = whole = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed, config.valid_at_least)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
         device = choose_device(config.device)

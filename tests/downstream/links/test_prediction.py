@@ -82,6 +82,20 @@ def test_too_few_triples_to_hold_any_out() -> None:
         with_held_out(kg, 0.4, 0)
 
 
+def test_a_small_valid_split_is_filled_from_training(tmp_path: Path) -> None:
+    kg = ring(tmp_path)
+    before = len(kg.held_out["valid"])
+    more = with_held_out(kg, 0.05, 0, valid_at_least=before + 7)
+    valid = more.held_out["valid"]
+    np.testing.assert_array_equal(valid[:before], kg.held_out["valid"])
+    np.testing.assert_array_equal(more.held_out["test"], kg.held_out["test"])
+    moved = np.concatenate([more.triples, valid[before:]])
+    np.testing.assert_array_equal(np.unique(moved, axis=0), np.unique(kg.triples, axis=0))
+    assert with_held_out(kg, 0.05, 0, valid_at_least=before) is kg
+    with pytest.raises(NieError, match="can spare .* valid_at_least 100000 asks for"):
+        with_held_out(kg, 0.05, 0, valid_at_least=100_000)
+
+
 def test_channels_help_entities_that_training_never_saw(tmp_path: Path) -> None:
     kg = ring(tmp_path / "data")
     hidden = (kg.src == 5) | (kg.dst == 5)
