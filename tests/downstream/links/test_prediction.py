@@ -92,7 +92,7 @@ def test_a_small_valid_split_is_filled_from_training(tmp_path: Path) -> None:
     moved = np.concatenate([more.triples, valid[before:]])
     np.testing.assert_array_equal(np.unique(moved, axis=0), np.unique(kg.triples, axis=0))
     assert with_held_out(kg, 0.05, 0, valid_at_least=before) is kg
-    with pytest.raises(NieError, match="can spare .* valid_at_least 100000 asks for"):
+    with pytest.raises(NieError, match=r"can spare .* valid_at_least 100000 asks for"):
         with_held_out(kg, 0.05, 0, valid_at_least=100_000)
 
 
