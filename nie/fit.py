@@ -153,7 +153,7 @@ class _State:
     def __init__(self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator]) -> None:
         self.model, self.optim, self.generators = model, optim, generators
         groups = rate_groups(model, optim.lr)
-        self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay)
+        self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay, fused=True)
         peaks = [group["lr"] for group in groups]
         self.scheduler = (
             torch.optim.lr_scheduler.OneCycleLR(self.optimizer, peaks, total_steps=max(optim.max_epochs, 2))
