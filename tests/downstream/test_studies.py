@@ -10,7 +10,8 @@ from downstream.channel_studies import CHANNEL_STUDIES
 from downstream.links.settings import LinkSettings
 from downstream.links.studies import LINK_STUDIES
 from downstream.settings import Settings
-from downstream.studies import STUDIES, find_study
+from downstream.studies import MAPS, STUDIES, find_study
+from nie.__main__ import main
 from nie.config import METHOD_CONFIGS
 from nie.errors import NieError
 
@@ -111,3 +112,10 @@ def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None
 def test_a_dataset_without_a_best_recipe_says_so() -> None:
     with pytest.raises(NieError, match=r"needs a recipe synthetic-best\.yaml"):
         STUDIES["best"].arms(settings())
+
+
+def test_the_help_names_every_study(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    shown = capsys.readouterr().out
+    assert [name for name in [*STUDIES, MAPS] if name not in shown] == []
