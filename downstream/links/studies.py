@@ -17,6 +17,7 @@ from nie.runs import Run, mean_sd
 TEXT = "minilm"
 WITH_TEXT = "text, attention"
 PROJECTION = 64
+DROP = 0.1
 HELD_OUT = 0.1
 SIMILARITY = 0.3
 CAPTION = (
@@ -30,7 +31,7 @@ PUBLISHED = ("mrr", "hits@1", "hits@3", "hits@10")
 def _kge(settings: LinkSettings) -> list[Arm]:
     def text(control: str = "", loss: Any = None, **model: Any) -> LinkConfig:
         extra = {"loss": loss} if loss else {}
-        return settings.of(channels={"text": TEXT + control}, model={"channel_drop": 0.3, **model}, **extra)
+        return settings.of(channels={"text": TEXT + control}, model=model, **extra)
 
     def extractor(**more: Any) -> LinkConfig:
         return text(fusion="cross_modal_transformer", **more)
@@ -43,7 +44,7 @@ def _kge(settings: LinkSettings) -> list[Arm]:
     return [
         Arm("RotatE", settings.of()),
         Arm(WITH_TEXT, text()),
-        Arm(f"{WITH_TEXT}, never dropped", text(channel_drop=0.0)),
+        Arm(f"{WITH_TEXT}, channels dropped", text(channel_drop=DROP)),
         Arm(f"{WITH_TEXT}, shuffled", text("~shuffled")),
         Arm(f"{WITH_TEXT}, table learned", text(trainable_channels=True)),
         Arm(f"{WITH_TEXT}, adversarial", text(generator=True, loss={"adversarial_weight": 0.1})),
