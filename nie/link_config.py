@@ -20,6 +20,7 @@ class KGEConfig(Section):
     )
     fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
+    channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
     projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
     generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")

@@ -66,6 +66,8 @@ class MultiModalRotatE(nn.Module):
         fusion: a key of :data:`nie.layers.FUSIONS`, or ``relation_guided``.
         fusion_settings: of the fusion.
         channel_drop: probability of hiding a channel of an entity in training.
+        channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
+            rarely, so that they bear much larger steps than a network that all entities share.
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
         generator: with a :class:`ChannelGenerator`, for `imitated`.
@@ -99,6 +101,7 @@ class MultiModalRotatE(nn.Module):
         fusion: str = "attention",
         fusion_settings: Mapping[str, Any] | None = None,
         channel_drop: float = 0.0,
+        channel_lr: float = 1.0,
         trainable_channels: bool = False,
         projection_size: int | None = None,
         generator: bool = False,
@@ -129,6 +132,7 @@ class MultiModalRotatE(nn.Module):
             ModalityDecoder(2 * size, projection_size) for _ in range(count) if projection_size is not None
         )
         self.generator = ChannelGenerator(2 * size, len(channels)) if generator else None
+        self.lr_scales = {name: channel_lr for name, _ in self.named_children()}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

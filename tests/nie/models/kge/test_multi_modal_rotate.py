@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from nie.errors import NieError
+from nie.fit import rate_groups
 from nie.layers import FUSIONS
+from nie.layers.fusion.attention import LOGITS_LR_SCALE
 from nie.models.kge import MultiModalRotatE
 from nie.models.kge.channel_generator import ChannelGenerator
 from nie.models.kge.relation_guided import RelationGuidedFusion
@@ -204,3 +206,12 @@ def test_what_does_not_fit(changes: dict[str, Any], words: str) -> None:
         model().imitated(TRIPLES, torch.Generator())
     with pytest.raises(NieError, match="no side 'middle'"):
         model().against(TRIPLES, "middle")  # type: ignore[arg-type]
+
+
+def test_what_reads_channels_learns_at_a_rate_of_its_own() -> None:
+    net = model("softmax", channel_lr=0.1)
+    rates = {parameter: group["lr"] for group in rate_groups(net, 1.0) for parameter in group["params"]}
+    assert rates[net.entities] == rates[net.phases] == 1.0
+    assert rates[net.channels.projections[0].weight] == 0.1
+    logits = dict(net.named_parameters())["fusion.fusion.logits"]
+    assert rates[logits] == pytest.approx(0.1 * LOGITS_LR_SCALE)
