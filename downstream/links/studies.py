@@ -18,6 +18,8 @@ TEXT = "minilm"
 WITH_TEXT = "text, attention"
 PROJECTION = 64
 DROP = 0.1
+CHANNEL_LR = 0.05
+"""Chosen on DB15K's held-out training triples: with the full rate the extractor loses 8 points of validation MRR."""
 HELD_OUT = 0.1
 SIMILARITY = 0.3
 CAPTION = (
@@ -31,7 +33,7 @@ PUBLISHED = ("mrr", "hits@1", "hits@3", "hits@10")
 def _kge(settings: LinkSettings) -> list[Arm]:
     def text(control: str = "", loss: Any = None, **model: Any) -> LinkConfig:
         extra = {"loss": loss} if loss else {}
-        return settings.of(channels={"text": TEXT + control}, model=model, **extra)
+        return settings.of(channels={"text": TEXT + control}, model={"channel_lr": CHANNEL_LR, **model}, **extra)
 
     def extractor(**more: Any) -> LinkConfig:
         return text(fusion="cross_modal_transformer", **more)
