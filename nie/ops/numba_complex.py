@@ -67,6 +67,49 @@ def distance_backward(n: int) -> Any:
     return compiled(backward, n)
 
 
+@functools.cache
+def chosen_forward(n: int) -> Any:
+    """As `distance_forward`, to the keys that ``rows`` names, ``count`` a query."""
+
+    def forward(first, last, column, size, count, q, k, rows, out):
+        for b in range(first, last):
+            place = 2 * b * size + column
+            real, imaginary = load(q, place, n), load(q, place + size, n)
+            for at in range(b * count, (b + 1) * count):
+                key = 2 * rows[at] * size + column
+                x, y = real - load(k, key, n), imaginary - load(k, key + size, n)
+                squared = x * x + y * y
+                modulus = squared * inverse_root(maximum(squared, _TINY))
+                store(out, at, load(out, at, 1) + sum_heads(modulus, 1))
+
+    return compiled(forward, n)
+
+
+@functools.cache
+def chosen_backward(n: int) -> Any:
+    """The gradient of one side's vectors ``a``: of each, from its pairs ``pairs[starts[i]:starts[i + 1]]`` with ``c``.
+
+    ``other`` names a pair's vector of ``c`` and ``g`` is its gradient. The queries' gradient and the keys' are the same
+    sum over other lists of pairs, so that no two threads write to one row and sums have one order.
+    """
+
+    def backward(first, last, column, size, a, c, starts, pairs, other, g, grad):
+        for i in range(first, last):
+            place = 2 * i * size + column
+            real, imaginary = load(a, place, n), load(a, place + size, n)
+            of_real, of_imaginary = zeros(a, n), zeros(a, n)
+            for at in range(starts[i], starts[i + 1]):
+                pair = pairs[at]
+                far = 2 * other[pair] * size + column
+                x, y = real - load(c, far, n), imaginary - load(c, far + size, n)
+                scale = inverse_root(maximum(x * x + y * y, _TINY)) * g[pair]
+                of_real, of_imaginary = of_real + x * scale, of_imaginary + y * scale
+            store(grad, place, of_real)
+            store(grad, place + size, of_imaginary)
+
+    return compiled(backward, n)
+
+
 class Distance(torch.autograd.Function):
     """(query, keys) -> (B, K), by the kernels above."""
 
@@ -90,6 +133,36 @@ class Distance(torch.autograd.Function):
             size = query.shape[1] // 2
             run(distance_backward(n), parts, column, size, len(keys), q, k, g, grad_q, Table(grad_k))
         return shaped(grad_q, query), shaped(grad_k.sum(axis=0), keys)
+
+
+class ChosenDistance(torch.autograd.Function):
+    """(query, keys, rows) -> (B, C), by the kernels above."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, keys: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(query, keys, rows)
+        q, k, chosen = flat(query), flat(keys), flat(rows)
+        out, size = np.zeros(len(chosen), q.dtype), query.shape[1] // 2
+        for n, column in _tiles(size):
+            run(chosen_forward(n), _parts(len(query)), column, size, rows.shape[1], q, k, chosen, out)
+        return torch.from_numpy(out).view(rows.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        query, keys, rows = ctx.saved_tensors
+        q, k, g, chosen = flat(query), flat(keys), flat(grad), flat(rows)
+        grad_q, grad_k, size, count = np.empty_like(q), np.empty_like(k), query.shape[1] // 2, rows.shape[1]
+        pairs = np.arange(len(chosen))
+        by_key = np.argsort(chosen, kind="stable")
+        of_query = np.arange(len(query) + 1) * count
+        of_key = np.searchsorted(chosen[by_key], np.arange(len(keys) + 1))
+        asking = pairs // max(count, 1)
+        for n, column in _tiles(size):
+            back = chosen_backward(n)
+            run(back, _parts(len(query)), column, size, q, k, of_query, pairs, chosen, g, grad_q)
+            run(back, _parts(len(keys)), column, size, k, q, of_key, by_key, asking, g, grad_k)
+        return shaped(grad_q, query), shaped(grad_k, keys), None
 
 
 def _tiles(size: int) -> list[tuple[int, int]]:

@@ -165,9 +165,12 @@ class MultiModalRotatE(nn.Module):
         """(B, K) scores with each candidate in the place of the head or the tail; see :meth:`RotatE.against`."""
         query = self._query(triples, side)
         if candidates is not None and candidates.dim() == 2:
-            relations = triples[:, 1].repeat_interleave(candidates.shape[1])
-            keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, 2 * self.size)
-            return self.margin - moduli(query[:, None] - keys)
+            if isinstance(self.fusion, RelationGuidedFusion):
+                relations = triples[:, 1].repeat_interleave(candidates.shape[1])
+                keys = self._vectors(candidates.flatten(), relations).view(*candidates.shape, 2 * self.size)
+                return self.margin - moduli(query[:, None] - keys)
+            ids, rows = torch.unique(candidates, return_inverse=True)
+            return self.margin - complex_distance(query, self._fuse(*self._tokens(ids)), rows)
         ids = torch.arange(len(self.entities), device=triples.device) if candidates is None else candidates
         return self._scores(query, triples[:, 1], *self._tokens(ids))
 

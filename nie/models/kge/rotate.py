@@ -96,7 +96,7 @@ class RotatE(nn.Module):
     def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
         query = rotated(self.entities[known_end(triples, side)], phases[triples[:, 1]], side)
         if candidates is not None and candidates.dim() == 2:
-            return self.margin - moduli(query[:, None] - self.entities[candidates])
+            return self.margin - complex_distance(query, self.entities, candidates)
         keys = self.entities if candidates is None else self.entities[candidates]
         return self.margin - complex_distance(query, keys)
 

@@ -38,6 +38,33 @@ def test_values_and_gradients_equal_the_loop(size: int) -> None:
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("size", [1, 100, 130])
+def test_chosen_keys(size: int) -> None:
+    query, keys = (normal(rows, 2 * size, seed=seed, requires_grad=True) for rows, seed in ((11, 0), (7, 1)))
+    rows = torch.randint(6, (11, 9), generator=torch.Generator().manual_seed(0))  # some twice, the last key never
+    out, expected = complex_distance(query, keys, rows), complex_distance(query, keys).gather(1, rows)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    weight = normal(11, 9, seed=2)
+    found, wanted = (torch.autograd.grad((one * weight).sum(), (query, keys)) for one in (out, expected))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+
+
+def test_no_chosen_keys() -> None:
+    query, keys = normal(3, 6, requires_grad=True), normal(4, 6, requires_grad=True)
+    out = complex_distance(query, keys, torch.empty(3, 0, dtype=torch.long))
+    assert out.shape == (3, 0)
+    out.sum().backward()
+    assert query.grad is not None
+    assert query.grad.abs().sum() == 0
+    assert complex_distance(normal(0, 6), keys, torch.empty(0, 2, dtype=torch.long)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("rows", [[[0], [4], [1]], [[0], [-1], [1]]])
+def test_chosen_keys_that_are_not_there(rows: list[list[int]]) -> None:
+    with pytest.raises(NieError, match="there are 4 keys"):
+        complex_distance(normal(3, 6), normal(4, 6), torch.tensor(rows))
+
+
 def test_single_precision() -> None:
     query, keys = normal(9, 200), normal(7, 200, seed=1)
     found = complex_distance(query.float(), keys.float()).double()
@@ -62,8 +89,9 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
     found = []
     for threads in (1, 2):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        out = complex_distance(query, keys)
-        found.append((out, *torch.autograd.grad(out.square().sum(), (query, keys))))
+        rows = torch.arange(50 * 3).view(50, 3) % 30
+        out, chosen = complex_distance(query, keys), complex_distance(query, keys, rows)
+        found.append((out, chosen, *torch.autograd.grad(out.square().sum() + chosen.square().sum(), (query, keys))))
     for one, two in zip(*found, strict=True):
         assert torch.equal(one, two)
 
