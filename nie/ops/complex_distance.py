@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -62,8 +64,8 @@ def complex_distance(
     if len(query) == 0:
         return query @ keys.T if rows is None else query.new_empty(rows.shape)
     step = max(1, _VALUES_AT_A_TIME // max(1, keys.shape[1] * (len(keys) if rows is None else rows.shape[1])))
-    chosen = [keys] * -(-len(query) // step) if rows is None else (keys[part] for part in torch.split(rows, step))
-    return torch.cat([_by_torch(part, own) for part, own in zip(torch.split(query, step), chosen, strict=True)])
+    chosen = itertools.repeat(keys) if rows is None else (keys[part] for part in torch.split(rows, step))
+    return torch.cat([_by_torch(part, own) for part, own in zip(torch.split(query, step), chosen, strict=False)])
 
 
 def _by_torch(query: Tensor, keys: Tensor) -> Tensor:

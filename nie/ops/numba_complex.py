@@ -27,21 +27,25 @@ _TINY = 1e-30
 
 
 @functools.cache
-def distance_forward(n: int) -> Any:
-    """Add the tile's part of the distances of the queries from ``first`` up to ``last`` to all keys to ``out``."""
+def distance_forward(n: int, chosen: int) -> Any:
+    """Add the tile's part of the distances of the queries from ``first`` up to ``last`` to ``out``, ``count`` a query.
 
-    def forward(first, last, column, size, num_keys, q, k, out):
+    They are the distances to the first ``count`` keys, or, where ``chosen`` is 1, to the keys that ``rows`` names.
+    """
+
+    def forward(first, last, column, size, count, q, k, rows, out):
         for b in range(first, last):
             place = 2 * b * size + column
             real, imaginary = load(q, place, n), load(q, place + size, n)
-            for j in range(num_keys):
-                key, at = 2 * j * size + column, b * num_keys + j
+            for j in range(count):
+                at = b * count + j
+                key = 2 * (rows[at] if chosen else j) * size + column
                 x, y = real - load(k, key, n), imaginary - load(k, key + size, n)
                 squared = x * x + y * y
                 modulus = squared * inverse_root(maximum(squared, _TINY))
                 store(out, at, load(out, at, 1) + sum_heads(modulus, 1))
 
-    return compiled(forward, n)
+    return compiled(forward, n, chosen)
 
 
 @functools.cache
@@ -65,24 +69,6 @@ def distance_backward(n: int) -> Any:
             store(grad_q, place + size, of_imaginary)
 
     return compiled(backward, n)
-
-
-@functools.cache
-def chosen_forward(n: int) -> Any:
-    """As `distance_forward`, to the keys that ``rows`` names, ``count`` a query."""
-
-    def forward(first, last, column, size, count, q, k, rows, out):
-        for b in range(first, last):
-            place = 2 * b * size + column
-            real, imaginary = load(q, place, n), load(q, place + size, n)
-            for at in range(b * count, (b + 1) * count):
-                key = 2 * rows[at] * size + column
-                x, y = real - load(k, key, n), imaginary - load(k, key + size, n)
-                squared = x * x + y * y
-                modulus = squared * inverse_root(maximum(squared, _TINY))
-                store(out, at, load(out, at, 1) + sum_heads(modulus, 1))
-
-    return compiled(forward, n)
 
 
 @functools.cache
@@ -116,11 +102,7 @@ class Distance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, keys: Tensor) -> Tensor:
         ctx.save_for_backward(query, keys)
-        q, k = flat(query), flat(keys)
-        out = np.zeros(len(query) * len(keys), q.dtype)
-        for n, column in _tiles(query.shape[1] // 2):
-            run(distance_forward(n), _parts(len(query)), column, query.shape[1] // 2, len(keys), q, k, out)
-        return torch.from_numpy(out).view(len(query), len(keys))
+        return _distances(query, keys, None)
 
     @staticmethod
     @once_differentiable
@@ -141,11 +123,7 @@ class ChosenDistance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, keys: Tensor, rows: Tensor) -> Tensor:
         ctx.save_for_backward(query, keys, rows)
-        q, k, chosen = flat(query), flat(keys), flat(rows)
-        out, size = np.zeros(len(chosen), q.dtype), query.shape[1] // 2
-        for n, column in _tiles(size):
-            run(chosen_forward(n), _parts(len(query)), column, size, rows.shape[1], q, k, chosen, out)
-        return torch.from_numpy(out).view(rows.shape)
+        return _distances(query, keys, rows)
 
     @staticmethod
     @once_differentiable
@@ -163,6 +141,17 @@ class ChosenDistance(torch.autograd.Function):
             run(back, _parts(len(query)), column, size, q, k, of_query, pairs, chosen, g, grad_q)
             run(back, _parts(len(keys)), column, size, k, q, of_key, by_key, asking, g, grad_k)
         return shaped(grad_q, query), shaped(grad_k, keys), None
+
+
+def _distances(query: Tensor, keys: Tensor, rows: Tensor | None) -> Tensor:
+    shape = (len(query), len(keys)) if rows is None else rows.shape
+    q, k, size = flat(query), flat(keys), query.shape[1] // 2
+    out = np.zeros(shape[0] * shape[1], q.dtype)
+    chosen = np.empty(0, np.int64) if rows is None else flat(rows)
+    for n, column in _tiles(size):
+        kernel = distance_forward(n, int(rows is not None))
+        run(kernel, _parts(len(query)), column, size, shape[1], q, k, chosen, out)
+    return torch.from_numpy(out).view(shape)
 
 
 def _tiles(size: int) -> list[tuple[int, int]]:
