@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from downstream.arms import Arm, Study
 from downstream.jobs import Runner
+from downstream.links.gains import gains_table
+from downstream.links.parts import parts_of
 from downstream.links.settings import LinkSettings
 from downstream.page import Table
 from downstream.relation_weights import learned_weights
@@ -66,10 +70,17 @@ def _kge_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if set(pair) <= set(names)]
 
 
-def _parts_and_published(
-    _arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner
-) -> tuple[list[Table], dict[str, Any]]:
-    return [parts_table(runs), *published_links(next(iter(runs.values())).config["dataset"])], {}
+def _kge_tables(
+    arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner
+) -> tuple[list[Table], dict[str, Any]]:  # fmt: skip
+    config = arms[0].config
+    assert isinstance(config, LinkConfig)
+    kg = runner.link_inputs(config).kg
+    test = kg.held_out["test"]
+    unseen = parts_of(test, kg.triples, kg.relation_names, kg.num_nodes)["unseen entity"]
+    parts = {"all": np.ones(len(test), dtype=bool), "seen entities": ~unseen, "unseen entity": unseen}
+    gains = gains_table(_kge_pairs(list(runs)), runs, parts)
+    return [parts_table(runs), *([gains] if gains.rows else []), *published_links(config.dataset)], {}
 
 
 def parts_table(runs: Mapping[str, Run]) -> Table:
@@ -119,7 +130,7 @@ LINK_STUDIES = {
         _kge_pairs,
         tested=("mrr", "mrr, unseen entity"),
         columns=("mrr", "hits@1", "hits@3", "hits@10", "mrr, unseen entity"),
-        also=_parts_and_published,
+        also=_kge_tables,
         caption=CAPTION,
     ),
     "zero-shot": Study(

@@ -54,6 +54,7 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     assert "not finished: text, attention, channels dropped (2 of 2 folds)" in text
     assert "## MRR by part of the test triples" in text
     assert "without rdf:type (12)" in text
+    assert "## MRR gained, by part of the test triples" in text
     assert "text, attention against RotatE" in text
     assert "Published" not in text
     assert (roots["run_root"] / "report" / "report.html").exists()
