@@ -64,7 +64,7 @@ class Channel:
             raise NieError(f"A channel's features must be finite; row {row} is not.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class KnowledgeGraph:
     """A directed multigraph with typed edges, importance labels on some nodes, names and text.
 
@@ -92,6 +92,8 @@ class KnowledgeGraph:
     (3, 1, 2)
     >>> kg.targets.round(2)
     array([1.39,  nan,  nan])
+    >>> kg
+    <KnowledgeGraph tiny: nodes 3, labelled 1, edges 2, relations 1>
     """
 
     name: str
@@ -126,6 +128,18 @@ class KnowledgeGraph:
             labels = np.where(self.label_mask, labels, np.nan)
         object.__setattr__(self, "labels", _frozen(labels, np.float64))
         self._check_labels()
+
+    def __repr__(self) -> str:
+        counts = {
+            "nodes": self.num_nodes,
+            "labelled": int(self.label_mask.sum()),
+            "edges": self.num_edges,
+            "relations": self.num_relations,
+            **{f"channel {name}": channel.features.shape[1] for name, channel in self.channels.items()},
+            **{name: len(triples) for name, triples in self.held_out.items()},
+        }
+        shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        return f"<KnowledgeGraph {self.name}: {shown}>"
 
     @property
     def num_nodes(self) -> int:
