@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,7 +35,7 @@ class NegativesConfig(Section):
     count: int = Field(256, ge=1, description="entities that take the place of a head or a tail")
     sharing: Literal["batch", "triple"] = Field(
         "batch",
-        description="batch: the same for all triples of a step and both ends, many times faster; triple: its own",
+        description="batch: the same for all triples of a step and both ends, about 1.5 times as fast; triple: its own",
     )
     temperature: float = Field(1.0, ge=0, description="how much a model's own opinion weighs them; 0: all alike")
     corruption: Literal["uniform", "bernoulli"] = Field(
@@ -71,7 +71,7 @@ class LinkConfig(RunConfig):
     hold_out_relations: float = Field(
         0.0, ge=0, lt=0.5, description="share of the relations that are tested without having been trained (zero-shot)"
     )
-    repeats: tuple[int, ...] = Field(
+    repeats: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,), min_length=1, description="numbers of the repetitions to run, each with a seed of its own"
     )
 
@@ -86,8 +86,14 @@ class LinkConfig(RunConfig):
             raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
         if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
             raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+        if self.model.extract_after >= self.optim.max_epochs:
+            raise ValueError(
+                "model.extract_after is optim.max_epochs or more, so that the extractor would never take part"
+            )
         if self.model.fusion_settings and self.model.fusion == "relation_guided":
             raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
+        if len(set(self.repeats)) < len(self.repeats):
+            raise ValueError("repeats names a repetition twice")
         relations = self.model.relations
         if relations != RelationsConfig() and self.channels:
             raise ValueError("model.relations is for RotatE without channels")

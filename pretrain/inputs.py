@@ -6,7 +6,7 @@ import functools
 import hashlib
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -71,7 +71,7 @@ def prepare(config: StageConfig, *, data_root: str | Path = "datasets") -> Stage
     return StageInputs(
         kg=kg,
         # DGL's own part stays on the CPU, as PyPI's DGL knows nothing else; the kernels copy the edges once.
-        message=MessageGraph(message.graph, message.etype.to(device), message.num_relations),
+        message=replace(message, etype=message.etype.to(device)),
         channels={channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()},
         folds=folds,
         device=device,

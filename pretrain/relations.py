@@ -73,5 +73,4 @@ def _context(inputs: StageInputs, feats: Mapping[str, Tensor]) -> RelationContex
 
 def _added(inputs: StageInputs) -> dict[str, bool]:
     """What the message graph has beyond the graph's own relations."""
-    own, every = inputs.kg.num_relations, inputs.message.num_relations
-    return {"inverse_relations": every >= 2 * own, "self_loops": every in (own + 1, 2 * own + 1)}
+    return {"inverse_relations": inputs.message.inverse_relations, "self_loops": inputs.message.self_loops}

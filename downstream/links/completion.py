@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from tabulate import tabulate
 
@@ -21,6 +21,8 @@ from nie.models.kge.rotation import Side
 from nie.recipes import load_config
 from nie.runs import Run
 
+WIDTH = 80
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -29,16 +31,20 @@ class Completion:
     Attributes:
         question: the triple, with ? for what is looked for.
         names: of the entities.
+        texts: of the entities.
         scores: of the triples; higher is likelier, and they compare within one answer only.
         known: whether the graph holds the triple already, in any split.
-        tested: test triples of this relation.
+        unseen: whether no training triple names the given entity, so that its channels alone say what it is.
+        tested: test triples of this relation; where the given entity is unseen, those with such an entity.
         hits: share of them whose answer at this side is among the first 10; nan without any.
     """
 
     question: str
     names: list[str]
+    texts: list[str | None]
     scores: list[float]
     known: list[bool]
+    unseen: bool
     tested: int
     hits: float
 
@@ -49,7 +55,9 @@ def complete(
 ) -> Completion:  # fmt: skip
     """Rank what completes (head, relation, ?) or (?, relation, tail).
 
-    Entities and relations are given by their name in the graph or by their words, such as "birth place".
+    Entities and relations are given by their name in the graph or by their words, such as "birth place". Entities of
+    which the model knows nothing, as no training triple names them and they have no other channel, are no answers, and
+    neither is the given one, unless training has triples of this relation from an entity to itself.
 
     Args:
         run: a finished run of link prediction; its first repetition answers.
@@ -59,8 +67,8 @@ def complete(
         data_root: folder of the datasets.
 
     Raises:
-        NieError: both ends or none are given, a name that is unknown or belongs to several, another run, or a top
-            below 1.
+        NieError: both ends or none are given, a name that is unknown or belongs to several, an entity of which the
+            model knows nothing, another run, or a top below 1.
     """
     if (head is None) == (tail is None):
         raise NieError("Give one end of the triple, --head or --tail; the other is what is looked for.")
@@ -78,20 +86,31 @@ def complete(
         raise NieError(f"{run.path} was made from another {config.dataset} ({changed}); run 'nie link' again.")
     side: Side = "tail" if tail is None else "head"
     given, about = find_entity(inputs.kg, head or tail or ""), find_relation(inputs.kg, relation)
+    seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)
+    if not informed[given]:
+        raise NieError(
+            f"No training triple names {inputs.kg.node_names[given]} and the model reads no channel of it, so it knows "
+            "nothing of it; train with --channels that it has."
+        )
     triple = torch.tensor([[given, about, 0] if side == "tail" else [0, about, given]], device=inputs.device)
     with torch.no_grad():
         scores = inputs.load(config, run, repeats[0]).scorer()(triple, side)[0]
     there = inputs.known.mask(triple, side)[0]
     order = scores.argsort(descending=True, stable=True)
-    order = (order if include_known else order[~there[order]])[:top]
-    shown = _shown(inputs.kg, given), "?"
-    first, last = shown if side == "tail" else shown[::-1]
-    ranks = _ranks(inputs, run, repeats[0], about, side)
+    loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]
+    answers = informed if include_known else informed & ~there
+    answers[given] &= len(loops) > 0
+    order = order[answers[order]][:top]
+    first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
+    alike = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
+    ranks = run.array(repeats[0], "ranks.npy", (len(alike), 2))[alike.cpu().numpy(), 0 if side == "head" else 1]
     return Completion(
         question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
-        names=[_shown(inputs.kg, node) for node in order.tolist()],
+        names=[inputs.kg.node_names[node] for node in order.tolist()],
+        texts=[inputs.kg.text[node] for node in order.tolist()],
         scores=scores[order].tolist(),
         known=there[order].tolist(),
+        unseen=not bool(seen[given]),
         tested=len(ranks),
         hits=float((ranks <= 10).mean()) if len(ranks) else math.nan,
     )
@@ -99,25 +118,29 @@ def complete(
 
 def completion_table(completion: Completion) -> str:
     """The answer as Markdown, with how far to trust it."""
-    rows = [
-        [place, name, f"{score:.3f}", "known" if known else ""]
-        for place, (name, score, known) in enumerate(
-            zip(completion.names, completion.scores, completion.known, strict=True), start=1
-        )
-    ]
-    columns = ["", "entity", "score", *(["in the graph"] if any(completion.known) else [])]
-    table = tabulate([row[: len(columns)] for row in rows], columns, tablefmt="github", disable_numparse=True)
+    columns = {
+        "": [str(place) for place in range(1, len(completion.names) + 1)],
+        "entity": completion.names,
+        "text": [_short(text) for text in completion.texts],
+        "score": [f"{score:.3f}" for score in completion.scores],
+        "in the graph": ["known" if known else "" for known in completion.known],
+    }
+    optional = ("text", "in the graph")
+    shown = {title: cells for title, cells in columns.items() if title not in optional or any(cells)}
+    table = tabulate(shown, "keys", tablefmt="github", disable_numparse=True)
+    kind = "name an entity that training does not" if completion.unseen else "have this relation"
     trust = (
-        "No test triple has this relation, so nothing is known of how good such answers are."
+        f"No test triples {kind}, so nothing is known of how good such answers are."
         if not completion.tested
-        else f"Of {completion.tested} test triples with this relation, {completion.hits:.0%} have their answer among "
-        "the first 10."
+        else f"Of the {completion.tested} test triples that {kind}, {completion.hits:.0%} have their answer among the "
+        "first 10."
     )
-    return f"{completion.question}\n\n{table}\n\n{trust}"
+    placed = "No training triple names this entity: its channels alone say what it is. " if completion.unseen else ""
+    return f"{completion.question}\n\n{table}\n\n{placed}{trust}"
 
 
 def find_entity(kg: KnowledgeGraph, asked: str) -> int:
-    """The entity with this name, or with this text where only one has it.
+    """The entity with this name, or with this text, or whose text begins with these words, where only one has it.
 
     Raises:
         NieError: there is none, or several share the text.
@@ -135,25 +158,26 @@ def find_relation(kg: KnowledgeGraph, asked: str) -> int:
 
 
 def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | None]) -> int:
-    exact = [place for place, name in enumerate(names) if name == asked]
     wanted = asked.casefold()
-    found = exact or [place for place, text in enumerate(texts) if text is not None and text.casefold() == wanted]
+    begins = re.compile(re.escape(wanted) + r"\b")
+    words = [(place, text.casefold()) for place, text in enumerate(texts) if text]
+    found = (
+        [place for place, name in enumerate(names) if name == asked]
+        or [place for place, text in words if text == wanted]
+        or [place for place, text in words if begins.match(text)]
+    )
     if len(found) == 1:
         return found[0]
     if found:
         several = ", ".join(names[place] for place in found[:3])
-        raise NieError(f"{len(found)} have the {kind} text {asked!r}; give one by its name: {several}.")
+        raise NieError(f"{asked!r} fits the words of {len(found)}; give the {kind} by its name, such as {several}.")
     known = [*names, *(text for text in texts if text)]
     raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
 
 
 def _shown(kg: KnowledgeGraph, node: int) -> str:
-    text = kg.text[node]
-    return kg.node_names[node] if text is None or len(text) > 80 else text
+    return _short(kg.text[node]) or kg.node_names[node]
 
 
-def _ranks(inputs: LinkInputs, run: Run, repeat: int, relation: int, side: Side) -> npt.NDArray[np.float64]:
-    """Of the test triples of a relation."""
-    rows = (inputs.test[:, 1] == relation).cpu().numpy()
-    ranks: npt.NDArray[np.float64] = run.array(repeat, "ranks.npy", (len(rows), 2))[rows, 0 if side == "head" else 1]
-    return ranks
+def _short(text: str | None) -> str:
+    return textwrap.shorten(text or "", WIDTH, placeholder=" ...")

@@ -37,7 +37,7 @@ def head_share(triples: Tensor, num_relations: int) -> Tensor:
 def draw_negatives(entities: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """(count,) of ``entities`` that all triples of a batch are compared with, drawn without replacement.
 
-    Shared negatives cost one table of keys a batch instead of one a triple, which is most of the time of training.
+    Shared negatives cost one table of keys a batch instead of one a triple.
 
     Raises:
         NieError: more than there are, or none.

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from downstream.alignment import projection_spread
 from downstream.links.inputs import LinkInputs
-from downstream.links.negatives import draw_negatives
 from downstream.links.parts import parts_of
 from downstream.links.ranking import Ranks, filtered_ranks
 from downstream.links.step import LinkStep
@@ -48,8 +47,8 @@ def predict_links(
         NieError: the graph or its splits do not fit the settings, or other bad input, in one sentence.
     """
     inputs = inputs or LinkInputs.of(config, data_root)
-    if config.negatives.sharing == "batch":  # what cannot work is refused before anything is written
-        draw_negatives(inputs.masks["structural"].nonzero()[:, 0], config.negatives.count, torch.Generator())
+    with seeded(0):
+        inputs.build(config)  # what cannot work is refused before anything is written
     run = open_run("links", config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run

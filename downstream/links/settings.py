@@ -42,7 +42,9 @@ class LinkSettings:
         """The settings of an arm, with ``changes`` to sections by name."""
         overrides: dict[str, Any] = {"dataset": self.dataset, **changes}
         if self.epochs is not None:
-            overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
+            # Only the last epoch is evaluated, as in the recipe, so that nothing is chosen and no run stops early.
+            last = dict.fromkeys(("max_epochs", "eval_every", "patience"), self.epochs)
+            overrides["optim"] = {**last, **changes.get("optim", {})}
         return load_config(
             LinkConfig, own_recipe(LinkConfig, self.dataset, "study"), flags=self.flags, overrides=overrides
         )

@@ -13,6 +13,7 @@ from downstream.links.negatives import corrupt, draw_negatives, head_share
 from nie.link_config import LinkConfig
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.models.kge.rotation import SIDES, Side
+from nie.progress import log
 
 AUXILIARY = {"cosine_mse": cosine_mse_loss, "info_nce": modality_contrastive_loss}
 
@@ -37,6 +38,10 @@ class LinkStep:
         self.share = share.to(inputs.device)
         # An entity that no training triple names would only ever be pushed away.
         self.entities = inputs.masks["structural"].cpu().nonzero()[:, 0]
+        self.count = config.negatives.count
+        if config.negatives.sharing == "batch" and self.count > len(self.entities):
+            self.count = len(self.entities)
+            log.info("all %d entities are negatives, as there are no more", self.count)
 
     def __call__(self, batch: Tensor) -> Tensor:
         """() the loss of triples (B, 3)."""
@@ -47,7 +52,7 @@ class LinkStep:
 
     def _shared(self, batch: Tensor) -> Tensor:
         """Every triple with its head and with its tail replaced by the same entities, each side by its share."""
-        drawn = draw_negatives(self.entities, self.config.negatives.count, self.generator).to(batch.device)
+        drawn = draw_negatives(self.entities, self.count, self.generator).to(batch.device)
         contrast = self.model.contrast(batch, drawn)
         total = contrast.positive.new_zeros(())
         for side in SIDES:
@@ -64,7 +69,7 @@ class LinkStep:
     def _apart(self, batch: Tensor) -> Tensor:
         """Every triple with one end replaced by entities of its own."""
         corrupted = corrupt(
-            batch.cpu(), self.config.negatives.count, entities=self.entities, share=self.share.cpu(), known=self.seen,
+            batch.cpu(), self.count, entities=self.entities, share=self.share.cpu(), known=self.seen,
             generator=self.generator,
         )  # fmt: skip
         positive: Tensor = self.model(batch)

@@ -27,7 +27,7 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
 
     - ``.npy``: (N, d), a row a node in the order of node ids;
     - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
-      ``names`` or ``ids``, which say whose each row is;
+      ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
     - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs.
 
     With ``names`` or ``ids``, nodes that are not named lack the channel, and so do nodes whose row is nan.
@@ -109,7 +109,10 @@ def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any
     named = [key for key in ROWS if key in arrays] or (tables if len(tables) == 1 else [])
     if not named:
         raise NieError(f"{path} holds {', '.join(arrays) or 'nothing'}; an array named features (N, d) is expected.")
-    ids = next((arrays[key] for key in IDS if key in arrays), None)
+    key = next((key for key in IDS if key in arrays), "")
+    ids = arrays.get(key)
+    if ids is not None and key == "names" and ids.dtype.kind in "iu":
+        ids = ids.astype(str)  # nodes may well be called 3, 1, 0, 2
     return arrays[named[0]], ids
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
-from nie.data.builders.openke import db15k, mkg_w
+from nie.data.builders.openke import db15k, mkg_w, openke
 from nie.data.builders.published import published as build_published
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
@@ -84,7 +84,7 @@ def build(
     Args:
         name: a dataset that nie knows, or a name of your own together with files.
         root: folder of the datasets.
-        raw: folder with the raw files of fb15k or tmdb5k.
+        raw: folder with the raw files; under a name of your own, one in OpenKE's format.
         published: import the papers' pickles; options as `nie.data.builders.published.published`.
         features: further channels by name, each a file of `nie.data.embedding_file.read_embeddings`.
         options: options of the builder; with ``triples``, those of
@@ -104,6 +104,8 @@ def build(
         builder = partial(build_published, name)
     elif kind in BUILDERS:
         builder = BUILDERS[kind]
+    elif raw is not None:
+        builder = partial(openke, name, raw)
     else:
         raise NieError(_unknown(name, root))
     _check_options(name, builder, options)
@@ -150,5 +152,5 @@ def _unknown(name: str, root: str | os.PathLike[str]) -> str:
     known = sorted({*BUILDERS, *own})
     return (
         f"There is no dataset {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
-        "and `nie data build NAME --triples FILE [--scores FILE]` makes your own."
+        "and `nie data build NAME --triples FILE [--scores FILE]` makes your own, or --raw FOLDER from OpenKE's files."
     )

@@ -20,11 +20,14 @@ class MessageGraph:
         graph: DGLGraph with N nodes and E' edges, int64 ids, CSR and CSC made.
         etype: (E',) relation id of each edge, in ``[0, num_relations)``.
         num_relations: R, 2R with inverses, and one more with self-loops.
+        inverse_relations, self_loops: what it has beyond the edges of its knowledge graph.
     """
 
     graph: Any
     etype: torch.Tensor
     num_relations: int
+    inverse_relations: bool = False
+    self_loops: bool = False
 
 
 def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_loops: bool = True) -> MessageGraph:
@@ -64,4 +67,4 @@ def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_l
     ends = (torch.from_numpy(source[order]), torch.from_numpy(target[order]))
     graph = dgl.graph(ends, num_nodes=kg.num_nodes)
     graph.create_formats_()
-    return MessageGraph(graph, torch.from_numpy(relation[order]), num_relations)
+    return MessageGraph(graph, torch.from_numpy(relation[order]), num_relations, inverse_relations, self_loops)

@@ -19,7 +19,7 @@ def name_in(uri: str) -> str | None:
     >>> name_in("<http://dbpedia.org/resource/New_York_%28state%29>"), name_in("http://www.wikidata.org/entity/Q60")
     ('New York (state)', None)
     """
-    last = unquote(re.split("[/#]", uri.strip("<>").rstrip("/"))[-1])
+    last = unquote(re.split("[/#]", uri.strip("<>").rstrip("/#"))[-1])
     words = " ".join(last.replace("_", " ").split())
     return None if not words or WIKIDATA_ID.fullmatch(words) else words
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,19 @@ def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     assert table is not None
     assert table().shape == (len(rows), 10)
     assert relations_as_nodes(kg).num_nodes == kg.num_relations
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("loops", [False, True])
+def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> None:
+    kg = synthetic(0)
+    kg = replace(kg, etype=np.zeros_like(kg.etype), relation_names=["cites"])
+    save(kg, tmp_path / "synthetic" / "processed")
+    graph = {"inverse_relations": inverse, "self_loops": loops}
+    inputs = prepare(load_config(ImportanceConfig, overrides={**SMALL, "graph": graph}), data_root=tmp_path)
+    table = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)}).table(10)
+    assert table is not None
+    assert table().shape == (1 + inverse + loops, 10)
 
 
 def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) -> None:

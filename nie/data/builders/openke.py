@@ -1,4 +1,4 @@
-"""Knowledge graphs for link prediction in OpenKE's format: DB15K and MKG-W.
+"""Knowledge graphs for link prediction in OpenKE's format: DB15K, MKG-W and graphs of one's own.
 
 Every file begins with the number of its lines. ``entity2id.txt`` and ``relation2id.txt`` hold a name and its id a line,
 ``train2id.txt``, ``valid2id.txt`` and ``test2id.txt`` a triple, **the relation last**: head, tail, relation.
@@ -7,6 +7,7 @@ Every file begins with the number of its lines. ``entity2id.txt`` and ``relation
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +47,17 @@ def mkg_w(raw: str | os.PathLike[str]) -> KnowledgeGraph:
     return openke("mkg-w", raw, licence="Wikidata: CC0", attribution="MKG-W (Xu et al., MMRNS, MM 2022) from Wikidata")
 
 
-def openke(name: str, raw: str | os.PathLike[str], *, licence: str, attribution: str) -> KnowledgeGraph:
+def openke(
+    name: str, raw: str | os.PathLike[str], *, licence: str = "your own", attribution: str = "your own"
+) -> KnowledgeGraph:  # fmt: skip
     """Build a graph from a folder in OpenKE's format; training triples are its edges, the others are held out.
 
     Triples of the validation split that stand there twice, or in the training or test split, are dropped: a model that
-    is selected on them is selected on what it has seen, or will be tested on.
+    is selected on them is selected on what it has seen, or will be tested on. Test triples that stand in the training
+    split stay, as others report on them, and are counted: log and ``notes`` say how many.
 
     Raises:
-        NieError: a file is missing, a count or an id is wrong, or a split is empty.
+        NieError: a file is missing, a count or an id is wrong, a name stands there twice, or a split is empty.
     """
     folder = Path(raw)
     entities, relations = (_read_names(folder / FILES[kind]) for kind in ("entity", "relation"))
@@ -67,6 +71,9 @@ def openke(name: str, raw: str | os.PathLike[str], *, licence: str, attribution:
             "%s: of %d validation triples %d are dropped: %d repeated, %d in train, %d in test",
             name, len(splits["valid"]), notes["dropped"], notes["repeated"], notes["in_train"], notes["in_test"],
         )  # fmt: skip
+    in_train = len(set(map(tuple, test.tolist())) & set(map(tuple, train.tolist())))
+    if in_train:
+        log.warning("%s: %d of %d test triples stand in train, so results are too good", name, in_train, len(test))
     return KnowledgeGraph(
         name=name,
         src=train[:, 0],
@@ -84,7 +91,7 @@ def openke(name: str, raw: str | os.PathLike[str], *, licence: str, attribution:
             "attribution": attribution,
             "raw": checksums(*(folder / file for file in FILES.values())),
             "builder": {"name": "openke", "version": VERSION},
-            "notes": {f"valid_{key}": value for key, value in notes.items()},
+            "notes": {**{f"valid_{key}": value for key, value in notes.items()}, "test_in_train": in_train},
         },
     )
 
@@ -94,6 +101,8 @@ def _rows(path: Path) -> list[str]:
     shown = find_packed(path)
     with open_text(path) as stream:
         first, *rows = [line.strip() for line in stream if line.strip()] or [""]
+    if not first:
+        raise NieError(f"{shown} is empty; fetch it again.")
     if not first.isdecimal():
         raise NieError(f"{shown}, line 1: {first[:40]!r} found where the number of lines is expected.")
     if int(first) != len(rows):
@@ -113,6 +122,9 @@ def _read_names(path: Path) -> list[str]:
         if int(number) in names:
             raise NieError(f"{shown}, line {line}: the id {number} appears twice.")
         names[int(number)] = name
+    if len(set(names.values())) < len(names):
+        twice = next(name for name, count in Counter(names.values()).items() if count > 1)
+        raise NieError(f"{shown}: the name {twice!r} has two ids.")
     return [names[number] for number in range(len(rows))]
 
 
@@ -121,7 +133,7 @@ def _read_triples(path: Path, num_entities: int, num_relations: int) -> Ints:
     shown, rows = find_packed(path), _rows(path)
     try:
         table = np.array([row.split() for row in rows], dtype=np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         table = np.empty((0, 0), np.int64)
     if table.ndim != 2 or table.shape[1] != 3:
         line = next((n for n, row in enumerate(rows, start=2) if not _is_triple(row)), 2)

@@ -17,7 +17,8 @@ class ChannelTables(nn.Module):
     Args:
         num_entities: N.
         channels: (N, d) features by name, standardised.
-        masks: (N,) bool by name, the entities that have a channel, ``structural`` too; by default all.
+        masks: (N,) bool by name, the entities that have a channel, ``structural`` too; by default all. An entity that
+            has none keeps its structural one.
         size: H, of a channel's vector.
         trainable: learn the features, too, from where they are; else they are no part of what is saved.
 
@@ -40,7 +41,9 @@ class ChannelTables(nn.Module):
         _check(channels, masks, num_entities)
         everyone = torch.ones(num_entities, dtype=torch.bool)
         columns = [masks.get(name, everyone) for name in ("structural", *channels)]
-        self.register_buffer("mask", torch.stack(columns, dim=1), persistent=False)
+        mask = torch.stack(columns, dim=1)
+        mask[:, 0] |= ~mask.any(dim=1)  # a fused nothing would be 0, which is close to all entities and ranks first
+        self.register_buffer("mask", mask, persistent=False)
         self.tables = nn.ModuleList(_Table(table, trainable) for table in channels.values())
         self.projections = nn.ModuleList(nn.Linear(table.shape[1], size) for table in channels.values())
         self.reset_parameters()

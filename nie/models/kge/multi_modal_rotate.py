@@ -153,9 +153,9 @@ class MultiModalRotatE(nn.Module):
         """(B,) scores of ``triples`` (B, 3): head, relation, tail.
 
         Raises:
-            NieError: another shape.
+            NieError: another shape, or an id that does not exist.
         """
-        check_triples(triples)
+        check_triples(triples, self.entities, self.phases)
         self._count_step()
         relations = triples[:, 1]
         heads, tails = (self._vectors(triples[:, end], relations) for end in (0, 2))
@@ -176,7 +176,7 @@ class MultiModalRotatE(nn.Module):
 
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
         """The scores of one training step; every entity in it is fused once, unless its relation matters."""
-        check_triples(triples)
+        check_triples(triples, self.entities, self.phases)
         self._count_step()
         ids, place = torch.unique(torch.cat([triples[:, 0], triples[:, 2], candidates]), return_inverse=True)
         tokens, mask = self._tokens(ids)
@@ -207,7 +207,9 @@ class MultiModalRotatE(nn.Module):
         vectors = torch.cat([self._fuse(*part) for part in parts])
 
         def score(triples: Tensor, side: Side) -> Tensor:
-            query = rotated(vectors[known_end(triples, side)], self.phases[triples[:, 1]], side)
+            query = rotated(
+                vectors[known_end(triples, side, self.entities, self.phases)], self.phases[triples[:, 1]], side
+            )
             return self.margin - complex_distance(query, vectors)
 
         return score
@@ -231,7 +233,7 @@ class MultiModalRotatE(nn.Module):
         """
         if self.generator is None:
             raise NieError("The model has no channel generator; make it with generator=True.")
-        check_triples(triples)
+        check_triples(triples, self.entities, self.phases)
         relations, phases = triples[:, 1], self.phases[triples[:, 1]]
         real, made = [], []
         for end in (0, 2):
@@ -284,7 +286,7 @@ class MultiModalRotatE(nn.Module):
         return self._fuse(*self._tokens(ids), relations)
 
     def _query(self, triples: Tensor, side: Side) -> Tensor:
-        known = self._vectors(known_end(triples, side), triples[:, 1])
+        known = self._vectors(known_end(triples, side, self.entities, self.phases), triples[:, 1])
         return rotated(known, self.phases[triples[:, 1]], side)
 
     def _scores(self, query: Tensor, relations: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:

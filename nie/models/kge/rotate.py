@@ -58,10 +58,11 @@ class RotatE(nn.Module):
         """(B,) scores of ``triples`` (B, 3): head, relation, tail.
 
         Raises:
-            NieError: another shape.
+            NieError: another shape, or an id that does not exist.
         """
-        check_triples(triples)
-        turned = rotated(self.entities[triples[:, 0]], self._phases()[triples[:, 1]], "tail")
+        phases = self._phases()
+        check_triples(triples, self.entities, phases)
+        turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
         return self.margin - moduli(turned - self.entities[triples[:, 2]])
 
     def against(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
@@ -73,14 +74,14 @@ class RotatE(nn.Module):
             candidates: (K,) entities for all triples, or (B, K), those of each; by default all there are.
 
         Raises:
-            NieError: another shape, or a side that does not exist.
+            NieError: another shape, an id or a side that does not exist.
         """
         return self._against(triples, side, candidates, self._phases())
 
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
         """The scores of one training step: of the triples, and with K candidates at either end."""
         phases = self._phases()
-        check_triples(triples)
+        check_triples(triples, self.entities, phases)
         turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
         positive = self.margin - moduli(turned - self.entities[triples[:, 2]])
         keys = self.entities[candidates]
@@ -94,7 +95,7 @@ class RotatE(nn.Module):
         return lambda triples, side: self._against(triples, side, None, phases)
 
     def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
-        query = rotated(self.entities[known_end(triples, side)], phases[triples[:, 1]], side)
+        query = rotated(self.entities[known_end(triples, side, self.entities, phases)], phases[triples[:, 1]], side)
         if candidates is not None and candidates.dim() == 2:
             return self.margin - complex_distance(query, self.entities, candidates)
         keys = self.entities if candidates is None else self.entities[candidates]

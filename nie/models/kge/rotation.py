@@ -60,19 +60,30 @@ def moduli(difference: Tensor) -> Tensor:
     return (real.square() + imaginary.square()).clamp(min=torch.finfo(real.dtype).tiny).sqrt().sum(dim=-1)
 
 
-def check_triples(triples: Tensor) -> None:
-    """Raise unless ``triples`` is (B, 3)."""
+def check_triples(triples: Tensor, entities: Tensor, phases: Tensor, ends: tuple[int, ...] = (0, 2)) -> None:
+    """Raise unless ``triples`` is (B, 3) and the ids at its ``ends`` and of its relations are rows of the tables.
+
+    Ids on a GPU are not looked at, as that would wait for it.
+    """
     if triples.dim() != 2 or triples.shape[1] != 3:
         raise NieError(f"triples have shape {tuple(triples.shape)}; (B, 3) of head, relation and tail is due.")
+    if triples.device.type != "cpu" or not len(triples):
+        return
+    for column, table, kind in (*((end, entities, "entity") for end in ends), (1, phases, "relation")):
+        ids = triples[:, column]
+        if int(ids.min()) < 0 or int(ids.max()) >= len(table):
+            wrong = int(ids[(ids < 0) | (ids >= len(table))][0])
+            raise NieError(f"A triple names the {kind} {wrong}, but ids go from 0 to {len(table) - 1}.")
 
 
-def known_end(triples: Tensor, side: Side) -> Tensor:
+def known_end(triples: Tensor, side: Side, entities: Tensor, phases: Tensor) -> Tensor:
     """(B,) the entities at the other end than the one that is looked for.
 
     Raises:
-        NieError: triples of another shape, or a side that does not exist.
+        NieError: triples of another shape, ids that are no rows of the tables, or a side that does not exist.
     """
-    check_triples(triples)
     if side not in SIDES:
         raise NieError(f"There is no side {side!r} of a triple; use head or tail.")
-    return triples[:, 0 if side == "tail" else 2]
+    end = 0 if side == "tail" else 2
+    check_triples(triples, entities, phases, (end,))
+    return triples[:, end]

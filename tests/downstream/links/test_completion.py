@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from link_helpers import TINY, ring
 
 from downstream.links.completion import complete, completion_table, find_entity, find_relation
 from downstream.links.prediction import predict_links
 from nie.__main__ import main
+from nie.data import Channel
 from nie.data.store import save
 from nie.errors import NieError
 from nie.link_config import LinkConfig
@@ -36,9 +38,12 @@ def test_it_finds_the_next_on_the_ring(made: tuple[Run, Path]) -> None:
     assert found.scores == sorted(found.scores, reverse=True)
     hidden = complete(run, head="e7", relation="one", top=40, data_root=root)
     assert not any(hidden.known)
-    assert len(hidden.names) == 39
+    assert len(hidden.names) == 38  # neither what is known nor the entity itself
+    assert "e7" not in hidden.names
     table = completion_table(found)
-    assert f"Of {found.tested} test triples with this relation" in table
+    assert f"Of the {found.tested} test triples that have this relation" in table
+    assert "| e8 " in table
+    assert "entity place" in table
     unknown = completion_table(replace(found, tested=0, hits=float("nan")))
     assert "nothing is known of how good" in unknown
     assert complete(run, tail="e7", relation="one", data_root=root).question == "(?, one, entity place1)"
@@ -54,14 +59,49 @@ def test_the_command(made: tuple[Run, Path], capsys: pytest.CaptureFixture[str])
     assert "no entity 'e99' (did you mean 'e9'?)" in capsys.readouterr().err
 
 
+def with_strangers(root: Path) -> Run:
+    """Entities 40 and 41 that stand in one test triple alone, of which 40 has an image."""
+    kg = ring(root)
+    test = np.concatenate([kg.held_out["test"], [[40, 0, 3], [5, 0, 41]]])
+    image = np.random.default_rng(0).normal(size=(42, 4))
+    kg = replace(
+        kg, node_names=[*kg.node_names, "e40", "e41"], text=[*kg.text, "entity place7, a city", None],
+        labels=np.full(42, np.nan), label_mask=np.zeros(42, bool), held_out={**kg.held_out, "test": test},
+        channels={"image": Channel(image, np.arange(42) != 41)},
+    )  # fmt: skip
+    save(kg, root / "links" / "processed")
+    config = load_config(LinkConfig, overrides={**TINY, "channels": {"image": "image"}})
+    return predict_links(config, data_root=root, run_root=root / "runs")
+
+
+def test_entities_that_training_does_not_name(tmp_path: Path) -> None:
+    run = with_strangers(tmp_path)
+    asked = complete(run, head="entity place7, a city", relation="one", top=50, data_root=tmp_path)
+    assert asked.question.startswith("(entity place7, a city")
+    assert asked.unseen
+    assert asked.tested == 1
+    assert "e41" not in asked.names
+    table = completion_table(asked)
+    assert (
+        "its channels alone say what it is. Of the 1 test triples that name an entity that training does not" in table
+    )
+    assert "e40" in complete(run, head="e1", relation="one", top=50, data_root=tmp_path).names
+    with pytest.raises(NieError, match="No training triple names e41 and the model reads no channel of it"):
+        complete(run, tail="e41", relation="one", data_root=tmp_path)
+
+
 def test_names_and_words(made: tuple[Run, Path]) -> None:
     kg = ring(made[1])
     kg = replace(kg, relation_names=["http://x/birthPlace", "http://x/deathPlace", "http://y/birthPlace"])
     assert find_relation(kg, "death place") == 1
     assert find_entity(kg, "e3") == 3
-    with pytest.raises(NieError, match="2 have the relation text 'birth place'; give one by its name: http://x/b"):
+    kg = replace(kg, text=[*kg.text[:-1], "Ada Lovelace, the first programmer"])
+    assert find_entity(kg, "ada lovelace") == 39
+    with pytest.raises(
+        NieError, match="'birth place' fits the words of 2; give the relation by its name, such as http://x/b"
+    ):
         find_relation(kg, "birth place")
-    with pytest.raises(NieError, match="4 have the entity text"):
+    with pytest.raises(NieError, match="'Entity Place1' fits the words of 4"):
         find_entity(kg, "Entity Place1")
     with pytest.raises(NieError, match="no relation 'deth place'"):
         find_relation(kg, "deth place")

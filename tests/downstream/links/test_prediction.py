@@ -206,14 +206,26 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_what_cannot_be_predicted(tmp_path: Path) -> None:
     kg = ring(tmp_path / "data")
-    with pytest.raises(NieError, match=r"negatives\.count is 99, but there are 40 entities"):
-        predict_links(config(negatives={"count": 99}), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    with pytest.raises(NieError, match="has no setting 'literall'"):
+        predict_links(
+            config(channels={"text": "tfidf"}, model={"fusion": "co_attention", "fusion_settings": {"literall": True}}),
+            data_root=tmp_path / "data",
+            run_root=tmp_path / "runs",
+        )
+    assert not (tmp_path / "runs").exists()
     save(
         replace(kg, held_out={**kg.held_out, "test": kg.held_out["test"][:0]}),
         tmp_path / "data" / "links" / "processed",
     )
     with pytest.raises(NieError, match="has no test triples"):
         predict_links(config(), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+
+
+def test_a_small_graph_has_no_more_negatives_than_entities(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ring(tmp_path / "data")
+    caplog.set_level("INFO", logger="nie")
+    predict_links(config(negatives={"count": 99}), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    assert "all 40 entities are negatives" in caplog.text
 
 
 def test_parts_equal_the_loop() -> None:

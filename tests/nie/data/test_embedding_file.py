@@ -40,6 +40,14 @@ def test_rows_find_their_nodes(tmp_path: Path) -> None:
         assert channel.mask.tolist() == [True, False, True]
 
 
+def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", features=ROWS, names=[2, 0, 1])
+    channel = read_embeddings(tmp_path / "f.npz", "image", ["0", "1", "2"])
+    np.testing.assert_array_equal(channel.features, ROWS[[1, 2, 0]])
+    with pytest.raises(NieError, match="a row for '2', which is no node"):
+        read_embeddings(tmp_path / "f.npz", "image", NAMES)
+
+
 def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.where([[True], [False], [True]], ROWS, np.nan))
     channel = read_embeddings(tmp_path / "f.npy", "image", NAMES)

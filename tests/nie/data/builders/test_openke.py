@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nie.__main__ import main
 from nie.data import build, load
 from nie.data.builders.openke import FILES, db15k, mkg_w
 from nie.data.store import read, save
@@ -33,7 +34,13 @@ def test_the_relation_is_last_and_leaks_are_dropped(tmp_path: Path) -> None:
     assert kg.triples.tolist() == [[0, 1, 1], [1, 0, 2]]
     assert kg.held_out["test"].tolist() == [[1, 0, 0]]
     assert kg.held_out["valid"].tolist() == [[2, 1, 0], [2, 0, 1]]
-    assert kg.meta["notes"] == {"valid_repeated": 1, "valid_in_train": 1, "valid_in_test": 1, "valid_dropped": 3}
+    assert kg.meta["notes"] == {
+        "valid_repeated": 1,
+        "valid_in_train": 1,
+        "valid_in_test": 1,
+        "valid_dropped": 3,
+        "test_in_train": 0,
+    }
     assert list(kg.text) == ["New York", "Ann", None]
     assert not kg.label_mask.any()
 
@@ -59,6 +66,9 @@ def test_the_splits_are_stored(tmp_path: Path) -> None:
         ({"train": "1\n0 x 1\n"}, "line 2: '0 x 1'; the ids"),
         ({"entity": "2\na 0\nb 0\n"}, "line 3: the id 0 appears twice"),
         ({"entity": "2\na 0\nb 5\n"}, "a name and an id below 2"),
+        ({"train": "1\n0 1 99999999999999999999999\n"}, "line 2: '0 1 9{23}'"),
+        ({"entity": "2\na 0\na 1\n"}, "the name 'a' has two ids"),
+        ({"test": ""}, "test2id.txt is empty"),
         ({"valid": "1\n0 1 1\n"}, "No validation triple is left"),
     ],
 )
@@ -79,6 +89,24 @@ def test_the_real_graphs_have_their_counts(tmp_path: Path) -> None:
     kg = mkg_w(raw / "mkg-w")
     assert (kg.num_nodes, kg.num_relations, kg.num_edges) == (15000, 169, 34196)
     assert len(kg.held_out["test"]) == 4274
+
+
+def test_test_triples_of_training_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kg = db15k(write(tmp_path, test="2\n1 0 0\n0 1 1\n"))
+    assert kg.meta["notes"]["test_in_train"] == 1
+    assert "1 of 2 test triples stand in train" in caplog.text
+
+
+def test_a_graph_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "raw").mkdir()
+    write(tmp_path / "raw")
+    given = ["--data-root", str(tmp_path / "data")]
+    assert main(["data", "build", "mine", "--raw", str(tmp_path / "raw"), *given]) == 0
+    kg = load("mine", tmp_path / "data")
+    assert kg.num_edges == 2
+    assert kg.meta["licence"] == "your own"
+    assert main(["data", "build", "mine", "--raw", str(tmp_path), *given]) == 2
+    assert "entity2id.txt does not exist" in capsys.readouterr().err
 
 
 def test_building_by_name(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def test_what_an_entity_lacks_changes_no_score(fusion: str) -> None:
 
 
 @pytest.mark.parametrize("fusion", ALL)
+def test_an_entity_without_channels_is_not_the_origin(fusion: str) -> None:
+    nothing = torch.arange(6) != 5
+    net = model(fusion, masks={"text": nothing, "image": nothing, "structural": nothing})
+    before = net.against(TRIPLES, "tail")
+    with torch.no_grad():
+        net.entities[5] *= 3
+    assert not torch.equal(net.against(TRIPLES, "tail")[:, 5], before[:, 5])
+
+
+@pytest.mark.parametrize("fusion", ALL)
 @pytest.mark.parametrize("trainable", [False, True])
 def test_every_parameter_learns(fusion: str, trainable: bool) -> None:
     net = model(fusion, trainable_channels=trainable, projection_size=3, generator=True).train()
