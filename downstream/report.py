@@ -32,8 +32,13 @@ TEST_NOTE = (
     "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
     "folds on which the first is better."
 )
+REPEATS_NOTE = (
+    "Mean difference of repetitions with the same numbers, which are seeds, on one split. p: paired t-test, two-sided, "
+    "adjusted for the number of comparisons in this table by Holm's method; it says nothing of other test triples. d: "
+    "Cohen's d of the paired differences; better: repetitions in which the first is better."
+)
 COST_NOTE = (
-    "Mean seconds a fold of training and evaluation, with those of LICAP where it stands in front; other work on the "
+    "Mean seconds of training and evaluation, with those of LICAP where it stands in front; other work on the "
     "machine counts too."
 )
 
@@ -92,14 +97,14 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
         for column, found in enumerate(places)
         if (place := found.get(name, 3)) <= 2
     }
-    tables = [Table("Measured", [*headers, "folds"], rows, f"{study.caption} {missing(arms, runs)}", marks)]
+    tables = [Table("Measured", [*headers, unit(runs)], rows, f"{study.caption} {missing(arms, runs)}", marks)]
     published = published_table(results.dataset, results.metrics)
     if published and set(COLUMNS) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
     comparisons = compare(results, study.pairs(list(results.rows)), study.tested, _test_share(runs))
     if comparisons:
-        tables.append(_comparison_table(comparisons))
+        tables.append(_comparison_table(comparisons, unit(runs)))
     return [*tables, _cost_table(runs)]
 
 
@@ -138,9 +143,17 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
     folds = sum(len(run.finished_folds()) for run in runs.values())
     wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}
     absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
-    open_rows = [f"{name} ({len(lacking)} of {len(wanted[name])} folds)" for name, lacking in absent.items() if lacking]
-    counted = f"{len(runs)} runs, {folds} folds in all"
+    what = unit(runs)
+    open_rows = [
+        f"{name} ({len(lacking)} of {len(wanted[name])} {what})" for name, lacking in absent.items() if lacking
+    ]
+    counted = f"{len(runs)} runs, {folds} {what} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
+
+
+def unit(runs: Mapping[str, Run]) -> str:
+    """What the numbered parts of runs are: folds of cross-validation, or repetitions on the splits of a graph."""
+    return "folds" if all("folds" in run.config for run in runs.values()) else "repetitions"
 
 
 def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
@@ -170,21 +183,21 @@ def _seconds(run: Run, fold: int) -> float:
 
 def _test_share(runs: Mapping[str, Run]) -> float:
     """Test nodes over training nodes; 0 for repetitions on one split, which do not share their randomness."""
-    run = next(run for run in runs.values() if run.finished_folds())
-    if not (run.fold_path(run.finished_folds()[0]) / "split.npz").exists():
+    if unit(runs) == "repetitions":
         return 0.0
+    run = next(run for run in runs.values() if run.finished_folds())
     split = run.split(run.finished_folds()[0])
     return len(split["test"]) / len(split["train"])
 
 
-def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
+def _comparison_table(comparisons: Sequence[Comparison], what: str) -> Table:
     rows = [
         [f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons
     ]  # fmt: skip
-    note = f"{TEST_NOTE} {len(comparisons)} comparisons."
+    note = f"{TEST_NOTE if what == 'folds' else REPEATS_NOTE} {len(comparisons)} comparisons."
     fewest = min((one.test.n for one in comparisons if one.test), default=0)
     if fewest < FEW_FOLDS:
-        note += f" On {fewest} folds such a test finds only very large differences: read d and better, not p."
+        note += f" On {fewest} {what} such a test finds only very large differences: read d and better, not p."
     return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
 
 
@@ -198,7 +211,9 @@ def _tested(one: Comparison) -> list[str]:
 def _cost_table(runs: Mapping[str, Run]) -> Table:
     seconds = seconds_by_row(runs)
     rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
-    return Table("Cost", ["method", "seconds a fold", "ms an epoch", "parameters"], rows, COST_NOTE)
+    return Table(
+        "Cost", ["method", f"seconds a {unit(runs).removesuffix('s')}", "ms an epoch", "parameters"], rows, COST_NOTE
+    )
 
 
 def _size(run: Run) -> list[str]:

@@ -13,7 +13,7 @@ from downstream.jobs import Runner, raise_failures
 from downstream.links.settings import LinkSettings
 from downstream.main_job import best_run
 from downstream.page import Table
-from downstream.report import seconds_by_row, write_report
+from downstream.report import seconds_by_row, unit, write_report
 from downstream.results import Results
 from downstream.settings import Settings
 from downstream.studies import MAPS, find_study
@@ -70,7 +70,7 @@ def run_study(
 
 
 def _figures(results: Results, runs: Mapping[str, Run], runner: Runner) -> dict[str, Any]:
-    if not all("folds" in run.config for run in runs.values()):  # of link prediction
+    if unit(runs) == "repetitions":
         drawn = {
             "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
             "learning curves": figures.learning_curves(runs, "mrr"),

@@ -51,12 +51,13 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     text = run("kge", roots, only=["RotatE", "text, attention", "extractor + InfoNCE"])
     assert "| text, attention" in text
     assert "0, 1 (n=2)" in text
-    assert "not finished: text, attention, channels dropped (2 of 2 folds)" in text
+    assert "not finished: text, attention, channels dropped (2 of 2 repetitions)" in text
     assert "## MRR by part of the test triples" in text
     assert "without rdf:type (12)" in text
     assert "## MRR gained, by part of the test triples" in text
     assert "text, attention against RotatE" in text
     assert "Published" not in text
+    assert "it says nothing of other test triples" in text
     assert (roots["run_root"] / "report" / "report.html").exists()
     before = sorted((roots["run_root"] / "links").rglob("DONE"))
     run("kge", roots, only=["RotatE"])
