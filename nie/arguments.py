@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _building() -> argparse.ArgumentParser:
     building = argparse.ArgumentParser(add_help=False)
     group = building.add_argument_group("building the graph")
-    group.add_argument("--raw", type=Path, help="folder with the raw files")
+    group.add_argument("--raw", type=Path, help="folder with the raw files; own graph: in OpenKE's format")
     group.add_argument("--triples", type=Path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
     group.add_argument("--scores", type=Path, help="own graph: node, importance")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
@@ -79,7 +79,9 @@ def _building() -> argparse.ArgumentParser:
 
 
 def _add_data(add: Callable[..., argparse.ArgumentParser], building: argparse.ArgumentParser) -> None:
-    add("build", "build a dataset", building).add_argument("dataset", help="geo, fb15k, tmdb5k or your name")
+    add("build", "build a dataset", building).add_argument(
+        "dataset", help="geo, fb15k, tmdb5k; for links db15k, mkg-w, fb15k-lp; or your name"
+    )
     importing = add("import", "import the papers' own .pk files")
     importing.add_argument("dataset", help="the name to store it under")
     importing.add_argument("--rel", type=Path, required=True, help="*_rel.pk: graph, labels, node2vec features")

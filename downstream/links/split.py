@@ -45,6 +45,8 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: i
     else:
         kg = _distinct(kg)  # a triple that stands there twice would be in two splits
         wanted = round(share * kg.num_edges)
+        if not wanted:
+            raise NieError(f"hold_out {share} of the {kg.num_edges} triples of {kg.name} is none; give a larger share.")
         chosen = _spare(kg, 2 * wanted, seed)
         if len(chosen) < 2:
             raise NieError(

@@ -37,7 +37,8 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     count = round(share * len(names))
     if count < 2:
         raise NieError(
-            f"hold_out_relations {share} of {len(names)} relations leaves fewer than two to test on; give more."
+            f"hold_out_relations {share} of the {len(names)} relations that {kg.name} tests on is fewer than two; give "
+            "a larger share, or a graph of more relations."
         )
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(names)

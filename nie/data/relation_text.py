@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from nie.data.graph import KnowledgeGraph
+from nie.errors import NieError
 
 WIKIDATA_ID = re.compile(r"[QP]\d+")
 
@@ -41,12 +42,20 @@ def relations_as_nodes(
 ) -> KnowledgeGraph:
     """A graph without edges whose nodes are the relations of a message graph of ``kg``, to compute features of.
 
+    Raises:
+        NieError: no relation has words in its name.
+
     >>> from nie.data.synthetic import synthetic
     >>> kg = relations_as_nodes(synthetic(0), inverse_relations=True, self_loops=True)
     >>> kg.text[0], kg.text[-1]
     ('cites', 'itself')
     """
     text = [relation_text(name) for name in kg.relation_names]
+    if not any(text):
+        raise NieError(
+            f"No relation of {kg.name} has words in its name (such as {kg.relation_names[0]}), so there is no text of "
+            "relations; leave model.relations.text out."
+        )
     names = list(kg.relation_names)
     if inverse_relations:
         names += [f"inverse of {name}" for name in names]

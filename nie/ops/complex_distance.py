@@ -1,4 +1,4 @@
-"""Distances of complex vectors, queries to keys, with nothing of the size queries x keys x dimensions."""
+"""Distances of complex vectors, queries to keys."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def complex_distance(
     It is the distance of RotatE (Sun et al., ICLR 2019, equation 3), with the rotated head as the query and tails as
     the keys, or, as a rotation keeps moduli, with the tail rotated back and heads as the keys. Where two components
     agree, the gradient is 0.
+
+    The numba kernels keep nothing of the size B x K x 2D; torch's own operators keep it twice for the backward pass.
 
     Args:
         query: (B, 2D), the D real parts before the imaginary ones.

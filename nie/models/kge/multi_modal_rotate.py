@@ -67,13 +67,15 @@ class MultiModalRotatE(nn.Module):
         fusion_settings: of the fusion.
         channel_drop: probability of hiding a channel of an entity in training.
         channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
-            rarely, so that they bear much larger steps than a network that all entities share.
+            rarely, so that they bear much larger steps than a network that all entities share. An optimiser of yours
+            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, with :func:`nie.fit.rate_groups`.
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
-        generator: with a :class:`ChannelGenerator`, for `imitated`.
+        generator: make a :class:`ChannelGenerator`, for `imitated`.
         mixed_precision: fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX; scores
             stay in float32.
-        extract_after: training steps before the collaborative extractor takes part. They are counted with the weights.
+        extract_after: training steps before the collaborative extractor takes part. They are counted with the weights,
+            by `forward` and `contrast`, one of which every step of training calls.
 
     Raises:
         NieError: no channel, features of another number of rows, or an unknown fusion or mask.

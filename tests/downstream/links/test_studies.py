@@ -64,6 +64,11 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     assert sorted((roots["run_root"] / "links").rglob("DONE")) == before
 
 
+def test_a_larger_budget_still_selects_nothing() -> None:
+    optim = LinkSettings("links", epochs=60).of().optim
+    assert (optim.max_epochs, optim.eval_every, optim.patience) == (60, 60, 60)
+
+
 def test_repetitions_run_in_processes_of_their_own(roots: dict[str, Path]) -> None:
     one = run("kge", roots, only=["RotatE"])
     apart = run("kge", {**roots, "run_root": roots["run_root"] / "apart"}, jobs=2, only=["RotatE"])
@@ -106,7 +111,7 @@ def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
     assert not (tested | chosen) & set(parts.etype.tolist())
     expected = kg.held_out["test"][np.isin(kg.held_out["test"][:, 1], list(tested))]
     np.testing.assert_array_equal(parts.held_out["test"], expected)
-    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 of 20 relations"):
+    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 of the 20 relations"):
         with_held_out_relations(kg, 0.01, 0)
 
 
