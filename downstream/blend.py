@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from nie.config import SEES_TEST_LABELS
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
+from nie.method_config import SEES_TEST_LABELS
 from nie.runs import Run, read_run
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import binding

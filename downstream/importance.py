@@ -16,8 +16,9 @@ from downstream.baselines import BASELINES, BaselineInput, Prediction
 from downstream.blend import blend
 from downstream.evaluation import FoldJudge
 from downstream.network import TIERS_FILE, check_selection, fit_network
-from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, NetworkConfig
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.method_config import BlendMethod, FeatureMethod, NetworkConfig
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.provenance import sitting

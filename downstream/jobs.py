@@ -16,9 +16,10 @@ from pathlib import Path
 from downstream.importance import estimate
 from downstream.links.inputs import READ, LinkInputs
 from downstream.links.prediction import predict_links
-from nie.config import BlendMethod, FeatureMethod, ImportanceConfig, LicapConfig, RunConfig, StageConfig
+from nie.config import ImportanceConfig, LicapConfig, RunConfig, StageConfig
 from nie.errors import NieError
 from nie.link_config import LinkConfig
+from nie.method_config import BlendMethod, FeatureMethod
 from nie.progress import log, track
 from nie.runs import Run, open_run, read_run, run_path
 from pretrain.inputs import StageInputs, device_of, prepare

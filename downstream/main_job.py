@@ -9,8 +9,9 @@ from typing import Literal
 from downstream.arms import Arm, run_arms
 from downstream.jobs import Runner, raise_failures
 from downstream.settings import SHARED, Settings
-from nie.config import SEES_TEST_LABELS, ImportanceConfig
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.method_config import SEES_TEST_LABELS
 from nie.progress import log
 from nie.recipes import load_config, own_recipe
 from nie.runs import Run, mean_sd

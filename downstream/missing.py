@@ -20,7 +20,7 @@ from downstream.metrics import evaluate
 from downstream.network_inputs import NetworkInputs
 from downstream.page import Table
 from downstream.table import title
-from nie.config import NetworkConfig
+from nie.method_config import NetworkConfig
 from nie.runs import Run, mean_sd
 from pretrain.cross_validation import Fold
 from pretrain.inputs import fold_seed

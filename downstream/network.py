@@ -19,10 +19,11 @@ from downstream.metrics import METRICS
 from downstream.network_inputs import NetworkInputs
 from downstream.step_loss import StepLoss
 from downstream.tiers import TIER_METRICS, tier_borders, tier_means, tier_probabilities
-from nie.config import ChannelLossConfig, GENIMethod, NetworkConfig, RGTNMethod
+from nie.config import ChannelLossConfig
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.fit import fit, seeded
+from nie.method_config import GENIMethod, NetworkConfig, RGTNMethod
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs import read_json, write_array, write_curves, write_json, write_weights
 from pretrain.cross_validation import Fold

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from downstream.shown_labels import ShownLabels
 from downstream.tiers import num_logits, tier_borders, tiers
-from nie.config import NetworkConfig, RGTNMethod
 from nie.data import MessageGraph
 from nie.errors import NieError
+from nie.method_config import NetworkConfig, RGTNMethod
 from nie.models import MODELS, ImportanceScores, MultiChannelNIE
 from nie.runs import Run, read_weights
 from pretrain.cross_validation import Fold

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.evaluation import HIGHER_IS_BETTER
-from nie.config import METHOD_CONFIGS, SEES_TEST_LABELS
 from nie.errors import NieError
+from nie.method_config import METHOD_CONFIGS, SEES_TEST_LABELS
 from nie.runs import Run, mean_sd, read_run
 
 COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")

@@ -14,9 +14,10 @@ from downstream.arms import Arm
 from downstream.evaluation import HIGHER_IS_BETTER
 from downstream.jobs import Runner
 from downstream.settings import Settings
-from nie.config import METHOD_CONFIGS, ImportanceConfig, NetworkConfig, SearchRange
+from nie.config import ImportanceConfig
 from nie.errors import NieError
 from nie.extras import require
+from nie.method_config import METHOD_CONFIGS, NetworkConfig, SearchRange
 from nie.progress import log
 from nie.recipes import own_recipe
 

@@ -18,14 +18,9 @@ from downstream.page import Table
 from downstream.relation_study import RELATION_STUDY
 from downstream.results import COLUMNS, Results
 from downstream.settings import Settings
-from nie.config import (
-    METHOD_CONFIGS,
-    SEES_TEST_LABELS,
-    FeatureMethod,
-    FeaturesConfig,
-    ImportanceConfig,
-)  # fmt: skip
+from nie.config import FeaturesConfig, ImportanceConfig
 from nie.errors import NieError, nearest
+from nie.method_config import METHOD_CONFIGS, SEES_TEST_LABELS, FeatureMethod
 from nie.recipes import own_recipe, read_recipe
 from nie.runs import Run
 

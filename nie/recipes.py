@@ -24,9 +24,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig, RunConfig
+from nie.config import ImportanceConfig, LicapConfig, RunConfig
 from nie.errors import NieError, nearest
 from nie.link_config import LinkConfig
+from nie.method_config import METHOD_CONFIGS
 from nie.model_config import Section
 
 Config = TypeVar("Config", bound=RunConfig)

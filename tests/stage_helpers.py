@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nie.config import METHOD_CONFIGS, ImportanceConfig
+from nie.config import ImportanceConfig
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
+from nie.method_config import METHOD_CONFIGS
 from nie.recipes import load_config
 
 SMALL: dict[str, Any] = {

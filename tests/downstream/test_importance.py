@@ -15,10 +15,11 @@ from stage_helpers import SMALL, small, store_synthetic, with_labels
 from downstream.importance import estimate
 from downstream.metrics import evaluate
 from downstream.tiers import TIER_METRICS
-from nie.config import METHOD_CONFIGS, FoldsConfig, ImportanceConfig, LicapConfig
+from nie.config import FoldsConfig, ImportanceConfig, LicapConfig
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
+from nie.method_config import METHOD_CONFIGS
 from nie.recipes import load_config
 from nie.runs import Run, read_json
 from pretrain.licap import pretrain

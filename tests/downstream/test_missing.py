@@ -12,7 +12,8 @@ from downstream.arms import Arm
 from downstream.jobs import Runner
 from downstream.missing import KINDS, SHARES, corrupted, corruption_report
 from downstream.network_inputs import NetworkInputs
-from nie.config import ImportanceConfig, NetworkConfig
+from nie.config import ImportanceConfig
+from nie.method_config import NetworkConfig
 from nie.recipes import load_config
 
 

@@ -12,8 +12,9 @@ from stage_helpers import SMALL, store_synthetic
 
 from downstream.importance import estimate
 from downstream.network_inputs import NetworkInputs
-from nie.config import ImportanceConfig, NetworkConfig
+from nie.config import ImportanceConfig
 from nie.errors import NieError
+from nie.method_config import NetworkConfig
 from nie.recipes import load_config
 from nie.runs import Run
 from pretrain.inputs import prepare

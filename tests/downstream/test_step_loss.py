@@ -19,10 +19,11 @@ from downstream.network_inputs import NetworkInputs
 from downstream.step_loss import ALIGNED_NODES, StepLoss
 from downstream.tiers import tier_borders, tiers
 from downstream.variational import variational_loss
-from nie.config import ImportanceConfig, NetworkConfig
+from nie.config import ImportanceConfig
 from nie.data import synthetic
 from nie.errors import NieError
 from nie.layers import Encoding, Fused
+from nie.method_config import NetworkConfig
 from nie.models import ChannelStates, ImportanceScores
 from nie.recipes import load_config
 from nie.runs import read_json

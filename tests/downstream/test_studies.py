@@ -12,8 +12,8 @@ from downstream.links.studies import LINK_STUDIES
 from downstream.settings import Settings
 from downstream.studies import MAPS, STUDIES, find_study
 from nie.__main__ import main
-from nie.config import METHOD_CONFIGS
 from nie.errors import NieError
+from nie.method_config import METHOD_CONFIGS
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 

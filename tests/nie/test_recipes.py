@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nie.config import METHOD_CONFIGS, ImportanceConfig, LicapConfig
+from nie.config import ImportanceConfig, LicapConfig
 from nie.errors import NieError
+from nie.method_config import METHOD_CONFIGS
 from nie.recipes import field_names, flags_help, load_config, recipe_folder
 
 GEO = {"dataset": "geo"}

@@ -10,9 +10,9 @@ from reference.graphs import NUM_RELATIONS, normal, random_graph
 from reference.resets import check_reset
 from torch import Tensor
 
-from nie.config import METHOD_CONFIGS, NetworkConfig
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.method_config import METHOD_CONFIGS, NetworkConfig
 from nie.models import GENI, MODELS, RGTN, SGC, ConvolutionalModel
 
 SIZES = {"structural": 3, "semantic": 5}
