@@ -23,6 +23,7 @@ class RelationsConfig(Section):
 
     learned: bool = Field(True, description="a vector of free parameters a relation")
     text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
+    text_lr: float = Field(1.0, gt=0, description="learning rate of what reads their names, in shares of optim.lr")
     similarity_weight: float = Field(0.0, ge=0, lt=1, description="of what the most similar relations add")
     context_weight: float = Field(0.0, ge=0, lt=1, description="of what the graph around a relation adds")
     learn_weights: bool = Field(False, description="learn both weights, from those given")
@@ -31,6 +32,8 @@ class RelationsConfig(Section):
     def _something_to_read(self) -> RelationsConfig:
         if not self.learned and self.text == "none":
             raise ValueError("relations without free parameters need relations.text")
+        if self.text_lr != 1.0 and self.text == "none":
+            raise ValueError("relations.text_lr is for relations.text, which is none")
         if self.similarity_weight + self.context_weight >= 1:
             raise ValueError("relations.similarity_weight and relations.context_weight are below 1 together")
         if self.learn_weights and not self.similarity_weight + self.context_weight:

@@ -33,7 +33,10 @@ class RelationFusion(nn.Module):
         similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative and below 1 together; 0 leaves the
             enhancer out.
         learn_weights: learn them.
-        deviation: standard deviation of :math:`r` to begin with.
+        deviation: standard deviation of :math:`r` to begin with; free phases of RotatE begin with
+            :math:`\pi / \sqrt 3`.
+        text_lr: learning rate of the projection of text, in shares of the others', for :func:`nie.fit.rate_groups`: one
+            step of Adam changes a projected number by up to lr times d times the features' size, a free one by lr.
 
     Raises:
         NieError: neither text nor parameters, text of another number of rows, or weights that do not fit.
@@ -49,7 +52,7 @@ class RelationFusion(nn.Module):
     def __init__(
         self, num_relations: int, size: int, *, text: Tensor | None = None, learned: bool = True,
         context: RelationContext | None = None, similarity_weight: float = 0.0, context_weight: float = 0.0,
-        learn_weights: bool = False, deviation: float = 1.0,
+        learn_weights: bool = False, deviation: float = 1.0, text_lr: float = 1.0,
     ) -> None:  # fmt: skip
         super().__init__()
         _check(num_relations, text, learned, context, similarity_weight, context_weight, learn_weights)
@@ -57,6 +60,7 @@ class RelationFusion(nn.Module):
         self.free = nn.Parameter(torch.empty(num_relations, size)) if learned else None
         self.register_buffer("text", text, persistent=False)
         self.project = nn.Linear(text.shape[1], size) if text is not None else None
+        self.lr_scales = {"project": text_lr} if text is not None else {}
         self.similarity = SimilarityEnhancer() if similarity_weight else None
         self.context = ContextEnhancer(context, size) if context_weight and context is not None else None
         self.logits = nn.Parameter(torch.empty(3)) if learn_weights else None

@@ -10,6 +10,7 @@ import torch
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.fit import rate_groups
 from nie.layers import PreGATConv
 from nie.layers.relation import (
     ContextEnhancer,
@@ -167,6 +168,11 @@ def test_a_part_that_is_left_out_gets_no_weight() -> None:
     weights = fusion.weights()
     assert weights["context"] == 0
     assert weights["similarity"] != pytest.approx(0.3)
+
+
+def test_what_reads_text_has_a_rate_of_its_own() -> None:
+    fusion = RelationFusion(6, 4, text=torch.randn(6, 5), text_lr=0.1)
+    assert [(group["lr"], len(group["params"])) for group in rate_groups(fusion, 0.5)] == [(0.5, 1), (0.05, 2)]
 
 
 def test_it_is_the_relation_table_of_a_layer() -> None:
