@@ -23,8 +23,8 @@ WITH_TEXT = "text, attention"
 PROJECTION = 64
 DROP = 0.1
 EXTRACTOR_LR = 0.05
-"""In shares of RotatE's, chosen on DB15K's held-out training triples (docs/results/db15k-kge.md): with the full rate the
-extractor loses 8 points of validation MRR, and attention as many with a hundredth of it."""
+"""In shares of RotatE's, chosen on DB15K's held-out training triples (docs/results/db15k-kge.md): with the full rate
+the extractor loses 8 points of validation MRR, and attention as many with a hundredth of it."""
 HELD_OUT = 0.1
 SIMILARITY = 0.3
 CAPTION = (
