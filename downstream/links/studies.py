@@ -27,7 +27,7 @@ CHANNEL_LR = {"sum": 0.5, **dict.fromkeys(("concat", "co_attention", "proxy_atte
 """By fusion, in shares of RotatE's rate; 1 for the others. Networks need a lower one than weights do: see the trials on
 DB15K's held-out training triples in docs/results/db15k-kge.md."""
 TEXT_LR = 0.05
-"""The same for the projection of relations' names: on FB15K's validating relations 0.05 and 0.005 have twice 1's MRR."""
+"""The same for what reads relations' names: on FB15K's validating relations 0.05 and 0.005 have twice 1's MRR."""
 HELD_OUT = 0.1
 SIMILARITY = 0.3
 CAPTION = (
