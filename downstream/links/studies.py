@@ -69,7 +69,7 @@ def _kge(settings: LinkSettings) -> list[Arm]:
 
 
 def _kge_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [(WITH_TEXT, "RotatE")]
+    pairs = [(WITH_TEXT, "RotatE"), ("extractor", "RotatE")]
     pairs += [(name, WITH_TEXT) for name in names if name.startswith(("text,", "extractor")) and name != WITH_TEXT]
     pairs += [("extractor", name) for name in names if name.startswith("extractor") and name != "extractor"]
     return [pair for pair in pairs if set(pair) <= set(names)]
