@@ -23,7 +23,8 @@ WITH_TEXT = "text, attention"
 PROJECTION = 64
 DROP = 0.1
 EXTRACTOR = "cross_modal_transformer"
-CHANNEL_LR = {"sum": 0.5, **dict.fromkeys(("concat", "co_attention", "proxy_attention", EXTRACTOR), 0.05)}
+NETWORKS = ("concat", "co_attention", "proxy_attention", "relation_guided", EXTRACTOR)
+CHANNEL_LR = {"sum": 0.5, **dict.fromkeys(NETWORKS, 0.05)}
 """By fusion, in shares of RotatE's rate; 1 for the others. Networks need a lower one than weights do: see the trials on
 DB15K's held-out training triples in docs/results/db15k-kge.md."""
 TEXT_LR = 0.05
