@@ -17,6 +17,8 @@ WIKIDATA_ID = re.compile(r"[QP]\d+")
 def name_in(uri: str) -> str | None:
     """The words in the last part of a URI; None for an id of Wikidata, which says nothing.
 
+    >>> name_in("http://x.org/Ada_Lovelace#")
+    'Ada Lovelace'
     >>> name_in("<http://dbpedia.org/resource/New_York_%28state%29>"), name_in("http://www.wikidata.org/entity/Q60")
     ('New York (state)', None)
     """

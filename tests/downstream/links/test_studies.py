@@ -14,7 +14,7 @@ from link_helpers import ring, ring_of_many
 from downstream.jobs import Runner
 from downstream.links.known import KnownTriples
 from downstream.links.settings import LinkSettings
-from downstream.links.studies import published_links
+from downstream.links.studies import LINK_STUDIES, published_links
 from downstream.links.zero_shot import with_held_out_relations, zero_shot_figures
 from downstream.study import run_study
 from nie.__main__ import main
@@ -62,6 +62,14 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     before = sorted((roots["run_root"] / "links").rglob("DONE"))
     run("kge", roots, only=["RotatE"])
     assert sorted((roots["run_root"] / "links").rglob("DONE")) == before
+
+
+def test_networks_learn_slower_than_weights() -> None:
+    arms = LINK_STUDIES["kge"].arms(LinkSettings("links"))
+    rates = {arm.name: arm.config.model.channel_lr for arm in arms}
+    assert rates["text, attention"] == rates["text, attention, shuffled"] == 1
+    assert rates["extractor"] == rates["extractor + InfoNCE"] == rates["text, concat"] == 0.05
+    assert LINK_STUDIES["zero-shot"].arms(LinkSettings("links"))[0].config.model.relations.text_lr == 0.05
 
 
 def test_a_larger_budget_still_selects_nothing() -> None:
