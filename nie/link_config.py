@@ -51,6 +51,14 @@ class LinkLossConfig(Section):
     adversarial_weight: float = Field(0.0, ge=0, description="of the triples with made-up channels")
 
 
+class UnseenConfig(Section):
+    """A place, after training, for the entities that no training triple names."""
+
+    features: str = Field("none", description="place them by the likeness of these features, such as minilm")
+    neighbours: int = Field(10, ge=1, description="trained entities of the most similar features")
+    temperature: float = Field(0.1, gt=0, description="of their weights; lower: the most similar counts more")
+
+
 class LinkConfig(RunConfig):
     """Link prediction by a model of embeddings."""
 
@@ -60,6 +68,7 @@ class LinkConfig(RunConfig):
     model: KGEConfig = KGEConfig()
     negatives: NegativesConfig = NegativesConfig()
     loss: LinkLossConfig = LinkLossConfig()
+    unseen: UnseenConfig = UnseenConfig()
     batch_size: int = Field(1024, ge=1, description="triples a step")
     optim: OptimConfig = OptimConfig(lr=0.001, weight_decay=0.0, max_epochs=100, eval_every=5, patience=20)
     hold_out: float = Field(
@@ -92,6 +101,8 @@ class LinkConfig(RunConfig):
             )
         if self.model.fusion_settings and self.model.fusion == "relation_guided":
             raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
+        if self.unseen != UnseenConfig() and (self.channels or self.unseen.features == "none"):
+            raise ValueError("unseen needs unseen.features and no channels, which place such entities themselves")
         if len(set(self.repeats)) < len(self.repeats):
             raise ValueError("repeats names a repetition twice")
         relations = self.model.relations

@@ -34,6 +34,7 @@ READ: dict[str, Any] = {
         ("dataset", "channels", "hold_out", "valid_at_least", "hold_out_relations", "seed", "device"), True
     ),
     "model": {"relations": {"text"}},
+    "unseen": {"features"},
 }
 """The settings that `LinkInputs.of` reads, as pydantic's ``include``; runs alike in these share their inputs."""
 
@@ -48,7 +49,9 @@ class LinkInputs:
         seen: the training triples, looked up.
         known: the triples of all splits, looked up.
         channels: (N, d) by name.
-        masks: (N,) bool by name, and under ``structural`` the entities that a training triple names.
+        masks: (N,) bool by name, under ``structural`` the entities that a training triple names, and under
+            ``likeness`` those that have the features of that name.
+        likeness: (N, d), features by which entities that no training triple names are placed.
         relation_text: (R, d) features of the relations' names, where rotations are made from them.
         device: where tensors live.
     """
@@ -62,6 +65,7 @@ class LinkInputs:
     channels: Mapping[str, Tensor]
     masks: Mapping[str, Tensor]
     relation_text: Tensor | None
+    likeness: Tensor | None
     device: torch.device
 
     @classmethod
@@ -82,9 +86,14 @@ class LinkInputs:
             words = features(relations_as_nodes(kg), config.model.relations.text, root=data_root)
             text = torch.from_numpy(standardized(words)).to(device)
         parts = {name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()}
+        likeness = None
+        if config.unseen.features != "none":
+            likeness = named_features(kg, config.unseen.features, settings, data_root)
         trained = torch.zeros(kg.num_nodes, dtype=torch.bool)
         trained[torch.from_numpy(kg.triples[:, [0, 2]].ravel())] = True
         masks = {"structural": trained, **{name: presence(part) for name, part in parts.items()}}
+        if likeness is not None:
+            masks["likeness"] = presence(likeness)
         train, valid, test = (
             torch.from_numpy(np.array(part)).to(device) for part in (kg.triples, *(kg.held_out[s] for s in SPLITS))
         )
@@ -92,14 +101,16 @@ class LinkInputs:
             kg=kg, train=train, valid=valid, test=test, seen=seen, known=known,
             channels={name: input_tensor(part, settings).to(device) for name, part in parts.items()},
             masks={name: mask.to(device) for name, mask in masks.items()},
-            relation_text=text, device=device,
+            relation_text=text, likeness=None if likeness is None else input_tensor(likeness, settings).to(device),
+            device=device,
         )  # fmt: skip
 
     @property
     def made_from(self) -> dict[str, str]:
         """sha256 of the graph with its splits, and of the features."""
         digests = {"dataset_sha256": self.kg.digest}
-        read = {**self.channels, **({} if self.relation_text is None else {"relation text": self.relation_text})}
+        further = {"relation text": self.relation_text, "likeness": self.likeness}
+        read = {**self.channels, **{name: table for name, table in further.items() if table is not None}}
         if read:
             sha = hashlib.sha256()
             for name, table in read.items():
@@ -113,7 +124,10 @@ class LinkInputs:
         sizes: dict[str, Any] = {"num_entities": self.kg.num_nodes, "num_relations": self.kg.num_relations}
         if not self.channels:
             relations = self._relations(config)
-            rotate = RotatE(**sizes, size=config.model.size, margin=config.model.margin, relations=relations)
+            rotate = RotatE(
+                **sizes, size=config.model.size, margin=config.model.margin, relations=relations,
+                handicap=self.likeness is not None,
+            )  # fmt: skip
             return rotate.to(self.device)
         settings = config.model.model_dump(exclude={"relations"})
         settings["extract_after"] *= math.ceil(len(self.train) / config.batch_size)  # the model counts steps

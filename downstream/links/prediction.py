@@ -14,6 +14,7 @@ from torch import Tensor
 from downstream.alignment import projection_spread
 from downstream.links.inputs import LinkInputs
 from downstream.links.parts import parts_of
+from downstream.links.placement import place_unseen
 from downstream.links.ranking import Ranks, filtered_ranks
 from downstream.links.step import LinkStep
 from downstream.links.zero_shot import zero_shot_figures
@@ -78,6 +79,8 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
             generators=[generator],
             also_log=lambda: relation_weights(model),
         )
+    if isinstance(model, RotatE) and model.handicap is not None:
+        place_unseen(model, inputs, config.unseen, generator)
     write_weights(folder / "model.safetensors", model)
     write_curves(folder / "curves.csv", history.rows)
     with torch.no_grad():

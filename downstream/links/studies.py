@@ -20,6 +20,7 @@ from nie.runs import Run, mean_sd
 
 TEXT = "minilm"
 WITH_TEXT = "text, attention"
+PLACED = "RotatE, unseen placed by text"
 PROJECTION = 64
 DROP = 0.1
 EXTRACTOR = "cross_modal_transformer"
@@ -55,6 +56,8 @@ def _kge(settings: LinkSettings) -> list[Arm]:
     half = settings.of().optim.max_epochs // 2
     return [
         Arm("RotatE", settings.of()),
+        Arm(PLACED, settings.of(unseen={"features": TEXT})),
+        Arm(f"{PLACED}, shuffled", settings.of(unseen={"features": f"{TEXT}~shuffled"})),
         Arm(WITH_TEXT, text()),
         Arm(f"{WITH_TEXT}, channels dropped", text(channel_drop=DROP)),
         Arm(f"{WITH_TEXT}, shuffled", text("~shuffled")),
@@ -70,7 +73,8 @@ def _kge(settings: LinkSettings) -> list[Arm]:
 
 
 def _kge_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [(WITH_TEXT, "RotatE"), ("extractor", "RotatE")]
+    pairs = [(WITH_TEXT, "RotatE"), ("extractor", "RotatE"), (PLACED, "RotatE")]
+    pairs += [(PLACED, other) for other in (f"{PLACED}, shuffled", WITH_TEXT, "extractor")]
     pairs += [(name, WITH_TEXT) for name in names if name.startswith(("text,", "extractor")) and name != WITH_TEXT]
     pairs += [("extractor", name) for name in names if name.startswith("extractor") and name != "extractor"]
     return [pair for pair in pairs if set(pair) <= set(names)]

@@ -26,6 +26,8 @@ class RotatE(nn.Module):
         margin: the score of a perfect match.
         relations: makes the phases (R, D) when called, such as :class:`nie.layers.relation.RelationFusion`; by default
             they are learned freely.
+        handicap: with a buffer ``handicap`` (N,) of zeros, which `scorer` subtracts from the scores of entities, for
+            those that have been placed without training (:func:`nie.models.kge.placement.placed_by_likeness`).
 
     Example:
         >>> model = RotatE(num_entities=5, num_relations=2, size=8)
@@ -34,15 +36,18 @@ class RotatE(nn.Module):
         (torch.Size([2]), torch.Size([2, 5]))
     """
 
+    handicap: Tensor | None
+
     def __init__(
         self, *, num_entities: int, num_relations: int, size: int = 256, margin: float = 9.0,
-        relations: nn.Module | None = None,
+        relations: nn.Module | None = None, handicap: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.margin, self.size, self.num_relations = margin, size, num_relations
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
         self.phases = nn.Parameter(torch.empty(num_relations, size)) if relations is None else None
         self.relations = relations
+        self.register_buffer("handicap", torch.zeros(num_entities) if handicap else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -92,7 +97,10 @@ class RotatE(nn.Module):
     def scorer(self, phases: Tensor | None = None) -> Scorer:
         """A function that scores all entities, for ranking; with other ``phases`` (R, D) than the model's, if given."""
         phases = self._phases() if phases is None else phases
-        return lambda triples, side: self._against(triples, side, None, phases)
+        if self.handicap is None:
+            return lambda triples, side: self._against(triples, side, None, phases)
+        handicap = self.handicap
+        return lambda triples, side: self._against(triples, side, None, phases) - handicap
 
     def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
         query = rotated(self.entities[known_end(triples, side, self.entities, phases)], phases[triples[:, 1]], side)

@@ -59,7 +59,7 @@ def test_the_command(made: tuple[Run, Path], capsys: pytest.CaptureFixture[str])
     assert "no entity 'e99' (did you mean 'e9'?)" in capsys.readouterr().err
 
 
-def with_strangers(root: Path) -> Run:
+def with_strangers(root: Path, **settings: Any) -> Run:
     """Entities 40 and 41 that stand in one test triple alone, of which 40 has an image."""
     kg = ring(root)
     test = np.concatenate([kg.held_out["test"], [[40, 0, 3], [5, 0, 41]]])
@@ -70,12 +70,13 @@ def with_strangers(root: Path) -> Run:
         channels={"image": Channel(image, np.arange(42) != 41)},
     )  # fmt: skip
     save(kg, root / "links" / "processed")
-    config = load_config(LinkConfig, overrides={**TINY, "channels": {"image": "image"}})
+    config = load_config(LinkConfig, overrides={**TINY, **settings})
     return predict_links(config, data_root=root, run_root=root / "runs")
 
 
-def test_entities_that_training_does_not_name(tmp_path: Path) -> None:
-    run = with_strangers(tmp_path)
+@pytest.mark.parametrize("settings", [{"channels": {"image": "image"}}, {"unseen": {"features": "image"}}])
+def test_entities_that_training_does_not_name(tmp_path: Path, settings: dict[str, Any]) -> None:
+    run = with_strangers(tmp_path, **settings)
     asked = complete(run, head="entity place7, a city", relation="one", top=50, data_root=tmp_path)
     assert asked.question.startswith("(entity place7, a city")
     assert asked.unseen

@@ -1,4 +1,4 @@
-"""downstream.links.prediction and downstream.links.parts."""
+"""downstream.links.prediction, .parts and .placement."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from link_helpers import TINY, ring, ring_of_many
+from safetensors.torch import load_file
 
+from downstream.links.inputs import LinkInputs
+from downstream.links.known import KnownTriples
 from downstream.links.parts import parts_of
+from downstream.links.placement import highest_scores
 from downstream.links.prediction import predict_links
 from downstream.links.split import with_held_out
 from nie import fit
@@ -19,6 +24,8 @@ from nie.data import Channel, KnowledgeGraph, synthetic
 from nie.data.store import save
 from nie.errors import NieError
 from nie.link_config import LinkConfig
+from nie.models.kge import RotatE
+from nie.models.kge.rotation import SIDES
 from nie.recipes import load_config
 from nie.runs import read_json
 
@@ -219,6 +226,50 @@ def test_what_cannot_be_predicted(tmp_path: Path) -> None:
     )
     with pytest.raises(NieError, match="has no test triples"):
         predict_links(config(), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+
+
+def test_entities_of_no_training_triple_are_placed_by_likeness(tmp_path: Path) -> None:
+    """Entity 40 has the text of entity 7, and the image of nobody."""
+    kg = ring(tmp_path / "data")
+    text = [f"place number {word}" for word in ("one", "two", "three", "four", "five") for _ in range(8)]
+    kg = replace(
+        kg, node_names=[*kg.node_names, "e40", "e41"], text=[*text, text[7], None], labels=np.full(42, np.nan),
+        label_mask=np.zeros(42, bool), held_out={**kg.held_out, "test": np.array([[40, 0, 8], [41, 0, 8], [3, 0, 4]])},
+    )  # fmt: skip
+    save(kg, tmp_path / "data" / "links" / "processed")
+    roots: dict[str, Any] = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+    placed_settings = config(unseen={"features": "tfidf", "neighbours": 8})
+    plain, placed = (predict_links(each, **roots) for each in (config(), placed_settings))
+    weights = [load_file(run.fold_path(0) / "model.safetensors") for run in (plain, placed)]
+    torch.testing.assert_close(weights[0]["entities"][:40], weights[1]["entities"][:40], rtol=0, atol=0)
+    torch.testing.assert_close(weights[0]["entities"][41], weights[1]["entities"][41], rtol=0, atol=0)
+    assert not torch.equal(weights[0]["entities"][40], weights[1]["entities"][40])
+    handicap = weights[1]["handicap"]
+    assert handicap[40] != 0
+    assert handicap[torch.arange(42) != 40].abs().max() == 0
+    again = LinkInputs.of(placed_settings, tmp_path / "data").load(placed_settings, placed, 0)
+    assert isinstance(again, RotatE)
+    torch.testing.assert_close(again.handicap, handicap)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"unseen": {"neighbours": 3}}, {"unseen": {"features": "tfidf"}, "channels": {"text": "tfidf"}}]
+)
+def test_unseen_needs_features_and_no_channels(changes: dict[str, Any]) -> None:
+    with pytest.raises(NieError, match=r"unseen\.features and no channels"):
+        config(**changes)
+
+
+def test_highest_scores_leave_answers_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    table = {side: torch.randn(3, 30, generator=generator) for side in SIDES}
+    triples = torch.tensor([[0, 0, 1], [2, 0, 3], [4, 0, 5]])
+    known = KnownTriples(triples.numpy(), 30, 1)
+    found = highest_scores(lambda _triples, side: table[side], triples, known)
+    tails, heads = table["tail"].clone(), table["head"].clone()
+    for row, (head, _, tail) in enumerate(triples.tolist()):
+        tails[row, tail] = heads[row, head] = torch.nan
+    torch.testing.assert_close(found, torch.cat([tails, heads]).nanmean(dim=0))
 
 
 def test_a_small_graph_has_no_more_negatives_than_entities(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
