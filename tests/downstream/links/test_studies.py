@@ -51,7 +51,7 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     text = run("kge", roots, only=["RotatE", "text, attention", "extractor + InfoNCE"])
     assert "| text, attention" in text
     assert "0, 1 (n=2)" in text
-    assert "not finished: text, attention, channels dropped (2 of 2 repetitions)" in text
+    assert "text, attention, channels dropped (2 of 2 repetitions)" in text
     assert "## MRR by part of the test triples" in text
     assert "without rdf:type (12)" in text
     assert "## MRR gained, by part of the test triples" in text
