@@ -24,5 +24,5 @@ def learned_weights(
             if any(len(set(curve)) > 1 for curve in curves):
                 ends = [mean_sd([curve[place] for curve in curves]) for place in (0, -1)]
                 rows.append([name, weight, *(f"{end['mean']:.3f} ± {end['sd']:.3f}" for end in ends)])
-    note = "Mean ± population standard deviation over folds or repetitions; the vector that they add to always counts once."
+    note = "Mean ± population standard deviation over folds or repetitions; the vector they add to counts once."
     return [Table("Learned weights", ["method", "weight", "first epoch", "last epoch"], rows, note)] if rows else [], {}
