@@ -37,7 +37,7 @@ def gains_table(
             rows.append([f"{ours} against {theirs}", *cells, str(len(both))])
     headers = ["pair", *(f"{name} ({int(chosen.sum()):,})" for name, chosen in shown.items()), "repetitions"]
     note = (
-        f"Mean gain over the triples, each the mean of its two ends and of the repetitions, and its 95 % interval when "
+        "Mean gain over the triples, each the mean of its two ends and of the repetitions, and its 95 % interval when "
         f"test triples are drawn anew ({RESAMPLES:,} bootstrap samples, percentiles). It says how much hangs on the "
         "test triples, the standard deviations above how much on the seeds. Not adjusted for the number of pairs."
     )

@@ -34,8 +34,7 @@ HELD_OUT = 0.1
 SIMILARITY = 0.3
 CAPTION = (
     "Filtered realistic ranks of the test triples, both ends; mean ± population standard deviation over repetitions, "
-    "each with a seed of its own. Unseen entity: test triples with an entity that "
-    "no training triple names."
+    "each with a seed of its own. Unseen entity: test triples with an entity that no training triple names."
 )
 PUBLISHED = ("mrr", "hits@1", "hits@3", "hits@10")
 

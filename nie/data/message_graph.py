@@ -26,8 +26,8 @@ class MessageGraph:
     graph: Any
     etype: torch.Tensor
     num_relations: int
-    inverse_relations: bool = False
-    self_loops: bool = False
+    inverse_relations: bool
+    self_loops: bool
 
 
 def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_loops: bool = True) -> MessageGraph:
