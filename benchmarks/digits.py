@@ -18,11 +18,11 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from downstream.alignment import modality_contrastive_loss, projection_spread
-from downstream.retrieval import retrieval_metrics
-from nie.config import OptimConfig
-from nie.fit import fit, seeded
+from downstream.losses.alignment import modality_contrastive_loss, projection_spread
+from downstream.metrics.channels import retrieval_metrics
 from nie.models import DualEncoding, VisionTextDualEncoder
+from nie.settings.sections import OptimConfig
+from nie.training.loop import fit, seeded
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "thin", "regular", "bold"]
 LOSSES = {"classes": (1.0, 0.0), "retrieval": (0.0, 1.0), "both": (1.0, 1.0)}

@@ -18,9 +18,9 @@ from machine import describe
 from measure import seconds
 from tabulate import tabulate
 
-from downstream.links.inputs import LinkInputs
-from downstream.links.step import LinkStep
-from nie.link_config import LinkConfig
+from downstream.stages.links.inputs import LinkInputs
+from downstream.stages.links.loss import LinkStep
+from downstream.stages.links.settings import LinkConfig
 
 
 def main() -> None:

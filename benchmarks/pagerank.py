@@ -17,7 +17,7 @@ import networkx
 import numpy as np
 from tabulate import tabulate
 
-from downstream.pagerank import pagerank
+from downstream.methods.pagerank import pagerank
 from nie.data import KnowledgeGraph, load
 from pretrain.cross_validation import make_folds
 

@@ -1,6 +1,6 @@
 r"""The least time that the memory of this machine allows the fused CPU kernels, and what fraction of it they achieve.
 
-Bytes that must move, from `nie.ops.numba_dot` and `numba_additive`, with N nodes, E edges, rows of W = H D floats of f
+Bytes that must move, from `nie.ops.numba_backend` (`dot` and `additive`), with N nodes, E edges, rows of W = H D floats of f
 bytes, and node and relation ids of 4 bytes. *Gathered* are rows of other nodes, which every edge reads anew; *streamed*
 is what is read or written in order. Relation tables and a row's own scores stay in the cache and count nothing.
 
@@ -39,8 +39,8 @@ from case import Case
 from machine import available_bytes, last_level_cache_bytes
 from measure import seconds
 
-from nie.ops.prepared import prepare
-from nie.ops.vectors import load, store, zeros
+from nie.ops.edge_index import prepare
+from nie.ops.numba_backend.vectors import load, store, zeros
 
 _FLOAT = 4
 

@@ -12,18 +12,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from downstream.heads.importance import ImportanceHead
+    from downstream.methods.rgtn import RGTN
     from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
     from nie.errors import NieError
-    from nie.layers import (
-        CentralityScale,
-        CoAttention,
-        GENIConv,
-        ImportanceHead,
-        PreGATConv,
-        RelGraphTransformerConv,
-        RGCNConv,
-    )  # fmt: skip
-    from nie.models import GENI, RGTN, PreGAT
+    from nie.layers import CentralityScale, CoAttention, GENIConv, PreGATConv, RelGraphTransformerConv, RGCNConv
+    from nie.models import GENI, PreGAT
 
 __version__ = "0.1.0"
 
@@ -34,12 +28,13 @@ _HOMES = {
         "CentralityScale",
         "CoAttention",
         "GENIConv",
-        "ImportanceHead",
         "PreGATConv",
         "RGCNConv",
         "RelGraphTransformerConv",
     ),
-    "nie.models": ("GENI", "RGTN", "PreGAT"),
+    "nie.models": ("GENI", "PreGAT"),
+    "downstream.methods.rgtn": ("RGTN",),
+    "downstream.heads.importance": ("ImportanceHead",),
 }
 __all__ = [
     "GENI",

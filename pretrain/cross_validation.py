@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nie.data import KnowledgeGraph
 from nie.errors import NieError
 
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -94,3 +95,13 @@ def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: i
         )
         for fold in range(num_folds)
     ]
+
+
+def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:
+    """What an embedding is bound to."""
+    return {"dataset": kg.name, "dataset_sha256": kg.digest, "fold_sha256": fold.digest}
+
+
+def fold_seed(seed: int, fold: int) -> int:
+    """A seed for one fold that no other fold of a run of the same seed shares."""
+    return seed * 1000 + fold

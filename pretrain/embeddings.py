@@ -13,13 +13,8 @@ import numpy as np
 
 from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
-from nie.runs import Run, read_run
-from pretrain.cross_validation import Fold
-
-
-def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:
-    """What an embedding is bound to."""
-    return {"dataset": kg.name, "dataset_sha256": kg.digest, "fold_sha256": fold.digest}
+from nie.runs.run import Run, read_run
+from pretrain.cross_validation import Fold, binding
 
 
 def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[str, Channel]:
@@ -28,14 +23,12 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
     Raises:
         NieError: there are none, or they belong to another dataset or fold.
     """
-    run = read_run(path)
+    run = read_run(path, "pretrain")
     if not run.is_done(fold.index):
         raise NieError(
             f"The pretrained run {path} has no finished fold {fold.index}; run its stage for that fold first."
         )
     metrics = run.metrics(fold.index)
-    if "channels" not in metrics:
-        raise NieError(f"{path} is not a pretrained run; give the folder that 'nie pretrain' printed.")
     found, wanted = metrics.get("binding", {}), binding(kg, fold)
     for key, what in (("dataset", "dataset"), ("dataset_sha256", "version of the dataset"), ("fold_sha256", "fold")):
         if found.get(key) != wanted[key]:
@@ -49,7 +42,7 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
 def _read_channel(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
     path = run.fold_path(fold) / name / "embeddings.npy"
     try:
-        array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+        array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise NieError(f"{path} is missing or damaged; run its pretraining stage again.") from error
     if array.ndim != 2 or len(array) != num_nodes:

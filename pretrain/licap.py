@@ -16,20 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nie.config import LicapConfig
 from nie.errors import NieError
-from nie.fit import History, fit, seeded
+from nie.inputs.relations import RelationInputs, relation_weights
 from nie.models import PreGAT
 from nie.ops.backend import choose_backend
 from nie.progress import log
-from nie.provenance import sitting
-from nie.runs import Run, open_run, run_folds, write_array, write_curves, write_json, write_weights
+from nie.runs.files import write_array, write_curves, write_json
+from nie.runs.provenance import sitting
+from nie.runs.run import Run, open_run, run_folds
+from nie.runs.weights import write_weights
+from nie.training.loop import History, fit, seeded
 from pretrain.binning import TopBins, closeness, top_bins
-from pretrain.cross_validation import Fold, write_split
-from pretrain.embeddings import binding
-from pretrain.inputs import StageInputs, fold_seed, input_tensor, prepare
+from pretrain.cross_validation import Fold, binding, fold_seed, write_split
+from pretrain.inputs import StageInputs, prepare
+from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
-from pretrain.relations import RelationInputs, relation_weights
 from pretrain.sampling import draw_non_top, random_bins
 
 
@@ -50,8 +51,8 @@ def pretrain(
     """
     inputs = inputs or prepare(config, data_root=data_root)
     for fold in config.folds.run:  # what cannot be contrasted is refused before anything is written
-        contrast_sets(config, inputs.kg.targets, inputs.folds[fold])
-    run = open_run("pretrain", config, root=run_root, made_from=inputs.made_from)
+        contrast_sets(config, inputs, inputs.folds[fold])
+    run = open_run(config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
     return run
 
@@ -76,16 +77,22 @@ def _on_device(bins: TopBins, device: torch.device) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(array).to(device) for array in arrays)
 
 
-def contrast_sets(config: LicapConfig, targets: np.ndarray[Any, Any], fold: Fold) -> TopBins:
-    """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone."""
-    rng = np.random.default_rng(fold_seed(config.seed, fold.index))
+def contrast_sets(config: LicapConfig, inputs: StageInputs, fold: Fold) -> TopBins:
+    """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone.
+
+    Raises:
+        NieError: the labels make no bins to contrast.
+    """
+    loss = config.loss
+    key = ("contrast sets", fold.index, config.seed, loss.sampling, loss.gamma, loss.width)
     try:
-        return _draw(config, targets[fold.train], fold, rng)
+        return inputs.once(key, lambda: _draw(config, inputs.kg.targets[fold.train], fold))
     except NieError as error:
         raise NieError(f"Fold {fold.index} of {config.dataset}: {error}") from error
 
 
-def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold, rng: np.random.Generator) -> TopBins:
+def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold) -> TopBins:
+    rng = np.random.default_rng(fold_seed(config.seed, fold.index))
     if config.loss.sampling == "random":
         bins = random_bins(labels, fold.train, rng, gamma=config.loss.gamma, width=config.loss.width)
     else:
@@ -95,7 +102,7 @@ def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold, rng: np
 
 def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
     started = time.monotonic()
-    bins = contrast_sets(config, inputs.kg.targets, fold)
+    bins = contrast_sets(config, inputs, fold)
     channels = [name for name in config.channels if name in inputs.channels]
     histories = {name: _pretrain_channel(config, inputs, fold, bins, name, folder) for name in channels}
     write_split(folder, fold)
@@ -130,10 +137,10 @@ def _pretrain_channel(
     config: LicapConfig, inputs: StageInputs, fold: Fold, bins: TopBins, name: str, folder: Path
 ) -> History:
     """Train one channel's encoder and write its weights, curves and embeddings."""
-    feat = input_tensor(inputs.channels[name], config.features).to(inputs.device)
+    feat = inputs.tensor(inputs.channels[name])
     sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
-    relations = RelationInputs.of(config.model.relations, inputs, {name: feat})
+    relations = RelationInputs.of(config.model.relations, inputs.relation_source, {name: feat})
     graph, etype = inputs.message.graph, inputs.message.etype
     with seeded(fold_seed(config.seed, fold.index)):
         settings["relations"] = relations.table(config.model.rel_size)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nie.config import ImportanceConfig
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
+from downstream.stages.importance import IMPORTANCE
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
-from nie.method_config import METHOD_CONFIGS
-from nie.recipes import load_config
 
 SMALL: dict[str, Any] = {
     "dataset": "synthetic",
@@ -23,8 +23,8 @@ SMALL: dict[str, Any] = {
 
 def small(method: str, **changes: Any) -> ImportanceConfig:
     """The small settings that a method of stage 2 knows, with ``changes``."""
-    known = {key: value for key, value in SMALL.items() if key in METHOD_CONFIGS[method].model_fields}
-    return load_config(ImportanceConfig, overrides={**known, "method": method, **changes})
+    known = {key: value for key, value in SMALL.items() if key in METHODS[method].model_fields}
+    return IMPORTANCE.recipes.load(overrides={**known, "method": method, **changes})
 
 
 SMALL_FLAGS = [

@@ -20,50 +20,55 @@ MAY_IMPORT = {
     "nie.layers": {"nie.ops"},
     "nie.models": {"nie.ops", "nie.layers"},
     "nie.data": set(),
-    "nie.model_config": set(),
-    "nie.config": {"nie.model_config"},
-    "nie.method_config": {"nie.config", "nie.model_config"},
-    "nie.link_config": {"nie.config", "nie.model_config"},
-    "nie.recipes": {"nie.config", "nie.link_config", "nie.method_config", "nie.model_config"},
-    "nie.provenance": {"nie.config"},
-    "nie.fit": {"nie.config"},
-    "nie.runs": {"nie.config", "nie.provenance"},
-    "nie.arguments": {"nie.config", "nie.link_config", "nie.recipes"},
+    "downstream.methods.method_settings": set(),
+    "nie.settings.run": {"downstream.methods.method_settings"},
+    "downstream.methods.method_settings_": {"nie.settings.run", "downstream.methods.method_settings"},
+    "downstream.stages.links.settings": {"nie.settings.run", "downstream.methods.method_settings"},
+    "nie.settings.recipes": {
+        "nie.settings.run",
+        "downstream.stages.links.settings",
+        "downstream.methods.method_settings_",
+        "downstream.methods.method_settings",
+    },
+    "nie.runs.provenance": {"nie.settings.run"},
+    "nie.training.loop": {"nie.settings.run"},
+    "nie.runs.run": {"nie.settings.run", "nie.runs.provenance"},
+    "nie.commands.parser": {"nie.settings.run", "downstream.stages.links.settings", "nie.settings.recipes"},
     "nie": {"nie.data", "nie.layers", "nie.models"},
     "pretrain": {
         "nie.data",
         "nie.ops",
         "nie.layers",
         "nie.models",
-        "nie.config",
-        "nie.model_config",
-        "nie.recipes",
-        "nie.provenance",
-        "nie.fit",
-        "nie.runs",
+        "nie.settings.run",
+        "downstream.methods.method_settings",
+        "nie.settings.recipes",
+        "nie.runs.provenance",
+        "nie.training.loop",
+        "nie.runs.run",
     },
     "downstream": {
         "nie.data",
         "nie.ops",
         "nie.layers",
         "nie.models",
-        "nie.config",
-        "nie.link_config",
-        "nie.method_config",
-        "nie.model_config",
-        "nie.fit",
-        "nie.recipes",
-        "nie.provenance",
-        "nie.runs",
+        "nie.settings.run",
+        "downstream.stages.links.settings",
+        "downstream.methods.method_settings_",
+        "downstream.methods.method_settings",
+        "nie.training.loop",
+        "nie.settings.recipes",
+        "nie.runs.provenance",
+        "nie.runs.run",
         "pretrain",
     },
     "nie.__main__": {
-        "nie.arguments",
+        "nie.commands.parser",
         "nie.data",
-        "nie.config",
-        "nie.link_config",
-        "nie.recipes",
-        "nie.runs",
+        "nie.settings.run",
+        "downstream.stages.links.settings",
+        "nie.settings.recipes",
+        "nie.runs.run",
         "pretrain",
         "downstream",
     },
@@ -153,7 +158,7 @@ def test_nothing_draws_from_a_global_random_state(module: tuple[str, ast.Module]
         if owner == "torch" and function in TORCH_DRAWS:
             assert "generator" in {keyword.arg for keyword in node.keywords}, f"{name}: {called} without a generator"
         # The one place that seeds torch does so on a copy of its state.
-        assert called != "torch.manual_seed" or name == "nie.fit", f"{name}: {called}"
+        assert called != "torch.manual_seed" or name == "nie.training.loop", f"{name}: {called}"
 
 
 def test_functions_and_files_stay_readable(module: tuple[str, ast.Module]) -> None:
@@ -166,7 +171,7 @@ def test_functions_and_files_stay_readable(module: tuple[str, ast.Module]) -> No
 
 
 def test_layers_import_without_data_and_configuration() -> None:
-    foreign = ("nie.data", "nie.config", "nie.progress", "nie.atomic", "pydantic", "sklearn", "pretrain")
+    foreign = ("nie.data", "nie.settings.run", "nie.progress", "nie.atomic", "pydantic", "sklearn", "pretrain")
     code = f"import sys, nie.layers, nie.models; print([m for m in sys.modules if m.startswith({foreign})])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -1,13 +1,13 @@
 """Knowledge graphs: the type, the store, the datasets and their features."""
 
-from nie.data.features import FEATURES, features
-from nie.data.fetch import fetch
+from nie.data.datasets import BUILDERS, build, load
+from nie.data.download import fetch
+from nie.data.feature_kinds import FEATURES, features
 from nie.data.graph import Channel, KnowledgeGraph
-from nie.data.load import BUILDERS, build, load
-from nie.data.message_graph import MessageGraph, message_graph
+from nie.data.messages import MessageGraph, message_graph
 from nie.data.store import counts, read, save
 from nie.data.summary import info
-from nie.data.synthetic import synthetic
+from nie.data.synthetic_graph import synthetic
 
 __all__ = [
     "BUILDERS",

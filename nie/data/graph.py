@@ -186,7 +186,7 @@ class KnowledgeGraph:
     def with_channels(self, channels: Mapping[str, Channel]) -> KnowledgeGraph:
         """Return the same graph that carries ``channels`` as well.
 
-        >>> from nie.data.synthetic import synthetic
+        >>> from nie.data.synthetic_graph import synthetic
         >>> kg = synthetic(0)
         >>> sorted(kg.with_channels({"extra": kg.channels["semantic"]}).channels)
         ['extra', 'semantic', 'structural']

@@ -44,7 +44,7 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
     """Write ``kg`` to ``folder``, which appears whole or not at all and replaces an older one.
 
     >>> import tempfile
-    >>> from nie.data.synthetic import synthetic
+    >>> from nie.data.synthetic_graph import synthetic
     >>> folder = Path(tempfile.mkdtemp()) / "processed"
     >>> kg = synthetic(0)
     >>> save(kg, folder)

@@ -9,7 +9,7 @@ from nie.data.store import counts
 def info(kg: KnowledgeGraph) -> str:
     """Return a few lines on a graph: counts, labels, text, channels, origin and digest.
 
-    >>> from nie.data.synthetic import synthetic
+    >>> from nie.data.synthetic_graph import synthetic
     >>> print(info(synthetic(0)).splitlines()[0])
     synthetic: 300 nodes, 3 relations, 1,832 edges, 267 labelled
     """

@@ -6,7 +6,6 @@ from nie.layers.co_attention import CoAttention
 from nie.layers.dropout import Dropout
 from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer, Fused
 from nie.layers.geni_conv import GENIConv
-from nie.layers.importance_head import ImportanceHead
 from nie.layers.pregat_conv import PreGATConv
 from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
 from nie.layers.rgcn_conv import RGCNConv
@@ -23,7 +22,6 @@ __all__ = [
     "Encoding",
     "Fused",
     "GENIConv",
-    "ImportanceHead",
     "ModalityDecoder",
     "PreGATConv",
     "RGCNConv",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from nie.ops import dropout
-from nie.ops.dropout import threshold
+from nie.ops.drop_pattern import threshold
 
 
 class Dropout(nn.Module):
-    """What `torch.nn.Dropout` does, by :func:`nie.ops.dropout`, which is much faster on the CPU.
+    """What `torch.nn.Dropout` does, by :func:`nie.ops.fused_dropout`, which is much faster on the CPU.
 
     Args:
         p: probability of an element to become zero, in [0, 1).

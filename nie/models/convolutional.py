@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.layers import Dropout, PreGATConv, RGCNConv
-from nie.models.scores import ImportanceScores, side_by_side
+from nie.models.outputs import ImportanceScores, side_by_side
 
 
 class Convolution(NamedTuple):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from nie.layers import CentralityScale, Dropout, GENIConv
-from nie.layers.importance_head import ACTIVATIONS, check_activation
+from nie.layers.activations import ACTIVATIONS, check_activation
 from nie.models.blocks import EdgeTypes, Graphs, log_in_degree, per_layer
-from nie.models.scores import ImportanceScores, side_by_side
+from nie.models.outputs import ImportanceScores, side_by_side
 
 
 class GENI(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers import Dropout
 from nie.models.convolutional import same_device
-from nie.models.scores import ImportanceScores, side_by_side
+from nie.models.outputs import ImportanceScores, side_by_side
 
 
 class SGC(nn.Module):

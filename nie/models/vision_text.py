@@ -37,7 +37,7 @@ class VisionTextDualEncoder(nn.Module):
     """An image and a text encoder with projections to one space (CLIP, Radford et al., 2021), and a head on both fused.
 
     Train it with ``modality_contrastive_loss(out.projected, out.mask, temperature=1 / out.logit_scale)`` of
-    :mod:`downstream.alignment` for retrieval and cross-entropy of ``out.logits`` for classes.
+    :mod:`downstream.losses.alignment` for retrieval and cross-entropy of ``out.logits`` for classes.
 
     Args:
         image_encoder: images (N, ...) -> (N, image_size).

@@ -15,10 +15,9 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.ops.backend import backend_module, choose_backend
-from nie.ops.checks import expect, expect_relations
-from nie.ops.dropout import draw_seed, threshold
-
-REL_MODES = ("mul", "add", "gate", "dot")
+from nie.ops.drop_pattern import draw_seed, threshold
+from nie.ops.shapes import expect, expect_relations
+from nie.vocabulary import REL_MODES
 
 
 @overload

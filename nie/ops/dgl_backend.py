@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops.dropout import dropout_scale
+from nie.ops.drop_pattern import dropout_scale
 
 
 def additive_attention(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.backend import backend_module, choose_backend
-from nie.ops.checks import expect, expect_relations
+from nie.ops.shapes import expect, expect_relations
 
 
 def relational_sum(

@@ -1,4 +1,4 @@
-"""downstream.agreement."""
+"""downstream.metrics.channels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 import torch
 from reference.graphs import normal
 
-from downstream.agreement import AGREEMENT_METRICS, agreement, linear_cka
+from downstream.methods.channel_agreement import agreement
+from downstream.metrics.channels import linear_cka
+from downstream.metrics.registry import AGREEMENT_METRICS
 from nie.layers import Encoding, Fused
 from nie.models import ChannelStates
 

@@ -1,4 +1,4 @@
-"""downstream.alignment."""
+"""downstream.losses.alignment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reference.graphs import normal
 from reference.losses import info_nce
 from torch import Tensor
 
-from downstream.alignment import (
+from downstream.losses.alignment import (
     alignment_loss,
     cosine_mse_loss,
     modality_contrastive_loss,

@@ -1,4 +1,4 @@
-"""downstream.arms."""
+"""downstream.studies.study."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from stage_helpers import store_synthetic
 
-import downstream.jobs
-from downstream.arms import Arm, finished_arms, run_arms
-from downstream.jobs import Runner
-from downstream.settings import Settings
+from downstream.stages.runner import Runner
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm, finished_arms, run_arms
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 SHORT = {"loss": {"gamma": 0.2}, "optim": {"max_epochs": 2, "patience": 2, "eval_every": 1}}

@@ -11,12 +11,12 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from stage_helpers import with_labels
 
-from downstream import baselines
-from downstream.baselines import BASELINES, BaselineInput, MonotoneScale
-from downstream.metrics import rmse, spearman
-from downstream.pagerank import pagerank
-from nie.data.features.degrees import degree_features
-from nie.data.synthetic import synthetic
+from downstream.methods import baselines
+from downstream.methods.baselines import BASELINES, BaselineInput, MonotoneScale
+from downstream.methods.pagerank import pagerank
+from downstream.metrics.importance import rmse, spearman
+from nie.data.feature_kinds.degrees import degree_features
+from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, make_folds
 

@@ -1,4 +1,4 @@
-"""downstream.batches."""
+"""nie.training.block_batches."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from downstream.batches import NeighbourBatches
 from nie.data import message_graph, synthetic
 from nie.models import GENI, RGTN
+from nie.training.block_batches import NeighbourBatches
 
 SIZES = {"structural": 16, "semantic": 32}
 

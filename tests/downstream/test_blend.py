@@ -1,4 +1,4 @@
-"""downstream.blend."""
+"""downstream.methods.blend."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from stage_helpers import small, store_synthetic, with_labels
 
-from downstream.blend import blend
-from downstream.importance import estimate
-from nie.config import ImportanceConfig
+from downstream.methods.blend import blend
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.stages.importance import estimate
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
-from nie.recipes import load_config
-from nie.runs import Run
+from nie.runs.run import Run
 from pretrain.cross_validation import make_folds
 
 
@@ -60,7 +59,7 @@ def test_test_labels_change_no_weight(kg: KnowledgeGraph, tmp_path: Path) -> Non
 
 def test_it_is_a_method_like_any_other(kg: KnowledgeGraph, tmp_path: Path) -> None:
     flags = ["--parts", ",".join(parts(tmp_path)), "--folds.run", "0,1"]
-    config = load_config(ImportanceConfig, overrides={"dataset": "synthetic", "method": "blend",
+    config = IMPORTANCE.recipes.load(overrides={"dataset": "synthetic", "method": "blend",
                          "features": {"structural": "structural", "semantic": "semantic"}}, flags=flags)  # fmt: skip
     made = run(tmp_path, config)
     assert made.path.name.startswith("blend-")
@@ -78,4 +77,4 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
     with pytest.raises(NieError, match="no finished fold 4"):
         blend(given, kg, make_folds(kg.label_mask)[4])
     with pytest.raises(NieError, match="'parts' is missing"):
-        load_config(ImportanceConfig, overrides={"dataset": "synthetic", "method": "blend"})
+        IMPORTANCE.recipes.load(overrides={"dataset": "synthetic", "method": "blend"})

@@ -1,12 +1,12 @@
-"""downstream.channel_studies."""
+"""downstream.studies.channels."""
 
 from __future__ import annotations
 
 import pytest
 
-from downstream.channel_studies import CHANNEL_STUDIES
-from downstream.evaluation import HIGHER_IS_BETTER
-from downstream.settings import Settings
+from downstream.metrics.registry import HIGHER_IS_BETTER
+from downstream.studies.catalogue import CHANNEL_STUDIES
+from downstream.studies.settings import Settings
 from nie.errors import NieError
 from nie.layers import FUSIONS
 

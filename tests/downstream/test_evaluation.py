@@ -1,12 +1,11 @@
-"""downstream.evaluation."""
+"""downstream.metrics.fold_judge."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from downstream.evaluation import HIGHER_IS_BETTER, FoldJudge
-from downstream.metrics import evaluate
-from downstream.tiers import TIER_METRICS
+from downstream.metrics.fold_judge import FoldJudge
+from downstream.metrics.registry import HIGHER_IS_BETTER, TIER_METRICS, evaluate
 from pretrain.cross_validation import make_folds
 
 LABELS = np.random.default_rng(0).gamma(2.0, size=1000)

@@ -1,4 +1,4 @@
-"""downstream.importance: the stage."""
+"""downstream.stages.importance: the stage."""
 
 import os
 import signal
@@ -12,21 +12,22 @@ import numpy as np
 import pytest
 from stage_helpers import SMALL, small, store_synthetic, with_labels
 
-from downstream.importance import estimate
-from downstream.metrics import evaluate
-from downstream.tiers import TIER_METRICS
-from nie.config import FoldsConfig, ImportanceConfig, LicapConfig
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
+from downstream.metrics.registry import TIER_METRICS, evaluate
+from downstream.stages.importance import estimate
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
-from nie.method_config import METHOD_CONFIGS
-from nie.recipes import load_config
-from nie.runs import Run, read_json
+from nie.runs.files import read_json
+from nie.runs.run import Run
+from nie.settings.sections import FoldsConfig
 from pretrain.licap import pretrain
+from pretrain.stage import PRETRAINING
 
 
 def config(**changes: object) -> ImportanceConfig:
-    return load_config(ImportanceConfig, overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    return IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, **changes})
 
 
 def of_method(method: str) -> ImportanceConfig:
@@ -85,7 +86,7 @@ def test_more_training_finds_what_the_labels_depend_on(kg: KnowledgeGraph, tmp_p
     assert result.metrics(0)["test"]["spearman"] > 0.8
 
 
-@pytest.mark.parametrize("method", [method for method in METHOD_CONFIGS if method != "blend"])
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "blend"])
 def test_every_method_runs_and_reruns_to_the_same_bytes(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
     files = []
     for folder in ("a", "b"):
@@ -120,7 +121,7 @@ def test_every_setting_changes_the_result(changes: dict, kg: KnowledgeGraph, tmp
 
 
 def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = load_config(LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    stage1 = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     pretrained = pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     raw, replaced = run(tmp_path), run(tmp_path, pretrained=str(pretrained.path))
     one, two = (np.load(result.fold_path(0) / "predictions.npy") for result in (raw, replaced))
@@ -133,7 +134,7 @@ def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path
 
 @pytest.mark.parametrize("method", ["ridge", "gcn", "geni"])
 def test_pretraining_serves_every_method_that_reads_features(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = load_config(LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    stage1 = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
     predictions = []
     for changes in ({}, {"pretrained": path}, {"pretrained": path, "replaced": ("semantic",)}):
@@ -144,8 +145,8 @@ def test_pretraining_serves_every_method_that_reads_features(method: str, kg: Kn
 
 
 def test_a_channel_that_was_not_pretrained_cannot_replace_one(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = load_config(
-        LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "channels": ["semantic"]}
+    stage1 = PRETRAINING.recipes.load(
+        overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "channels": ["semantic"]}
     )
     path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
     with pytest.raises(NieError, match=r"names the channel structural.*use --replaced semantic"):
@@ -237,7 +238,7 @@ def test_more_folds_extend_a_run(kg: KnowledgeGraph, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(kg: KnowledgeGraph, tmp_path: Path) -> None:
     code = (
-        "import sys, nie.fit; nie.fit.CHECKPOINT_EVERY_S = 0.0\n"
+        "import sys, nie.training.loop; nie.training.loop.CHECKPOINT_EVERY_S = 0.0\n"
         "from nie.__main__ import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )

@@ -1,4 +1,4 @@
-"""downstream.jobs."""
+"""downstream.stages.runner."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 from stage_helpers import SMALL, store_synthetic
 
-import downstream.jobs
-from downstream.jobs import Runner
-from nie.config import ImportanceConfig, StageConfig
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
 from nie.errors import NieError
-from nie.recipes import load_config
+from nie.settings.run import StageConfig
 
 
 def config(method: str, **changes: Any) -> StageConfig:
     settings = {"dataset": "synthetic", "features": SMALL["features"], "folds": {"run": [0, 1]}, "method": method}
-    return load_config(ImportanceConfig, overrides={**settings, **changes})
+    return IMPORTANCE.recipes.load(overrides={**settings, **changes})
 
 
 def runner(root: Path, jobs: int = 1) -> Runner:

@@ -5,7 +5,7 @@ import torch
 from reference import losses as reference
 from torch import Tensor
 
-from downstream.losses import draw_lists, importance_loss, listwise_loss
+from downstream.losses.importance import draw_lists, importance_loss, listwise_loss
 from nie.errors import NieError
 
 

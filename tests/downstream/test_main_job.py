@@ -1,16 +1,16 @@
-"""downstream.main_job."""
+"""downstream.studies.overview."""
 
 from pathlib import Path
 
 import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
-import downstream.jobs
-import downstream.main_job
-from downstream.jobs import Runner
-from downstream.main_job import best_run, main_job
+import downstream.studies.overview
+from downstream.reports.results import best_run
+from downstream.stages.runner import Runner
+from downstream.studies.overview import main_job
 from nie.errors import NieError
-from nie.runs import read_run
+from nie.runs.run import read_run
 
 
 def runner_at(root: Path) -> Runner:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import metrics as reference
 
-from downstream.metrics import METRICS, evaluate, median_ae, ndcg_at_k, over_at_k, rmse, spearman
+from downstream.metrics.importance import median_ae, ndcg_at_k, over_at_k, rmse, spearman
+from downstream.metrics.registry import METRICS, evaluate
 from nie.errors import NieError
 
 # Few distinct values, so ties are common; quarters, so sums of ranks and errors are exact.

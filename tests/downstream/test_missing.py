@@ -1,4 +1,4 @@
-"""downstream.missing."""
+"""downstream.studies.missing_text."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 import pytest
 from stage_helpers import SMALL, store_synthetic
 
-from downstream.arms import Arm
-from downstream.jobs import Runner
-from downstream.missing import KINDS, SHARES, corrupted, corruption_report
-from downstream.network_inputs import NetworkInputs
-from nie.config import ImportanceConfig
-from nie.method_config import NetworkConfig
-from nie.recipes import load_config
+from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
+from downstream.studies.missing_text import KINDS, SHARES, corrupted, corruption_report
+from downstream.studies.study import Arm
 
 
 def arm(fusion: str, **features: Any) -> Arm:
     text = {} if features.get("semantic") == "none" else {"semantic": "variational"}
     model = {"fusion": fusion, "head": "vector", "encoders": text}
     changes = {"model": model, "features": {**SMALL["features"], **features}, "folds": {"run": [0]}}
-    return Arm(fusion, load_config(ImportanceConfig, overrides={**SMALL, **changes}))
+    return Arm(fusion, IMPORTANCE.recipes.load(overrides={**SMALL, **changes}))
 
 
 def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: 
     assert isinstance(one.config, NetworkConfig)
     (run,) = runner.run([one.config])
     inputs = runner.inputs(one.config)
-    given = NetworkInputs.of(one.config, inputs, inputs.channels, inputs.folds[0])
+    given = FoldNetwork.of(one.config, inputs, inputs.channels, inputs.folds[0])
     found = list(corrupted(given, given.load(run, 0), inputs.folds[0], inputs.kg.targets))
     assert [(each.kind, each.share) for each in found] == [(kind, share) for kind in KINDS for share in SHARES]
     whole = run.metrics(0)["test"]

@@ -1,4 +1,4 @@
-"""downstream.network_inputs."""
+"""downstream.methods.fold_network."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import pytest
 import torch
 from stage_helpers import SMALL, store_synthetic
 
-from downstream.importance import estimate
-from downstream.network_inputs import NetworkInputs
-from nie.config import ImportanceConfig
+from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.stages.importance import estimate
 from nie.errors import NieError
-from nie.method_config import NetworkConfig
-from nie.recipes import load_config
-from nie.runs import Run
+from nie.runs.run import Run
 from pretrain.inputs import prepare
 
 
-def trained(root: Path, **changes: Any) -> tuple[Run, NetworkInputs]:
+def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
     store_synthetic(root / "data")
-    config = load_config(ImportanceConfig, overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, **changes})
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root / "data")
     run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)
-    return run, NetworkInputs.of(config, inputs, inputs.channels, inputs.folds[0])
+    return run, FoldNetwork.of(config, inputs, inputs.channels, inputs.folds[0])
 
 
 @pytest.mark.parametrize("changes", [{}, {"shown_labels": 0.5}, {"select_value": "rmse"}, {"method": "gcn"}])

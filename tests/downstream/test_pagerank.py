@@ -1,4 +1,4 @@
-"""downstream.pagerank."""
+"""downstream.methods.pagerank."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import networkx
 import numpy as np
 import pytest
 
-import downstream.pagerank
-from downstream.pagerank import pagerank
+import downstream.methods.pagerank
+from downstream.methods.pagerank import pagerank
 from nie.data.graph import KnowledgeGraph
-from nie.data.synthetic import synthetic
+from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 
 

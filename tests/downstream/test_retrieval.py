@@ -1,11 +1,11 @@
-"""downstream.retrieval."""
+"""downstream.metrics.retrieval_."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from downstream.retrieval import match_ranks, retrieval_metrics
+from downstream.metrics.channels import match_ranks, retrieval_metrics
 from nie.errors import NieError
 
 

@@ -1,4 +1,4 @@
-"""downstream.scores."""
+"""downstream.answers.node_scores."""
 
 import csv
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from scipy.stats import spearmanr
 from stage_helpers import small, store_synthetic
 
-from downstream.importance import estimate
-from downstream.scores import score_nodes, top_table, write_scores
+from downstream.answers.node_scores import score_nodes, top_table, write_scores
+from downstream.stages.importance import estimate
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
-from nie.runs import Run
+from nie.runs.run import Run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""downstream.search."""
+"""downstream.studies.search."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 import yaml
 from stage_helpers import store_synthetic
 
-import nie.recipes
-from downstream.jobs import Runner
-from downstream.search import search
-from downstream.settings import Settings
+import nie.settings.recipes
+from downstream.stages.runner import Runner
+from downstream.studies.search import search
+from downstream.studies.settings import Settings
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]

@@ -1,10 +1,10 @@
-"""downstream.shown_labels."""
+"""downstream.methods.labels_as_input."""
 
 from __future__ import annotations
 
 import torch
 
-from downstream.shown_labels import ShownLabels
+from downstream.methods.labels_as_input import ShownLabels
 
 FEATS = {"structural": torch.arange(12.0).view(6, 2), "semantic": torch.ones(6, 1)}
 TRAIN, LABELS = torch.tensor([1, 2, 4, 5]), torch.tensor([1.0, -1.0, 2.0, -2.0])

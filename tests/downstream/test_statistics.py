@@ -1,4 +1,4 @@
-"""downstream.statistics."""
+"""downstream.reports.paired_tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from downstream.statistics import holm, paired_test
+from downstream.reports.paired_tests import holm, paired_test
 from nie.errors import NieError
 
 RNG = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""downstream.step_loss, and the training of models with further channels and heads."""
+"""downstream.methods.training_loss, and the training of models with further channels and heads."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from reference.graphs import normal
 from stage_helpers import SMALL, store_synthetic
 from torch.nn import functional as F
 
-from downstream.alignment import alignment_loss, cosine_mse_loss, modality_contrastive_loss
-from downstream.importance import estimate
-from downstream.losses import importance_loss
-from downstream.network_inputs import NetworkInputs
-from downstream.step_loss import ALIGNED_NODES, StepLoss
-from downstream.tiers import tier_borders, tiers
-from downstream.variational import variational_loss
-from nie.config import ImportanceConfig
+from downstream.losses.alignment import alignment_loss, cosine_mse_loss, modality_contrastive_loss
+from downstream.losses.importance import importance_loss
+from downstream.losses.variational import variational_loss
+from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.training_loss import ALIGNED_NODES, TrainingLoss
+from downstream.metrics.tiers import tier_borders, tiers
+from downstream.stages.importance import estimate
 from nie.data import synthetic
 from nie.errors import NieError
 from nie.layers import Encoding, Fused
-from nie.method_config import NetworkConfig
 from nie.models import ChannelStates, ImportanceScores
-from nie.recipes import load_config
-from nie.runs import read_json
+from nie.runs.files import read_json
 from pretrain.inputs import StageInputs, prepare
 
 MORE = {**SMALL["features"], "more": {"numeric": "relations"}}
@@ -40,12 +38,12 @@ BESIDE: dict[str, Any] = {
 N = 300  # nodes of the synthetic graph
 
 
-def network(root: Path, **changes: Any) -> tuple[NetworkInputs, StageInputs]:
+def network(root: Path, **changes: Any) -> tuple[FoldNetwork, StageInputs]:
     store_synthetic(root)
-    config = load_config(ImportanceConfig, overrides={**SMALL, **changes})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, **changes})
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root)
-    return NetworkInputs.of(config, inputs, inputs.channels, inputs.folds[0]), inputs
+    return FoldNetwork.of(config, inputs, inputs.channels, inputs.folds[0]), inputs
 
 
 def made_scores(num_nodes: int = N, tiers: int = 0) -> tuple[ImportanceScores, dict[str, torch.Tensor]]:
@@ -95,7 +93,7 @@ def test_all_terms_with_their_weights(tmp_path: Path) -> None:
             decoded=states.decoded,
         )
     )
-    torch.testing.assert_close(StepLoss(given, generator())(scores, feats, rows), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(TrainingLoss(given, generator())(scores, feats, rows), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +104,7 @@ def test_the_kinds_of_alignment(kind: str, expected: Any, tmp_path: Path) -> Non
     given, _ = network(tmp_path, loss=loss, model={"projection_size": 4})
     scores, feats = made_scores()
     rows = torch.arange(len(given.train))
-    plain = StepLoss(given, generator())
+    plain = TrainingLoss(given, generator())
     without = ImportanceScores(scores.score, scores.by_channel)
     assert scores.states is not None
     assert scores.states.projected is not None
@@ -115,7 +113,7 @@ def test_the_kinds_of_alignment(kind: str, expected: Any, tmp_path: Path) -> Non
         scores.states.encodings, scores.states.mask, scores.states.fused, scores.states.projected, {}
     )
     whole = ImportanceScores(scores.score, scores.by_channel, states)
-    difference = plain(whole, feats, rows) - StepLoss(given, generator())(without, feats, rows)
+    difference = plain(whole, feats, rows) - TrainingLoss(given, generator())(without, feats, rows)
     torch.testing.assert_close(difference, expected(projected, mask), rtol=1e-5, atol=1e-5)
 
 
@@ -125,7 +123,7 @@ def test_neighbours_count_as_partly_the_same(tmp_path: Path) -> None:
         loss = {"alignment_weight": 1.0, "alignment": kind}
         given, _ = network(tmp_path / kind, loss=loss, model={"projection_size": 4})
         scores, feats = made_scores()
-        losses.append(float(StepLoss(given, generator())(scores, feats, torch.arange(len(given.train)))))
+        losses.append(float(TrainingLoss(given, generator())(scores, feats, torch.arange(len(given.train)))))
     assert losses[0] != losses[1]
 
 
@@ -140,18 +138,18 @@ def test_without_projections_nothing_is_drawn_to_align(tmp_path: Path) -> None:
             one = ImportanceScores(
                 one.score, one.by_channel, ChannelStates({}, one.states.mask, one.states.fused, None, {})
             )
-        StepLoss(given, drawing)(one, feats, torch.arange(len(given.train)))
+        TrainingLoss(given, drawing)(one, feats, torch.arange(len(given.train)))
         states.append(drawing.get_state())
     assert torch.equal(*states)
 
 
 def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ALIGNED_NODES < 5000
-    monkeypatch.setattr("downstream.step_loss.ALIGNED_NODES", 10)
+    monkeypatch.setattr("downstream.methods.training_loss.ALIGNED_NODES", 10)
     given, _ = network(tmp_path, loss={"alignment_weight": 1.0, "listwise_weight": 0.0}, model={"projection_size": 4})
     scores, feats = made_scores()
     rows = torch.arange(len(given.train))
-    one, two = (StepLoss(given, torch.Generator().manual_seed(seed))(scores, feats, rows) for seed in (0, 1))
+    one, two = (TrainingLoss(given, torch.Generator().manual_seed(seed))(scores, feats, rows) for seed in (0, 1))
     assert one != two
 
 
@@ -159,7 +157,7 @@ def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "tier_loss": kind}
-    config = load_config(ImportanceConfig, overrides={**SMALL, "loss": loss, "select": "macro_f1", "members": 2})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "loss": loss, "select": "macro_f1", "members": 2})
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     figures = read_json(run.fold_path(0) / "metrics.json")
     assert 0 < figures["test"]["macro_f1"] <= 1
@@ -171,7 +169,7 @@ def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
 def test_tiers_alone_give_importance_by_their_mean_labels(tmp_path: Path) -> None:
     kg = store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "importance_weight": 0.0}
-    config = load_config(ImportanceConfig, overrides={**SMALL, "loss": loss, "select": "macro_f1"})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "loss": loss, "select": "macro_f1"})
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     train, probability = run.split(0)["train"], np.load(run.fold_path(0) / "tiers.npy")
     of = tiers(kg.targets[train], tier_borders(kg.targets[train]))
@@ -186,7 +184,7 @@ def test_labels_without_tiers_are_refused_before_training(tmp_path: Path) -> Non
 
     kg = synthetic(0)
     save(with_labels(kg, np.where(kg.label_mask, 1.0 + (np.arange(N) % 2), np.nan)), tmp_path / kg.name / "processed")
-    config = load_config(ImportanceConfig, overrides={**SMALL, "select": "macro_f1"})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "select": "macro_f1"})
     with pytest.raises(NieError, match=r"tier \d gets none"):
         estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
 
@@ -196,9 +194,7 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
     store_synthetic(tmp_path / "data")
     changes = {**BESIDE, "features": MORE, "batch": batch, "folds": {"run": [0]}}
     runs = [
-        estimate(
-            load_config(ImportanceConfig, overrides={**SMALL, **changes}), data_root=tmp_path / "data", run_root=root
-        )
+        estimate(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=tmp_path / "data", run_root=root)
         for root in (tmp_path / "a", tmp_path / "b")
     ]
     one, two = (np.load(run.fold_path(0) / "predictions.npy") for run in runs)
@@ -223,7 +219,7 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
-        load_config(ImportanceConfig, overrides={**SMALL, **changes})
+        IMPORTANCE.recipes.load(overrides={**SMALL, **changes})
 
 
 def test_nodes_to_be_found_later_are_not_drawn_together(tmp_path: Path) -> None:
@@ -237,7 +233,7 @@ def test_nodes_to_be_found_later_are_not_drawn_together(tmp_path: Path) -> None:
     inner = [encoding.mean.requires_grad_() for encoding in scores.states.encodings.values()]
     assert scores.states.projected is not None
     inner.append(scores.states.projected.requires_grad_())
-    StepLoss(given, generator())(scores, feats, torch.arange(len(given.train))).backward()
+    TrainingLoss(given, generator())(scores, feats, torch.arange(len(given.train))).backward()
     hidden = np.concatenate([inputs.folds[0].val, inputs.folds[0].test])
     for part in inner[1:]:
         assert part.grad is not None

@@ -1,4 +1,4 @@
-"""downstream.studies."""
+"""downstream.studies.licap."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from downstream.channel_studies import CHANNEL_STUDIES
-from downstream.links.settings import LinkSettings
-from downstream.links.studies import LINK_STUDIES
-from downstream.settings import Settings
-from downstream.studies import MAPS, STUDIES, find_study
+from downstream.methods.table import METHODS
+from downstream.studies.catalogue import CHANNEL_STUDIES, MAPS, STUDIES, find_study
+from downstream.studies.link_settings import LinkSettings
+from downstream.studies.links import LINK_STUDIES
+from downstream.studies.settings import Settings
 from nie.__main__ import main
 from nie.errors import NieError
-from nie.method_config import METHOD_CONFIGS
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 
@@ -51,7 +50,7 @@ def test_the_arms_of_a_study_of_links_are_runs_of_their_own(name: str) -> None:
 
 def test_the_main_study_has_every_method_and_licap_before_each_that_reads_features() -> None:
     names = [arm.name for arm in STUDIES["main"].arms(settings())]
-    assert [name for name in names if not name.endswith("+licap")] == list(METHOD_CONFIGS)[:-1]
+    assert [name for name in names if not name.endswith("+licap")] == list(METHODS)[:-1]
     assert "pagerank+licap" not in names
     assert {"linear+licap", "gcn+licap", "rgtn+licap"} <= set(names)
 

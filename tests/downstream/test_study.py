@@ -1,4 +1,4 @@
-"""downstream.study, with its tables, figures and page, and downstream.embedding_maps."""
+"""downstream.studies.run, with its tables, figures and page, and downstream.studies.maps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from stage_helpers import store_synthetic
 
-import downstream.jobs
-import downstream.settings
-import downstream.studies
-from downstream.jobs import Runner
-from downstream.report import compare
-from downstream.results import Results
-from downstream.study import run_study
-from downstream.table import markdown_table
+import downstream.studies.licap
+import downstream.studies.settings
+from downstream.reports.results import Results
+from downstream.reports.tables import markdown_table
+from downstream.stages.runner import Runner
+from downstream.studies.report import compare
+from downstream.studies.run import run_study
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]

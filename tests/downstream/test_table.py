@@ -1,21 +1,21 @@
-"""downstream.table."""
+"""downstream.reports.tables."""
 
 from pathlib import Path
 
 import pytest
 
-from downstream.results import Results, find_runs, named
-from downstream.table import csv_table, folds_csv, latex_table, markdown_table, published_rows
-from nie.config import ImportanceConfig
+from downstream.reports.results import Results, find_runs, named
+from downstream.reports.tables import csv_table, folds_csv, latex_table, markdown_table, published_rows
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.recipes import load_config
-from nie.runs import Run, open_run, write_json
+from nie.runs.files import write_json
+from nie.runs.run import Run, open_run
 
 FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over@100": 0.3}
 
 
 def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, folds: int = 2, **figures: float) -> Run:
-    config = load_config(ImportanceConfig, overrides={"dataset": dataset, "label": label, "seed": seed})
+    config = IMPORTANCE.recipes.load(overrides={"dataset": dataset, "label": label, "seed": seed})
     run = open_run("downstream", config, root=root)
     for fold in range(folds):
         with run.fold(fold) as folder:

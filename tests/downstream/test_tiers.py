@@ -1,4 +1,4 @@
-"""downstream.tiers."""
+"""downstream.metrics.tiers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,9 @@ from reference.graphs import normal
 from sklearn import metrics
 from torch.nn import functional as F
 
-from downstream.tiers import (
-    balanced_weights,
-    calibration_error,
-    cut,
-    focal_loss,
-    num_logits,
-    ordinal_loss,
-    ordinal_probabilities,
-    tier_borders,
-    tier_figures,
-    tier_loss,
-    tier_probabilities,
-    tiers,
-)
+from downstream.heads.tiers import num_logits, ordinal_probabilities, tier_probabilities
+from downstream.losses.tiers import balanced_weights, focal_loss, ordinal_loss, tier_loss
+from downstream.metrics.tiers import calibration_error, cut, tier_borders, tier_figures, tiers
 from nie.errors import NieError
 
 TARGET = torch.tensor([0, 2, 1, 1, 3])

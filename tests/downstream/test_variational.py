@@ -1,4 +1,4 @@
-"""downstream.variational."""
+"""downstream.losses.variational."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from reference.graphs import normal
 from torch.distributions import Normal, kl_divergence
 
-from downstream.variational import divergence, prior_divergence, variational_loss
+from downstream.losses.variational import divergence, prior_divergence, variational_loss
 from nie.errors import NieError
 from nie.layers import Encoding
 

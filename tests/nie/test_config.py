@@ -1,4 +1,4 @@
-"""nie.config and nie.method_config."""
+"""nie.settings.run and downstream.methods.method_settings_."""
 
 import hashlib
 import re
@@ -7,18 +7,21 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-import nie.config
-from nie.config import DEFAULTS_VERSION, ImportanceConfig, LicapConfig
+import nie.settings.run
+from downstream.methods.table import METHODS
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.method_config import METHOD_CONFIGS
-from nie.recipes import field_names, load_config
+from nie.settings.recipes import field_names
+from nie.settings.run import DEFAULTS_VERSION
+from pretrain.licap_settings import LicapConfig
+from pretrain.stage import PRETRAINING
 
 GEO = {"dataset": "geo"}
-STAGES = (LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values()))
+STAGES = (LicapConfig, *dict.fromkeys(METHODS.values()))
 
 
 def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
-    config = load_config(ImportanceConfig, overrides=GEO)
+    config = IMPORTANCE.recipes.load(overrides=GEO)
     other_run = config.folds.model_copy(update={"run": (0,)})
     same = [{"label": "x"}, {"reported": {"PR": {"rmse": 1.0}}}, {"folds": other_run}]
     other = [{"seed": 1}, {"folds": config.folds.model_copy(update={"seed": 1})}, {"pretrained": "x"}]
@@ -30,7 +33,7 @@ def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
 
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValidationError):
-        load_config(LicapConfig, overrides=GEO).seed = 1  # type: ignore[misc]
+        PRETRAINING.recipes.load(overrides=GEO).seed = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -48,27 +51,27 @@ def test_every_field_is_read_somewhere(stage: type) -> None:
 
 
 def test_a_run_is_called_what_it_is() -> None:
-    config = load_config(ImportanceConfig, overrides=GEO)
+    config = IMPORTANCE.recipes.load(overrides=GEO)
     assert config.run_label() == "rgtn"
     assert config.model_copy(update={"pretrained": "x"}).run_label() == "rgtn+licap"
-    assert load_config(ImportanceConfig, overrides={**GEO, "method": "ridge"}).run_label() == "ridge"
-    assert load_config(ImportanceConfig, overrides={**GEO, "method": "pagerank"}).run_label() == "pagerank"
+    assert IMPORTANCE.recipes.load(overrides={**GEO, "method": "ridge"}).run_label() == "ridge"
+    assert IMPORTANCE.recipes.load(overrides={**GEO, "method": "pagerank"}).run_label() == "pagerank"
     assert config.model_copy(update={"label": "mine"}).run_label() == "mine"
-    assert load_config(LicapConfig, overrides=GEO).run_label() == "licap"
+    assert PRETRAINING.recipes.load(overrides=GEO).run_label() == "licap"
 
 
 def test_nothing_to_learn_is_refused() -> None:
     with pytest.raises(NieError, match="nothing to learn"):
-        load_config(LicapConfig, overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})
+        PRETRAINING.recipes.load(overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})
 
 
 def test_a_setting_at_its_default_does_not_change_the_digest() -> None:
-    plain = load_config(ImportanceConfig, overrides=GEO)
-    spelled = load_config(ImportanceConfig, overrides={**GEO, "members": 1, "optim": {"lr": plain.optim.lr}})
+    plain = IMPORTANCE.recipes.load(overrides=GEO)
+    spelled = IMPORTANCE.recipes.load(overrides={**GEO, "members": 1, "optim": {"lr": plain.optim.lr}})
     assert spelled.digest() == plain.digest()
     # LICAP's own defaults of a section are not the section's.
-    licap = load_config(LicapConfig, overrides=GEO)
-    plainer = load_config(LicapConfig, overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
+    licap = PRETRAINING.recipes.load(overrides=GEO)
+    plainer = PRETRAINING.recipes.load(overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
     assert licap.digest() != plainer.digest()
 
 
@@ -77,7 +80,7 @@ def test_a_changed_default_needs_another_version() -> None:
 
     A new setting whose default changes nothing needs the hash alone.
     """
-    configs = [LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values())]
+    configs = [LicapConfig, *dict.fromkeys(METHODS.values())]
     defaults = [{k: v.default for k, v in config.model_fields.items()} for config in configs]
     digest = hashlib.sha256(repr(defaults).encode()).hexdigest()[:8]
     assert (DEFAULTS_VERSION, digest) == (1, "5f3a88cd")

@@ -1,4 +1,4 @@
-"""nie.fit."""
+"""nie.training.loop."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import nie.fit
-from nie.config import OptimConfig
+import nie.training.loop
 from nie.errors import NieError
-from nie.fit import History, fit, seeded
+from nie.settings.sections import OptimConfig
+from nie.training.loop import History, fit, seeded
 
 
 class Problem:

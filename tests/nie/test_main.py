@@ -97,7 +97,7 @@ def test_ctrl_c_says_how_to_continue(
     def interrupt(*_arguments: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("downstream.results.find_runs", interrupt)
+    monkeypatch.setattr("downstream.reports.results.find_runs", interrupt)
     assert main(["table", "synthetic", *roots]) == 130
     assert "run the same command again" in capsys.readouterr().err
 
@@ -124,7 +124,7 @@ def test_an_error_of_the_system_is_one_sentence_too(
 
 
 def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import downstream.main_job
+    import downstream.studies.overview
     import nie.data
     from nie.errors import NieError
 

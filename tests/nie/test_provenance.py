@@ -1,7 +1,7 @@
-"""nie.provenance."""
+"""nie.runs.provenance."""
 
-from nie.config import ImportanceConfig
-from nie.provenance import origin, peak_memory_gb, sitting
+from downstream.methods.importance_settings import ImportanceConfig
+from nie.runs.provenance import origin, peak_memory_gb, sitting
 
 
 def test_a_sitting_says_when_and_with_what() -> None:

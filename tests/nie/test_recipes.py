@@ -1,14 +1,17 @@
-"""nie.recipes, and every recipe that there is."""
+"""nie.settings.recipes, and every recipe that there is."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from nie.config import ImportanceConfig, LicapConfig
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.method_config import METHOD_CONFIGS
-from nie.recipes import field_names, flags_help, load_config, recipe_folder
+from nie.settings.recipes import field_names, flags_help
+from pretrain.licap_settings import LicapConfig
+from pretrain.stage import PRETRAINING
 
 GEO = {"dataset": "geo"}
 STAGES = (LicapConfig, ImportanceConfig)
@@ -18,21 +21,19 @@ RECIPES = [(stage, path) for stage in STAGES for path in sorted(recipe_folder(st
 def test_flags_win_over_overrides_over_recipe_over_defaults(tmp_path: Path) -> None:
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: geo\noptim: {lr: 0.5, patience: 7, max_epochs: 9}\n")
-    config = load_config(
-        ImportanceConfig, recipe, overrides={"optim": {"patience": 8}}, flags=["--optim.max_epochs", "10"]
-    )
+    config = IMPORTANCE.recipes.load(recipe, overrides={"optim": {"patience": 8}}, flags=["--optim.max_epochs", "10"])
     assert (config.optim.lr, config.optim.patience, config.optim.max_epochs) == (0.5, 8, 10)
     assert config.optim.weight_decay == 5e-4
 
 
 def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
-    config = load_config(LicapConfig, overrides={"dataset": "geo", "optim": {"lr": 0.1}})
+    config = PRETRAINING.recipes.load(overrides={"dataset": "geo", "optim": {"lr": 0.1}})
     assert (config.optim.lr, config.optim.patience, config.optim.clip_norm) == (0.1, 20, 10.0)
 
 
 def test_flags_of_every_kind() -> None:
     flags = ["--optim.lr", "1e-3", "--no-model.residual", "--folds.run", "0,1", "--optim.clip_norm=2"]
-    config = load_config(ImportanceConfig, overrides=GEO, flags=flags)
+    config = IMPORTANCE.recipes.load(overrides=GEO, flags=flags)
     assert config.optim.lr == 0.001
     assert config.model.residual is False
     assert config.folds.run == (0, 1)
@@ -42,7 +43,7 @@ def test_flags_of_every_kind() -> None:
 def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEED", "5")
     monkeypatch.setenv("DEVICE", "cuda")
-    assert load_config(LicapConfig, overrides=GEO).seed == 0
+    assert PRETRAINING.recipes.load(overrides=GEO).seed == 0
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_mistake_is_one_sentence_that_names_the_key(document: dict, flags: list[str], message: str) -> None:
     with pytest.raises(NieError, match=message) as caught:
-        load_config(ImportanceConfig, overrides={**GEO, **document}, flags=flags)
+        IMPORTANCE.recipes.load(overrides={**GEO, **document}, flags=flags)
     assert "\n" not in str(caught.value)
 
 
@@ -85,12 +86,12 @@ def test_a_recipe_that_is_no_mapping(text: str, message: str, tmp_path: Path) ->
     recipe = tmp_path / "own.yaml"
     recipe.write_text(text)
     with pytest.raises(NieError, match=message):
-        load_config(LicapConfig, recipe)
+        PRETRAINING.recipes.load(recipe)
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(NieError, match="did you mean 'fb15k-fast'"):
-        load_config(LicapConfig, "fb15k-fats")
+        PRETRAINING.recipes.load("fb15k-fats")
 
 
 def test_a_missing_dataset_is_asked_for() -> None:
@@ -118,20 +119,20 @@ def test_a_recipe_serves_every_method(tmp_path: Path) -> None:
         "dataset: geo\noptim: {lr: 0.5, max_epochs: 7}\nmodel: {num_heads: 4}\nloss: {channel_weight: 0.9}\n"
         "methods:\n  geni: {optim: {lr: 0.25}, model: {num_layers: 3}}\n"
     )
-    geni = load_config(ImportanceConfig, recipe, flags=["--method", "geni"])
+    geni = IMPORTANCE.recipes.load(recipe, flags=["--method", "geni"])
     assert (geni.optim.lr, geni.optim.max_epochs, geni.model.num_layers, geni.model.num_heads) == (0.25, 7, 3, 4)
-    rgtn = load_config(ImportanceConfig, recipe)
+    rgtn = IMPORTANCE.recipes.load(recipe)
     assert (rgtn.optim.lr, rgtn.model.num_heads, rgtn.model.num_layers, rgtn.loss.channel_weight) == (0.5, 4, 3, 0.9)
-    gcn = load_config(ImportanceConfig, recipe, overrides={"method": "gcn"})
+    gcn = IMPORTANCE.recipes.load(recipe, overrides={"method": "gcn"})
     assert (gcn.optim.lr, gcn.model.hidden_size) == (0.5, 64)
-    assert not hasattr(load_config(ImportanceConfig, recipe, overrides={"method": "ridge"}), "optim")
+    assert not hasattr(IMPORTANCE.recipes.load(recipe, overrides={"method": "ridge"}), "optim")
 
 
 def test_models_of_other_methods_than_the_recipes_own_keep_their_defaults(tmp_path: Path) -> None:
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: geo\nmethod: geni\nmodel: {num_layers: 5}\n")
-    assert load_config(ImportanceConfig, recipe).model.num_layers == 5
-    assert load_config(ImportanceConfig, recipe, flags=["--method=rgtn"]).model.num_layers == 3
+    assert IMPORTANCE.recipes.load(recipe).model.num_layers == 5
+    assert IMPORTANCE.recipes.load(recipe, flags=["--method=rgtn"]).model.num_layers == 3
 
 
 @pytest.mark.parametrize(
@@ -148,15 +149,15 @@ def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_p
     recipe = tmp_path / "own.yaml"
     recipe.write_text(f"dataset: geo\n{text}\n")
     with pytest.raises(NieError, match=message):
-        load_config(ImportanceConfig, recipe, flags=flags)
+        IMPORTANCE.recipes.load(recipe, flags=flags)
 
 
-@pytest.mark.parametrize("method", [method for method in METHOD_CONFIGS if method != "blend"])
-@pytest.mark.parametrize("path", sorted(recipe_folder(ImportanceConfig).glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "blend"])
+@pytest.mark.parametrize("path", sorted(IMPORTANCE.recipes.folder.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
-    assert load_config(ImportanceConfig, path.stem, overrides={"method": method}).method == method
+    assert IMPORTANCE.recipes.load(path.stem, overrides={"method": method}).method == method
 
 
-@pytest.mark.parametrize("stage", [LicapConfig, *dict.fromkeys(METHOD_CONFIGS.values())])
+@pytest.mark.parametrize("stage", [LicapConfig, *dict.fromkeys(METHODS.values())])
 def test_help_has_a_line_a_setting(stage: type) -> None:
     assert len(flags_help(stage).splitlines()) == len(list(field_names(stage)))

@@ -1,4 +1,4 @@
-"""nie.runs."""
+"""nie.runs.run."""
 
 import json
 import subprocess
@@ -8,25 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nie.config import ImportanceConfig
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.recipes import load_config
-from nie.runs import (
-    Run,
-    mean_sd,
-    open_run,
-    read_json,
-    read_run,
-    run_folds,
-    write_array,
-    write_curves,
-    write_json,
-)
+from nie.runs.files import read_json, write_array, write_curves, write_json
+from nie.runs.run import Run, mean_sd, open_run, read_run, run_folds
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return open_run("downstream", load_config(ImportanceConfig, overrides={"dataset": "toy"}), root=tmp_path,
+    return open_run("downstream", IMPORTANCE.recipes.load(overrides={"dataset": "toy"}), root=tmp_path,
                     made_from={"dataset_sha256": "abc"})  # fmt: skip
 
 
@@ -36,7 +26,7 @@ def finish(run: Run, fold: int, **test: float) -> None:
 
 
 def test_the_same_settings_open_the_same_directory(run: Run, tmp_path: Path) -> None:
-    config = load_config(ImportanceConfig, overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
+    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
     assert open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "abc"}).path == run.path
     assert run.path.parent == tmp_path / "downstream" / "toy"
 
@@ -49,7 +39,7 @@ def test_provenance_says_where_a_run_comes_from(run: Run) -> None:
 
 
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
-    config = load_config(ImportanceConfig, overrides={"dataset": "toy"})
+    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"})
     with pytest.raises(NieError, match="made from another toy"):
         open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "def"})
 
@@ -123,7 +113,7 @@ def test_arrays_are_plain(tmp_path: Path) -> None:
 
 
 def test_changed_features_are_refused(run: Run, tmp_path: Path) -> None:
-    config = load_config(ImportanceConfig, overrides={"dataset": "toy"})
+    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"})
     with pytest.raises(NieError, match="features_sha256 None, now 123"):
         open_run("downstream", config, root=tmp_path, made_from={"dataset_sha256": "abc", "features_sha256": "123"})
 
@@ -165,7 +155,7 @@ def test_a_damaged_split_is_named(run: Run) -> None:
 def test_weights_of_a_full_disk_are_one_sentence(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys, torch; from pathlib import Path\n"
-        "from nie.errors import NieError; from nie.runs import write_array, write_weights; import numpy as np\n"
+        "from nie.errors import NieError; from nie.runs.run import write_array, write_weights; import numpy as np\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "path, model, array = Path(sys.argv[1]) / 'file', torch.nn.Linear(100, 100), np.ones(9999)\n"

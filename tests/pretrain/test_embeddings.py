@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nie.config import LicapConfig
 from nie.data import KnowledgeGraph, synthetic
 from nie.errors import NieError
-from nie.recipes import load_config
-from nie.runs import open_run, write_array, write_json
-from pretrain.cross_validation import make_folds
-from pretrain.embeddings import binding, read_embeddings
+from nie.runs.files import write_array, write_json
+from nie.runs.run import open_run
+from pretrain.cross_validation import binding, make_folds
+from pretrain.embeddings import read_embeddings
+from pretrain.stage import PRETRAINING
 
 KG = synthetic(0)
 FOLD = make_folds(KG.label_mask)[0]
@@ -19,7 +19,7 @@ FOLD = make_folds(KG.label_mask)[0]
 
 @pytest.fixture
 def run_path(tmp_path: Path) -> Path:
-    config = load_config(LicapConfig, overrides={"dataset": KG.name})
+    config = PRETRAINING.recipes.load(overrides={"dataset": KG.name})
     run = open_run("pretrain", config, root=tmp_path, made_from={"dataset_sha256": KG.digest})
     with run.fold(0) as folder:
         write_array(folder / "semantic" / "embeddings.npy", np.ones((KG.num_nodes, 4), np.float32))
@@ -71,7 +71,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_stage_2_run_is_told_from_a_pretrained_one(tmp_path: Path) -> None:
-    config = load_config(LicapConfig, overrides={"dataset": KG.name})
+    config = PRETRAINING.recipes.load(overrides={"dataset": KG.name})
     run = open_run("downstream", config, root=tmp_path)
     with run.fold(0) as folder:
         write_json(folder / "metrics.json", {"binding": binding(KG, FOLD)})

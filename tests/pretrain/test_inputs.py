@@ -7,17 +7,19 @@ import pytest
 import torch
 from stage_helpers import SMALL, store_synthetic
 
-from nie.config import FeaturesConfig, ImportanceConfig
+from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel
 from nie.errors import NieError
-from nie.recipes import load_config
+from nie.inputs.channels import input_tensor, standardized
+from nie.settings.sections import FeaturesConfig
 from pretrain import inputs
-from pretrain.inputs import fold_seed, input_tensor, prepare, standardized
+from pretrain.cross_validation import fold_seed
+from pretrain.inputs import prepare
 
 
 def prepared(root: Path, **changes: object):
     store_synthetic(root)
-    return prepare(load_config(ImportanceConfig, overrides={**SMALL, **changes}), data_root=root)
+    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
 
 
 def test_everything_a_fold_needs(tmp_path: Path) -> None:

@@ -7,23 +7,23 @@ import pytest
 import torch
 from stage_helpers import SMALL, store_synthetic, with_labels
 
-import nie.fit
+import nie.training.loop
 import pretrain.licap
-from nie.config import LicapConfig
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
-from nie.recipes import load_config
-from nie.runs import Run, read_json
+from nie.runs.files import read_json
+from nie.runs.run import Run
 from pretrain.binning import closeness
 from pretrain.cross_validation import make_folds
 from pretrain.licap import contrast_sets, licap_loss
 from pretrain.losses import finer_bin_loss, top_bin_loss
+from pretrain.stage import PRETRAINING
 
 
 def run(root: Path, **changes: object) -> Run:
     settings = {**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, **changes}
-    config = load_config(LicapConfig, overrides=settings)
+    config = PRETRAINING.recipes.load(overrides=settings)
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
 
 
@@ -73,8 +73,8 @@ def test_labels_outside_the_training_nodes_change_no_embedding(kg: KnowledgeGrap
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(kg: KnowledgeGraph, tmp_path: Path) -> None:
     results = []
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        config = load_config(
-            LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "seed": seed}
+        config = PRETRAINING.recipes.load(
+            overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "seed": seed}
         )
         results.append(pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / folder))
     metrics = [(result.fold_path(0) / "metrics.json").read_bytes() for result in results]
@@ -103,7 +103,7 @@ def test_relations_can_be_left_out(use_relations: bool, kg: KnowledgeGraph, tmp_
 @pytest.mark.parametrize(("eta1", "eta2"), [(1.0, 0.0), (0.0, 2.0), (1.0, 0.5)])
 def test_the_loss_weighs_its_two_terms(eta1: float, eta2: float, kg: KnowledgeGraph, tmp_path: Path) -> None:
     overrides = {**SMALL, "loss": {"gamma": 0.2, "eta1": eta1, "eta2": eta2}}
-    config = load_config(LicapConfig, overrides=overrides)
+    config = PRETRAINING.recipes.load(overrides=overrides)
     bins = contrast_sets(config, kg.targets, make_folds(kg.label_mask)[0])
     embedding = torch.randn(kg.num_nodes, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     top, pool = embedding[torch.from_numpy(bins.top)], embedding[torch.from_numpy(bins.pool)]
@@ -117,7 +117,7 @@ def test_random_sampling_draws_other_nodes(kg: KnowledgeGraph) -> None:
     sets = {}
     for sampling in ("top_first", "random"):
         loss = {"gamma": 0.2, "sampling": sampling}
-        sets[sampling] = contrast_sets(load_config(LicapConfig, overrides={**SMALL, "loss": loss}), kg.targets, fold)
+        sets[sampling] = contrast_sets(PRETRAINING.recipes.load(overrides={**SMALL, "loss": loss}), kg.targets, fold)
     assert set(sets["top_first"].top) != set(sets["random"].top)
     assert all(set(bins.top) <= set(fold.train) for bins in sets.values())
 
@@ -136,7 +136,7 @@ def test_an_interrupted_fold_continues_to_the_same_result(
             raise KeyboardInterrupt
         return licap_loss(*arguments)
 
-    config = load_config(LicapConfig, overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    config = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     monkeypatch.setattr(pretrain.licap, "licap_loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / "again")

@@ -1,4 +1,4 @@
-"""pretrain.relations, and relation vectors in both stages."""
+"""nie.inputs.relations, and relation vectors in both stages."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.importance import estimate
-from nie.config import ImportanceConfig, LicapConfig
+from downstream.stages.importance import estimate
 from nie.data import synthetic
-from nie.data.relation_text import relations_as_nodes
+from nie.data.names_as_words import relations_as_nodes
 from nie.data.store import save
 from nie.errors import NieError
-from nie.model_config import RelationsConfig
-from nie.recipes import load_config
+from nie.inputs.relations import RelationInputs, relation_features
+from nie.settings.sections import RelationsConfig
 from pretrain.inputs import prepare
 from pretrain.licap import pretrain
-from pretrain.relations import RelationInputs, relation_features
+from pretrain.stage import PRETRAINING
 
 SMALL: dict[str, Any] = {
     "dataset": "synthetic", "graph": {"inverse_relations": True}, "folds": {"run": [0]},
@@ -33,7 +32,7 @@ FUSED = {"text": "tfidf", "similarity_weight": 0.3, "context_weight": 0.2, "lear
 def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     kg = synthetic(0)
     save(kg, tmp_path / "synthetic" / "processed")
-    config = load_config(ImportanceConfig, overrides=SMALL)
+    config = IMPORTANCE.recipes.load(overrides=SMALL)
     inputs = prepare(config, data_root=tmp_path)
     rows = relation_features(inputs, "tfidf")
     assert len(rows) == inputs.message.num_relations == 2 * kg.num_relations + 1
@@ -54,7 +53,7 @@ def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> 
     kg = replace(kg, etype=np.zeros_like(kg.etype), relation_names=["cites"])
     save(kg, tmp_path / "synthetic" / "processed")
     graph = {"inverse_relations": inverse, "self_loops": loops}
-    inputs = prepare(load_config(ImportanceConfig, overrides={**SMALL, "graph": graph}), data_root=tmp_path)
+    inputs = prepare(IMPORTANCE.recipes.load(overrides={**SMALL, "graph": graph}), data_root=tmp_path)
     table = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)}).table(10)
     assert table is not None
     assert table().shape == (1 + inverse + loops, 10)
@@ -63,11 +62,11 @@ def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> 
 def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "data" / "synthetic" / "processed")
     roots: dict[str, Any] = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
-    stage1 = pretrain(load_config(LicapConfig, overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
-    plain = pretrain(load_config(LicapConfig, overrides=SMALL), **roots)
+    stage1 = pretrain(PRETRAINING.recipes.load(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    plain = pretrain(PRETRAINING.recipes.load(overrides=SMALL), **roots)
     made = [np.load(run.fold_path(0) / "structural" / "embeddings.npy") for run in (stage1, plain)]
     assert not np.allclose(*made)
-    stage2 = estimate(load_config(ImportanceConfig, overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    stage2 = estimate(IMPORTANCE.recipes.load(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
     with (stage2.fold_path(0) / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3
@@ -85,4 +84,4 @@ def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) 
 )
 def test_settings_that_do_not_fit(relations: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
-        load_config(ImportanceConfig, overrides={**SMALL, "model": {"relations": relations}})
+        IMPORTANCE.recipes.load(overrides={**SMALL, "model": {"relations": relations}})

@@ -19,7 +19,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from nie.ops import triton_backend, triton_kernels
+from nie.ops.triton_backend import autograd as triton_backend
+from nie.ops.triton_backend import kernels as triton_kernels
 
 H100 = GPUTarget("cuda", 90, 32)
 # The kinds by name as tests call them: how the relation enters, and whether the attention is additive.

@@ -8,10 +8,11 @@ import torch
 from reference.attention import dot_attention
 from torch import Tensor, nn
 
+from downstream.heads.importance import ImportanceHead
 from nie.dgl_compat import dgl
-from nie.layers import CoAttention, ImportanceHead, RelGraphTransformerConv
+from nie.layers import CoAttention, RelGraphTransformerConv
 from nie.models import RGTN
-from nie.models.encoder import TransformerBlock
+from nie.models.transformer import TransformerBlock
 
 
 def batch_norm(norm: nn.BatchNorm1d, row: Tensor) -> Tensor:

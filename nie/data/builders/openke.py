@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nie.data.graph import KnowledgeGraph
+from nie.data.names_as_words import name_in
 from nie.data.raw import checksums, find_packed, open_text
-from nie.data.relation_text import name_in
 from nie.errors import NieError
 from nie.progress import log
 

@@ -1,7 +1,7 @@
 """Fusion of the channels of a node (structural, semantic, numeric, ...), some of which may be missing."""
 
 from nie.layers.fusion.attention import AttentionFusion, SoftmaxFusion
-from nie.layers.fusion.channel_fusion import FUSIONS, NEEDS_LOGVAR, ChannelFusion, CoAttentionFusion
+from nie.layers.fusion.channel_fusion import FUSIONS, ChannelFusion, CoAttentionFusion
 from nie.layers.fusion.cross_modal_transformer import CrossModalTransformer
 from nie.layers.fusion.projected import ConcatFusion, SumFusion
 from nie.layers.fusion.proxy_attention import ProxyAttentionFusion
@@ -10,7 +10,6 @@ from nie.layers.masked import Fused
 
 __all__ = [
     "FUSIONS",
-    "NEEDS_LOGVAR",
     "AttentionFusion",
     "ChannelFusion",
     "CoAttentionFusion",

@@ -18,7 +18,7 @@ class SoftmaxFusion(nn.Module):
     r"""One learned weight a channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m`, among the channels that a node has.
 
     The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few, and what moves them
-    is small, so that they have a learning rate of their own: `nie.fit` multiplies it by what ``lr_scales``
+    is small, so that they have a learning rate of their own: `nie.training.loop` multiplies it by what ``lr_scales``
     says. Weight decay, where there is any, draws them to equal weights.
 
     Args:

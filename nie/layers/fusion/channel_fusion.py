@@ -17,6 +17,7 @@ from nie.layers.fusion.projected import ConcatFusion, SumFusion
 from nie.layers.fusion.proxy_attention import ProxyAttentionFusion
 from nie.layers.fusion.uncertainty import GatedUncertaintyFusion, InverseVarianceFusion, UncertaintyFusion
 from nie.layers.masked import Fused, check_tokens, hide, masked_mean
+from nie.vocabulary import NEEDS_LOGVAR
 
 
 class CoAttentionFusion(nn.Module):
@@ -55,8 +56,6 @@ FUSIONS: dict[str, Callable[..., nn.Module]] = {
     "cross_modal_transformer": CrossModalTransformer,
 }
 """Fusions by name: built as ``(size, num_channels, **settings)``, called by `ChannelFusion`."""
-
-NEEDS_LOGVAR = ("uncertainty", "inverse_variance", "gated_uncertainty")
 
 
 class ChannelFusion(nn.Module):

@@ -35,7 +35,8 @@ class RelationFusion(nn.Module):
         learn_weights: learn them.
         deviation: standard deviation of :math:`r` to begin with; free phases of RotatE begin with
             :math:`\pi / \sqrt 3`.
-        text_lr: learning rate of the projection of text, in shares of the others', for :func:`nie.fit.rate_groups`: one
+        text_lr: learning rate of the projection of text, in shares of the others'; see
+            :func:`nie.training.loop.rate_groups`: one
             step of Adam changes a projected number by up to lr times d times the features' size, a free one by lr.
 
     Raises:

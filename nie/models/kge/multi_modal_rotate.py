@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
 from nie.layers import FUSIONS, ChannelDropout, ChannelFusion, CrossModalTransformer, ModalityDecoder
-from nie.layers.fusion import NEEDS_LOGVAR
 from nie.layers.masked import masked_mean
 from nie.layers.variational import MOST_LOGVAR
 from nie.models.kge.channel_generator import ChannelGenerator
@@ -20,6 +19,7 @@ from nie.models.kge.channel_tables import ChannelTables
 from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
+from nie.vocabulary import NEEDS_LOGVAR
 
 GUIDED = "relation_guided"
 ROWS_AT_A_TIME = 4096
@@ -68,7 +68,7 @@ class MultiModalRotatE(nn.Module):
         channel_drop: probability of hiding a channel of an entity in training.
         channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
             rarely, so that they bear much larger steps than a network that all entities share. An optimiser of yours
-            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, with :func:`nie.fit.rate_groups`.
+            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, with `nie.training.loop.rate_groups`.
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
         generator: make a :class:`ChannelGenerator`, for `imitated`.

@@ -27,7 +27,7 @@ class RotatE(nn.Module):
         relations: makes the phases (R, D) when called, such as :class:`nie.layers.relation.RelationFusion`; by default
             they are learned freely.
         handicap: with a buffer ``handicap`` (N,) of zeros, which `scorer` subtracts from the scores of entities, for
-            those that have been placed without training (:func:`nie.models.kge.placement.placed_by_likeness`).
+            those that have been placed without training (:func:`nie.models.kge.likeness.placed_by_likeness`).
 
     Example:
         >>> model = RotatE(num_entities=5, num_relations=2, size=8)

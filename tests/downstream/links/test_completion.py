@@ -1,4 +1,4 @@
-"""downstream.links.completion and the command that prints it."""
+"""downstream.answers.completion and the command that prints it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from link_helpers import TINY, ring
 
-from downstream.links.completion import complete, completion_table, find_entity, find_relation
-from downstream.links.prediction import predict_links
+from downstream.answers.completion import complete, completion_table, find_entity, find_relation
+from downstream.stages.links.prediction import predict_links
+from downstream.stages.links.stage import LINKS
 from nie.__main__ import main
 from nie.data import Channel
 from nie.data.store import save
 from nie.errors import NieError
-from nie.link_config import LinkConfig
-from nie.recipes import load_config
-from nie.runs import Run, read_run
+from nie.runs.run import Run, read_run
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     root = tmp_path_factory.mktemp("completion")
     ring(root)
     optim = {"lr": 0.05, "max_epochs": 150, "eval_every": 50, "patience": 150}
-    config = load_config(LinkConfig, overrides={**TINY, "optim": optim, "negatives": {"count": 40}})
+    config = LINKS.recipes.load(overrides={**TINY, "optim": optim, "negatives": {"count": 40}})
     return predict_links(config, data_root=root, run_root=root / "runs"), root
 
 
@@ -70,7 +69,7 @@ def with_strangers(root: Path, **settings: Any) -> Run:
         channels={"image": Channel(image, np.arange(42) != 41)},
     )  # fmt: skip
     save(kg, root / "links" / "processed")
-    config = load_config(LinkConfig, overrides={**TINY, **settings})
+    config = LINKS.recipes.load(overrides={**TINY, **settings})
     return predict_links(config, data_root=root, run_root=root / "runs")
 
 

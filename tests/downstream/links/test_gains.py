@@ -1,4 +1,4 @@
-"""downstream.links.gains."""
+"""downstream.studies.link_gains."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.links.gains import gain_interval, gains_table
-from nie.runs import Run
+from downstream.studies.link_gains import gain_interval, gains_table
+from nie.runs.run import Run
 
 
 def test_the_interval_is_that_of_the_mean() -> None:

@@ -1,4 +1,4 @@
-"""downstream.links.losses and downstream.links.negatives."""
+"""downstream.stages.links.losses_ and downstream.stages.links.negatives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from reference.graphs import normal
 
-from downstream.links.losses import self_adversarial_loss
-from downstream.links.negatives import draw_negatives, head_share
+from downstream.stages.links.loss import self_adversarial_loss
+from downstream.stages.links.negatives import draw_negatives, head_share
 from nie.errors import NieError
 
 

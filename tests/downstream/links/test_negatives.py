@@ -1,4 +1,4 @@
-"""downstream.links.negatives and downstream.links.known."""
+"""downstream.stages.links.negatives and downstream.stages.links.known_triples."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.links.known import KnownTriples
-from downstream.links.negatives import Corrupted, corrupt, draw_negatives, head_share
+from downstream.stages.links.known_triples import KnownTriples
+from downstream.stages.links.negatives import Corrupted, corrupt, draw_negatives, head_share
 from nie.errors import NieError
 
 GENERATOR = np.random.default_rng(0)

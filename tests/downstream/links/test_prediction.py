@@ -1,4 +1,4 @@
-"""downstream.links.prediction, .parts and .placement."""
+"""downstream.stages.links.prediction, .parts and .placement."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import torch
 from link_helpers import TINY, ring, ring_of_many
 from safetensors.torch import load_file
 
-from downstream.links.inputs import LinkInputs
-from downstream.links.known import KnownTriples
-from downstream.links.parts import parts_of
-from downstream.links.placement import highest_scores
-from downstream.links.prediction import predict_links
-from downstream.links.split import with_held_out
-from nie import fit
+from downstream.stages.links.inputs import LinkInputs
+from downstream.stages.links.known_triples import KnownTriples
+from downstream.stages.links.prediction import predict_links
+from downstream.stages.links.settings import LinkConfig
+from downstream.stages.links.split import with_held_out
+from downstream.stages.links.stage import LINKS
+from downstream.stages.links.triple_groups import parts_of
+from downstream.stages.links.unseen_entities import highest_scores
 from nie.__main__ import main
 from nie.data import Channel, KnowledgeGraph, synthetic
 from nie.data.store import save
 from nie.errors import NieError
-from nie.link_config import LinkConfig
 from nie.models.kge import RotatE
 from nie.models.kge.rotation import SIDES
-from nie.recipes import load_config
-from nie.runs import read_json
+from nie.runs.files import read_json
+from nie.training import loop as fit
 
 TEXT = {"channels": {"text": "tfidf"}}
 RESUMED: list[dict[str, Any]] = [
@@ -146,7 +146,7 @@ def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
 
 
 def config(**changes: Any) -> LinkConfig:
-    return load_config(LinkConfig, overrides={**TINY, **changes})
+    return LINKS.recipes.load(overrides={**TINY, **changes})
 
 
 def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""downstream.links.ranking, with downstream.links.known."""
+"""downstream.stages.links.ranking, with downstream.stages.links.known_triples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from downstream.links.known import KnownTriples
-from downstream.links.ranking import SIDES, filtered_ranks
+from downstream.stages.links.known_triples import KnownTriples
+from downstream.stages.links.ranking import SIDES, filtered_ranks
 from nie.errors import NieError
 
 GENERATOR = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""downstream.links.studies, .settings and .zero_shot, through the studies that run them."""
+"""downstream.studies.links, .settings and .zero_shot, through the studies that run them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import pytest
 import torch
 from link_helpers import ring, ring_of_many
 
-from downstream.jobs import Runner
-from downstream.links.known import KnownTriples
-from downstream.links.settings import LinkSettings
-from downstream.links.studies import LINK_STUDIES, published_links
-from downstream.links.zero_shot import with_held_out_relations, zero_shot_figures
-from downstream.study import run_study
+from downstream.stages.links.known_triples import KnownTriples
+from downstream.stages.links.stage import LINKS
+from downstream.stages.links.zero_shot import with_held_out_relations, zero_shot_figures
+from downstream.stages.runner import Runner
+from downstream.studies.link_settings import LinkSettings
+from downstream.studies.links import LINK_STUDIES, published_links
+from downstream.studies.run import run_study
 from nie.__main__ import main
 from nie.data.store import save
 from nie.errors import NieError
-from nie.link_config import LinkConfig
 from nie.models.kge import RotatE
-from nie.recipes import read_recipe
 
 TINY = [
     "--model.size", "4", "--negatives.count", "9", "--optim.eval_every", "1", "--repeats", "0,1",
@@ -36,7 +35,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     kg = ring(tmp_path / "data")
     names = [f"/{way}/{step} step{'s' * (step > 1)}" for step in (1, 2, 3) for way in ("on",)]
     save(replace(kg, relation_names=names), tmp_path / "data" / "links" / "processed")
-    for module in ("downstream.links.studies", "downstream.relation_study"):
+    for module in ("downstream.studies.links", "downstream.studies.relations"):
         monkeypatch.setattr(f"{module}.TEXT", "tfidf")
     return {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
 
@@ -145,4 +144,4 @@ def test_published_rows_stand_apart() -> None:
     (table,) = published_links("db15k")
     assert table.rows[0][:2] == ["RotatE", "29.28"]
     assert published_links("links") == []
-    assert read_recipe(LinkConfig, "study")["repeats"] == [0, 1, 2]
+    assert LINKS.recipes.read("study")["repeats"] == [0, 1, 2]

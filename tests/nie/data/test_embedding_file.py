@@ -1,4 +1,4 @@
-"""nie.data.embedding_file."""
+"""nie.data.channel_file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nie.data import build, load
-from nie.data.embedding_file import read_embeddings
+from nie.data.channel_file import read_embeddings
 from nie.errors import NieError
 
 NAMES = ["ann", "bob", "cyd"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nie.data import fetch as fetch_function
-from nie.data.fetch import SOURCES, RemoteFile, fetch
+from nie.data.download import SOURCES, RemoteFile, fetch
 from nie.errors import NieError
 
 BIG = bytes(range(256)) * 4096  # 1 MiB, four blocks

@@ -37,7 +37,7 @@ def builders(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         assert Path(raw).is_dir()
         return make("fb15k", {"text": text})
 
-    module = __import__("sys").modules["nie.data.load"]
+    module = __import__("sys").modules["nie.data.datasets"]
     monkeypatch.setattr(module, "BUILDERS", {"geo": geo, "fb15k": fb15k})
     monkeypatch.delenv("NIE_RAW_DIR", raising=False)
     return calls

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nie.data import synthetic
-from nie.data.synthetic import ADJECTIVES, RELATION_WEIGHTS
+from nie.data.synthetic_graph import ADJECTIVES, RELATION_WEIGHTS
 
 
 def test_same_seed_same_bits() -> None:

@@ -12,8 +12,8 @@ from reference.graphs import normal
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.fit import rate_groups
 from nie.layers.fusion import FUSIONS, NEEDS_LOGVAR, ChannelFusion, CrossModalTransformer, SoftmaxFusion
+from nie.training.loop import rate_groups
 
 SIZE, NODES = 8, 12
 PERMUTES = ("attention", "uncertainty", "inverse_variance", "proxy_attention")

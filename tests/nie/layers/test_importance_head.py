@@ -5,8 +5,9 @@ import torch
 from reference.graphs import normal
 from reference.transformer import importance_head
 
+from downstream.heads.importance import ImportanceHead
 from nie.errors import NieError
-from nie.layers import CentralityScale, ImportanceHead
+from nie.layers import CentralityScale
 
 SIZE = 6
 

@@ -1,4 +1,4 @@
-"""nie.models.encoder; whole models are compared with a loop in test_rgtn.py."""
+"""nie.models.transformer; whole models are compared with a loop in test_rgtn.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from reference.graphs import normal, random_graph
 
-from nie.models.encoder import Encoder, TransformerBlock
+from nie.models.transformer import Encoder, TransformerBlock
 
 
 @pytest.mark.parametrize("in_size", [5, 8])

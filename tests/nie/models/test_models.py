@@ -10,9 +10,10 @@ from reference.graphs import NUM_RELATIONS, normal, random_graph
 from reference.resets import check_reset
 from torch import Tensor
 
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.table import METHODS
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.method_config import METHOD_CONFIGS, NetworkConfig
 from nie.models import GENI, MODELS, RGTN, SGC, ConvolutionalModel
 
 SIZES = {"structural": 3, "semantic": 5}
@@ -28,7 +29,7 @@ def features(num_nodes: int = 9) -> dict[str, Tensor]:
 
 
 def test_there_is_a_model_for_every_method_that_is_a_network() -> None:
-    assert set(MODELS) == {name for name, config in METHOD_CONFIGS.items() if issubclass(config, NetworkConfig)}
+    assert set(MODELS) == {name for name, config in METHODS.items() if issubclass(config, NetworkConfig)}
     kinds = {name: type(build(name)) for name in MODELS}
     special = {"sgc": SGC, "geni": GENI, "rgtn": RGTN}
     assert kinds == {name: special.get(name, ConvolutionalModel) for name in MODELS}
@@ -36,7 +37,7 @@ def test_there_is_a_model_for_every_method_that_is_a_network() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_settings_have_the_models_own_defaults(name: str) -> None:
-    config = METHOD_CONFIGS[name].model_fields["model"].default
+    config = METHODS[name].model_fields["model"].default
     torch.manual_seed(0)
     configured = MODELS[name](
         channel_sizes=SIZES, num_relations=NUM_RELATIONS, **config.model_dump(exclude={"relations"})

@@ -13,7 +13,7 @@ from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.layers import FUSIONS
 from nie.models import RGTN, MultiChannelNIE
-from nie.models.multi_channel import HEADS
+from nie.models.rgtn import HEADS
 from nie.ops import REL_MODES
 
 SIZES = {"structural": 3, "semantic": 8}  # 8 = head_size * num_heads, so this channel's shortcut is the identity

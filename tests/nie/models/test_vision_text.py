@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from downstream.alignment import modality_contrastive_loss
+from downstream.losses.alignment import modality_contrastive_loss
 from nie.errors import NieError
 from nie.models import VisionTextDualEncoder
 

@@ -21,7 +21,7 @@ from nie import ops
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops.backend import BACKENDS
-from nie.ops.dropout import dropout_scale
+from nie.ops.drop_pattern import dropout_scale
 
 
 def loop(

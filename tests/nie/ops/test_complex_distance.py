@@ -1,4 +1,4 @@
-"""nie.ops.complex_distance on both backends, against a loop."""
+"""nie.ops.distance on both backends, against a loop."""
 
 from __future__ import annotations
 

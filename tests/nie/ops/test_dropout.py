@@ -1,4 +1,4 @@
-"""nie.ops.dropout."""
+"""nie.ops.fused_dropout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nie.errors import NieError
-from nie.ops.dropout import draw_seed, dropout_scale, split_seed, threshold
+from nie.ops.drop_pattern import draw_seed, dropout_scale, split_seed, threshold
 
 
 def hashed(counter: int, seed: int) -> int:

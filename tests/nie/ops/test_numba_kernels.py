@@ -6,7 +6,9 @@ import pytest
 
 pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
-from nie.ops import numba_additive, numba_dot, numba_kernels
+from nie.ops.numba_backend import additive as numba_additive
+from nie.ops.numba_backend import dot as numba_dot
+from nie.ops.numba_backend import kernels as numba_kernels
 
 
 def test_a_kernel_is_made_once_for_its_sizes() -> None:

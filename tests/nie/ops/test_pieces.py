@@ -1,10 +1,10 @@
-"""nie.ops.pieces: rows of edges in pieces of bounded length."""
+"""nie.ops.row_pieces: rows of edges in pieces of bounded length."""
 
 from __future__ import annotations
 
 import torch
 
-from nie.ops.pieces import PIECE, cut
+from nie.ops.row_pieces import PIECE, cut
 
 
 def test_pieces_cover_every_edge_once_and_the_longest_come_first() -> None:

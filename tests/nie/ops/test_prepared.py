@@ -1,4 +1,4 @@
-"""nie.ops.prepared."""
+"""nie.ops.edge_index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reference.graphs import large_graph, random_graph
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops import prepared as preparation
-from nie.ops.prepared import prepare, relation_span
+from nie.ops.edge_index import prepare, relation_span
 
 
 def test_chunks_cover_every_row_once_and_share_the_edges() -> None:

@@ -1,4 +1,4 @@
-"""nie.ops.threads."""
+"""nie.ops.numba_backend.threads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 
 pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
-from nie.ops import threads
-from nie.ops.numba_kernels import compiled
+from nie.ops.numba_backend import threads
+from nie.ops.numba_backend.kernels import compiled
 
 
 @compiled

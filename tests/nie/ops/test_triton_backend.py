@@ -18,11 +18,10 @@ from stage_helpers import SMALL, store_synthetic
 from torch import Tensor
 
 from nie import ops
-from nie.config import ImportanceConfig, LicapConfig
 from nie.dgl_compat import dgl
-from nie.ops.pieces import PIECE
-from nie.ops.prepared import prepare
-from nie.recipes import load_config
+from nie.ops.edge_index import prepare
+from nie.ops.row_pieces import PIECE
+from pretrain.stage import PRETRAINING
 
 pytest.importorskip("triton", reason="triton is not installed: pip install -e '.[gpu]' in nie's folder")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -176,14 +175,14 @@ def test_without_being_asked_cuda_tensors_run_on_triton(monkeypatch: pytest.Monk
 
 @pytest.mark.cuda
 def test_both_stages_on_the_gpu(tmp_path: Path) -> None:
-    from downstream.importance import estimate
+    from downstream.stages.importance import estimate
     from pretrain.licap import pretrain
 
     store_synthetic(tmp_path / "data")
     where = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
     settings = {**SMALL, "folds": {"run": [0]}, "device": "cuda"}
-    first = pretrain(load_config(LicapConfig, overrides={**settings, "loss": {"gamma": 0.2}}), **where)
-    config = load_config(ImportanceConfig, overrides={**settings, "pretrained": str(first.path)})
+    first = pretrain(PRETRAINING.recipes.load(overrides={**settings, "loss": {"gamma": 0.2}}), **where)
+    config = IMPORTANCE.recipes.load(overrides={**settings, "pretrained": str(first.path)})
     second = estimate(config, **where)
     assert np.isfinite(np.load(second.path / "fold0" / "predictions.npy")).all()
     assert np.isfinite(np.load(first.path / "fold0" / "structural" / "embeddings.npy")).all()

@@ -1,4 +1,4 @@
-"""nie.ops.triton_kernels: they compile for a GPU. What they compute is in test_triton_backend.py."""
+"""nie.ops.triton_backend.kernels: they compile for a GPU. What they compute is in test_triton_backend.py."""
 
 from __future__ import annotations
 

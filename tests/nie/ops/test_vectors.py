@@ -1,4 +1,4 @@
-"""nie.ops.vectors; that attention by them is right is in test_attention.py."""
+"""nie.ops.numba_backend.vectors; that attention by them is right is in test_attention.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 # ruff: noqa: E402
 numba = pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
 
-from nie.ops.vectors import exp, keep, load, maximum, positive, spread, store, sum_heads, zeros
+from nie.ops.numba_backend.vectors import exp, keep, load, maximum, positive, spread, store, sum_heads, zeros
 
 
 @numba.njit

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nie.data import KnowledgeGraph, synthetic
-from nie.data.features import node2vec
-from nie.data.features.node2vec import random_walks
+from nie.data.feature_kinds import node2vec
+from nie.data.feature_kinds.node2vec import random_walks
 from nie.errors import NieError
 
 gensim_needed = pytest.mark.skipif(__import__("importlib").util.find_spec("gensim") is None, reason="needs gensim")

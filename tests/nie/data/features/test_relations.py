@@ -1,11 +1,11 @@
-"""nie.data.features.relations."""
+"""nie.data.feature_kinds.relations."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nie.data import synthetic
-from nie.data.features import relation_profile
+from nie.data.feature_kinds import relation_profile
 
 
 def test_few_relations_are_counted_as_they_are() -> None:

@@ -10,7 +10,6 @@ import torch
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.fit import rate_groups
 from nie.layers import PreGATConv
 from nie.layers.relation import (
     ContextEnhancer,
@@ -20,6 +19,7 @@ from nie.layers.relation import (
     relation_context,
     with_inverses,
 )
+from nie.training.loop import rate_groups
 
 REL = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 SRC, DST, ETYPE = (torch.randint(n, (40,), generator=torch.Generator().manual_seed(k)) for k, n in enumerate((9, 9, 6)))

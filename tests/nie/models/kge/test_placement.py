@@ -1,4 +1,4 @@
-"""nie.models.kge.placement."""
+"""nie.models.kge.likeness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from nie.errors import NieError
 from nie.models.kge import RotatE
-from nie.models.kge.placement import placed_by_likeness
+from nie.models.kge.likeness import placed_by_likeness
 
 GENERATOR = torch.Generator().manual_seed(0)
 VECTORS, FEATURES = (torch.randn(7, size, generator=GENERATOR, dtype=torch.float64) for size in (4, 3))

@@ -1,0 +1,182 @@
+"""What completes a triple, by a finished run of link prediction."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tabulate import tabulate
+
+from downstream.stages.links.inputs import LinkInputs
+from downstream.stages.links.stage import LINKS
+from nie.data import KnowledgeGraph
+from nie.data.names_as_words import relation_text
+from nie.errors import NieError, nearest
+from nie.models.kge.rotation import Side
+from nie.runs.run import Run
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Entities that complete a triple, likeliest first.
+
+    Attributes:
+        question: the triple, with ? for what is looked for.
+        names: of the entities.
+        texts: of the entities.
+        scores: of the triples; higher is likelier, and they compare within one answer only.
+        known: whether the graph holds the triple already, in any split.
+        unseen: whether no training triple names the given entity, so that its channels alone say what it is.
+        tested: test triples of this relation; where the given entity is unseen, those with such an entity.
+        hits: share of them whose answer at this side is among the first 10; nan without any.
+    """
+
+    question: str
+    names: list[str]
+    texts: list[str | None]
+    scores: list[float]
+    known: list[bool]
+    unseen: bool
+    tested: int
+    hits: float
+
+
+def complete(
+    run: Run, *, relation: str, head: str | None = None, tail: str | None = None, top: int = 10,
+    include_known: bool = False, data_root: str | Path = "datasets",
+) -> Completion:  # fmt: skip
+    """Rank what completes (head, relation, ?) or (?, relation, tail).
+
+    Entities and relations are given by their name in the graph or by their words, such as "birth place". Entities of
+    which the model knows nothing, as no training triple names them and they have no other channel, are no answers, and
+    neither is the given one, unless training has triples of this relation from an entity to itself.
+
+    Args:
+        run: a finished run of link prediction; its first repetition answers.
+        relation, head, tail: the triple; head or tail is left out.
+        top: how many to name.
+        include_known: name entities, too, of which the graph already knows that they complete the triple.
+        data_root: folder of the datasets.
+
+    Raises:
+        NieError: both ends or none are given, a name that is unknown or belongs to several, an entity of which the
+            model knows nothing, another run, or a top below 1.
+    """
+    if (head is None) == (tail is None):
+        raise NieError("Give one end of the triple, --head or --tail; the other is what is looked for.")
+    if top < 1:
+        raise NieError(f"top is {top}; give at least 1.")
+    if "negatives" not in run.config:
+        raise NieError(f"{run.path} is no run of link prediction; give the folder that 'nie link' printed.")
+    repeats = run.finished_folds()
+    if not repeats:
+        raise NieError(f"{run.path} has no finished repetition; run 'nie link' to its end first.")
+    config = LINKS.recipes.load(overrides=dict(run.config))
+    inputs = LinkInputs.of(config, data_root=data_root)
+    changed = run.changed_source(inputs.made_from)
+    if changed:
+        raise NieError(f"{run.path} was made from another {config.dataset} ({changed}); run 'nie link' again.")
+    side: Side = "tail" if tail is None else "head"
+    given, about = find_entity(inputs.kg, head or tail or ""), find_relation(inputs.kg, relation)
+    seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)
+    if not informed[given]:
+        raise NieError(
+            f"No training triple names {inputs.kg.node_names[given]} and the model reads no channel of it, so it knows "
+            "nothing of it; train with --channels that it has."
+        )
+    triple = torch.tensor([[given, about, 0] if side == "tail" else [0, about, given]], device=inputs.device)
+    with torch.no_grad():
+        scores = inputs.load(config, run, repeats[0]).scorer()(triple, side)[0]
+    there = inputs.known.mask(triple, side)[0]
+    order = scores.argsort(descending=True, stable=True)
+    loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]
+    answers = informed if include_known else informed & ~there
+    answers[given] &= len(loops) > 0
+    order = order[answers[order]][:top]
+    first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
+    alike = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
+    ranks = run.array(repeats[0], "ranks.npy", (len(alike), 2))[alike.cpu().numpy(), 0 if side == "head" else 1]
+    return Completion(
+        question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
+        names=[inputs.kg.node_names[node] for node in order.tolist()],
+        texts=[inputs.kg.text[node] for node in order.tolist()],
+        scores=scores[order].tolist(),
+        known=there[order].tolist(),
+        unseen=not bool(seen[given]),
+        tested=len(ranks),
+        hits=float((ranks <= 10).mean()) if len(ranks) else math.nan,
+    )
+
+
+def completion_table(completion: Completion) -> str:
+    """The answer as Markdown, with how far to trust it."""
+    columns = {
+        "": [str(place) for place in range(1, len(completion.names) + 1)],
+        "entity": completion.names,
+        "text": [_short(text) for text in completion.texts],
+        "score": [f"{score:.3f}" for score in completion.scores],
+        "in the graph": ["known" if known else "" for known in completion.known],
+    }
+    optional = ("text", "in the graph")
+    shown = {title: cells for title, cells in columns.items() if title not in optional or any(cells)}
+    table = tabulate(shown, "keys", tablefmt="github", disable_numparse=True)
+    kind = "name an entity that training does not" if completion.unseen else "have this relation"
+    trust = (
+        f"No test triples {kind}, so nothing is known of how good such answers are."
+        if not completion.tested
+        else f"Of the {completion.tested} test triples that {kind}, {completion.hits:.0%} have their answer among the "
+        "first 10."
+    )
+    placed = "No training triple names this entity: its channels alone say what it is. " if completion.unseen else ""
+    return f"{completion.question}\n\n{table}\n\n{placed}{trust}"
+
+
+def find_entity(kg: KnowledgeGraph, asked: str) -> int:
+    """The entity with this name, or with this text, or whose text begins with these words, where only one has it.
+
+    Raises:
+        NieError: there is none, or several share the text.
+    """
+    return _find("entity", asked, kg.node_names, kg.text)
+
+
+def find_relation(kg: KnowledgeGraph, asked: str) -> int:
+    """The relation with this name, or with these words in its name where only one has them.
+
+    Raises:
+        NieError: there is none, or several share the words.
+    """
+    return _find("relation", asked, kg.relation_names, [relation_text(name) for name in kg.relation_names])
+
+
+def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | None]) -> int:
+    wanted = asked.casefold()
+    begins = re.compile(re.escape(wanted) + r"\b")
+    words = [(place, text.casefold()) for place, text in enumerate(texts) if text]
+    found = (
+        [place for place, name in enumerate(names) if name == asked]
+        or [place for place, text in words if text == wanted]
+        or [place for place, text in words if begins.match(text)]
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(names[place] for place in found[:3])
+        raise NieError(f"{asked!r} fits the words of {len(found)}; give the {kind} by its name, such as {several}.")
+    known = [*names, *(text for text in texts if text)]
+    raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
+
+
+def _shown(kg: KnowledgeGraph, node: int) -> str:
+    return _short(kg.text[node]) or kg.node_names[node]
+
+
+def _short(text: str | None) -> str:
+    return textwrap.shorten(text or "", WIDTH, placeholder=" ...")

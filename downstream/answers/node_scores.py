@@ -1,0 +1,134 @@
+"""Scores of every node from a finished run, and the top of the list beside the truth."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+from tabulate import tabulate
+
+from nie.atomic import atomic_file
+from nie.data import load
+from nie.errors import NieError
+from nie.extras import require
+from nie.runs.files import read_json
+from nie.runs.run import Run
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class NodeScores:
+    """One value a node.
+
+    Attributes:
+        name: node names.
+        importance: predicted importance, on the scale of the given scores.
+        rank: 1 for the highest score, which is the predicted importance where a method has no score of its own.
+        known: the given importance, nan where there is none.
+        held_out: True where no model behind ``importance`` has seen the node's own label.
+    """
+
+    name: list[str]
+    importance: Array
+    rank: Array
+    known: Array
+    held_out: Array
+
+
+def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
+    """Score every node with the models of all finished folds.
+
+    A labelled node that was in the test set of a finished fold gets that fold's prediction, which has not seen its
+    label; any other node gets the mean over folds, on the label scale.
+
+    Raises:
+        NieError: the run has no finished fold, or its dataset has changed.
+    """
+    folds = run.finished_folds()
+    if not folds:
+        raise NieError(f"{run.path} has no finished fold to predict from; run its stage to the end first.")
+    kg = load(run.config["dataset"], data_root)
+    provenance = read_json(run.path / "provenance.json")
+    if provenance.get("stage") == "pretrain":
+        raise NieError(f"{run.path} is a pretraining run; give the folder of a stage-2 run.")
+    if provenance.get("dataset_sha256") != kg.digest:
+        raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
+    mean, score = (
+        np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.scores)
+    )
+    held_out = ~kg.label_mask
+    for fold in folds:
+        test = run.split(fold)["test"]
+        mean[test] = run.predictions(fold, kg.num_nodes)[test]
+        score[test] = run.scores(fold, kg.num_nodes)[test]
+        held_out[test] = True
+    importance = np.maximum(np.expm1(mean), 0.0) if kg.meta.get("label_transform", "log1p") == "log1p" else mean
+    return NodeScores(
+        name=[str(name) for name in kg.node_names],
+        importance=importance,
+        rank=rankdata(-score, method="min").astype(np.int64),
+        known=np.where(kg.label_mask, kg.labels, np.nan),
+        held_out=held_out,
+    )
+
+
+def write_scores(scores: NodeScores, path: str | Path) -> None:
+    """Write all nodes, most important first, as ``.csv`` or ``.parquet``.
+
+    Raises:
+        NieError: another file ending, or Parquet without the extra ``report``.
+    """
+    target = check_target(path)
+    order = np.argsort(scores.rank, kind="stable")
+    known = [None if np.isnan(value) else float(value) for value in scores.known[order]]
+    columns: dict[str, list[Any]] = {
+        "rank": scores.rank[order].tolist(),
+        "node": [scores.name[i] for i in order],
+        "predicted_importance": scores.importance[order].tolist(),
+        "known_importance": known,
+        "held_out": scores.held_out[order].tolist(),
+    }
+    if target.suffix == ".parquet":
+        pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
+        with atomic_file(target) as temporary:
+            parquet.write_table(pyarrow.table(columns), temporary)
+    else:
+        with atomic_file(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+
+
+def check_target(path: str | Path) -> Path:
+    """Return ``path`` if scores can be written there; called before a long job as well as after it.
+
+    Raises:
+        NieError: another file ending, a folder, or Parquet without the extra ``report``.
+    """
+    target = Path(path)
+    if target.suffix not in (".csv", ".parquet"):
+        raise NieError(f"{target} must end in .csv or .parquet.")
+    if target.is_dir():
+        raise NieError(f"{target} is a folder; give the name of a file in it.")
+    if target.suffix == ".parquet":
+        require("pyarrow", "report")
+    return target
+
+
+def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
+    """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these."""
+    ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known))
+    true_rank = rankdata(-scores.known[ids], method="min").astype(int)
+    order = np.argsort(-scores.importance[ids], kind="stable")[:count]
+    rows = [
+        [place, scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}", true_rank[i], f"{scores.known[ids[i]]:,.0f}"]
+        for place, i in enumerate(order, start=1)
+    ]
+    headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
+    table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+    return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"

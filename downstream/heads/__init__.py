@@ -1,0 +1,1 @@
+"""Heads: from a node's vectors to its importance or its tier."""

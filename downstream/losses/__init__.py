@@ -1,0 +1,1 @@
+"""Losses of stage 2, each a pure function."""

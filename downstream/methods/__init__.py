@@ -1,0 +1,1 @@
+"""Methods of importance estimation: their settings, one table, and how each is fitted."""

@@ -1,0 +1,185 @@
+"""Methods without a neural network: PageRank on the graph; linear models and trees on the features.
+
+Each is a function of a `BaselineInput` and looks at the labels of the fold's training and validation nodes only;
+``ppr-published`` alone does as its paper did and looks at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression
+
+from downstream.methods.fitted import Fitted, Floats
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.pagerank import pagerank
+from nie.data.graph import KnowledgeGraph
+from nie.errors import NieError
+from pretrain.cross_validation import Fold, fold_seed
+
+RIDGE_PENALTIES = 10.0 ** np.arange(-2, 7)  # on standardised features; the Gram matrix grows with the nodes
+BOOSTING_ROUNDS = 300
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineInput:
+    """What a baseline may use.
+
+    Attributes:
+        kg: the graph.
+        features: (N, d) float32, the channels side by side.
+        targets: (N,) labels on the scale of the metrics; nan where unlabelled.
+        fold: which labels may be fitted (train) and which may choose settings (val).
+        seed: for methods that draw at random.
+
+    Raises:
+        NieError: a row missing, a feature that is not finite, or a training or validation node without a label.
+
+    Example:
+        >>> from nie.data.synthetic_graph import synthetic
+        >>> from pretrain.cross_validation import make_folds
+        >>> kg = synthetic(0)
+        >>> given = BaselineInput(kg, kg.channels["semantic"].features, kg.targets, make_folds(kg.label_mask)[0])
+        >>> ridge_baseline(given).prediction.shape
+        (300,)
+    """
+
+    kg: KnowledgeGraph
+    features: npt.NDArray[np.float32]
+    targets: Floats
+    fold: Fold
+    seed: int = 0
+
+    @classmethod
+    def of(cls, work: FoldWork) -> BaselineInput:
+        """What the fold of a stage gives; a method that reads no features has 0 columns of them."""
+        kg, fold = work.inputs.kg, work.fold
+        columns = [part.features for parts in work.channels.values() for part in parts]
+        features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
+        return cls(kg, features, kg.targets, fold, fold_seed(work.config.seed, fold.index))
+
+    def __post_init__(self) -> None:
+        nodes = self.kg.num_nodes
+        if self.features.ndim != 2 or len(self.features) != nodes or len(self.targets) != nodes:
+            raise NieError(
+                f"features {self.features.shape} and targets {self.targets.shape} need one row for each of the "
+                f"graph's {nodes} nodes."
+            )
+        if not np.isfinite(self.features).all():
+            raise NieError("The features contain nan or infinity; every node needs a finite feature row.")
+        for part in ("train", "val"):
+            ids = getattr(self.fold, part)
+            if len(ids) == 0 or not np.isfinite(self.targets[ids]).all():
+                raise NieError(f"Fold {self.fold.index}: every {part} node needs a finite label, and at least one.")
+
+
+@dataclass(frozen=True, eq=False)
+class MonotoneScale:
+    """A non-decreasing map from raw scores to the label scale, by isotonic regression.
+
+    Linear between the knots, constant beyond the first and the last.
+
+    Example:
+        >>> scale = MonotoneScale.fit(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 6.0, 4.0, 8.0]))
+        >>> scale(np.array([0.0, 1.5, 2.5, 9.0]))
+        array([0. , 2.5, 5. , 8. ])
+    """
+
+    knots: Floats
+    values: Floats
+
+    @classmethod
+    def fit(cls, score: Floats, target: Floats) -> MonotoneScale:
+        """Fit by least squares to the (n,) raw scores and labels of the training nodes."""
+        fitted = IsotonicRegression().fit(score, target)
+        return cls(fitted.X_thresholds_, fitted.y_thresholds_)
+
+    def __call__(self, score: Floats) -> Floats:
+        """Map raw scores of any shape."""
+        return np.interp(score, self.knots, self.values)
+
+
+def pagerank_baseline(given: BaselineInput) -> Fitted:
+    """PageRank (damping 0.85), mapped to the label scale by a monotone fit on the training nodes."""
+    return _on_label_scale(pagerank(given.kg), given)
+
+
+def ppr_baseline(given: BaselineInput) -> Fitted:
+    """Personalised PageRank that restarts at the *training* nodes, in proportion to their importance."""
+    restart = np.zeros(given.kg.num_nodes)
+    restart[given.fold.train] = given.kg.labels[given.fold.train]
+    return _on_label_scale(pagerank(given.kg, personalization=restart), given)
+
+
+def ppr_published_baseline(given: BaselineInput) -> Fitted:
+    """Personalised PageRank as published: it restarts at the validation and test nodes too, in proportion to theirs.
+
+    It looks at the labels that it is tested on. It is here to show what that is worth, not to compare with.
+    """
+    return _on_label_scale(pagerank(given.kg, personalization=np.nan_to_num(given.kg.labels)), given)
+
+
+def _on_label_scale(score: Floats, given: BaselineInput) -> Fitted:
+    train = given.fold.train
+    return Fitted(score, MonotoneScale.fit(score[train], given.targets[train])(score))
+
+
+def linear_baseline(given: BaselineInput) -> Fitted:
+    """Least squares on the features, without a penalty: the LR of the papers."""
+    train = given.fold.train
+    model = LinearRegression().fit(given.features[train].astype(np.float64), given.targets[train])
+    score: Floats = model.predict(given.features.astype(np.float64))
+    return Fitted(score, score)
+
+
+def forest_baseline(given: BaselineInput) -> Fitted:
+    """Random forest on the features: scikit-learn's defaults, with the square root of the features a split."""
+    train = given.fold.train
+    model = RandomForestRegressor(max_features="sqrt", n_jobs=torch.get_num_threads(), random_state=given.seed)
+    model.fit(given.features[train], given.targets[train])
+    model.set_params(n_jobs=1)  # threads would add the trees up in any order, which changes the last bits
+    score: Floats = model.predict(given.features)
+    return Fitted(score, score)
+
+
+def ridge_baseline(given: BaselineInput) -> Fitted:
+    """Ridge regression on the features, standardised on the training nodes.
+
+    ``w = (X'X + alpha I)^-1 X'y`` with alpha from 0.01 to 10^6, the one with the least squared error on the
+    validation nodes. One eigendecomposition of X'X serves all penalties.
+    """
+    fold, targets = given.fold, given.targets
+    train = given.features[fold.train].astype(np.float64)
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    deviation[deviation == 0] = 1.0  # a constant feature becomes 0 and takes no part
+    train = (train - mean) / deviation
+    centre = float(targets[fold.train].mean())
+    values, vectors = np.linalg.eigh(train.T @ train)
+    rotated = vectors.T @ (train.T @ (targets[fold.train] - centre))
+    shrunk = rotated[:, None] / (values.clip(min=0)[:, None] + RIDGE_PENALTIES)  # (d, penalties)
+    weights = (vectors @ shrunk) / deviation[:, None]
+    val = (given.features[fold.val] - mean) @ weights + centre
+    best = int(np.mean((val - targets[fold.val, None]) ** 2, axis=0).argmin())
+    score = given.features @ weights[:, best] + (centre - mean @ weights[:, best])
+    return Fitted(score, score)
+
+
+def boosting_baseline(given: BaselineInput) -> Fitted:
+    """Gradient-boosted trees on the features: the sceptic's baseline.
+
+    scikit-learn's histogram boosting with its default settings and at most 300 rounds; the number of rounds is the
+    one with the least squared error on the validation nodes.
+    """
+    fold, targets = given.fold, given.targets
+    table = given.features
+    model = HistGradientBoostingRegressor(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=given.seed)
+    model.fit(table[fold.train], targets[fold.train])
+    errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(table[fold.val])]
+    score: Floats = next(islice(model.staged_predict(table), int(np.argmin(errors)), None))
+    return Fitted(score, score)

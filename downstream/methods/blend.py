@@ -1,0 +1,68 @@
+"""A blend of finished runs: the weighted mean of their predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+from downstream.methods.fitted import Fitted, Floats
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.method_settings import BlendConfig
+from downstream.methods.table import is_honest
+from nie.data import KnowledgeGraph
+from nie.errors import NieError
+from nie.runs.run import Run, read_run
+from pretrain.cross_validation import Fold, binding
+
+
+def check_blend(work: FoldWork) -> Fitted:
+    """The blend of a fold: as it only reads finished runs, checking it makes it."""
+    assert isinstance(work.config, BlendConfig)
+    return blend(work.config.parts, work.inputs.kg, work.fold)
+
+
+def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
+    """What `check_blend` made."""
+    return checked
+
+
+def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
+    """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
+
+    c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
+    least squares; stacking, Wolpert 1992, Breiman 1996). No part was fitted to these labels, but they chose its epoch,
+    its rounds or its penalty, so a blend's own validation figures are a little too good.
+
+    Args:
+        parts: folders of stage-2 runs.
+        kg: the graph.
+        fold: the fold.
+
+    Raises:
+        NieError: a part has not finished the fold, is of another dataset or fold or no run of stage 2, has seen test
+            labels, or has the name of another.
+    """
+    runs = [read_run(part, "downstream") for part in parts]
+    names = [run.path.name for run in runs]
+    if len(set(names)) < len(names):
+        raise NieError(f"The parts {', '.join(names)} are not all different; blend different runs.")
+    predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
+    centre = float(kg.targets[fold.train].mean())
+    weights, _ = nnls(predictions[fold.val] - centre, kg.targets[fold.val] - centre)
+    named = {run.path.name: float(weight) for run, weight in zip(runs, weights, strict=True)}
+    prediction = centre + (predictions - centre) @ weights
+    return Fitted(prediction, prediction, facts={"weights": named})
+
+
+def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+    method = run.config.get("method")
+    if not is_honest(method):
+        raise NieError(f"{run.path} has seen the test labels ({method}); a blend with it would, too.")
+    if not run.is_done(fold.index):
+        raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
+    if run.metrics(fold.index).get("binding") != binding(kg, fold):
+        raise NieError(f"{run.path} is of another dataset or fold; blend only runs of the same.")
+    return run.predictions(fold.index, kg.num_nodes)

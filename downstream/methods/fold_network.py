@@ -1,0 +1,146 @@
+"""A network of stage 2 and what it reads on one fold: to train it, and to load it again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from downstream.heads.tiers import num_logits
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.labels_as_input import ShownLabels
+from downstream.metrics.tiers import tier_borders, tiers
+from nie.data import MessageGraph
+from nie.errors import NieError
+from nie.inputs.relations import RelationInputs
+from nie.inputs.tensors import presence
+from nie.models import ImportanceScores
+from nie.runs.run import Run
+from nie.runs.weights import read_weights
+
+
+@dataclass(frozen=True, eq=False)
+class FoldNetwork:
+    """What a network reads on one fold, and the network that is built for it.
+
+    Attributes:
+        work: the fold, and what it is judged by.
+        config: the network's settings.
+        message: the message graph.
+        feats: (N, d) by channel.
+        masks: (N,) bool by channel, the nodes that have it.
+        train: (n,) ids of the training nodes.
+        labels: (n,) their labels, centred.
+        centre: what was taken from the labels.
+        known: (N,) bool, all but the validation and test nodes.
+        tiers: (n,) of the training nodes, where the network learns them.
+        relations: what relation vectors are made from, for a model that lets them be made.
+        ends: sources and destinations of the graph's own edges.
+    """
+
+    work: FoldWork
+    config: NetworkConfig
+    message: MessageGraph
+    feats: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    train: Tensor
+    labels: Tensor
+    centre: float
+    known: Tensor
+    tiers: Tensor | None
+    relations: RelationInputs | None
+    ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, work: FoldWork) -> FoldNetwork:
+        """The tensors of a fold, from its features by channel."""
+        config, inputs, fold = work.config, work.inputs, work.fold
+        assert isinstance(config, NetworkConfig)
+        targets, device = inputs.kg.targets[fold.train], inputs.device
+        centre = float(targets.mean()) if config.centre_labels else 0.0
+        known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
+        known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
+        feats = {name: inputs.tensor(parts) for name, parts in work.channels.items()}
+        relations = getattr(config.model, "relations", None)
+        return cls(
+            work=work,
+            config=config,
+            message=inputs.message,
+            feats=feats,
+            masks={name: presence(parts).to(device) for name, parts in work.channels.items()},
+            train=torch.from_numpy(fold.train).to(device),
+            labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
+            centre=centre,
+            known=known.to(device),
+            tiers=torch.from_numpy(tiers(targets, tier_borders(targets))).to(device) if config.learns_tiers else None,
+            relations=None if relations is None else RelationInputs.of(relations, inputs.relation_source, feats),
+            ends=(inputs.kg.src, inputs.kg.dst),
+        )
+
+    @functools.cached_property
+    def shown(self) -> ShownLabels | None:
+        """The training labels as an input, where they are one."""
+        share = self.config.shown_labels
+        return ShownLabels(len(next(iter(self.feats.values()))), self.train, self.labels, share) if share else None
+
+    @functools.cached_property
+    def predicting(self) -> Mapping[str, Tensor]:
+        """The features that a prediction reads: with all training labels, where they are shown."""
+        return self.shown.everything(self.feats) if self.shown else self.feats
+
+    def build(self) -> nn.Module:
+        """A new network, with parameters of torch's random state."""
+        sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
+        settings = self.config.model.model_dump()
+        if self.relations is not None:
+            settings["relations"] = self.relations.table(settings["rel_size"])
+        if self.config.learns_tiers:
+            settings["tier_outputs"] = num_logits(self.config.loss.tier_loss)
+        build = self.work.method.build
+        assert build is not None
+        model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
+        return model.to(self.train.device)
+
+    def load(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
+        """The trained network of a finished fold, in eval mode.
+
+        Args:
+            run: of one member.
+            fold: its number.
+            value: the state that is best for RMSE and MedianAE, where it was kept apart.
+
+        Raises:
+            NieError: the run averages several members, or its weights are missing or do not fit.
+        """
+        apart = run.fold_path(fold) / "model_value.safetensors"
+        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
+        if not path.exists():
+            raise NieError(f"{path} is missing; give a run with a finished fold of one member.")
+        model = self.build()
+        read_weights(path, model)
+        return model.eval()
+
+    def masks_of(self, model: nn.Module) -> Mapping[str, Tensor] | None:
+        """The masks that a model takes; None for one that takes none."""
+        return self.masks if getattr(model, "takes_masks", False) else None
+
+    def scores(
+        self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> ImportanceScores:
+        """Scores of all nodes, on centred labels.
+
+        Args:
+            model: of `build`.
+            feats: as `predicting` or `ShownLabels.draw` gives them.
+            masks: in the place of the own.
+        """
+        masks = self.masks_of(model) if masks is None else masks
+        extra = {} if masks is None else {"masks": masks}
+        scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
+        return scores

@@ -1,0 +1,70 @@
+"""What a method of importance estimation works on in one fold: made once, checked, and then fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from downstream.methods.importance_settings import FeatureConfig, ImportanceConfig
+from downstream.methods.table import METHODS, Method
+from downstream.metrics.fold_judge import FoldJudge
+from nie.errors import NieError
+from nie.inputs.channels import Parts
+from pretrain.cross_validation import Fold
+from pretrain.embeddings import read_embeddings
+from pretrain.inputs import StageInputs
+
+
+@dataclass(frozen=True, eq=False)
+class FoldWork:
+    """A fold of a method, ready to be fitted.
+
+    Attributes:
+        config: the settings.
+        inputs: what all folds share.
+        fold: the nodes.
+        channels: the fold's features by channel: raw, or pretrained where the settings say so.
+        judge: figures of predictions.
+    """
+
+    config: ImportanceConfig
+    inputs: StageInputs
+    fold: Fold
+    channels: Mapping[str, Parts]
+    judge: FoldJudge
+
+    @classmethod
+    def of(cls, config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> FoldWork:
+        """Collect what the method reads.
+
+        Raises:
+            NieError: pretrained embeddings are missing, or are not of this fold.
+        """
+        judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
+        return cls(config, inputs, fold, _channels(config, inputs, fold), judge)
+
+    @property
+    def method(self) -> Method:
+        """The method that the settings name."""
+        return METHODS[self.config.method]
+
+    def check(self) -> Any:
+        """Refuse what cannot work; what this made is what ``method.fit`` takes."""
+        return self.method.check(self)
+
+
+def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
+    """The features of the fold by channel; of a pretrained channel the degrees stay as they are."""
+    channels = dict(inputs.channels)
+    if isinstance(config, FeatureConfig) and config.pretrained is not None:
+        embeddings = read_embeddings(config.pretrained, inputs.kg, fold)
+        for name in config.replaced or embeddings:
+            if name not in embeddings:
+                raise NieError(
+                    f"replaced names the channel {name}, which the pretrained run {config.pretrained} has not; "
+                    f"use --replaced {','.join(embeddings)}."
+                )
+            degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()
+            channels[name] = (embeddings[name], *degrees)
+    return channels

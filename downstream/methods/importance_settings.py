@@ -1,0 +1,176 @@
+"""The settings of stage 2, importance estimation, that its methods share.
+
+What a method reads grows by a step with each class: the graph alone (`ImportanceConfig`), features of its nodes
+(`FeatureConfig`), and what trains a network (`NetworkConfig`), which only lacks the network's own settings. That is why
+they build on each other: a method has exactly the settings that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, create_model, model_validator
+
+from downstream.losses.names import AlignmentName, TierLossName
+from downstream.metrics.registry import selectable
+from nie.settings.run import FoldsRunConfig
+from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, Section
+
+MetricName = Annotated[str, AfterValidator(selectable)]
+
+
+class ImportanceLossConfig(Section):
+    """Regression on the score, a listwise term (METHODS section 4), and tiers of importance beside."""
+
+    listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
+    list_size: int = Field(100, ge=2, description="n: nodes a list, the node itself included")
+    importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
+    tier_weight: float = Field(
+        0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
+    )
+    tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> ImportanceLossConfig:
+        if self.importance_weight == 0 and self.tier_weight == 0:
+            raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        return self
+
+
+class ChannelLossConfig(ImportanceLossConfig):
+    """The same, with what the channels of a network are trained on beside."""
+
+    channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
+    alignment_weight: float = Field(
+        0.0, ge=0, description="weight of the alignment of channels (model.projection_size)"
+    )
+    alignment: AlignmentName = Field(
+        "combined", description="neighbourhood: nodes that share neighbours count as partly the same"
+    )
+    variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
+
+
+class ImportanceConfig(FoldsRunConfig):
+    """Stage 2, importance estimation; a method that reads more than the graph has a subclass."""
+
+    stage: ClassVar[str] = "downstream"
+    reads_features: ClassVar[bool] = False
+
+    method: str = Field("rgtn", description="what estimates")
+
+    def run_label(self) -> str:
+        """The label that was given, or the method."""
+        return self.label or self.method
+
+
+class FeatureConfig(ImportanceConfig):
+    """Stage 2 on raw or pretrained features."""
+
+    reads_features: ClassVar[bool] = True
+
+    pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
+    replaced: tuple[ChannelName, ...] | None = Field(
+        None, min_length=1, description="channels that pretrained embeddings replace; by default all that there are"
+    )
+
+    def run_label(self) -> str:
+        """The label that was given, or the method, with ``+licap`` on pretrained features."""
+        return self.label or self.method + ("+licap" if self.pretrained else "")
+
+    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The stage-1 run, where there is one."""
+        return {"pretrained": self.pretrained} if self.pretrained else {}
+
+
+class SearchRange(Section):
+    """Where `nie search` looks for a setting: between two numbers, or among choices."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(False, description="even on a logarithmic scale")
+    choices: tuple[bool | int | float | str, ...] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind_of_range(self) -> SearchRange:
+        numbers = self.low is not None and self.high is not None and self.low < self.high
+        if numbers == (self.choices is not None):
+            raise ValueError("give either low < high, or choices")
+        if self.log and not (self.low and self.low > 0):
+            raise ValueError("a logarithmic scale needs low > 0")
+        return self
+
+    def ends(self) -> list[bool | int | float | str]:
+        """All choices, or both ends of the range."""
+        return list(self.choices) if self.choices else [end for end in (self.low, self.high) if end is not None]
+
+    def contains(self, value: object) -> bool:
+        """Whether the search could try this value."""
+        if self.low is None or self.high is None:
+            return value in self.ends()
+        return isinstance(value, (int, float)) and self.low <= value <= self.high
+
+
+class ModelConfig(Section):
+    """The settings of a network's own; each network has a subclass."""
+
+    @property
+    def hops(self) -> int:
+        """Layers that read the graph, each of which needs a block of a sampled batch."""
+        return int(getattr(self, "num_layers", 0))
+
+    def check(self, run: NetworkConfig) -> None:
+        """Raise ValueError where these settings do not go together with the others of ``run``."""
+
+
+class NetworkConfig(FeatureConfig):
+    """Stage 2 by a neural network; `NetworkConfig.of` gives the class of one network's settings."""
+
+    model: ModelConfig
+    loss: ImportanceLossConfig = ImportanceLossConfig()
+    batch: BatchConfig = BatchConfig()
+    optim: OptimConfig = OptimConfig()
+    centre_labels: bool = Field(True, description="learn the difference to the mean training label")
+    select: MetricName = Field("spearman", description="validation metric that picks the epoch")
+    select_value: MetricName | None = Field(
+        None, description="validation metric that picks the epoch for RMSE and MedianAE; by default that of select"
+    )
+    shown_labels: float = Field(
+        0.0, ge=0, lt=1, description="part of the training labels that is input in an epoch, to learn the others from"
+    )
+    members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
+    search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
+
+    @classmethod
+    def of(cls, model: ModelConfig, loss: ImportanceLossConfig | None = None) -> type[NetworkConfig]:
+        """The class of a network's settings.
+
+        Args:
+            model: its own, at their defaults.
+            loss: likewise; the default is for a network that reads all channels as one.
+
+        >>> class Own(ModelConfig):
+        ...     num_layers: int = 2
+        >>> NetworkConfig.of(Own())(dataset="geo").model.hops
+        2
+        """
+        loss = ImportanceLossConfig() if loss is None else loss
+        fields: dict[str, Any] = {"model": (type(model), model), "loss": (type(loss), loss)}
+        return create_model(f"Network{type(model).__name__}", __base__=cls, **fields)
+
+    @property
+    def learns_tiers(self) -> bool:
+        """Whether the network has a head for tiers of importance."""
+        return self.loss.tier_weight > 0
+
+    @property
+    def selecting(self) -> list[str]:
+        """The metrics that choose epochs, that of the scores first."""
+        return list(dict.fromkeys([self.select, self.select_value or self.select]))
+
+    @model_validator(mode="after")
+    def _parts_go_together(self) -> NetworkConfig:
+        if self.loss.importance_weight == 0 and self.select not in ("macro_f1", "balanced_accuracy"):
+            raise ValueError("loss.importance_weight is 0, so that tiers alone are learned: use select macro_f1")
+        self.model.check(self)
+        return self

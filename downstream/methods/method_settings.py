@@ -1,0 +1,115 @@
+"""The settings that single methods of stage 2 have of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from downstream.heads.names import HeadName
+from downstream.methods.importance_settings import ChannelLossConfig, ImportanceConfig, ModelConfig, NetworkConfig
+from nie.settings.sections import RelationsConfig
+from nie.vocabulary import NEEDS_LOGVAR, ActivationName, EncoderName, FusionName, RelationMode
+
+
+class RGTNConfig(ModelConfig):
+    """The relational graph transformer network (METHODS section 4), with further channels, encoders and fusions."""
+
+    head_size: int = Field(8, ge=1)
+    num_heads: int = Field(8, ge=1)
+    num_layers: int = Field(3, ge=1)
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    mode: RelationMode = Field("mul", description="how the relation enters the score")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    ffn_drop: float = Field(0.3, ge=0, lt=1)
+    residual: bool = True
+    activation: ActivationName = Field("linear", description="of the importance head")
+    centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
+    encoders: dict[str, EncoderName] = Field(
+        {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
+    )
+    fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
+    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as temperature")
+    head: HeadName = Field("channels", description="mix the channels' scores, or score the fused")
+    channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
+    channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
+    projection_size: int | None = Field(None, ge=1, description="of the projections that the alignment loss compares")
+    reconstruct: bool = Field(False, description="decode the features of variational channels for their loss")
+    relations: RelationsConfig = RelationsConfig()
+
+    @property
+    def hops(self) -> int:
+        """Those of the deepest encoder; PreGAT has two layers."""
+        return max(self.num_layers, 2 if "pregat" in self.encoders.values() else 0)
+
+    def check(self, run: NetworkConfig) -> None:
+        """Losses and the parts that they train are given together."""
+        assert isinstance(run.loss, ChannelLossConfig)
+        variational = "variational" in self.encoders.values()
+        if (run.loss.alignment_weight > 0) != (self.projection_size is not None):
+            raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
+        if self.reconstruct and run.loss.variational_weight == 0:
+            raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
+        if run.loss.variational_weight > 0 and self.fusion not in NEEDS_LOGVAR and not variational:
+            raise ValueError("loss.variational_weight needs variances: a fusion by uncertainty or model.encoders")
+        if self.reconstruct and not variational:
+            raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")
+
+
+class GENIConfig(ModelConfig):
+    """GENI (METHODS section 5)."""
+
+    hidden_size: int | None = Field(None, ge=1, description="of the scoring networks; by default half the features")
+    num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
+    num_layers: int = Field(2, ge=1, description="layers of score aggregation")
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+    activation: ActivationName = Field("linear", description="of the final score")
+    centrality_scale: bool = Field(True, description="scale the score by log in-degree")
+
+
+class HiddenConfig(ModelConfig):
+    """Hidden layers of one size: MLP, GCN and GraphSAGE."""
+
+    hidden_size: int = Field(64, ge=1)
+    num_layers: int = Field(2, ge=1)
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+
+
+class GATConfig(HiddenConfig):
+    """Graph attention network."""
+
+    num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+
+
+class SGCConfig(ModelConfig):
+    """Simplified graph convolution."""
+
+    num_hops: int = Field(2, ge=1, description="times that the features are averaged over neighbours")
+    feat_drop: float = Field(0.3, ge=0, lt=1)
+
+    @property
+    def hops(self) -> int:
+        """One a time that features are averaged."""
+        return self.num_hops
+
+
+class RGCNConfig(HiddenConfig):
+    """Relational graph convolutional network."""
+
+    num_bases: int = Field(4, ge=1, description="matrices that the relations' matrices are sums of")
+
+
+class BlendConfig(ImportanceConfig):
+    """Stage 2 by blending finished runs."""
+
+    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+
+    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The runs to blend."""
+        return {"parts": self.parts}

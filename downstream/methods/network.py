@@ -1,0 +1,208 @@
+"""Training of a neural method on one fold, on the whole graph or on sampled blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from downstream.heads.tiers import tier_means, tier_probabilities
+from downstream.methods.channel_agreement import agreement
+from downstream.methods.fitted import TIERS_FILE, Fitted, Floats
+from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.training_loss import TrainingLoss
+from downstream.metrics.registry import METRICS
+from downstream.metrics.tiers import tier_borders
+from nie.errors import NieError
+from nie.inputs.relations import relation_weights
+from nie.models import ChannelStates, ImportanceScores
+from nie.runs.files import read_json, write_array, write_curves, write_json
+from nie.runs.weights import write_weights
+from nie.training.block_batches import NeighbourBatches
+from nie.training.loop import fit, seeded
+from pretrain.cross_validation import fold_seed
+
+MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
+
+
+def check_selection(work: FoldWork) -> None:
+    """Raise if the validation labels of a fold cannot choose an epoch."""
+    config, fold, targets = work.config, work.fold, work.inputs.kg.targets
+    assert isinstance(config, NetworkConfig)
+    labels = targets[fold.val]
+    for name in config.selecting:
+        metric = METRICS[name]
+        if metric.of_tiers:
+            tier_borders(targets[fold.train])
+        elif metric.min_nodes > len(labels):
+            raise NieError(
+                f"select is {name}, but fold {fold.index} of {config.dataset} has {len(labels)} validation nodes; "
+                "use spearman, rmse or a smaller k."
+            )
+        if name == "spearman" and len(np.unique(labels)) < 2:
+            raise NieError(
+                f"The validation labels of fold {fold.index} of {config.dataset} are all equal ({len(labels)} nodes), "
+                "so they rank nothing; give more labels or use --select rmse."
+            )
+
+
+def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
+    """Train the configured network, or ``members`` of them, write weights and curves, and predict every node.
+
+    Epochs are chosen on the validation nodes: by ``select`` for the scores, by ``select_value`` for the predictions.
+    The members differ in their seed; their outputs are averaged. A member that is finished is not trained again.
+    """
+    assert isinstance(work.config, NetworkConfig)
+    if work.config.members == 1:
+        return _fit_member(work, folder, 0)
+    fits = []
+    for member in range(work.config.members):
+        part = folder / f"member{member}"
+        part.mkdir(exist_ok=True)
+        fitted = _stored(part)
+        if fitted is None:
+            fitted = _fit_member(work, part, member)
+            _store(part, fitted)
+        fits.append(fitted)
+    probabilities = [one.probability for one in fits if one.probability is not None]
+    return Fitted(
+        score=np.mean([one.score for one in fits], axis=0),
+        prediction=np.mean([one.prediction for one in fits], axis=0),
+        probability=np.mean(probabilities, axis=0) if probabilities else None,
+        agreement={name: float(np.mean([one.agreement[name] for one in fits])) for name in fits[0].agreement},
+        facts={f"member{member}": one.facts for member, one in enumerate(fits)},
+        timing={name: sum(one.timing[name] for one in fits) for name in fits[0].timing},
+    )
+
+
+def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
+    config, fold = work.config, work.fold
+    assert isinstance(config, NetworkConfig)
+    given = FoldNetwork.of(work)
+    shown, train = given.shown, given.train
+    seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
+    generator = torch.Generator().manual_seed(seed)
+    with seeded(seed):
+        model = given.build()
+
+        def outputs() -> Outputs:
+            return Outputs.of(given.scores(model, given.predicting), given)
+
+        def losses() -> Iterator[Tensor]:
+            feats, rows = shown.draw(given.feats, generator) if shown else (given.feats, everyone)
+            if batches is None:
+                yield loss(given.scores(model, feats), feats, rows)
+                return
+            for batch, scores in batches.epoch(model, feats, rows, generator, given.masks_of(model)):
+                nodes = train[batch]
+                yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
+
+        def monitor() -> dict[str, float]:
+            made = outputs()
+            return work.judge(fold.val, made.prediction, probability=made.probability)
+
+        everyone = torch.arange(len(train), device=train.device)
+        batches, loss = _batches(given), TrainingLoss(given, generator)
+        history, states = fit(
+            model,
+            losses,
+            monitor,
+            optim=config.optim,
+            select={name: bool(METRICS[name].higher_is_better) for name in config.selecting},
+            label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
+            checkpoint=folder / "checkpoint.pt",
+            generators=[generator],
+            also_log=lambda: relation_weights(model),
+        )
+        write_weights(folder / "model.safetensors", model)
+        with torch.no_grad():
+            chosen = value = outputs()
+            if config.select_value not in (None, config.select):
+                model.load_state_dict(states[config.select_value])
+                write_weights(folder / "model_value.safetensors", model)
+                value = outputs()
+    write_curves(folder / "curves.csv", history.rows)
+    return Fitted(
+        score=chosen.prediction,
+        prediction=value.prediction,
+        probability=chosen.probability,
+        agreement=agreement(chosen.states, fold.test, given.masks) if chosen.states else {},
+        facts={
+            "centre": given.centre,
+            "best_epoch": history.best_epoch,
+            "epochs": history.epochs,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        },
+        timing={
+            "seconds_per_epoch": history.train_seconds / max(history.epochs, 1),
+            "train_seconds": history.train_seconds,
+        },
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a network says about all nodes.
+
+    Attributes:
+        prediction: (N,) on the label scale.
+        probability: (N, C) of every tier, where it learns them.
+        states: of its channels, where it has such.
+    """
+
+    prediction: Floats
+    probability: Floats | None
+    states: ChannelStates | None
+
+    @classmethod
+    def of(cls, scores: ImportanceScores, given: FoldNetwork) -> Outputs:
+        """Take them from a model's scores.
+
+        Where tiers alone are learned, the prediction is the mean training label of the tiers, by their probabilities.
+
+        Raises:
+            NieError: they are not finite.
+        """
+        loss, score = given.config.loss, scores.score
+        probability = None
+        if scores.tier_logits is not None:
+            probability = tier_probabilities(loss.tier_loss, scores.tier_logits.double())
+            if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
+                score = probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1])
+        prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
+        if not np.isfinite(prediction).all():
+            raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
+        return cls(prediction, None if probability is None else probability.cpu().numpy(), scores.states)
+
+
+def _store(folder: Path, fitted: Fitted) -> None:
+    write_array(folder / "outputs.npy", np.stack([fitted.score, fitted.prediction]))
+    if fitted.probability is not None:
+        write_array(folder / TIERS_FILE, fitted.probability)
+    write_json(folder / "member.json", {"agreement": fitted.agreement, "facts": fitted.facts, **fitted.timing})
+
+
+def _stored(folder: Path) -> Fitted | None:
+    """A member that was finished in an earlier sitting."""
+    if not (folder / "member.json").exists():
+        return None
+    document = read_json(folder / "member.json")
+    score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
+    tiers = folder / TIERS_FILE
+    probability = np.load(tiers, allow_pickle=False) if tiers.exists() else None
+    agreed, facts = document.pop("agreement"), document.pop("facts")
+    return Fitted(score, prediction, probability, agreed, facts, document)
+
+
+def _batches(given: FoldNetwork) -> NeighbourBatches | None:
+    """The batches that a network trains on, or None for the whole graph."""
+    batch, hops = given.config.batch, given.config.model.hops
+    if batch.size is None:
+        return None
+    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops)

@@ -1,0 +1,132 @@
+"""The methods of importance estimation that there are.
+
+A method is a value: a new one is an entry here, and has flags, recipes, resuming runs, blocks, every loss that its
+outputs allow, the reports and a place in studies. See docs/extending.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from downstream.methods.importance_settings import (
+    ChannelLossConfig,
+    FeatureConfig,
+    ImportanceConfig,
+    ImportanceLossConfig,
+    ModelConfig,
+    NetworkConfig,
+)
+from downstream.methods.method_settings import (
+    BlendConfig,
+    GATConfig,
+    GENIConfig,
+    HiddenConfig,
+    RGCNConfig,
+    RGTNConfig,
+    SGCConfig,
+)
+from nie.later import later
+
+
+def _nothing(_work: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of importance estimation.
+
+    Attributes:
+        settings: class of its settings, which has exactly what it reads.
+        fit: ``(work, checked, folder) -> Fitted``: fits it on the fold of a `downstream.methods.fold_work.FoldWork`,
+            with what ``check`` returned, and writes what is worth keeping to the folder.
+        check: ``(work) -> checked``: refuses what cannot work before anything is written, and returns what it made.
+        build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``.
+        sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
+        fitted_to_validation: its validation figures flatter it, so that nothing is chosen by them.
+    """
+
+    settings: type[ImportanceConfig]
+    fit: Callable[..., Any]
+    check: Callable[..., Any] = _nothing
+    build: Callable[..., Any] | None = None
+    sees_test_labels: bool = False
+    fitted_to_validation: bool = False
+
+
+def network(model: ModelConfig, build: Callable[..., Any], loss: ImportanceLossConfig | None = None) -> Method:
+    """The method of a neural network.
+
+    Args:
+        model: its own settings, at their defaults.
+        build: makes it; see `Method`.
+        loss: settings of the loss; by default those for a network that reads all channels as one.
+    """
+    return Method(
+        NetworkConfig.of(model, loss),
+        fit=later("downstream.methods.network:fit_network"),
+        check=later("downstream.methods.network:check_selection"),
+        build=build,
+    )
+
+
+def baseline(
+    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *, sees_test_labels: bool = False
+) -> Method:
+    """The method of a function ``(BaselineInput) -> Fitted`` of `downstream.methods.baselines`.
+
+    Args:
+        function: fits and predicts.
+        settings: ``ImportanceConfig`` for a function that looks at the graph alone.
+        sees_test_labels: see `Method`.
+    """
+
+    def fit(work: Any, _checked: None, _folder: Any) -> Any:
+        return function(later("downstream.methods.baselines:BaselineInput.of")(work))
+
+    return Method(settings, fit=fit, sees_test_labels=sees_test_labels)
+
+
+def _baseline(name: str) -> Callable[..., Any]:
+    return later(f"downstream.methods.baselines:{name}")
+
+
+def _convolution(name: str, model: ModelConfig) -> Method:
+    return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
+
+
+METHODS: dict[str, Method] = {
+    "pagerank": baseline(_baseline("pagerank_baseline"), ImportanceConfig),
+    "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
+    "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
+    "linear": baseline(_baseline("linear_baseline")),
+    "ridge": baseline(_baseline("ridge_baseline")),
+    "forest": baseline(_baseline("forest_baseline")),
+    "boosting": baseline(_baseline("boosting_baseline")),
+    "mlp": _convolution("mlp", HiddenConfig()),
+    "gcn": _convolution("gcn", HiddenConfig()),
+    "graphsage": _convolution("graphsage", HiddenConfig()),
+    "gat": _convolution("gat", GATConfig()),
+    "sgc": network(SGCConfig(), later("nie.models:SGC")),
+    "rgcn": _convolution("rgcn", RGCNConfig()),
+    "geni": network(GENIConfig(), later("nie.models:GENI")),
+    "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig()),
+    "blend": Method(
+        BlendConfig,
+        fit=later("downstream.methods.blend:fit_blend"),
+        check=later("downstream.methods.blend:check_blend"),
+        fitted_to_validation=True,
+    ),
+}
+
+
+def is_honest(method: object) -> bool:
+    """Whether a method of this name, known or not, has seen no test label.
+
+    >>> is_honest("ridge"), is_honest("ppr-published"), is_honest(None)
+    (True, False, True)
+    """
+    return not (method in METHODS and METHODS[str(method)].sees_test_labels)

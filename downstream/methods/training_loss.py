@@ -1,0 +1,108 @@
+"""The loss of one training step: importance, tiers, and the agreement of channels and their own features beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from downstream.heads.tiers import num_logits
+from downstream.losses.alignment import (
+    alignment_loss,
+    cosine_mse_loss,
+    modality_contrastive_loss,
+    neighbourhood_targets,
+    neighbours,
+)
+from downstream.losses.importance import draw_lists, importance_loss
+from downstream.losses.tiers import balanced_weights, tier_loss
+from downstream.losses.variational import variational_loss
+from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.importance_settings import ChannelLossConfig
+from nie.models import ChannelStates, ImportanceScores
+
+ALIGNED_NODES = 1024
+"""Nodes that are contrasted with each other in a step; all pairs of a whole graph would not fit."""
+
+
+class TrainingLoss:
+    """``i importance_loss + t tier_loss + a alignment + v variational_loss``, each weight in the settings' ``loss``.
+
+    Args:
+        given: what the network reads; its settings say what is learned.
+        generator: draws lists and the nodes that are aligned.
+    """
+
+    def __init__(self, given: FoldNetwork, generator: torch.Generator) -> None:
+        self.given, self.generator = given, generator
+        self.alpha, self.linked = None, None
+        loss = given.config.loss
+        if given.tiers is not None and loss.tier_loss == "balanced_focal":
+            self.alpha = balanced_weights(given.tiers, num_logits(loss.tier_loss))
+        if isinstance(loss, ChannelLossConfig) and loss.alignment == "neighbourhood" and loss.alignment_weight:
+            self.linked = neighbours(*given.ends, len(given.known))
+
+    def __call__(
+        self, scores: ImportanceScores, feats: Mapping[str, Tensor], rows: Tensor, nodes: Tensor | None = None
+    ) -> Tensor:
+        """The loss of one step.
+
+        Args:
+            scores: of ``nodes``.
+            feats: their features by channel.
+            rows: (n,) positions among the training nodes of those that the step learns from.
+            nodes: ids of a batch, row by row those of ``rows``; None for the whole graph.
+
+        Returns:
+            () tensor.
+        """
+        given, loss = self.given, self.given.config.loss
+        at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
+        lists = draw_lists(len(rows), loss.list_size, self.generator).to(rows.device)
+        weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
+        total = importance_loss(scores.score[at], scores.by_channel[at], given.labels[rows], lists, **weights)
+        total = loss.importance_weight * total
+        if scores.tier_logits is not None and given.tiers is not None:
+            total = total + loss.tier_weight * self._tiers(scores.tier_logits[at], given.tiers[rows])
+        if scores.states is not None and isinstance(loss, ChannelLossConfig):
+            if scores.states.projected is not None:
+                total = total + loss.alignment_weight * self._alignment(scores.states, nodes, loss.alignment)
+            if loss.variational_weight:
+                known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
+                total = total + loss.variational_weight * _variational(scores.states, feats, known)
+        return total
+
+    def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:
+        return tier_loss(
+            self.given.config.loss.tier_loss, logits, target, None if self.alpha is None else self.alpha.to(logits)
+        )
+
+    def _alignment(self, states: ChannelStates, nodes: Tensor | None, kind: str) -> Tensor:
+        """It reads no label, but the nodes to be found later by `downstream.metrics.channels` must be new to it."""
+        assert states.projected is not None
+        candidates = self.given.known.nonzero()[:, 0] if nodes is None else torch.arange(len(nodes))
+        order = torch.randperm(len(candidates), generator=self.generator)[:ALIGNED_NODES]
+        drawn = candidates.to(states.mask.device)[order.to(states.mask.device)]
+        projected, mask = states.projected[drawn], states.mask[drawn]
+        if kind == "contrastive":
+            return modality_contrastive_loss(projected, mask)
+        if kind == "cosine_mse":
+            return cosine_mse_loss(projected, mask)
+        soft = None
+        if self.linked is not None:
+            ids = (drawn if nodes is None else nodes[drawn]).cpu().numpy()
+            soft = neighbourhood_targets(self.linked, ids).to(projected)
+        return alignment_loss(projected, mask, soft_targets=soft)
+
+
+def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
+    """Of the nodes that are ``known``: its cross term, too, draws the channels of a node together."""
+    there = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
+    uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
+    return variational_loss(
+        uncertain,
+        {name: there[name] for name in uncertain},
+        features={name: feats[name] for name in states.decoded},
+        decoded=states.decoded,
+    )

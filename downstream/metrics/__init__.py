@@ -1,0 +1,1 @@
+"""Metrics: one registry, and the functions behind it."""

@@ -1,0 +1,62 @@
+"""What a fold is judged by: its importance, its tiers and how its channels agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from downstream.metrics.importance import rmse
+from downstream.metrics.registry import evaluate
+from downstream.metrics.tiers import cut, tier_borders, tier_figures, tiers
+from nie.errors import NieError
+from pretrain.cross_validation import Fold
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class FoldJudge:
+    """Figures of predictions on a fold, those of tiers too where the training labels make any.
+
+    Args:
+        targets: (N,) labels.
+        fold: its nodes.
+
+    Example:
+        >>> from pretrain.cross_validation import make_folds
+        >>> targets = np.arange(1000.0)
+        >>> judge = FoldJudge(targets, make_folds(np.ones(1000, bool))[0])
+        >>> figures = judge(judge.fold.val, targets)
+        >>> figures["spearman"], figures["macro_f1"]
+        (1.0, 1.0)
+    """
+
+    def __init__(self, targets: Floats, fold: Fold) -> None:
+        self.targets, self.fold = targets, fold
+        try:
+            self.borders: Floats | None = tier_borders(targets[fold.train])
+        except NieError:  # too few labels, or too many equal ones
+            self.borders = None
+
+    def __call__(
+        self, ids: Ints, prediction: Floats, score: Floats | None = None, probability: Floats | None = None
+    ) -> dict[str, float]:
+        """The figures of the nodes ``ids``.
+
+        Args:
+            ids: (n,).
+            prediction: (N,) on the label scale.
+            score: (N,) for the ranking metrics; by default the prediction.
+            probability: (N, C) of every tier; by default the prediction is cut at the tiers' borders, and the error of
+                the validation nodes makes a probability of it.
+        """
+        target = self.targets[ids]
+        figures = evaluate(target, prediction[ids], score=None if score is None else score[ids])
+        if self.borders is None:
+            return figures
+        if probability is None:
+            val = self.fold.val
+            predicted, sure = cut(prediction[ids], self.borders, rmse(self.targets[val], prediction[val]))
+        else:
+            predicted, sure = probability[ids].argmax(axis=1), probability[ids]
+        return figures | tier_figures(tiers(target, self.borders), predicted, sure)

@@ -1,0 +1,143 @@
+"""Every metric once: its name, title and direction, and how and where it is defined.
+
+Nothing here needs torch, and scipy is loaded when a metric is computed: settings, tables and ``nie --help`` read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy.typing as npt
+
+from downstream.metrics.importance import checked_pair, median_ae, ndcg_at_k, over_at_k, rmse, spearman
+from nie.errors import NieError, nearest
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and how to read it.
+
+    Attributes:
+        title: in reports.
+        higher_is_better: direction, for early stopping and for tables; None where neither is better.
+        function: (target, prediction) -> float; None for those that come in a group, as the figures of tiers do.
+        ranks: depends on the order of the predictions only, so a raw score serves as well.
+        min_nodes: fewest nodes it is defined on.
+        of_tiers: is of tiers of importance, which need labels that make some.
+        selectable: epochs and settings may be chosen by it.
+    """
+
+    title: str
+    higher_is_better: bool | None
+    function: Callable[[npt.ArrayLike, npt.ArrayLike], float] | None = None
+    ranks: bool = False
+    min_nodes: int = 1
+    of_tiers: bool = False
+    selectable: bool = False
+
+
+def _of_nodes(
+    title: str, function: Callable[..., float], higher: bool, *, ranks: bool = True, min_nodes: int = 1
+) -> Metric:
+    return Metric(title, higher, function, ranks, min_nodes, selectable=True)
+
+
+def _of_tiers(title: str, higher: bool, *, selectable: bool = False) -> Metric:
+    return Metric(title, higher, of_tiers=True, selectable=selectable)
+
+
+TOP_K = (20, 50, 100, 200)
+RETRIEVED = (1, 10, 50)
+"""The k of recall@k, when one channel of an entity looks for another."""
+
+METRICS: dict[str, Metric] = {
+    "rmse": _of_nodes("RMSE", rmse, False, ranks=False),
+    "medianae": _of_nodes("MedianAE", median_ae, False, ranks=False),
+    "spearman": _of_nodes("SPEARMAN", spearman, True),
+    **{f"ndcg@{k}": _of_nodes(f"NDCG@{k}", partial(ndcg_at_k, k=k), True, min_nodes=k) for k in TOP_K},
+    **{f"over@{k}": _of_nodes(f"OVER@{k}", partial(over_at_k, k=k), True, min_nodes=k) for k in TOP_K},
+    # Tiers of importance: `downstream.metrics.tiers`.
+    "macro_f1": _of_tiers("macro-F1", True, selectable=True),
+    "balanced_accuracy": _of_tiers("balanced accuracy", True, selectable=True),
+    "top_precision": _of_tiers("top precision", True),
+    "top_recall": _of_tiers("top recall", True),
+    "calibration_error": _of_tiers("calibration error", False),
+    # How the channels of a network agree: `downstream.metrics.channels`.
+    **{f"recall@{k}": Metric(f"recall@{k}", True) for k in RETRIEVED},
+    "mrr": Metric("MRR", True),
+    "mrr over chance": Metric("MRR over chance", True),
+    "median rank": Metric("median rank", False),
+    "spread": Metric("spread", True),
+    "cka": Metric("CKA", None),  # a similarity of channels is neither good nor bad
+    # Link prediction: `downstream.stages.links.ranking`.
+    **{f"hits@{k}": Metric(f"Hits@{k}", True) for k in (1, 3, 10)},
+    "mrr, unseen entity": Metric("MRR, unseen entity", True),
+    # Rotations that know nothing of their relation are there to compare with.
+    **{f"mrr, {kind} rotation": Metric(f"MRR, {kind} rotation", None) for kind in ("random", "mean")},
+}
+"""Every figure that a finished run may have."""
+
+NODE_METRICS = tuple(name for name, metric in METRICS.items() if metric.function is not None)
+TIER_METRICS = tuple(name for name, metric in METRICS.items() if metric.of_tiers)
+RETRIEVAL_METRICS = (*(f"recall@{k}" for k in RETRIEVED), "mrr", "mrr over chance", "median rank")
+
+
+def selectable(name: str) -> str:
+    """``name``, if epochs may be chosen by the metric.
+
+    Raises:
+        ValueError: they may not, or there is none of this name.
+
+    >>> selectable("spearman")
+    'spearman'
+    """
+    names = [known for known, metric in METRICS.items() if metric.selectable]
+    if name not in names:
+        raise ValueError(f"epochs are chosen by one of {', '.join(names)}{nearest(str(name), names)}")
+    return name
+
+
+def title(name: str) -> str:
+    """How a metric is written in a report; one that is not known is written as it is.
+
+    >>> title("macro_f1"), title("chance mrr")
+    ('macro-F1', 'chance mrr')
+    """
+    return METRICS[name].title if name in METRICS else name
+
+
+def evaluate(
+    target: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    names: Iterable[str] = NODE_METRICS,
+    *,
+    score: npt.ArrayLike | None = None,
+) -> dict[str, float]:
+    """Compute the metrics ``names``; those whose k exceeds the number of nodes are absent from the result.
+
+    Args:
+        target: (n,) labels.
+        prediction: (n,) predictions on the label scale.
+        names: of `NODE_METRICS`; default all.
+        score: (n,) what the ranking metrics are computed on instead of ``prediction``: the raw score of a method
+            whose predictions are a monotone fit, which ties nodes that the raw score tells apart.
+
+    Raises:
+        NieError: unknown name, lengths that differ, an empty list, nan or infinity.
+
+    >>> evaluate([1.0, 2.0, 4.0], [1.0, 2.0, 3.0], ["spearman", "ndcg@100", "medianae"])
+    {'spearman': 1.0, 'medianae': 0.0}
+    """
+    true, predicted = checked_pair(target, prediction)
+    order = predicted if score is None else checked_pair(target, score)[1]
+    result = {}
+    for name in names:
+        function = METRICS[name].function if name in METRICS else None
+        if function is None:
+            known = ", ".join(NODE_METRICS)
+            raise NieError(f"There is no metric {name!r} of nodes{nearest(name, NODE_METRICS)}; known: {known}.")
+        if METRICS[name].min_nodes <= len(true):
+            result[name] = function(true, order if METRICS[name].ranks else predicted)
+    return result

@@ -1,0 +1,1 @@
+"""What is read from finished runs: results, tables, tests, figures, pages. Nothing here imports torch."""

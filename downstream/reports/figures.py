@@ -1,0 +1,164 @@
+"""Figures of a study, as PNG and SVG files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from downstream.metrics.registry import title
+from downstream.reports.results import Results
+from nie.atomic import write_bytes
+from nie.data import KnowledgeGraph
+from nie.extras import require
+from nie.runs.run import Run
+
+Array = np.ndarray[Any, Any]
+DRAWN = ("rmse", "spearman")
+
+
+def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
+    """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
+    texts = {}
+    for name, figure in figures.items():
+        for kind in ("png", "svg"):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=150, bbox_inches="tight")
+            write_bytes(folder / f"{name.replace(' ', '-')}.{kind}", content.getvalue())
+        text = content.getvalue().decode("utf-8")
+        texts[name] = text[text.index("<svg") :]  # without the XML declaration, to stand inside a page
+    return texts
+
+
+def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
+    """One dot a fold and row, and the mean, for each of the metrics."""
+    figure, axes = _axes(1, len(metrics), width=5.5, height=1.2 + 0.28 * len(results.rows))
+    names = list(results.rows)
+    for axis, metric in zip(axes, metrics, strict=True):
+        for place, name in enumerate(names):
+            values = [value for value in results.values(name, metric) if value is not None]
+            axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.5, markersize=5)
+            if values:
+                axis.plot([np.mean(values)], [place], "|", color="black", markersize=14)
+        axis.set(yticks=range(len(names)), yticklabels=names, xlabel=title(metric))
+        axis.invert_yaxis()
+        axis.grid(axis="x", alpha=0.3)
+    axes[-1].set_yticklabels([])
+    return figure
+
+
+def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | None:
+    """A validation metric over epochs, mean of the folds, up to the last epoch that all of them reached.
+
+    LICAP in front of a method is the dashed line of the method's colour. None where no row was trained in epochs.
+    """
+    curves = {name: _mean_curve(run, metric) for name, run in runs.items()}
+    curves = {name: curve for name, curve in curves.items() if curve}
+    if not curves:
+        return None
+    figure, (axis,) = _axes(1, 1, width=7, height=4)
+    methods = list(dict.fromkeys(name.removesuffix("+licap") for name in curves))
+    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(methods)))
+    for name, curve in curves.items():
+        colour = colours[methods.index(name.removesuffix("+licap"))]
+        style = "--" if name.endswith("+licap") else "-"
+        axis.plot(list(curve), list(curve.values()), label=name, color=colour, linestyle=style)
+    axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
+    axis.legend(fontsize=7, ncols=2)
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
+    """Predicted against true label of the test nodes of all finished folds."""
+    truth, prediction = [], []
+    for fold in run.finished_folds():
+        test = run.split(fold)["test"]
+        truth.append(kg.targets[test])
+        prediction.append(run.predictions(fold, kg.num_nodes)[test])
+    x, y = np.concatenate(truth), np.concatenate(prediction)
+    figure, (axis,) = _axes(1, 1, width=5, height=4.5)
+    drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    axis.plot([low, high], [low, high], color="black", linewidth=0.8)
+    axis.set(xlabel="true label", ylabel=f"predicted by {name}")
+    figure.colorbar(drawn, label="test nodes")
+    return figure
+
+
+def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label: str, metric: str) -> Any:
+    """Mean of a metric over two hyper-parameters, with the number in every cell."""
+    xs, ys = sorted({x for x, _ in values}), sorted({y for _, y in values})
+    grid = np.array([[values.get((x, y), math.nan) for x in xs] for y in ys])
+    figure, (axis,) = _axes(1, 1, width=5, height=4)
+    drawn = axis.imshow(grid, cmap="viridis", aspect="auto", origin="lower")
+    for (row, column), value in np.ndenumerate(grid):
+        text = "" if math.isnan(value) else f"{value:.4f}"
+        axis.text(column, row, text, ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7, "lw": 0})
+    axis.set(xticks=range(len(xs)), xticklabels=xs, yticks=range(len(ys)), yticklabels=ys)
+    axis.set(xlabel=x_label, ylabel=y_label, title=title(metric))
+    figure.colorbar(drawn)
+    return figure
+
+
+def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: str) -> Any:
+    """One line a row, through its points."""
+    figure, (axis,) = _axes(1, 1, width=7, height=4)
+    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
+    for (name, curve), colour in zip(curves.items(), colours, strict=True):
+        axis.plot(list(curve), list(curve.values()), "o-", label=name, color=colour, markersize=3)
+    axis.set(xlabel=x_label, ylabel=y_label)
+    axis.legend(fontsize=7, ncols=2)
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def training_cost(seconds: Mapping[str, float]) -> Any:
+    """Seconds a fold by row, on a logarithmic axis."""
+    figure, (axis,) = _axes(1, 1, width=6, height=1 + 0.25 * len(seconds))
+    axis.barh(list(seconds), list(seconds.values()), color="tab:blue")
+    axis.set(xscale="log", xlabel="seconds a fold")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) -> Any:
+    """Points (n, 2) by title, coloured by importance above and by bin below."""
+    figure, axes = _axes(2, len(points), width=3.6, height=3.4)
+    for column, (name, xy) in enumerate(points.items()):
+        for row, (colour, cmap, what) in enumerate(((importance, "viridis", "importance"), (bins, "tab10", "bin"))):
+            axis = axes[row * len(points) + column]
+            drawn = axis.scatter(*xy.T, c=colour, cmap=cmap, s=4, rasterized=True)
+            axis.set(xticks=[], yticks=[], title=f"{name}, by {what}")
+            figure.colorbar(drawn, ax=axis)
+    return figure
+
+
+def fold_curves(run: Run, fold: int, metric: str) -> list[dict[int, float]]:
+    """A figure of one fold by epoch, where it was taken; several curves where models are averaged."""
+    curves = []
+    for path in run.fold_path(fold).rglob("curves.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get(metric)]
+        curves.append({int(float(row["epoch"])): float(row[metric]) for row in rows})
+    return curves
+
+
+def _mean_curve(run: Run, metric: str) -> dict[int, float]:
+    """Validation metric by epoch, where all folds (and members) were evaluated."""
+    curves = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, metric)]
+    shared = set.intersection(*map(set, curves)) if curves else set()
+    return {epoch: float(np.mean([curve[epoch] for curve in curves])) for epoch in sorted(shared)}
+
+
+def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:
+    """A figure, and its axes in reading order, drawn without a screen and without global state."""
+    size = (width * columns, height * rows)
+    figure = require("matplotlib.figure", "report").Figure(figsize=size, layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)

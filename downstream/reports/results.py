@@ -1,0 +1,155 @@
+"""Test figures of several runs on one dataset, by row, metric and fold."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from downstream.methods.table import METHODS, is_honest
+from downstream.metrics.registry import METRICS
+from nie.errors import NieError
+from nie.runs.run import Run, mean_sd, read_run
+
+COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
+FALLBACK_COLUMNS = ("rmse", "medianae", "ndcg@20", "spearman", "over@20")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Test figures of one dataset.
+
+    Attributes:
+        dataset: its name.
+        metrics: the metrics of a table, in order.
+        rows: by row name and fold, the value of every metric; None where it is undefined.
+        leaking: the rows whose method has seen the labels that it is tested on.
+
+    Example:
+        >>> rows = {"a": {0: {"rmse": 1.0}, 1: {"rmse": 3.0}}, "b": {0: {"rmse": 4.0}, 1: {"rmse": 5.0}}}
+        >>> results = Results("toy", ("rmse",), rows)
+        >>> results.summary("a", "rmse")
+        {'mean': 2.0, 'sd': 1.0, 'n': 2}
+        >>> results.places("rmse")
+        {'a': 1, 'b': 2}
+    """
+
+    dataset: str
+    metrics: tuple[str, ...]
+    rows: Mapping[str, Mapping[int, Mapping[str, float | None]]]
+    leaking: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Run], metrics: tuple[str, ...] = ()) -> Results:
+        """Collect the finished folds of ``runs``, which are named by row; runs without one are left out.
+
+        Args:
+            runs: by row.
+            metrics: of the table; by default the five of the papers, at 20 nodes where test sets are small.
+
+        Raises:
+            NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
+        """
+        _check_same_ground(runs)
+        rows = {
+            name: {fold: run.metrics(fold).get("test", {}) for fold in run.finished_folds()}
+            for name, run in runs.items()
+            if run.finished_folds()
+        }
+        if not rows:
+            raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
+        figures = [figures for folds in rows.values() for figures in folds.values()]
+        # Small graphs have test sets below 100 nodes; then the columns are those at 20.
+        fits = all(name in given for given in figures for name in COLUMNS)
+        dataset = str(next(iter(runs.values())).config["dataset"])
+        leaking = frozenset(name for name in rows if not is_honest(runs[name].config.get("method")))
+        return cls(dataset, metrics or (COLUMNS if fits else FALLBACK_COLUMNS), rows, leaking)
+
+    def folds(self, row: str) -> list[int]:
+        """Finished folds of a row."""
+        return sorted(self.rows[row])
+
+    def values(self, row: str, metric: str) -> list[float | None]:
+        """The value of every fold, in the order of `folds`."""
+        return [self.rows[row][fold].get(metric) for fold in self.folds(row)]
+
+    def title(self, row: str) -> str:
+        """The row's name, with a warning where its method has seen the labels that it is tested on."""
+        return f"{row} (sees test labels)" if row in self.leaking else row
+
+    def summary(self, row: str, metric: str) -> dict[str, float | int | None]:
+        """Mean, population standard deviation and n over the folds."""
+        return mean_sd(self.values(row, metric))
+
+    def places(self, metric: str) -> dict[str, int]:
+        """Rank of the rows by their mean, 1 for the best; only honest rows on the largest set of folds are ranked."""
+        honest = [row for row in self.rows if row not in self.leaking]
+        sets = Counter(tuple(self.folds(row)) for row in honest)
+        most = max(sets, key=lambda folds: (len(folds), sets[folds]), default=())
+        means = {row: self.summary(row, metric)["mean"] for row in honest if tuple(self.folds(row)) == most}
+        defined = {row: float(mean) for row, mean in means.items() if mean is not None}
+        if METRICS[metric].higher_is_better is None:
+            return {}
+        sign = -1 if METRICS[metric].higher_is_better else 1
+        return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
+
+
+def _check_same_ground(runs: Mapping[str, Run]) -> None:
+    """Raise unless all runs know the same labels and the same folds."""
+    seen: dict[int, tuple[str, dict[str, str]]] = {}
+    for name, run in runs.items():
+        for fold in run.finished_folds():
+            bound = run.metrics(fold).get("binding", {})
+            other, known = seen.setdefault(fold, (name, bound))
+            if bound != known:
+                raise NieError(
+                    f"Fold {fold} of {name} and of {other} are on different versions of the dataset or of the split; "
+                    f"remove the older of {run.path} and {runs[other].path}, or run it again."
+                )
+
+
+def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
+    """All stage-2 runs of ``dataset`` with at least one finished fold, simple methods first.
+
+    Raises:
+        NieError: there are none.
+    """
+    folder = Path(run_root) / "downstream" / dataset
+    runs = [read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+    runs = [run for run in runs if run.finished_folds()]
+    if not runs:
+        raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.")
+    return sorted(runs, key=lambda run: _position(str(run.config["label"])))
+
+
+def named(runs: Iterable[Run]) -> dict[str, Run]:
+    """Runs by label; with its hash where several runs share the label."""
+    runs = list(runs)
+    labels = Counter(str(run.config["label"]) for run in runs)
+    return {str(run.config["label"]) if labels[str(run.config["label"])] == 1 else run.path.name: run for run in runs}
+
+
+def _position(label: str) -> tuple[int, str]:
+    order = [name for method in METHODS for name in (method, f"{method}+licap")]
+    return (order.index(label) if label in order else len(order), label)
+
+
+def best_run(runs: Sequence[Run]) -> Run:
+    """The run with the best mean Spearman on its validation nodes; test figures play no part.
+
+    Only honest methods take part, and only runs that have as many folds as any.
+    """
+
+    def validation(run: Run) -> float:
+        mean = mean_sd([run.metrics(fold)["val"].get("spearman") for fold in run.finished_folds()])["mean"]
+        return -math.inf if mean is None else float(mean)
+
+    most = max(len(run.finished_folds()) for run in runs)
+    candidates = [run for run in runs if len(run.finished_folds()) == most]
+    chosen_from = [
+        name for name, method in METHODS.items() if not (method.sees_test_labels or method.fitted_to_validation)
+    ]
+    honest = [run for run in candidates if run.config.get("method") in chosen_from]
+    return max(honest or candidates, key=validation)

@@ -1,0 +1,145 @@
+"""Tables of results: Markdown, CSV and LaTeX; mean ± standard deviation over folds, published rows apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from downstream.metrics.registry import title
+from downstream.reports.results import Results
+from downstream.stages.importance import IMPORTANCE
+
+CAPTION = (
+    "Test nodes of the folds named; mean ± population standard deviation over folds. "
+    "Compare only rows of the same folds."
+)
+
+
+def markdown_table(results: Results) -> str:
+    """One row a run, and below them the published rows."""
+    headers, rows = headers_of(results), measured_rows(results)
+    text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
+    published = published_table(results.dataset, results.metrics)
+    if published:
+        text += "\nPublished rows (other text features; not measured here):\n\n"
+        text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
+    return text
+
+
+def headers_of(results: Results) -> list[str]:
+    """Headers of the columns that measured and published rows share."""
+    return ["method", *(title(metric) for metric in results.metrics)]
+
+
+def measured_rows(results: Results) -> list[list[str]]:
+    """Name, figures and folds of every row."""
+    return [
+        [
+            results.title(name),
+            *(cell(results, name, metric) for metric in results.metrics),
+            fold_list(results.folds(name)),
+        ]
+        for name in results.rows
+    ]
+
+
+def latex_table(results: Results) -> str:
+    """A LaTeX ``tabular``: the best mean of a column bold, the second underlined.
+
+    Rows on fewer folds than the others are neither.
+    """
+    places = {metric: results.places(metric) for metric in results.metrics}
+    rows = [
+        [
+            _latex(results.title(name)),
+            *(_latex_cell(results, name, metric, places[metric].get(name)) for metric in results.metrics),
+        ]
+        for name in results.rows
+    ]
+    headers = ["Method", *(_latex(title(metric)) for metric in results.metrics)]
+    return tabulate(rows, headers, tablefmt="latex_raw", disable_numparse=True)
+
+
+def csv_table(results: Results) -> str:
+    """One line a row and metric: mean, standard deviation, n and folds."""
+    lines = []
+    for name in results.rows:
+        for metric in results.metrics:
+            figure = results.summary(name, metric)
+            folds = " ".join(map(str, results.folds(name)))
+            lines.append([name, metric, figure["mean"], figure["sd"], figure["n"], folds])
+    return csv_text(["method", "metric", "mean", "sd", "n", "folds"], lines)
+
+
+def folds_csv(results: Results) -> str:
+    """One line a row, metric and fold: what every other table is computed from."""
+    lines = [
+        [name, metric, fold, results.rows[name][fold].get(metric)]
+        for name in results.rows
+        for metric in results.metrics
+        for fold in results.folds(name)
+    ]
+    return csv_text(["method", "metric", "fold", "value"], lines)
+
+
+def published_table(dataset: str, metrics: Sequence[str]) -> list[list[str]]:
+    """Name, figures and source of the published rows of ``dataset``."""
+    return [
+        [name, *("" if row.get(metric) is None else str(row[metric]) for metric in metrics), str(row.get("source", ""))]
+        for name, row in published_rows(dataset).items()
+    ]
+
+
+def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
+    """The published rows that the dataset's ``published`` recipe carries, by method."""
+    recipe = f"{dataset}-published"
+    if not (IMPORTANCE.recipes.folder / f"{recipe}.yaml").is_file():
+        return {}
+    rows: dict[str, dict[str, Any]] = IMPORTANCE.recipes.read(recipe)["reported"]
+    return rows
+
+
+def cell(results: Results, name: str, metric: str) -> str:
+    figure = results.summary(name, metric)
+    if metric not in results.rows[name][results.folds(name)[0]]:
+        return "—"
+    if figure["mean"] is None:
+        return "undefined"
+    if figure["n"] == 1:
+        return f"{figure['mean']:.4f}"
+    return f"{figure['mean']:.4f} ± {figure['sd']:.4f}"
+
+
+def _latex_cell(results: Results, name: str, metric: str, place: int | None) -> str:
+    text = cell(results, name, metric)
+    mean, separator, deviation = text.partition(" ± ")
+    mean = {1: rf"\textbf{{{mean}}}", 2: rf"\underline{{{mean}}}"}.get(place or 0, mean)
+    return f"{mean} $\\pm$ {deviation}" if separator else mean.replace("—", "--")
+
+
+def _latex(text: str) -> str:
+    for character in r"\&%$#_{}":
+        text = text.replace(character, rf"\{character}" if character != "\\" else r"\textbackslash ")
+    return text
+
+
+def csv_text(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    """CSV with a header line."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return file.getvalue()
+
+
+def fold_list(folds: list[int]) -> str:
+    """Fold numbers, short.
+
+    >>> fold_list([0, 1, 2, 4])
+    '0, 1, 2, 4 (n=4)'
+    """
+    return f"{', '.join(map(str, folds))} (n={len(folds)})"

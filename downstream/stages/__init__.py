@@ -1,0 +1,1 @@
+"""What downstream runs: importance estimation and link prediction."""

@@ -1,0 +1,78 @@
+"""Stage 2: importance estimation by any method, on raw or pretrained features.
+
+The epoch is chosen on the fold's validation nodes; its test nodes are scored once, after training.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from downstream.methods.fitted import TIERS_FILE, Fitted
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import ImportanceConfig
+from nie.ops.backend import choose_backend
+from nie.progress import log
+from nie.runs.files import write_array, write_json
+from nie.runs.provenance import sitting
+from nie.runs.run import Run, open_run, run_folds
+from pretrain.cross_validation import binding, write_split
+from pretrain.inputs import StageInputs, prepare
+
+SHOWN = ("rmse", "medianae", "spearman", "ndcg@100", "over@100")
+
+
+def estimate(
+    config: ImportanceConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints",
+    inputs: StageInputs | None = None,
+) -> Run:  # fmt: skip
+    """Train and test ``config.method`` on the configured folds; finished folds are kept, half-done ones continued.
+
+    Args:
+        config: the resolved settings, of `downstream.stages.importance.IMPORTANCE`.
+        data_root: folder of the datasets.
+        run_root: folder of the runs.
+        inputs: what `pretrain.inputs.prepare` returned, when several stages share it.
+
+    Raises:
+        NieError: bad input, in one sentence.
+    """
+    inputs = inputs or prepare(config, data_root=data_root)
+    ready = {}
+    for fold in config.folds.run:  # what cannot work is refused before anything is written
+        work = FoldWork.of(config, inputs, inputs.folds[fold])
+        ready[fold] = work, work.check()
+    run = open_run(config, root=run_root, made_from=inputs.made_from)
+    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready[fold], folder))
+    return run
+
+
+def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
+    started = time.monotonic()
+    config, fold, kg = work.config, work.fold, work.inputs.kg
+    fitted: Fitted = work.method.fit(work, checked, folder)
+    val, test = (
+        work.judge(ids, fitted.prediction, fitted.score, fitted.probability) for ids in (fold.val, fold.test)
+    )  # fmt: skip
+    write_split(folder, fold)
+    write_array(folder / "predictions.npy", fitted.prediction.astype(np.float32))
+    if fitted.score is not fitted.prediction:
+        write_array(folder / "scores.npy", fitted.score)
+    if fitted.probability is not None:
+        write_array(folder / TIERS_FILE, fitted.probability.astype(np.float32))
+    write_json(folder / "metrics.json", {
+        "binding": binding(kg, fold), "val": val, "test": {**test, **fitted.agreement}, "fit": fitted.facts,
+    })  # fmt: skip
+    write_json(folder / "timing.json", {
+        **fitted.timing,
+        **sitting(started),
+        "device": str(work.inputs.device),
+        "attention": choose_backend(torch.zeros(1, device=work.inputs.device)),
+    })  # fmt: skip
+    # Of the validation nodes: test figures stand in the tables, where nobody chooses settings by them.
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in SHOWN)
+    log.info("%s fold %d: validation %s", config.run_label(), fold.index, shown)

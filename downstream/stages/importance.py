@@ -1,0 +1,29 @@
+"""Importance estimation, stage 2, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
+from nie.later import later
+from nie.runs.stage import Stage
+from nie.settings.recipes import Recipes
+
+
+def _settings_by_method() -> Mapping[str, type[ImportanceConfig]]:
+    return {name: method.settings for name, method in METHODS.items()}
+
+
+IMPORTANCE: Stage[ImportanceConfig] = Stage(
+    name=ImportanceConfig.stage,
+    command="downstream",
+    title="stage 2: importance estimation",
+    recipes=Recipes(
+        "downstream", Path(__file__).parent / "recipes", ImportanceConfig, _settings_by_method, default_method="rgtn"
+    ),
+    inputs=later("pretrain.inputs:prepare"),
+    alike=later("pretrain.inputs:prepared_alike"),
+    run=later("downstream.stages.estimation:estimate"),
+)

@@ -1,0 +1,148 @@
+"""The settings of link prediction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from nie.settings.run import RunConfig
+from nie.settings.sections import OptimConfig, RelationsConfig, Section
+from nie.vocabulary import FusionName
+
+
+class KGEConfig(Section):
+    """RotatE (Sun et al., ICLR 2019), and what it does with further channels of entities."""
+
+    size: int = Field(256, ge=1, description="complex dimensions of an entity")
+    margin: float = Field(9.0, gt=0, description="score of a perfect match")
+    fusion: FusionName | Literal["relation_guided"] = Field(
+        "attention", description="how an entity's embedding and its channels become one"
+    )
+    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
+    channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
+    channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")
+    trainable_channels: bool = Field(False, description="learn the features of channels, too")
+    projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
+    generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")
+    mixed_precision: bool = Field(False, description="fuse channels in bfloat16")
+    extract_after: int = Field(0, ge=0, description="epochs before cross_modal_transformer takes part")
+    relations: RelationsConfig = Field(RelationsConfig(), description="what the rotations of relations are made from")
+
+
+class NegativesConfig(Section):
+    """The corrupted triples that a model learns from."""
+
+    count: int = Field(256, ge=1, description="entities that take the place of a head or a tail")
+    sharing: Literal["batch", "triple"] = Field(
+        "batch",
+        description="batch: the same for all triples of a step and both ends, about 1.5 times as fast; triple: its own",
+    )
+    temperature: float = Field(1.0, ge=0, description="how much a model's own opinion weighs them; 0: all alike")
+    corruption: Literal["uniform", "bernoulli"] = Field(
+        "uniform", description="bernoulli: the side with fewer true answers counts more"
+    )
+
+
+class LinkLossConfig(Section):
+    """What is learned besides telling triples from corrupted ones."""
+
+    auxiliary: Literal["none", "cosine_mse", "info_nce"] = Field("none", description="draws an entity's channels close")
+    auxiliary_weight: float = Field(0.1, gt=0, description="of the auxiliary loss, where there is one")
+    adversarial_weight: float = Field(0.0, ge=0, description="of the triples with made-up channels")
+
+
+class UnseenConfig(Section):
+    """A place, after training, for the entities that no training triple names."""
+
+    features: str = Field("none", description="place them by the likeness of these features, such as minilm")
+    neighbours: int = Field(10, ge=1, description="trained entities of the most similar features")
+    temperature: float = Field(0.1, gt=0, description="of their weights; lower: the most similar counts more")
+
+
+class LinkConfig(RunConfig):
+    """Link prediction by a model of embeddings."""
+
+    stage: ClassVar[str] = "links"
+
+    channels: dict[str, str] = Field(
+        {}, description="further channels of entities by name, each of features joined by +"
+    )
+    model: KGEConfig = KGEConfig()
+    negatives: NegativesConfig = NegativesConfig()
+    loss: LinkLossConfig = LinkLossConfig()
+    unseen: UnseenConfig = UnseenConfig()
+    batch_size: int = Field(1024, ge=1, description="triples a step")
+    optim: OptimConfig = OptimConfig(lr=0.001, weight_decay=0.0, max_epochs=100, eval_every=5, patience=20)
+    hold_out: float = Field(
+        0.05, gt=0, lt=0.5, description="share of the triples to validate on, and to test on, where a graph brings none"
+    )
+    valid_at_least: int = Field(
+        0, ge=0, description="triples to validate on; those that a graph's own split lacks are taken from training"
+    )
+    hold_out_relations: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the relations that are tested without having been trained (zero-shot)"
+    )
+    repeats: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, description="numbers of the repetitions to run, each with a seed of its own"
+    )
+
+    @model_validator(mode="after")
+    def _channels_have_a_use_and_losses_their_parts(self) -> LinkConfig:
+        plain = {"size", "margin", "relations"}
+        if not self.channels and self.model.model_dump(exclude=plain) != KGEConfig().model_dump(exclude=plain):
+            raise ValueError("model.fusion and what belongs to it need channels, such as channels: {text: minilm}")
+        if (self.loss.auxiliary != "none") != (self.model.projection_size is not None):
+            raise ValueError("loss.auxiliary and model.projection_size are given together or not at all")
+        if (self.loss.adversarial_weight > 0) != self.model.generator:
+            raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
+        if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
+            raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+        if self.model.extract_after >= self.optim.max_epochs:
+            raise ValueError(
+                "model.extract_after is optim.max_epochs or more, so that the extractor would never take part"
+            )
+        if self.model.fusion_settings and self.model.fusion == "relation_guided":
+            raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
+        if self.unseen != UnseenConfig() and (self.channels or self.unseen.features == "none"):
+            raise ValueError("unseen needs unseen.features and no channels, which place such entities themselves")
+        if len(set(self.repeats)) < len(self.repeats):
+            raise ValueError("repeats names a repetition twice")
+        relations = self.model.relations
+        if relations != RelationsConfig() and self.channels:
+            raise ValueError("model.relations is for RotatE without channels")
+        if relations.context_weight:
+            raise ValueError("model.relations.context_weight reads features of nodes, which RotatE has not")
+        if self.hold_out_relations and (relations.learned or relations.text == "none"):
+            raise ValueError(
+                "hold_out_relations needs relations of text alone: --model.relations.text, --no-model.relations.learned"
+            )
+        return self
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The numbers of the repetitions."""
+        return self.repeats
+
+    def on_folds(self, *folds: int) -> LinkConfig:
+        """The same settings, for these repetitions."""
+        return self.model_copy(update={"repeats": folds})
+
+    def run_label(self) -> str:
+        """The label that was given, or the model and its channels."""
+        return self.label or "+".join(["rotate", *self.channels])
+
+
+_READ: dict[str, Any] = {
+    **dict.fromkeys(
+        ("dataset", "channels", "hold_out", "valid_at_least", "hold_out_relations", "seed", "device"), True
+    ),
+    "model": {"relations": {"text"}},
+    "unseen": {"features"},
+}
+"""What `downstream.stages.links.inputs.LinkInputs` is made from, as pydantic's ``include``."""
+
+
+def prepared_alike(config: LinkConfig) -> str:
+    """A key of what the inputs are made from: runs alike in it share their inputs."""
+    return config.model_dump_json(include=_READ)

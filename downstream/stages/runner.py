@@ -1,0 +1,142 @@
+"""Runs of several methods, one after another in this process or in parallel processes.
+
+In parallel, every fold of every run is a process of its own with its share of the cores; what it prints goes to a file
+of its run. A process that fails does not stop the others: all failures are reported at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from downstream.stages.table import STAGES
+from nie.errors import NieError
+from nie.progress import log, track
+from nie.runs.run import Run, open_run, read_run, run_path
+from nie.settings.run import RunConfig
+
+TAIL_LINES = 5
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Runner:
+    """Runs stages on shared inputs.
+
+    Args:
+        data_root: folder of the datasets.
+        run_root: folder of the runs.
+        jobs: processes at a time; with 1, everything runs in this process.
+    """
+
+    def __init__(self, *, data_root: str | Path, run_root: str | Path, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise NieError(f"jobs is {jobs}; give the number of processes that run at a time, 1 or more.")
+        if jobs > CORES:
+            log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
+        self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
+        self._inputs: dict[str, Any] = {}
+        self._made_from: dict[str, dict[str, str]] = {}
+
+    def inputs(self, config: RunConfig) -> Any:
+        """The inputs of ``config``; made once for all runs that ask for the same."""
+        stage = STAGES[config.stage]
+        key = stage.alike(config)
+        if key not in self._inputs:
+            kept = dict(list(self._inputs.items())[-1:])  # runs alternate between two inputs at most
+            self._inputs = {**kept, key: stage.inputs(config, data_root=self.data_root)}
+        return self._inputs[key]
+
+    def made_from(self, config: RunConfig) -> dict[str, str]:
+        """sha256 of what a run of ``config`` is made from, by name; kept when the inputs no longer are."""
+        key = STAGES[config.stage].alike(config)
+        if key not in self._made_from:
+            self._made_from[key] = self.inputs(config).made_from
+        return self._made_from[key]
+
+    def run(self, configs: Sequence[RunConfig]) -> list[Run]:
+        """Run stages that do not read each other's results; finished folds are kept.
+
+        Raises:
+            NieError: some failed, when all others are finished.
+        """
+        raise_failures(self.attempt(configs))
+        return [read_run(self.path(config)) for config in configs]
+
+    def attempt(self, configs: Sequence[RunConfig]) -> list[str]:
+        """Run stages like `run`, every fold on its own, and return a sentence for each failure."""
+        if self.jobs > 1:
+            return self._attempt_apart(configs)
+        failed = []
+        for config in configs:
+            folds_of: dict[str, list[int]] = {}
+            for fold in config.fold_numbers:
+                try:
+                    self._run(config.on_folds(fold))
+                except (NieError, RuntimeError, MemoryError, OSError) as error:
+                    if not isinstance(error, NieError):  # such as no memory left; where it happened helps
+                        log.error("%s fold %d", config.run_label(), fold, exc_info=error)
+                    folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
+            failed += [f"{config.run_label()} fold {_listed(folds)}: {what}" for what, folds in folds_of.items()]
+        return failed
+
+    def path(self, config: RunConfig) -> Path:
+        """The run directory of ``config``."""
+        return run_path(config, self.run_root)
+
+    def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[str]:
+        runs, tasks, failed = [], [], []
+        for config in configs:
+            try:
+                run = open_run(config, root=self.run_root, made_from=self.made_from(config))
+            except NieError as error:
+                failed.append(f"{config.run_label()}: {error}")
+                continue
+            runs.append(run)
+            tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
+        log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
+        with ThreadPoolExecutor(self.jobs) as pool:
+            answers = pool.map(lambda task: self._run_apart(*task), tasks)
+            failed += [answer for answer in track(answers, "folds", len(tasks)) if answer]
+        for run in runs:
+            run.write_summary()
+        return failed
+
+    def _run(self, config: RunConfig) -> None:
+        STAGES[config.stage].run(config, run_root=self.run_root, inputs=self.inputs(config))
+
+    def _run_apart(self, config: RunConfig, run: Run, fold: int) -> str | None:
+        """Run one fold in a process of its own; what it said if it failed."""
+        log_file = run.path / "logs" / f"fold{fold}.log"
+        log_file.parent.mkdir(exist_ok=True)
+        stage = STAGES[config.stage]
+        command = [
+            sys.executable, "-m", "nie", stage.command, "--recipe", str(run.path / "config.yaml"),
+            stage.folds_flag, str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
+        ]  # fmt: skip
+        for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
+            command += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
+        threads = max(1, CORES // self.jobs)
+        with log_file.open("w", encoding="utf-8") as file:
+            code = subprocess.run(
+                command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
+            ).returncode
+        if code == 0 and run.is_done(fold):
+            return None
+        lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
+        how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
+        return f"{run.path.name} fold {fold} ({how}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
+
+
+def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
+    """Raise one error for all that failed, if any did; the others are ``finished``."""
+    if failed:
+        raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
+
+
+def _listed(folds: Sequence[int]) -> str:
+    return ", ".join(map(str, folds))

@@ -1,0 +1,13 @@
+"""The stages that there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.links.stage import LINKS
+from nie.runs.stage import Stage
+from pretrain.stage import PRETRAINING
+
+STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IMPORTANCE, LINKS)}
+"""By name, which is `nie.settings.run.RunConfig.stage` of their settings."""

@@ -1,0 +1,1 @@
+"""Studies, one file a theme; the catalogue names them."""

@@ -1,0 +1,83 @@
+"""The study of the steps from the fast recipe to the best one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.reports.results import COLUMNS
+from downstream.stages.importance import IMPORTANCE
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm, Study
+from nie.errors import NieError
+from nie.settings.sections import FeaturesConfig
+
+
+def _best(settings: Settings) -> list[Arm]:
+    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods."""
+    if settings.profile != "fast":
+        raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
+    name = IMPORTANCE.recipes.own(settings.dataset, "best")
+    if name == "best":
+        raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/recipes.")
+    best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
+    methods = ["rgtn", *(method for method in IMPORTANCE.recipes.read(name)["methods"] if method != "blend")]
+    ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
+    blend = best.method("blend", parts=methods)  # paths of the parts are known when they run
+    return [*itertools.chain(*ladders), Arm("blend", blend, parts=tuple(ladder[-1] for ladder in ladders))]
+
+
+def _ladder(method: str, config: ImportanceConfig, goal: ImportanceConfig) -> list[Arm]:
+    """From the fast settings of a method to its best ones; the average of several networks, the dearest, comes last."""
+    arms = [Arm(f"{method} fast", config)]
+    others = sorted(set(type(goal).model_fields) - {"features", "members"})
+    steps: list[tuple[str, dict[str, Any]]] = [
+        *((name, {"features": step}) for name, step in _feature_steps(config.features, goal.features)),
+        *((name, {name: getattr(goal, name)}) for name in [*others, "members"] if hasattr(goal, name)),
+    ]
+    for name, change in steps:
+        before, config = config, config.model_copy(update=change)
+        if config.digest() != before.digest():
+            arms.append(Arm(f"{method} + {name}", config))
+    arms[-1] = Arm(arms[-1].name, goal)
+    return arms
+
+
+def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple[str, FeaturesConfig]]:
+    """From some features to others, one name of those that are joined by + at a time.
+
+    >>> have, want = FeaturesConfig(semantic="minilm"), FeaturesConfig(structural="node2vec+facts", semantic="minilm")
+    >>> [(name, step.structural) for name, step in _feature_steps(have, want)]
+    [('facts', 'node2vec+facts')]
+    """
+    steps = []
+    for channel in ("structural", "semantic"):
+        first, *others = getattr(goal, channel).split("+")
+        have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
+        for name in [first, *others]:
+            if name not in have:
+                have = [*have, name]
+                features = features.model_copy(update={channel: "+".join(have)})
+                steps.append((name, features))
+    return steps if features == goal else [*steps, ("other features", goal)]
+
+
+def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each step against the one before, and the blend against the last step of each method.
+
+    >>> _each_against_the_step_before(["gcn fast", "gcn + facts", "mlp fast", "blend"])
+    [('gcn + facts', 'gcn fast'), ('blend', 'gcn + facts'), ('blend', 'mlp fast')]
+    """
+    steps = [name for name in names if name != "blend"]
+    last = {name.split()[0]: name for name in steps}
+    pairs = [(name, before) for before, name in itertools.pairwise(steps) if name.split()[0] == before.split()[0]]
+    return pairs + [("blend", name) for name in last.values() if "blend" in names]
+
+
+BEST_STUDY = {
+    "best": Study(
+        "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before, COLUMNS
+    ),
+}

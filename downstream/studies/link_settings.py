@@ -1,0 +1,48 @@
+"""Settings of link prediction on one dataset, as studies ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from downstream.stages.links.settings import LinkConfig
+from downstream.stages.links.stage import LINKS
+from nie.errors import NieError
+
+SHARED = ("model.size", "model.margin", "negatives.", "batch_size", "optim.", "repeats", "seed", "device")
+"""The settings that a study leaves to the user."""
+
+
+def known_field(name: str) -> bool:
+    """Whether the setting exists at all; a misspelt one is refused with the nearest that does."""
+    return name.split(".")[0] in LinkConfig.model_fields
+
+
+class LinkSettings:
+    """Settings of link prediction on one dataset, from its ``study`` recipe: small enough to run many arms.
+
+    Args:
+        dataset: name of the dataset.
+        flags: settings of `LinkConfig` that hold for all arms, those in `SHARED`.
+        epochs: in the place of the recipe's.
+
+    Raises:
+        NieError: an unknown flag, or one that has no place in a study.
+    """
+
+    def __init__(self, dataset: str, flags: Sequence[str] = (), epochs: int | None = None) -> None:
+        for flag in flags:
+            name = flag.partition("=")[0].removeprefix("--no-").removeprefix("--")
+            if flag.startswith("--") and not name.startswith(SHARED) and known_field(name):
+                raise NieError(f"The study sets --{name} itself, so it has no place there.")
+        self.dataset, self.flags, self.epochs = dataset, list(flags), epochs
+        self.of()
+
+    def of(self, **changes: Any) -> LinkConfig:
+        """The settings of an arm, with ``changes`` to sections by name."""
+        overrides: dict[str, Any] = {"dataset": self.dataset, **changes}
+        if self.epochs is not None:
+            # Only the last epoch is evaluated, as in the recipe, so that nothing is chosen and no run stops early.
+            last = dict.fromkeys(("max_epochs", "eval_every", "patience"), self.epochs)
+            overrides["optim"] = {**last, **changes.get("optim", {})}
+        return LINKS.recipes.load(LINKS.recipes.own(self.dataset, "study"), flags=self.flags, overrides=overrides)

@@ -1,0 +1,171 @@
+"""Search of hyper-parameters with Optuna: on validation nodes only, resumable, shared by any number of processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig, SearchRange
+from downstream.methods.table import METHODS
+from downstream.metrics.registry import METRICS
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm
+from nie.errors import NieError
+from nie.extras import require
+from nie.progress import log
+
+STAGE1 = "licap."
+
+
+def search(
+    method: str, settings: Settings, *, runner: Runner, trials: int, storage: str | None = None, licap: bool = False
+) -> str:
+    """Try ``trials`` more settings and return the best of all so far, as YAML to add to the recipes.
+
+    The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
+    with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
+    that the recipe selects epochs by; test nodes play no part. After eight trials, one whose mean over its first folds
+    is worse than the median of the others is ended before its next fold.
+
+    Args:
+        method: a neural method.
+        settings: of the dataset, with the folds to search on.
+        runner: how trials run.
+        trials: how many to add.
+        storage: where trials are kept, an URL of Optuna or by default ``trials.db`` in the run root; several processes
+            or machines with the same storage search together.
+        licap: search with LICAP pretraining in front of the method.
+
+    Raises:
+        NieError: a method without settings to search, no ranges in the recipe, or a range for an unknown setting.
+    """
+    optuna = require("optuna", "search")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    config = settings.method(method)
+    if not isinstance(config, NetworkConfig):
+        known = [name for name, method in METHODS.items() if issubclass(method.settings, NetworkConfig)]
+        raise NieError(f"The method {method} has nothing to search; search one of {', '.join(known)}.")
+    space = {name: span for name, span in config.search.items() if licap or not name.startswith(STAGE1)}
+    if not space:
+        raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
+    _check(space, method, settings, licap)
+    stage1, stage2 = _configs(method, settings, {}, licap)
+    ranges = {name: span.model_dump() for name, span in space.items()}
+    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), ranges)
+    Path(runner.run_root).mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        # Trials are comparable where data, ranges and everything but the searched values are the same.
+        study_name=" ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same]),
+        storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
+        load_if_exists=True,
+    )
+    # Processes that share a storage must not all propose the same.
+    seed = None if storage else config.seed + len(study.trials)
+    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+    if not study.trials:  # what is searched must not be worse than what is there
+        study.enqueue_trial(_present(space, stage1, stage2))
+
+    def objective(trial: Any) -> float:
+        values = {name: _suggest(trial, name, span) for name, span in space.items()}
+        stage1, stage2 = _configs(method, settings, values, licap)
+        found: list[float] = []
+        for fold in stage2.folds.run:
+            try:
+                found.append(_validate(stage1, stage2, fold, runner))
+            except NieError as error:  # such as a loss that became infinite
+                log.warning("trial %d ended: %s", trial.number, error)
+                raise optuna.TrialPruned from error
+            trial.report(sum(found) / len(found), len(found))
+            if len(found) < len(stage2.folds.run) and trial.should_prune():
+                raise optuna.TrialPruned
+        mean = sum(found) / len(found)
+        log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
+        return mean
+
+    study.optimize(objective, n_trials=trials)
+    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
+    note = f"{config.select} {study.best_value:.4f} on validation, {len(study.trials)} trials"
+    return _as_recipes(settings, method, study.best_params, note)
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, licap: bool) -> None:
+    """Raise unless every end of every range is a possible setting."""
+    for name, span in space.items():
+        for value in span.ends():
+            _configs(method, settings, {name: value}, licap)
+
+
+def _present(space: Mapping[str, SearchRange], stage1: Any, stage2: ImportanceConfig) -> dict[str, Any]:
+    """The values that the recipe has now, where they lie in the ranges."""
+    values = {}
+    for name, span in space.items():
+        value = stage1 if name.startswith(STAGE1) else stage2
+        for part in name.removeprefix(STAGE1).split("."):
+            value = getattr(value, part)
+        if span.contains(value):
+            values[name] = value
+    return values
+
+
+def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
+    if span.choices is not None:
+        return trial.suggest_categorical(name, list(span.choices))
+    if isinstance(span.low, int) and isinstance(span.high, int):
+        return trial.suggest_int(name, span.low, span.high, log=span.log)
+    return trial.suggest_float(name, span.low, span.high, log=span.log)
+
+
+def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, ImportanceConfig]:
+    """Settings of both stages with the tried values; stage 1 is None without LICAP."""
+    stage1 = settings.licap(**_nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)}))
+    stage2 = settings.method(method, **_nested({k: v for k, v in values.items() if not k.startswith(STAGE1)}))
+    return (stage1 if licap else None), stage2
+
+
+def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float:
+    """The validation metric of one fold."""
+    assert isinstance(stage2, NetworkConfig)
+    if stage1 is not None:
+        runner.run([stage1.on_folds(fold)])
+    (run,) = runner.run([Arm("trial", stage2, stage1).stage2(runner.run_root).on_folds(fold)])
+    return float(run.metrics(fold)["val"][stage2.select])
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested sections.
+
+    >>> _nested({"optim.lr": 0.1, "optim.clip_norm": 1.0, "seed": 3})
+    {'optim': {'lr': 0.1, 'clip_norm': 1.0}, 'seed': 3}
+    """
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, leaf = name.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[leaf] = value
+    return nested
+
+
+def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note: str) -> str:
+    """The best settings as additions to the recipes of both stages."""
+    stage1 = _nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)})
+    stage2 = _nested({k: v for k, v in values.items() if not k.startswith(STAGE1)})
+    name = f"recipes/{IMPORTANCE.recipes.own(settings.dataset, settings.profile)}.yaml"
+    text = f"# {note}\n# to downstream/{name}:\n{yaml.safe_dump({'methods': {method: stage2}}, sort_keys=False)}"
+    return f"{text}# to pretrain/{name}:\n{yaml.safe_dump(stage1, sort_keys=False)}" if stage1 else text

@@ -1,0 +1,74 @@
+"""Settings of both stages on one dataset, from its recipes, as studies and searches ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.stages.importance import IMPORTANCE
+from nie.errors import NieError
+from nie.settings.recipes import flag_value, resolve
+from nie.settings.run import FoldsRunConfig
+from pretrain.licap_settings import LicapConfig
+from pretrain.stage import PRETRAINING
+
+SHARED = {"features", "folds", "seed", "device"}
+"""What both stages of a row have in common."""
+
+
+class Settings:
+    """Settings of both stages on one dataset, from its recipes.
+
+    Args:
+        dataset: name of the dataset.
+        profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
+        flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
+        epochs: of every network of stage 2, in the place of the recipe's: a smaller budget, the same for all arms.
+
+    Raises:
+        NieError: an unknown flag, or one that has no place in a study.
+    """
+
+    def __init__(
+        self, dataset: str, profile: str = "fast", flags: Sequence[str] = (), epochs: int | None = None
+    ) -> None:  # fmt: skip
+        for name in ("--dataset", "--label"):
+            if flag_value(flags, name) is not None:
+                raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
+        self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
+        resolve(FoldsRunConfig, {"dataset": dataset}, flags=self.flags)
+
+    def method(self, method: str, **changes: Any) -> ImportanceConfig:
+        """Settings of a method, with ``changes`` to sections by name.
+
+        Raises:
+            NieError: an unknown method or setting, or a flag for a setting that is changed.
+        """
+        for flag in _flags_of(changes):
+            if flag_value(self.flags, flag) is not None:
+                raise NieError(f"The study sets {flag} itself, so it has no place there.")
+        overrides = {"dataset": self.dataset, "method": method, **changes}
+        if self.epochs is not None and "optim" in IMPORTANCE.recipes.settings_of(method).model_fields:
+            overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
+        recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
+        return IMPORTANCE.recipes.load(recipe, flags=self.flags, overrides=overrides)
+
+    def licap(self, **changes: Any) -> LicapConfig:
+        """Settings of LICAP, on the features and folds of stage 2."""
+        shared = self.method("rgtn").model_dump(include=SHARED)
+        overrides = {"dataset": self.dataset, **shared, **changes}
+        return PRETRAINING.recipes.load(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
+
+
+def _flags_of(changes: Mapping[str, Any], before: str = "--") -> Iterator[str]:
+    """The flags that changed settings have.
+
+    >>> list(_flags_of({"model": {"mode": "add"}, "members": 3}))
+    ['--model.mode', '--members']
+    """
+    for name, value in changes.items():
+        if isinstance(value, Mapping):
+            yield from _flags_of(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"

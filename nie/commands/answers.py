@@ -1,0 +1,52 @@
+"""What finished runs say: ``nie table``, ``nie predict``, ``nie complete``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nie.commands.parser import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the family."""
+    commands.add("table", "the table of a dataset's finished runs", _table).add_argument("dataset")
+    predicting = commands.add("predict", "scores of every node from a finished run", _predict)
+    predicting.add_argument("run_folder", metavar="run", type=Path, help="folder of a stage-2 run")
+    predicting.add_argument("--out", type=Path, required=True, help="scores.csv or scores.parquet")
+    completing = commands.add(
+        "complete", "what completes a triple, from a finished run of link prediction", _complete
+    )  # fmt: skip
+    completing.add_argument("run_folder", metavar="run", type=Path, help="folder of a run of nie link")
+    completing.add_argument("--relation", required=True, help="its name, or the words in it")
+    ends = completing.add_mutually_exclusive_group(required=True)
+    ends.add_argument("--head", help="the head, by name or text, to look for tails")
+    ends.add_argument("--tail", help="the tail, by name or text, to look for heads")
+    completing.add_argument("--top", type=int, default=10, help="answers to print")
+    completing.add_argument("--known", action="store_true", help="print, too, what the graph knows already")
+
+
+def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.reports.results import Results, find_runs, named
+    from downstream.reports.tables import markdown_table
+
+    print(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
+
+
+def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.node_scores import score_nodes, write_scores
+    from nie.runs.run import read_run
+
+    scores = score_nodes(read_run(arguments.run_folder, "downstream"), data_root=arguments.data_root)
+    write_scores(scores, arguments.out)
+    print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+
+
+def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.completion import complete, completion_table
+    from nie.runs.run import read_run
+
+    print(completion_table(complete(
+        read_run(arguments.run_folder, "links"), relation=arguments.relation, head=arguments.head, tail=arguments.tail,
+        top=arguments.top, include_known=arguments.known, data_root=arguments.data_root,
+    )))  # fmt: skip

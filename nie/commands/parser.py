@@ -1,0 +1,92 @@
+"""How a command is added: its common options, the settings that are flags too, and the function that it calls."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
+
+Run = Callable[[argparse.Namespace, list[str]], None]
+"""What a command does with its arguments, and with the flags of settings that the parser does not know."""
+
+
+class SettingsParser(argparse.ArgumentParser):
+    """A parser whose help also lists the settings of its stage; they are read only when help is asked for."""
+
+    stage = ""
+
+    def format_help(self) -> str:
+        if not self.stage:
+            return super().format_help()
+        from downstream.stages.table import STAGES
+        from nie.settings.recipes import flag_value, flags_help
+
+        settings = STAGES[self.stage].recipes.settings_of(flag_value(sys.argv, "--method"))
+        return f"{super().format_help()}\nsettings, all of them flags too [default]:\n{flags_help(settings)}\n"
+
+
+class Commands:
+    """Commands of one parser, each with the common options.
+
+    Args:
+        parser: to add them to.
+        metavar: how a command is called in the usage.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser, metavar: str = "COMMAND") -> None:
+        self.parsers: Any = parser.add_subparsers(required=True, metavar=metavar, parser_class=SettingsParser)
+
+    def add(
+        self, name: str, text: str, run: Run, *parents: argparse.ArgumentParser, stage: str = ""
+    ) -> argparse.ArgumentParser:
+        """Add a command.
+
+        Args:
+            name: of the command.
+            text: what it does, for the help.
+            run: what it calls.
+            parents: parsers whose arguments it has, too.
+            stage: name of the stage whose settings are flags of the command.
+        """
+        sub = self.parsers.add_parser(
+            name, help=text, description=text, parents=[_common(), *parents], allow_abbrev=False
+        )
+        sub.set_defaults(run=run, takes_flags=bool(stage))
+        assert isinstance(sub, SettingsParser)
+        sub.stage = stage
+        return sub
+
+    def group(self, name: str, text: str) -> Commands:
+        """Add a word that has commands of its own."""
+        return Commands(self.parsers.add_parser(name, help=text), "ACTION")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what is parsed holds the function to call as ``run``."""
+    from nie.commands import answers, data, stages, studies
+
+    parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
+    commands = Commands(parser)
+    for family in (data, stages, studies, answers):
+        family.add_commands(commands)
+    return parser
+
+
+def roots(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Where datasets and runs are, as the stages take them."""
+    return {"data_root": arguments.data_root, "run_root": arguments.run_root}
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data-root", type=Path, default=Path("datasets"), help="folder of the datasets")
+    common.add_argument("--run-root", type=Path, default=Path("checkpoints"), help="folder of the runs")
+    common.add_argument("--quiet", action="store_true", help="no progress, only the result")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return common

@@ -1,0 +1,66 @@
+"""One command a stage (``nie pretrain``, ``nie downstream``, ``nie link``), and ``nie run``, which runs several."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+from typing import Any
+
+from downstream.stages.table import STAGES
+from nie.commands.data import building_options, given_building_options
+from nie.commands.parser import Commands, roots
+from nie.runs.stage import Stage
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the family."""
+    for stage in STAGES.values():
+        run = functools.partial(_run_stage, stage)
+        staging = commands.add(stage.command, stage.title, run, stage=stage.name)
+        staging.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
+    job = commands.add(
+        "run", "build, LICAP, RGTN, baselines, table", _run_all, building_options(), stage="downstream"
+    )  # fmt: skip
+    job.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
+    job.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
+    job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
+
+
+def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str]) -> None:
+    config = stage.recipes.load(arguments.recipe, flags=flags)
+    inputs = stage.inputs(config, data_root=arguments.data_root)
+    run = stage.run(config, run_root=arguments.run_root, inputs=inputs)
+    for name, figure in run.write_summary()["test"].items():
+        print(f"{name}: {figure['mean']:.4f} ± {figure['sd']:.4f} (n={figure['n']})")
+    print(run.path)
+
+
+def _run_all(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.answers.node_scores import check_target, score_nodes, top_table, write_scores
+    from downstream.reports.results import Results, best_run, named
+    from downstream.reports.tables import markdown_table
+    from downstream.stages.runner import Runner
+    from downstream.studies.overview import main_job
+    from nie.data import build, info
+    from nie.progress import log
+
+    if arguments.out:
+        check_target(arguments.out)
+    dataset, options = arguments.dataset, given_building_options(arguments)
+    if options:
+        kg = build(dataset, arguments.data_root, **options)
+        dataset = kg.name
+        log.info("%s", info(kg))
+    runner = Runner(**roots(arguments), jobs=arguments.jobs)
+    runs = main_job(dataset, profile=arguments.profile, flags=flags, runner=runner)
+    best = best_run(runs)
+    scores = score_nodes(best, data_root=arguments.data_root)
+    print(markdown_table(Results.of(named(runs))))
+    print(f"Best Spearman on validation nodes: {best.config['label']}.\n")
+    print(top_table(scores, best.config["label"]))
+    if arguments.out:
+        write_scores(scores, arguments.out)
+        print(f"Scores of all {len(scores.name):,} nodes by {best.config['label']}: {arguments.out}")
+    print("Runs:", *(run.path for run in runs), sep="\n  ")

@@ -1,0 +1,73 @@
+"""``nie study`` and ``nie search``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shlex
+from pathlib import Path
+
+from nie.commands.parser import Commands, roots
+
+PROFILES = ("fast", "published")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the family."""
+    study = commands.add(
+        "study", "a study of the papers: runs what is missing, writes the report", _study, stage="downstream"
+    )
+    study.add_argument("study", help="its name; 'nie study list' says which there are and what they ask")
+    study.add_argument("dataset", nargs="?", default="", help="geo, fb15k, tmdb5k, db15k or your own")
+    study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
+    study.add_argument(
+        "--epochs", type=int, help="of every network of stage 2: a smaller budget, the same for all rows"
+    )
+    study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
+    study.add_argument("--minutes", type=float, help="start no further row after so many minutes")
+    study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
+    study.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
+    study.add_argument("--out", type=Path, help="folder of the report")
+    searching = commands.add(
+        "search", "search settings on validation nodes, with Optuna", _search, stage="downstream"
+    )  # fmt: skip
+    searching.add_argument("method", help="rgtn, geni, gcn, ...")
+    searching.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
+    searching.add_argument("--trials", type=int, default=20, help="trials to add")
+    searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
+    searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
+
+
+def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.stages.runner import Runner
+    from downstream.studies.catalogue import find_study
+    from downstream.studies.run import run_study
+
+    study, name, options = find_study(arguments.study), arguments.study, []
+    if arguments.profile != "fast":
+        name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]
+    if arguments.epochs is not None:
+        name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
+    if flags:  # a report with other settings must not take the place of this one
+        name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
+    folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
+    print(run_study(
+        study, study.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
+        only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
+        runner=Runner(**roots(arguments), jobs=arguments.jobs),
+        minutes=arguments.minutes, report_only=arguments.report_only,
+    ))  # fmt: skip
+    print(f"Report: {folder}")
+
+
+def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.stages.runner import Runner
+    from downstream.studies.search import search
+    from downstream.studies.settings import Settings
+
+    print(search(
+        arguments.method, Settings(arguments.dataset, arguments.profile, flags), trials=arguments.trials,
+        storage=arguments.storage, licap=arguments.licap,
+        runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / "search"),
+    ))  # fmt: skip

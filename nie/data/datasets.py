@@ -1,0 +1,156 @@
+"""Datasets by name: read the processed one, or build it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nie.data.builders.fb15k import fb15k, fb15k_lp
+from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
+from nie.data.builders.openke import db15k, mkg_w, openke
+from nie.data.builders.published import published as build_published
+from nie.data.builders.tmdb5k import tmdb5k
+from nie.data.builders.triples import triples as build_triples
+from nie.data.channel_file import read_embeddings
+from nie.data.graph import KnowledgeGraph, check_name
+from nie.data.raw import checksums, find_raw
+from nie.data.store import read, save
+from nie.errors import NieError, nearest
+from nie.progress import log
+
+BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
+    "geo": geo,
+    "fb15k": fb15k,
+    "fb15k-lp": fb15k_lp,
+    "tmdb5k": tmdb5k,
+    "db15k": db15k,
+    "mkg-w": mkg_w,
+}
+NEEDS_RAW = frozenset(BUILDERS) - {"geo"}
+_GEO = re.compile(r"geo(?:-(\d+))?")
+
+
+def load(
+    name: str,
+    root: str | os.PathLike[str] = "datasets",
+    *,
+    raw: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> KnowledgeGraph:
+    """Return a dataset: ``<root>/<name>/processed`` when it is there, else built and saved there first.
+
+    Args:
+        name: "geo", "geo-500" (cities from a population of 500, 1000, 5000), "fb15k", "tmdb5k", or an own graph that
+            ``nie data build`` made.
+        root: folder of the datasets.
+        raw: folder with the raw files, needed only to build (see `nie.data.raw.find_raw`).
+        options: options of the builder; a processed dataset must have been built with the same ones.
+
+    Raises:
+        NieError: unknown name, raw files missing, or a processed dataset with other options.
+    """
+    name, options = _resolve(name, options)
+    folder = Path(root) / name / "processed"
+    if not folder.exists():
+        return build(name, root, raw=raw, **options)
+    kg = read(folder)
+    built = kg.meta.get("options", {})
+    for key, value in options.items():
+        if built.get(key) != value:
+            raise NieError(
+                f"{folder} was built with {key}={built.get(key)!r}, not {value!r}; "
+                f"build it again with that option (`nie data build {name}`) or use another root."
+            )
+    return kg
+
+
+def build(
+    name: str,
+    root: str | os.PathLike[str] = "datasets",
+    *,
+    raw: str | os.PathLike[str] | None = None,
+    published: bool = False,
+    features: Mapping[str, str | os.PathLike[str]] | None = None,
+    **options: Any,
+) -> KnowledgeGraph:
+    """Build a dataset from its source and save it to ``<root>/<name>/processed``, replacing what was there.
+
+    Args:
+        name: a dataset that nie knows, or a name of your own together with files.
+        root: folder of the datasets.
+        raw: folder with the raw files; under a name of your own, one in OpenKE's format.
+        published: import the papers' pickles; options as `nie.data.builders.published.published`.
+        features: further channels by name, each a file of `nie.data.channel_file.read_embeddings`.
+        options: options of the builder; with ``triples``, those of
+            `nie.data.builders.triples.triples`.
+
+    Raises:
+        NieError: unknown name or option, raw files missing or malformed, or a full disk.
+    """
+    name, options = _resolve(name, options)
+    kind = "geo" if _GEO.fullmatch(name) else name
+    own = "triples" in options or "scores" in options
+    if (own or published) and kind in BUILDERS:
+        raise NieError(f"The name {name} belongs to a dataset of nie; give your own graph another name.")
+    if own:
+        builder: Callable[..., KnowledgeGraph] = partial(build_triples, name)
+    elif published:
+        builder = partial(build_published, name)
+    elif kind in BUILDERS:
+        builder = BUILDERS[kind]
+    elif raw is not None:
+        builder = partial(openke, name, raw)
+    else:
+        raise NieError(_unknown(name, root))
+    _check_options(name, builder, options)
+    if kind in NEEDS_RAW:
+        options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
+    log.info("building %s", name)
+    kg = _with_files(builder(**options), features or {})
+    save(kg, Path(root) / name / "processed")
+    return read(Path(root) / name / "processed")
+
+
+def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]]) -> KnowledgeGraph:
+    """The graph with a channel from each file."""
+    for name in files:
+        check_name("channel", name)
+    channels = {name: read_embeddings(path, name, kg.node_names) for name, path in files.items()}
+    raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
+    return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw}) if files else kg
+
+
+def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: dict[str, Any]) -> None:
+    """An option that the builder lacks, or a file that it needs, is the user's mistake."""
+    parameters = {key: value for key, value in inspect.signature(builder).parameters.items() if key != "raw"}
+    for key in options:
+        if key not in parameters:
+            raise NieError(f"The dataset {name} has no option {key!r}{nearest(key, parameters)}.")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and options.get(key) is None:
+            raise NieError(f"Building {name} needs --{key.replace('_', '-')} FILE.")
+
+
+def _resolve(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Give a geo of another population its own name, so that both can lie under one root."""
+    check_name("dataset", name)
+    match = _GEO.fullmatch(name)
+    if match is None:
+        return name, dict(options)
+    population = int(match[1] or options.get("min_population", DEFAULT_POPULATION))
+    return geo_name(population), {**options, "min_population": population}
+
+
+def _unknown(name: str, root: str | os.PathLike[str]) -> str:
+    own = [folder.parent.name for folder in Path(root).glob("*/processed")]
+    known = sorted({*BUILDERS, *own})
+    return (
+        f"There is no dataset {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
+        "and `nie data build NAME --triples FILE [--scores FILE]` makes your own, or --raw FOLDER from OpenKE's files."
+    )

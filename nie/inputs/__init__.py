@@ -1,0 +1,1 @@
+"""From a graph and settings to the tensors that models read."""

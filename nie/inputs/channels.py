@@ -1,0 +1,104 @@
+"""Features by channel: which they are, how they are standardised, and controls that say less. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nie.data import Channel, KnowledgeGraph, features
+from nie.errors import NieError, nearest
+from nie.progress import log
+from nie.settings.sections import FeaturesConfig
+
+Parts: TypeAlias = tuple[Channel, ...]
+
+
+CONTROLS = ("shuffled", "noise", "flags")
+
+
+def standardized(channel: Channel) -> np.ndarray[Any, Any]:
+    """Zero mean and unit variance a column over the nodes that have the channel; the others stay zero.
+
+    >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
+    [[-1.0], [1.0], [0.0]]
+    """
+    present = channel.features[channel.mask]
+    spread = present.std(axis=0)
+    result = np.zeros_like(channel.features)
+    result[channel.mask] = (present - present.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return result
+
+
+def softly_limited(values: np.ndarray[Any, Any], limit: float) -> np.ndarray[Any, Any]:
+    """Values as they are up to ``limit`` and growing with their logarithm beyond it, in both directions.
+
+    >>> softly_limited(np.array([-2.0, 4.0, 5.0, 4 + np.e - 1]), 4.0).tolist()
+    [-2.0, 4.0, 4.693147180559945, 5.0]
+    """
+    beyond = np.maximum(np.abs(values) - limit, 0)
+    limited: np.ndarray[Any, Any] = np.clip(values, -limit, limit) + np.sign(values) * np.log1p(beyond)
+    return limited
+
+
+def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
+    """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one."""
+    for name in config.more:
+        if name in ("structural", "semantic"):
+            raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
+    names = {"structural": config.structural, "semantic": config.semantic}
+    for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
+        if names[channel] == "auto":
+            names[channel] = channel if channel in kg.channels else computed
+    if config.semantic == "auto" and names["semantic"] == "tfidf" and not any(kg.text):
+        log.info("%s has no texts: only the structural channel is used", kg.name)
+        del names["semantic"]
+    names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
+    if not names:
+        raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")
+    if config.degrees and "structural" in names:
+        names["structural"] += "+degrees"
+    return names
+
+
+def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
+    """The features that ``names``, joined by ``+``, stand for; ``~shuffled`` and the like behind one make a control."""
+    walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
+
+    def part(name: str) -> Channel:
+        name, _, control = name.partition("~")
+        computed = features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
+        return controlled(computed, control, config.seed) if control else computed
+
+    return tuple(part(name) for name in names.split("+"))
+
+
+def controlled(channel: Channel, control: str, seed: int) -> Channel:
+    """A channel of the same size that says less: what a model gains from it, it does not gain from what it says.
+
+    Args:
+        channel: the real one.
+        control: ``shuffled``, the rows of the nodes that have it in random order; ``noise``, normal values with the
+            mean and deviation of each column; ``flags``, one column, whether a node has it.
+        seed: of the randomness.
+
+    Raises:
+        NieError: an unknown control.
+
+    >>> channel = Channel(np.array([[1.0], [0.0], [3.0]], np.float32), np.array([True, False, True]))
+    >>> controlled(channel, "flags", 0).features.tolist()
+    [[1.0], [0.0], [1.0]]
+    """
+    if control not in CONTROLS:
+        hint = nearest(control, CONTROLS)
+        raise NieError(f"There is no control {control!r}{hint}; use one of ~{', ~'.join(CONTROLS)}.")
+    if control == "flags":
+        return Channel(channel.mask[:, None].astype(np.float32), np.ones_like(channel.mask))
+    generator, made = np.random.default_rng(seed), np.zeros_like(channel.features)
+    rows = channel.features[channel.mask]
+    if control == "shuffled":
+        made[channel.mask] = generator.permutation(rows)
+    else:
+        made[channel.mask] = generator.normal(rows.mean(axis=0), rows.std(axis=0), size=rows.shape)
+    return Channel(made, channel.mask)

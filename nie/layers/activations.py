@@ -1,0 +1,17 @@
+"""Activations of scores."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+
+from nie.errors import NieError, nearest
+
+ACTIVATIONS = {"linear": lambda score: score, "leaky_relu": F.leaky_relu}
+
+
+def check_activation(activation: str) -> None:
+    """Raise unless scores can have this activation."""
+    if activation not in ACTIVATIONS:
+        raise NieError(
+            f"Unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}; use one of {', '.join(ACTIVATIONS)}."
+        )

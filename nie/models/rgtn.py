@@ -1,0 +1,230 @@
+"""The body of RGTN and its relatives: an encoder a channel, and the fusion of a node's channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError, nearest
+from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder, VariationalEncoder
+from nie.layers.variational import GaussianHeads
+from nie.models.blocks import EdgeTypes, Graphs, per_layer
+from nie.models.outputs import ChannelStates, check_channels
+from nie.models.pregat import PreGAT
+from nie.models.transformer import Encoder
+from nie.vocabulary import ENCODERS, NEEDS_LOGVAR
+
+PREGAT_LAYERS = 2
+
+
+class MultiChannelEncoder(nn.Module):
+    """Features by channel, an encoder each, and a fusion; what a head makes of the result is a subclass's business.
+
+    At its defaults this is the body of RGTN (Huang et al., KDD 2021): each channel (usually ``structural`` and
+    ``semantic``) has its own stack of :class:`~nie.models.transformer.TransformerBlock`, all share one table of
+    relation embeddings, and the channels of a node attend to each other (:class:`nie.layers.CoAttention`).
+
+    Args:
+        channel_sizes: size of the features by channel; one channel or more.
+        num_relations: number of relation ids in ``etype``, self-loops and inverses included.
+        heads: of the subclass, by attribute name: ``head`` and ``tier_head``. They are parameters of the model in this
+            order: the head behind the fusion, the head for tiers last.
+        encoders: by channel, ``transformer`` for those that are not named. ``transformer`` and ``pregat`` read the
+            graph, so that every node has such a channel, whatever its own features are; ``variational``
+            (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and the channel is missing where
+            they are.
+        fusion: a key of :data:`nie.layers.FUSIONS`.
+        fusion_settings: of the fusion, such as ``temperature`` or ``literal``.
+        channel_drop: probability of hiding a channel of a node before the fusion, in training.
+        channel_warmup: training steps until ``channel_drop`` is reached.
+        projection_size: project every channel's encoding to so many columns, for losses that align the channels.
+        reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
+        relations: makes the relation embeddings (num_relations, rel_size) when called, such as
+            :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
+        num_layers: of the encoder ``transformer``; ``pregat`` always has two.
+        head_size, num_heads, rel_size, feat_drop, attn_drop: of both, see :class:`~nie.models.pregat.PreGAT`.
+        transformer: further settings of :class:`~nie.models.transformer.TransformerBlock`.
+
+    Raises:
+        NieError: no channel, or an unknown encoder or fusion.
+    """
+
+    def __init__(
+        self, *, channel_sizes: Mapping[str, int], num_relations: int, heads: Mapping[str, nn.Module],
+        encoders: Mapping[str, str] | None = None, fusion: str = "co_attention",
+        fusion_settings: Mapping[str, Any] | None = None, channel_drop: float = 0.0, channel_warmup: int = 0,
+        projection_size: int | None = None, reconstruct: bool = False, relations: nn.Module | None = None,
+        num_layers: int = 3, head_size: int = 8, num_heads: int = 8, rel_size: int = 10, feat_drop: float = 0.3,
+        attn_drop: float = 0.0, **transformer: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.channels, encoders = tuple(channel_sizes), encoders or {}
+        _check(self.channels, encoders)
+        self.kinds = tuple(encoders.get(name, "transformer") for name in self.channels)
+        self.depths = {"transformer": num_layers, "pregat": PREGAT_LAYERS}
+        self.size = size = head_size * num_heads
+        self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if relations is None else relations
+
+        def encoder(kind: str, in_size: int) -> nn.Module:
+            shared: dict[str, Any] = {"head_size": head_size, "num_heads": num_heads, "rel_size": rel_size}
+            shared |= {"feat_drop": feat_drop, "attn_drop": attn_drop}
+            if kind == "variational":
+                return VariationalEncoder(in_size, size, dropout=feat_drop)
+            if kind == "pregat":
+                return PreGAT(in_size, size, num_relations=num_relations, **shared)
+            return Encoder(in_size, num_layers, **shared, **transformer)
+
+        # A list, because a channel's name may hold a dot or be a method's name, which a ModuleDict refuses.
+        self.encoders = nn.ModuleList(
+            encoder(kind, in_size) for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
+        )
+        self.fusion = ChannelFusion(fusion, size, len(self.channels), **(fusion_settings or {}))
+        # A fusion by uncertainty asks every channel for it.
+        self.gaussian = nn.ModuleList(
+            GaussianHeads(size, size) if fusion in NEEDS_LOGVAR and kind != "variational" else nn.Identity()
+            for kind in self.kinds
+        )
+        self.drop = ChannelDropout(channel_drop, warmup=channel_warmup)
+        self.head = heads["head"]
+        self.projections = nn.ModuleList(
+            ModalityDecoder(size, projection_size) for _ in self.channels if projection_size is not None
+        )
+        self.decoders = nn.ModuleList(
+            ModalityDecoder(size, channel_sizes[name]) if kind == "variational" and reconstruct else nn.Identity()
+            for name, kind in zip(self.channels, self.kinds, strict=True)
+        )
+        self.tier_head = heads["tier_head"]
+        self.reset_parameters()
+
+    @property
+    def num_hops(self) -> int:
+        """Blocks that a sampled batch needs: the layers of the deepest encoder that reads the graph."""
+        return max(self.depths[kind] for kind in {*self.kinds, "transformer"} if kind in self.depths)
+
+    def reset_parameters(self) -> None:
+        """Standard normal relation embeddings; the parts reset themselves."""
+        if isinstance(self.relations, nn.Parameter):
+            nn.init.normal_(self.relations)
+        else:
+            self.relations.reset_parameters()  # type: ignore[operator]
+        parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
+        for part in (*self.encoders, *parts):
+            if not isinstance(part, nn.Identity):
+                part.reset_parameters()
+
+    def encode(
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, masks: Mapping[str, Tensor] | None
+    ) -> tuple[ChannelStates, Tensor, dgl.DGLGraph]:
+        """Return what the channels of all nodes, or of the last block's destinations, became.
+
+        Args:
+            graph: one graph, or a sequence of ``num_hops`` blocks.
+            feats: features by channel (N, size); with blocks, of the source nodes of the first.
+            etype: (E,) relation of every edge; with blocks, a sequence of them.
+            masks: (N,) bool by channel, the nodes that have the features of the channels with the encoder
+                ``variational``; by default all.
+
+        Returns:
+            The states, the channels (N, M) that the fusion saw, and the last graph or block.
+
+        Raises:
+            NieError: a channel is missing, or shapes do not fit.
+        """
+        check_channels(feats, self.channels)
+        layers = per_layer(graph, etype, self.num_hops)
+        masks = masks or {}
+        _check_rows(feats, masks, self.channels, layers[0][0].num_src_nodes())
+        rel = self.relations() if isinstance(self.relations, nn.Module) else self.relations
+        encodings = {
+            name: self._encode(place, layers, feats[name], rel, masks.get(name))
+            for place, name in enumerate(self.channels)
+        }
+        there = self._mask(encodings, masks)
+        mask = self.drop(there)
+        tokens, logvar = self._tokens(encodings)
+        fused = self.fusion(tokens, mask, logvar=logvar)
+        states = ChannelStates(encodings, there, fused, self._projected(encodings), self._decoded(tokens))
+        return states, mask, layers[-1][0]
+
+    def _encode(
+        self, place: int, layers: list[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, rel: Tensor,
+        mask: Tensor | None,
+    ) -> Encoding:  # fmt: skip
+        kind, encoder = self.kinds[place], self.encoders[place]
+        if kind == "variational":
+            # What is missing may be nan, which would reach the weights through the backward pass.
+            feat = feat if mask is None else torch.where(mask[:, None], feat, 0.0)
+            encoding: Encoding = encoder(feat[: layers[-1][0].num_dst_nodes()])
+            return encoding
+        # An encoder of fewer layers than the deepest one reads the last blocks.
+        layers = layers[-self.depths[kind] :]
+        feat = feat[: layers[0][0].num_src_nodes()]
+        if kind == "pregat":
+            graphs, etypes = zip(*layers, strict=True)
+            whole = all(graph is graphs[0] for graph in graphs)
+            mean = encoder(graphs[0], feat, etypes[0]) if whole else encoder(graphs, feat, etypes)
+        else:
+            mean = encoder(layers, feat, rel)
+        heads = self.gaussian[place]
+        return heads(mean) if isinstance(heads, GaussianHeads) else Encoding(mean)
+
+    def _mask(self, encodings: Mapping[str, Encoding], masks: Mapping[str, Tensor]) -> Tensor:
+        """(N, M): a channel that reads the graph is always there."""
+        columns = []
+        for kind, (name, encoding) in zip(self.kinds, encodings.items(), strict=True):
+            there = encoding.mean.new_ones(len(encoding.mean), dtype=torch.bool)
+            known = kind == "variational" and name in masks
+            columns.append(masks[name][: len(there)] if known else there)
+        return torch.stack(columns, dim=1)
+
+    def _projected(self, encodings: Mapping[str, Encoding]) -> Tensor | None:
+        """(N, M, P), of the means before the fusion."""
+        if not self.projections:
+            return None
+        given = zip(self.projections, encodings.values(), strict=True)
+        return torch.stack([project(encoding.mean) for project, encoding in given], dim=1)
+
+    def _decoded(self, tokens: Tensor) -> dict[str, Tensor]:
+        """(N, size) features by channel, of those that are reconstructed."""
+        decoders = zip(self.channels, self.decoders, tokens.unbind(1), strict=True)
+        return {name: decode(token) for name, decode, token in decoders if isinstance(decode, ModalityDecoder)}
+
+    def _tokens(self, encodings: Mapping[str, Encoding]) -> tuple[Tensor, Tensor | None]:
+        """(N, M, H) samples in training and means otherwise, and log-variances where every channel has them."""
+        drawn = [encoding.sample() if self.training else encoding.mean for encoding in encodings.values()]
+        logvars = [encoding.logvar for encoding in encodings.values() if encoding.logvar is not None]
+        logvar = torch.stack(logvars, dim=1) if len(logvars) == len(drawn) else None
+        return torch.stack(drawn, dim=1), logvar
+
+
+def _check_rows(
+    feats: Mapping[str, Tensor], masks: Mapping[str, Tensor], channels: tuple[str, ...], num_nodes: int
+) -> None:
+    for name in channels:
+        if len(feats[name]) != num_nodes:
+            raise NieError(f"The channel {name} has {len(feats[name])} rows, but the graph has {num_nodes} nodes.")
+    for name, mask in masks.items():
+        if name not in channels:
+            raise NieError(
+                f"There is a mask of the channel {name!r}, which the model has not{nearest(name, channels)}."
+            )
+        if mask.shape != (num_nodes,) or mask.dtype != torch.bool:
+            raise NieError(
+                f"The mask of {name} must be bool of shape ({num_nodes},); got {mask.dtype}, {tuple(mask.shape)}."
+            )
+
+
+def _check(channels: tuple[str, ...], encoders: Mapping[str, str]) -> None:
+    if not channels:
+        raise NieError("RGTN needs at least one channel of features in channel_sizes.")
+    for name, kind in encoders.items():
+        if name not in channels:
+            raise NieError(
+                f"encoders names the channel {name!r}, which channel_sizes does not{nearest(name, channels)}."
+            )
+        if kind not in ENCODERS:
+            raise NieError(f"There is no encoder {kind!r}{nearest(kind, ENCODERS)}; use one of {', '.join(ENCODERS)}.")

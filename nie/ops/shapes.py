@@ -1,0 +1,37 @@
+"""Checks of the shapes that every operation makes before a backend sees them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.ops.edge_index import relation_span
+
+
+def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
+    """Raise unless ``tensor`` has ``shape``, in which None stands for any size."""
+    if tensor.dim() != len(shape) or any(
+        want is not None and have != want for have, want in zip(tensor.shape, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise NieError(f"{name} has shape {tuple(tensor.shape)}, but this graph needs ({wanted}).")
+
+
+def expect_relations(
+    graph: dgl.DGLGraph, name: str, rel: Tensor | None, etype: Tensor | None, shape: tuple[int | None, ...]
+) -> None:
+    """Raise unless the relation table and the edges' relations come together and fit."""
+    if (rel is None) != (etype is None):
+        given, missing = (name, "etype") if etype is None else ("etype", name)
+        raise NieError(f"{given} is given without {missing}; give both, or neither to leave relations out.")
+    if rel is not None and etype is not None:
+        expect(name, rel, shape)
+        expect("etype", etype, (graph.num_edges(),))
+        if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
+            raise NieError(f"etype has the type {etype.dtype}; relation ids are integers.")
+        # The kernels read the table at these rows without a check of their own.
+        lowest, highest = relation_span(etype) if len(etype) else (0, 0)
+        if len(etype) and not 0 <= lowest <= highest < len(rel):
+            raise NieError(f"etype holds {lowest} to {highest}, but {name} has rows for 0 to {len(rel) - 1} only.")

@@ -1,0 +1,1 @@
+"""Run folders: files, weights, provenance, and running stages."""

@@ -1,0 +1,253 @@
+"""Run directories: resolved configuration, provenance, folds that appear when they are finished, resume.
+
+::
+
+    checkpoints/<stage>/<dataset>/<label>-<8 hex of the resolved config>/
+      config.yaml  provenance.json  summary.json
+      fold0/  split.npz  model.safetensors  predictions.npy  curves.csv  metrics.json  timing.json  DONE
+      fold1.partial/  checkpoint.pt
+
+A fold is worked on in ``fold<k>.partial`` and renamed when it is complete; ``DONE`` is its last file. Everything in
+``metrics.json`` is the same for the same seed on the same machine; what is not, is in ``timing.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from filelock import FileLock, Timeout
+
+from nie.atomic import atomic_file, publish_folder, space_errors
+from nie.errors import NieError
+from nie.progress import log
+from nie.runs.files import read_json, write_json
+from nie.runs.provenance import origin
+from nie.settings.run import RunConfig
+
+DONE = "DONE"
+PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory.
+
+    Attributes:
+        path: the folder.
+        config: the resolved settings that it was opened with, as plain data.
+        folds: the folds to look at; None for all that are there.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    folds: tuple[int, ...] | None = None
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage that made it."""
+        return str(read_json(self.path / PROVENANCE).get("stage"))
+
+    def fold_path(self, fold: int) -> Path:
+        """Folder of a finished fold."""
+        return self.path / f"fold{fold}"
+
+    def is_done(self, fold: int) -> bool:
+        """Whether the fold is finished."""
+        return (self.fold_path(fold) / DONE).exists()
+
+    def finished_folds(self) -> list[int]:
+        """Numbers of the finished folds that are looked at, ascending."""
+        found = (int(done.parent.name.removeprefix("fold")) for done in self.path.glob(f"fold[0-9]*/{DONE}"))
+        return sorted(fold for fold in found if self.folds is None or fold in self.folds)
+
+    @contextlib.contextmanager
+    def fold(self, fold: int) -> Iterator[Path]:
+        """Yield the folder to work in; it becomes ``fold<k>`` when the block ends without an error.
+
+        An interruption leaves the folder, so that its checkpoint can be continued.
+        """
+        partial = self.path / f"fold{fold}.partial"
+        with space_errors(partial):
+            partial.mkdir(parents=True, exist_ok=True)
+            try:
+                yield partial
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    partial.rmdir()  # only if nothing was written yet
+                raise
+            for checkpoint in partial.rglob("*checkpoint.pt*"):
+                checkpoint.unlink()
+            (partial / DONE).touch()
+            publish_folder(partial, self.fold_path(fold))
+
+    def split(self, fold: int) -> dict[str, np.ndarray[Any, Any]]:
+        """The node ids ``train``, ``val`` and ``test`` of a finished fold."""
+        path = self.fold_path(fold) / "split.npz"
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {part: archive[part] for part in ("train", "val", "test")}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
+
+    def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+        """The (N,) float64 predictions of a finished fold of stage 2, on the label scale."""
+        return self.array(fold, "predictions.npy", (num_nodes,))
+
+    def scores(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+        """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
+        apart = (self.fold_path(fold) / "scores.npy").exists()
+        return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))
+
+    def array(self, fold: int, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """A float64 array that a finished fold keeps, of the shape that the graph makes it have."""
+        path = self.fold_path(fold) / name
+        try:
+            array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
+        if array.shape != shape:
+            raise NieError(f"{path} has shape {array.shape}, but the graph asks for {shape}.")
+        return array.astype(np.float64)
+
+    def metrics(self, fold: int) -> dict[str, Any]:
+        """What ``metrics.json`` of a finished fold says."""
+        return read_json(self.fold_path(fold) / "metrics.json")
+
+    def changed_source(self, made_from: Mapping[str, str]) -> str | None:
+        """What the run was made from that is not as it is now, and how, or None.
+
+        Args:
+            made_from: sha256 by name, as they are now.
+        """
+        known = read_json(self.path / PROVENANCE)
+        for name, digest in made_from.items():
+            if known.get(name) != digest:
+                return f"{name} {str(known.get(name))[:8]}, now {digest[:8]}"
+        return None
+
+    def write_summary(self) -> dict[str, Any]:
+        """Summarise the finished folds: mean and population standard deviation of every test metric.
+
+        Several processes may do so at once.
+        """
+        with FileLock(self.path / ".summary.lock"):
+            return self._write_summary()
+
+    def _write_summary(self) -> dict[str, Any]:
+        folds = self.finished_folds()
+        tests = [self.metrics(fold).get("test", {}) for fold in folds]
+        names = [name for name in (tests[0] if tests else {}) if all(name in test for test in tests)]
+        summary = {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
+        write_json(self.path / "summary.json", summary)
+        return summary
+
+
+def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
+    """Mean, population standard deviation and count; all-or-nothing: an undefined value makes both undefined.
+
+    >>> mean_sd([1.0, 3.0])
+    {'mean': 2.0, 'sd': 1.0, 'n': 2}
+    """
+    defined = [value for value in values if value is not None]
+    if not defined or len(defined) < len(values):
+        return {"mean": None, "sd": None, "n": len(values)}
+    return {"mean": statistics.fmean(defined), "sd": statistics.pstdev(defined), "n": len(defined)}
+
+
+def run_path(config: RunConfig, root: str | Path = "checkpoints") -> Path:
+    """The run directory of ``config``, whether it exists or not."""
+    return Path(root) / config.stage / config.dataset / f"{config.run_label()}-{config.digest()}"
+
+
+def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None) -> Run:
+    """Open, or start, the run directory of ``config``: the same settings always give the same directory.
+
+    Args:
+        config: the resolved settings.
+        root: folder of the runs.
+        made_from: sha256 of what the run is made from, by name; kept in its provenance.
+
+    Raises:
+        NieError: the directory was made from something that has changed since.
+    """
+    path = run_path(config, root)
+    run = Run(path, {**config.model_dump(mode="json"), "label": config.run_label()})
+    made_from = made_from or {}
+    if (path / PROVENANCE).exists():
+        changed = run.changed_source(made_from)
+        if changed:
+            raise NieError(
+                f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
+            )
+    else:
+        with atomic_file(path / "config.yaml") as temporary:
+            temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
+        write_json(path / PROVENANCE, origin(config, made_from))
+    return run
+
+
+def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
+    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
+
+    Several processes may work on different folds of a run.
+
+    Raises:
+        NieError: another process is working on one of the folds.
+    """
+    for fold in folds:
+        try:
+            with FileLock(run.path / f".fold{fold}.lock", timeout=0):
+                if run.is_done(fold):
+                    log.info("%s fold %d: finished before, kept", run.path.name, fold)
+                else:
+                    with run.fold(fold) as folder:
+                        work(fold, folder)
+        except Timeout as error:
+            raise NieError(
+                f"Another process is working on fold {fold} of {run.path}; wait for it or use another --label."
+            ) from error
+        run.write_summary()
+
+
+READERS = {
+    "pretrain": "'nie downstream --pretrained' reads it",
+    "downstream": "'nie predict' gives the scores of its nodes",
+    "links": "'nie complete' answers questions with it",
+}
+"""What can be done with a run, by the stage that made it."""
+
+
+def read_run(path: str | Path, stage: str | None = None) -> Run:
+    """Open an existing run directory for reading.
+
+    Args:
+        path: the folder.
+        stage: the stage that must have made it; by default any.
+
+    Raises:
+        NieError: there is no run at ``path``, or another stage made it; the message says what reads such a run.
+    """
+    folder = Path(path)
+    if not (folder / "config.yaml").is_file():
+        raise NieError(
+            f"{folder} is not a run directory (it has no config.yaml); give the folder that a stage printed."
+        )
+    try:
+        document = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.") from error
+    if not isinstance(document, dict) or "dataset" not in document or "label" not in document:
+        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.")
+    run = Run(folder, document)
+    if stage is not None and run.stage != stage:
+        use = READERS.get(run.stage, "run its stage again")
+        raise NieError(f"{folder} is a run of the stage {run.stage}, and one of {stage} is needed here; {use}.")
+    return run

@@ -1,0 +1,34 @@
+"""A stage as a value: what reads settings, prepares inputs and makes runs of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from nie.settings.recipes import Config, Recipes
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Config]):
+    """A kind of run, which ``nie <command>`` makes.
+
+    Attributes:
+        name: what the provenance of its runs says, and the folder of its runs.
+        command: its word on the command line.
+        title: what it does, in a few words.
+        recipes: its recipes and settings.
+        inputs: ``(config, *, data_root) -> inputs``: what its folds share, with ``made_from``, sha256 by name.
+        alike: ``(config) -> key``: settings with equal keys have the same inputs.
+        run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
+        folds_flag: the flag that says which folds, or repetitions, to run.
+    """
+
+    name: str
+    command: str
+    title: str
+    recipes: Recipes[Config]
+    inputs: Callable[..., Any]
+    alike: Callable[[Config], str]
+    run: Callable[..., Any]
+    folds_flag: str = "--folds.run"

@@ -1,0 +1,297 @@
+"""Where settings come from: defaults < recipe (YAML with only the differences) < command-line flags.
+
+A recipe is looked up by name in the stage's folder of recipes or read from a path; flags are dotted: ``--optim.lr 1e-3
+--no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
+
+A recipe of a stage that has methods serves all of them: what stands at its top holds for each method that has the
+setting (``label``, ``model`` and ``search`` for the recipe's own ``method`` alone), and ``methods`` holds what differs
+for single methods::
+
+    dataset: fb15k
+    optim: {lr: 0.01}
+    model: {num_heads: 4}             # of RGTN, which is the default method
+    methods:
+      geni: {optim: {lr: 0.005}, model: {num_layers: 3}}
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeGuard, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from nie.errors import NieError, nearest
+from nie.settings.run import RunConfig
+from nie.settings.sections import Section
+
+Config = TypeVar("Config", bound=RunConfig)
+OWN = ("label", "model", "search")
+
+
+@dataclass(frozen=True)
+class Recipes(Generic[Config]):
+    """The recipes of a stage, and the settings that they resolve to.
+
+    Attributes:
+        name: of the stage, for errors.
+        folder: of the YAML files.
+        settings: the class of the settings; what all methods share, where the stage has methods.
+        methods: gives the settings' class by method; None for a stage without methods.
+        default_method: the method of a recipe that names none.
+    """
+
+    name: str
+    folder: Path
+    settings: type[Config]
+    methods: Callable[[], Mapping[str, type[Config]]] | None = None
+    default_method: str = ""
+
+    def own(self, dataset: str, profile: str) -> str:
+        """Name of the dataset's own recipe of a profile, or of the general one."""
+        own = f"{dataset}-{profile}"
+        return own if (self.folder / f"{own}.yaml").is_file() else profile
+
+    def names(self) -> list[str]:
+        """Names of the recipes, sorted."""
+        return sorted(file.stem for file in self.folder.glob("*.yaml"))
+
+    def read(self, recipe: str | Path) -> dict[str, Any]:
+        """Read a recipe by name (``fb15k-fast``) or path (``my.yaml``).
+
+        Raises:
+            NieError: there is no such recipe, or it is not a YAML mapping.
+        """
+        path = Path(recipe)
+        if path.suffix not in (".yaml", ".yml"):
+            path = self.folder / f"{recipe}.yaml"
+        if not path.is_file():
+            hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
+            raise NieError(f"There is no {self.name} recipe {str(recipe)!r}{hint}.")
+        try:
+            document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise NieError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+        if not isinstance(document, dict):
+            raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+        known = self._known_keys()
+        for key in document:
+            if key not in known:
+                raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*known, *field_names(self.settings)])}.")
+        methods = document.get("methods") or {}
+        if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
+            raise NieError(f"'methods' in {path} holds settings by method, such as 'methods: {{geni: {{seed: 1}}}}'.")
+        for method in methods:
+            self.settings_of(method)
+        return document
+
+    def settings_of(self, method: str | None) -> type[Config]:
+        """The settings' class of a method; None is the default one.
+
+        Raises:
+            NieError: there is no such method; the nearest is named.
+        """
+        if self.methods is None:
+            return self.settings
+        methods, method = self.methods(), self.default_method if method is None else method
+        if not isinstance(method, str) or method not in methods:
+            hint = nearest(str(method), methods) or f" (there are {', '.join(methods)})"
+            raise NieError(f"There is no method {method!r}{hint}.")
+        return methods[method]
+
+    def load(
+        self,
+        recipe: str | Path | None = None,
+        *,
+        flags: Sequence[str] = (),
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Config:
+        """Resolve the settings of a run: defaults < recipe < ``overrides`` < ``flags``.
+
+        Raises:
+            NieError: an unknown key, flag or recipe, or a value of the wrong type or range.
+        """
+        document, settings = self.read(recipe) if recipe else {}, self.settings
+        if self.methods is not None:
+            named = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method")
+            method = self.default_method if named is None else named
+            settings, document = self.settings_of(method), self._of_method(document, method)
+        source = f"recipe {recipe} or the flags" if recipe else "the settings"
+        return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
+
+    def _known_keys(self) -> dict[str, None]:
+        """Keys that a recipe may have at its top, in order."""
+        if self.methods is None:
+            return dict.fromkeys(self.settings.model_fields)
+        keys = dict.fromkeys(name for settings in self.methods().values() for name in settings.model_fields)
+        return {**keys, "methods": None}
+
+    def _of_method(self, document: Mapping[str, Any], method: str) -> dict[str, Any]:
+        """What a recipe says for one method."""
+        assert self.methods is not None
+        shared = _known_to(self.settings_of(method), document, list(self.methods().values()))
+        if document.get("method", self.default_method) != method:
+            shared = {key: value for key, value in shared.items() if key not in OWN}
+        own = (shared.pop("methods", None) or {}).get(method) or {}
+        return {**_merge(shared, own), "method": method}
+
+
+def resolve(
+    settings: type[Config], values: Mapping[str, Any], *, flags: Sequence[str] = (), source: str = "the settings"
+) -> Config:
+    """Settings from values by name and from flags, which win.
+
+    Args:
+        settings: their class.
+        values: nested; what is left out is at its default.
+        flags: dotted, as on the command line.
+        source: where the values come from, for errors.
+
+    Raises:
+        NieError: an unknown key or flag, or a value of the wrong type or range.
+    """
+    # The class's own defaults of a section hold for the keys that a recipe's section leaves out.
+    defaults = {
+        name: field.default.model_dump()
+        for name, field in settings.model_fields.items()
+        if isinstance(field.default, Section)
+    }
+    try:
+        resolved = _with_flags(settings)(_cli_parse_args=list(flags), **_merge(defaults, values))
+        return settings.model_validate(resolved.model_dump(include=set(settings.model_fields)))
+    except ValidationError as error:
+        raise NieError(_explain(settings, error, source)) from error
+    except SettingsError as error:
+        raise NieError(_explain_flag(settings, str(error), flags)) from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, which otherwise lets the last of two equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", node.start_mark)
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """The settings of ``document`` without those that ``config`` does not know and one of ``every`` does."""
+    kept = {}
+    for key, value in document.items():
+        field = config.model_fields.get(key)
+        knowing = [other.model_fields[key].annotation for other in every if key in other.model_fields]
+        if field is None and knowing:
+            continue
+        if field is not None and _is_section(field.annotation) and isinstance(value, Mapping):
+            kept[key] = _known_to(field.annotation, value, [other for other in knowing if _is_section(other)])
+        else:
+            kept[key] = value
+    return kept
+
+
+def _is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def flag_value(flags: Sequence[str], name: str) -> str | None:
+    """The value of the last ``--name value`` or ``--name=value``.
+
+    >>> flag_value(["--method", "gcn", "--method=geni"], "--method")
+    'geni'
+    """
+    value = None
+    for flag, after in itertools.zip_longest(flags, flags[1:]):
+        if flag == name:
+            value = after
+        elif flag.startswith(f"{name}="):
+            value = flag.split("=", maxsplit=1)[1]
+    return value
+
+
+def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield every setting's dotted name.
+
+    >>> from nie.settings.sections import BatchConfig
+    >>> list(field_names(BatchConfig))
+    ['size', 'fanout']
+    """
+    for name, field in section.model_fields.items():
+        if _is_section(field.annotation):
+            yield from field_names(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def flags_help(stage: type[RunConfig]) -> str:
+    """One line a setting: its flag, its meaning and its default."""
+    return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
+
+
+def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name, "required")
+        if isinstance(value, Section):
+            yield from _help_lines(value, f"{prefix}{name}.")
+        else:
+            yield f"  {prefix + name:<30} {field.description or ''} [{value}]"
+
+
+def _with_flags(stage: type[Config]) -> type[Any]:
+    """The stage's class with a command-line parser over it; the environment is deliberately not read."""
+
+    class WithFlags(BaseSettings, stage):  # type: ignore[valid-type, misc]
+        model_config = SettingsConfigDict(
+            frozen=True, extra="forbid", cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie"
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *_env: PydanticBaseSettingsSource,
+            **_files: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return WithFlags
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings; ``over`` wins."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str:
+    """One sentence for the first thing that is wrong."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"Unknown key {key!r} in {source}{nearest(key, field_names(stage))}."
+    if first["type"] == "missing":
+        return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
+    if not key:  # two settings that do not go together
+        return f"In {source}: {first['msg'].removeprefix('Value error, ')}."
+    return f"The setting {key!r} in {source} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _explain_flag(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
+    known = {f"--{name}" for name in field_names(stage)} | {f"--no-{name}" for name in field_names(stage)}
+    for flag in flags:
+        name = flag.split("=", maxsplit=1)[0]
+        if name.startswith("--") and name not in known:
+            return f"Unknown flag {name!r}{nearest(name, known)}."
+    return f"The flags {' '.join(flags)!r} cannot be read: {message}."

@@ -1,0 +1,90 @@
+"""The settings that every run has, and the name that they give it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from pydantic import Field
+
+from nie.settings.sections import FeaturesConfig, FoldsConfig, GraphConfig, Section
+
+DEFAULTS_VERSION = 1
+AnyRun = TypeVar("AnyRun", bound="RunConfig")
+AnyFolds = TypeVar("AnyFolds", bound="OnFolds")
+
+
+class RunConfig(Section):
+    """What every run has."""
+
+    stage: ClassVar[str]
+    """Name of the stage that reads these settings, which is also the folder of its runs."""
+
+    dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
+    label: str | None = Field(
+        None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
+    )
+    seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
+
+    def run_label(self) -> str:
+        """The label that was given, or what the stage calls its runs."""
+        raise NotImplementedError
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds, or the repetitions that stand in their place, to run."""
+        raise NotImplementedError
+
+    def on_folds(self: AnyRun, *folds: int) -> AnyRun:
+        """The same settings, to be run on these folds."""
+        raise NotImplementedError
+
+    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
+        """Folders of the finished runs that a run of these settings reads, by the setting that names them."""
+        return {}
+
+    def digest(self) -> str:
+        """Eight hex digits of everything that can change a result and is not at its default.
+
+        A new setting whose default changes nothing leaves finished runs where they are. Whoever changes what a default
+        means raises `DEFAULTS_VERSION`.
+        """
+        document = self.model_dump(
+            mode="json", exclude={"label", "reported", "search", "repeats"}, exclude_defaults=True
+        )
+        folds = {key: value for key, value in document.pop("folds", {}).items() if key != "run"}
+        document |= {"folds": folds} if folds else {}
+        # A run's folder name says what is in it, wherever it is kept.
+        for setting, paths in self.reads_runs().items():
+            document[setting] = Path(paths).name if isinstance(paths, str) else [Path(path).name for path in paths]
+        document["defaults"] = DEFAULTS_VERSION
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+
+
+class OnFolds(Section):
+    """What the stages share that read a graph with features and run on folds of its labelled nodes."""
+
+    reads_features: ClassVar[bool] = True
+    """False for a method that looks at the graph, or at other runs, alone: no features are computed for it."""
+
+    graph: GraphConfig = GraphConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    folds: FoldsConfig = FoldsConfig()
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds to run."""
+        return self.folds.run
+
+    def on_folds(self: AnyFolds, *folds: int) -> AnyFolds:
+        """The same settings, to be run on these folds."""
+        return self.model_copy(update={"folds": self.folds.model_copy(update={"run": folds})})
+
+
+class FoldsRunConfig(OnFolds, RunConfig):
+    """What a run on folds has."""

@@ -1,0 +1,115 @@
+"""Sections of settings that several stages share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ChannelName = Literal["structural", "semantic"]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GraphConfig(Section):
+    """The message graph that is built from the knowledge graph."""
+
+    inverse_relations: bool = Field(False, description="add an inverse edge, with its own relation, to every edge")
+    self_loops: bool = Field(True, description="add one self-loop a node, with one extra relation")
+
+
+class FeaturesConfig(Section):
+    """The input channels: structural, semantic and any more.
+
+    A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place) or ``~flags``
+    (only whether a node has it) is a control.
+    """
+
+    structural: str = Field(
+        "auto", description="node2vec, relations, a channel of the graph, some joined by +, or none"
+    )
+    semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
+    more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
+    degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
+    standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
+    limit: float | None = Field(
+        None, gt=0, description="standardised values grow only with their logarithm beyond it, which tames outliers"
+    )
+    num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
+    walk_length: int = Field(20, ge=2, description="node2vec steps a walk")
+    seed: int = Field(0, ge=0, description="seed of the feature computation")
+
+
+class FoldsConfig(Section):
+    """Cross-validation over the labelled nodes."""
+
+    num_folds: int = Field(5, ge=2, description="number of folds that are made")
+    seed: int = Field(0, ge=0, description="seed of the permutation; 0 is the published one")
+    run: tuple[int, ...] = Field((0, 1, 2, 3, 4), description="the folds to run now")
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> FoldsConfig:
+        for fold in self.run:
+            if not 0 <= fold < self.num_folds:
+                raise ValueError(f"folds.run names fold {fold}, but there are folds 0 to {self.num_folds - 1}")
+        return self
+
+
+class OptimConfig(Section):
+    """Adam, its schedule and when to stop."""
+
+    lr: float = Field(0.005, gt=0, description="learning rate; the peak with one_cycle")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty in Adam")
+    schedule: Literal["constant", "one_cycle"] = Field("constant", description="learning rate over the epochs")
+    max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle)")
+    patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
+    eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
+    clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
+
+    @model_validator(mode="after")
+    def _patience_covers_an_evaluation(self) -> OptimConfig:
+        if self.patience < self.eval_every:
+            raise ValueError(f"patience {self.patience} ends before the first evaluation; raise it to eval_every")
+        return self
+
+
+class BatchConfig(Section):
+    """Training on sampled blocks instead of the whole graph."""
+
+    size: int | None = Field(None, ge=4, description="training nodes a batch; by default all, on the whole graph")
+    fanout: int = Field(-1, ge=-1, description="in-edges sampled a node and layer; -1: all")
+
+    @model_validator(mode="after")
+    def _samples_something(self) -> BatchConfig:
+        if self.fanout == 0:
+            raise ValueError("fanout 0 leaves no edge; use -1 for all in-edges")
+        if self.fanout != -1 and self.size is None:
+            raise ValueError("fanout is for training in batches; give batch.size too")
+        return self
+
+
+class RelationsConfig(Section):
+    """Where relation vectors come from; by default they are free parameters."""
+
+    learned: bool = Field(True, description="a vector of free parameters a relation")
+    text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
+    text_lr: float = Field(1.0, gt=0, description="learning rate of what reads their names, in shares of optim.lr")
+    similarity_weight: float = Field(0.0, ge=0, lt=1, description="of what the most similar relations add")
+    context_weight: float = Field(0.0, ge=0, lt=1, description="of what the graph around a relation adds")
+    learn_weights: bool = Field(False, description="learn both weights, from those given")
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> RelationsConfig:
+        if not self.learned and self.text == "none":
+            raise ValueError("relations without free parameters need relations.text")
+        if self.text_lr != 1.0 and self.text == "none":
+            raise ValueError("relations.text_lr is for relations.text, which is none")
+        if self.similarity_weight + self.context_weight >= 1:
+            raise ValueError("relations.similarity_weight and relations.context_weight are below 1 together")
+        if self.learn_weights and not self.similarity_weight + self.context_weight:
+            raise ValueError("relations.learn_weights learns similarity_weight and context_weight, which are both 0")
+        return self

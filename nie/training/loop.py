@@ -1,0 +1,240 @@
+"""The one training loop, for both stages and all models."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.atomic import write_bytes
+from nie.errors import NieError
+from nie.progress import Progress
+from nie.settings.sections import OptimConfig
+
+CHECKPOINT_EVERY_S = 15.0
+
+
+@dataclass
+class History:
+    """What happened while fitting: one row an epoch, and for every selecting metric where it was best.
+
+    Attributes:
+        rows: loss, learning rate and what was monitored, one row an epoch.
+        best: by metric, its best value.
+        best_epoch: by metric, the epoch of its best value.
+        train_seconds: spent in training steps and evaluations, over all sittings.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, float] = field(default_factory=dict)
+    best_epoch: dict[str, int] = field(default_factory=dict)
+    train_seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained so far."""
+        return len(self.rows)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run a block, with its weight initialisation and dropout, from ``seed``; torch's own state is left untouched.
+
+    >>> with seeded(0):
+    ...     a = torch.rand(1)
+    >>> with seeded(0):
+    ...     torch.equal(a, torch.rand(1))
+    True
+    """
+    # Without a list, torch warns where there are several GPUs.
+    with torch.random.fork_rng(list(range(torch.cuda.device_count()))):
+        torch.manual_seed(seed)
+        yield
+
+
+def fit(
+    model: nn.Module,
+    losses: Callable[[], Iterable[Tensor]],
+    monitor: Callable[[], Mapping[str, float]],
+    *,
+    optim: OptimConfig,
+    select: Mapping[str, bool],
+    label: str = "fit",
+    checkpoint: Path | None = None,
+    generators: Sequence[torch.Generator] = (),
+    also_log: Callable[[], Mapping[str, float]] = dict,
+) -> tuple[History, dict[str, dict[str, Tensor]]]:
+    """Train ``model`` with Adam and leave it, in eval mode, at the state with the best of the first selecting metric.
+
+    Args:
+        model: trained in place.
+        losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one a
+            batch; called in train mode with gradients on.
+        monitor: computes figures by name; called in eval mode with gradients off.
+        optim: learning rate, schedule, epochs, patience, gradient clipping.
+        select: the figures of ``monitor`` that each pick a best epoch, and whether higher is better; the first of
+            equals wins and ``nan`` never does.
+        label: shown beside the progress bar.
+        checkpoint: file that is written every 15 seconds and that a later call with the same arguments
+            continues from, with the same bits on the CPU as a run that was never interrupted.
+        also_log: figures for the row of every epoch, evaluated or not.
+        generators: generators that ``losses`` draws from; their states travel with the checkpoint.
+
+    Returns:
+        The history, and by metric the model's state in its best epoch.
+
+    Raises:
+        NieError: the loss is not finite, or a selecting metric was ``nan`` at every evaluation.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> x = torch.linspace(0, 1, 8)[:, None]
+        >>> loss = lambda: (model(x) - 2 * x).square().mean()
+        >>> history, _ = fit(model, lambda: [loss()], lambda: {"loss": loss().item()}, select={"loss": False},
+        ...                  optim=OptimConfig(lr=0.1, weight_decay=0.0, max_epochs=200))
+        >>> history.best["loss"] < 1e-4
+        True
+    """
+    state = _State(model, optim, generators)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint)
+    saved_at = time.monotonic()
+    with Progress(optim.max_epochs, label, initial=state.history.epochs) as progress:
+        while state.history.epochs < optim.max_epochs and not state.out_of_patience():
+            started = time.monotonic()
+            row = state.train_epoch(losses)
+            row.update(also_log())
+            if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
+                model.eval()
+                with torch.no_grad():
+                    row.update(monitor())
+                for metric, higher_is_better in select.items():
+                    state.keep_if_best(metric, row[metric], higher_is_better)
+            state.history.train_seconds += time.monotonic() - started
+            progress.advance({name: row[name] for name in ("loss", *select) if name in row})
+            if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+                state.save(checkpoint)
+                saved_at = time.monotonic()
+    state.restore_best(select)
+    return state.history, state.best_states
+
+
+def rate_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """The parameters by learning rate: ``lr``, times what a module's ``lr_scales`` says of its own parameter or part.
+
+    >>> model = nn.Linear(2, 1)
+    >>> model.lr_scales = {"bias": 10.0}
+    >>> [(group["lr"], len(group["params"])) for group in rate_groups(model, 0.1)]
+    [(0.1, 1), (1.0, 1)]
+    """
+    by_scale: dict[float, list[nn.Parameter]] = {}
+    scales: dict[nn.Parameter, float] = {}
+    for module in model.modules():
+        for name, scale in vars(module).get("lr_scales", {}).items():
+            part = getattr(module, name)
+            for parameter in part.parameters() if isinstance(part, nn.Module) else [part]:
+                scales[parameter] = scale * scales.get(parameter, 1.0)
+    for parameter in model.parameters():
+        by_scale.setdefault(scales.get(parameter, 1.0), []).append(parameter)
+    return [{"params": parameters, "lr": lr * scale} for scale, parameters in by_scale.items()]
+
+
+class _State:
+    """All that an epoch changes, and so all that a checkpoint holds."""
+
+    def __init__(self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator]) -> None:
+        self.model, self.optim, self.generators = model, optim, generators
+        groups = rate_groups(model, optim.lr)
+        self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay, fused=True)
+        peaks = [group["lr"] for group in groups]
+        self.scheduler = (
+            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, peaks, total_steps=max(optim.max_epochs, 2))
+            if optim.schedule == "one_cycle"
+            else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
+        )
+        self.history = History()
+        self.best_states: dict[str, dict[str, Tensor]] = {}
+
+    def train_epoch(self, losses: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+        self.model.train()
+        lr = self.optimizer.param_groups[0]["lr"]
+        values = [self.step(loss) for loss in losses()]
+        self.scheduler.step()
+        row = {"epoch": self.history.epochs + 1.0, "loss": statistics.fmean(values), "lr": lr}
+        self.history.rows.append(row)
+        return row
+
+    def step(self, loss: Tensor) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        value = loss.item()  # a GPU has the backward pass to do while this waits
+        if not math.isfinite(value):
+            epoch = self.history.epochs + 1
+            raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
+        if self.optim.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
+        self.optimizer.step()
+        return value
+
+    def keep_if_best(self, metric: str, value: float, higher_is_better: bool) -> None:
+        if math.isnan(value):
+            return
+        best = self.history.best.get(metric)
+        if best is None or (value > best if higher_is_better else value < best):
+            self.history.best[metric], self.history.best_epoch[metric] = value, self.history.epochs
+            state = self.model.state_dict()
+            self.best_states[metric] = {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def out_of_patience(self) -> bool:
+        return self.history.epochs - max(self.history.best_epoch.values(), default=0) >= self.optim.patience
+
+    def restore_best(self, select: Iterable[str]) -> None:
+        for metric in select:
+            if metric not in self.best_states:
+                raise NieError(
+                    f"The validation {metric} was not a number in any of {self.history.epochs} epochs "
+                    "(all predictions or all validation labels are equal); lower optim.lr, allow more "
+                    "optim.max_epochs, or give more labels."
+                )
+        self.model.load_state_dict(self.best_states[next(iter(select))])
+        self.model.eval()
+
+    def save(self, path: Path) -> None:
+        document = {
+            "model": self.model.state_dict(),
+            "best_states": self.best_states,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "history": vars(self.history),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "generators": [generator.get_state() for generator in self.generators],
+        }
+        content = io.BytesIO()
+        torch.save(document, content)
+        write_bytes(path, content.getvalue())
+
+    def load(self, path: Path) -> None:
+        try:
+            document: dict[str, Any] = torch.load(path, weights_only=True)
+            self.model.load_state_dict(document["model"])
+            self.optimizer.load_state_dict(document["optimizer"])
+            self.scheduler.load_state_dict(document["scheduler"])
+            self.history = History(**document["history"])
+            self.best_states = document["best_states"]
+            torch.set_rng_state(document["rng"])
+            if document["cuda_rng"]:
+                torch.cuda.set_rng_state_all(document["cuda_rng"])
+            for generator, saved in zip(self.generators, document["generators"], strict=True):
+                generator.set_state(saved)
+        except Exception as error:  # of a damaged file, torch's reader raises whatever its bytes lead to
+            raise NieError(f"{path} is not a checkpoint of this run; delete it to start the fold again.") from error

@@ -1,0 +1,59 @@
+"""The settings of stage 1, LICAP pretraining."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from nie.settings.run import FoldsRunConfig
+from nie.settings.sections import ChannelName, OptimConfig, RelationsConfig, Section
+
+
+class PreGATConfig(Section):
+    """The encoder that LICAP trains (METHODS section 2)."""
+
+    head_size: int = Field(8, ge=1)
+    num_heads: int = Field(8, ge=1)
+    structural_size: int = Field(64, ge=1, description="size of the structural embedding")
+    semantic_size: int = Field(128, ge=1, description="size of the semantic embedding")
+    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    use_relations: bool = Field(True, description="off: plain GAT")
+    feat_drop: float = Field(0.0, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1)
+    negative_slope: float = Field(0.01, ge=0, description="of the LeakyReLU on attention scores")
+    relations: RelationsConfig = RelationsConfig()
+
+
+class LicapLossConfig(Section):
+    """Label informed contrast (METHODS section 3)."""
+
+    gamma: float = Field(0.1, gt=0, lt=1, description="share of training nodes in the top bin")
+    width: float = Field(1.0, gt=0, description="width of a finer bin, on the label scale")
+    eta1: float = Field(1.0, ge=0, description="weight of top against non-top")
+    eta2: float = Field(1.0, ge=0, description="weight of the contrast between finer bins")
+    temperature: float = Field(0.05, gt=0)
+    sampling: Literal["top_first", "random"] = Field("top_first", description="random: the papers' r.d. study")
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> LicapLossConfig:
+        if self.eta1 == 0 and self.eta2 == 0:
+            raise ValueError("eta1 and eta2 are both 0, which leaves nothing to learn")
+        return self
+
+
+class LicapConfig(FoldsRunConfig):
+    """Stage 1: LICAP pretraining of PreGAT embeddings."""
+
+    stage: ClassVar[str] = "pretrain"
+
+    channels: tuple[ChannelName, ...] = Field(
+        ("structural", "semantic"), min_length=1, description="the channels to pretrain"
+    )
+    model: PreGATConfig = PreGATConfig()
+    loss: LicapLossConfig = LicapLossConfig()
+    optim: OptimConfig = OptimConfig(patience=20, clip_norm=10.0)
+
+    def run_label(self) -> str:
+        """The label that was given, or ``licap``."""
+        return self.label or "licap"

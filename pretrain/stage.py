@@ -1,0 +1,20 @@
+"""Stage 1 as a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nie.later import later
+from nie.runs.stage import Stage
+from nie.settings.recipes import Recipes
+from pretrain.licap_settings import LicapConfig
+
+PRETRAINING: Stage[LicapConfig] = Stage(
+    name=LicapConfig.stage,
+    command="pretrain",
+    title="stage 1: LICAP pretraining",
+    recipes=Recipes("pretrain", Path(__file__).parent / "recipes", LicapConfig),
+    inputs=later("pretrain.inputs:prepare"),
+    alike=later("pretrain.inputs:prepared_alike"),
+    run=later("pretrain.licap:pretrain"),
+)
