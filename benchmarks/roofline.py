@@ -1,6 +1,6 @@
 r"""The least time that the memory of this machine allows the fused CPU kernels, and what fraction of it they achieve.
 
-Bytes that must move, from `nie.ops.numba_backend` (`dot` and `additive`), with N nodes, E edges, rows of W = H D floats of f
+Bytes that must move, from `nie.ops.numba_backend`, with N nodes, E edges, rows of W = H D floats of f
 bytes, and node and relation ids of 4 bytes. *Gathered* are rows of other nodes, which every edge reads anew; *streamed*
 is what is read or written in order. Relation tables and a row's own scores stay in the cache and count nothing.
 

@@ -11,6 +11,7 @@ from stage_helpers import store_synthetic
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, finished_arms, run_arms
+from pretrain.licap import pretrain
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 SHORT = {"loss": {"gamma": 0.2}, "optim": {"max_epochs": 2, "patience": 2, "eval_every": 1}}
@@ -75,14 +76,14 @@ def test_a_pretraining_that_fails_on_one_fold_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_synthetic(tmp_path / "data")
-    pretrain = downstream.jobs.pretrain
+    original = pretrain
 
     def broken(config: Any, **options: Any) -> Any:
         if config.folds.run == (0,):
             raise RuntimeError("not enough memory")
-        return pretrain(config, **options)
+        return original(config, **options)
 
-    monkeypatch.setattr(downstream.jobs, "pretrain", broken)
+    monkeypatch.setattr("pretrain.licap.pretrain", broken)
     arm = Arm("linear+licap", settings().method("linear"), settings().licap(**SHORT))
     runs, failed = run_arms([arm], runner(tmp_path))
     assert failed == ["licap fold 0: not enough memory"]
@@ -91,6 +92,6 @@ def test_a_pretraining_that_fails_on_one_fold_leaves_the_others(
 
 def test_an_error_in_the_program_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr(downstream.jobs, "estimate", lambda *_args, **_options: [][0])
+    monkeypatch.setattr("downstream.stages.estimation.estimate", lambda *_args, **_options: [][0])
     with pytest.raises(IndexError):
         run_arms([Arm("ridge", settings().method("ridge"))], runner(tmp_path))

@@ -10,7 +10,8 @@ from stage_helpers import small, store_synthetic, with_labels
 
 from downstream.methods.blend import blend
 from downstream.methods.importance_settings import ImportanceConfig
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
+from downstream.stages.importance import IMPORTANCE
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError

@@ -15,7 +15,8 @@ from stage_helpers import SMALL, small, store_synthetic, with_labels
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import TIER_METRICS, evaluate
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
+from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError

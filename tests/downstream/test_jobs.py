@@ -12,6 +12,7 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from nie.errors import NieError
 from nie.settings.run import StageConfig
+from pretrain.inputs import prepare
 
 
 def config(method: str, **changes: Any) -> StageConfig:
@@ -27,8 +28,8 @@ def runner(root: Path, jobs: int = 1) -> Runner:
 def test_inputs_are_made_once_for_stages_that_share_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = runner(tmp_path)
     calls = []
-    original = downstream.jobs.prepare
-    monkeypatch.setattr(downstream.jobs, "prepare", lambda *a, **k: calls.append(1) or original(*a, **k))
+    original = prepare
+    monkeypatch.setattr("pretrain.inputs.prepare", lambda *a, **k: calls.append(1) or original(*a, **k))
     inverse = config("ridge", graph={"inverse_relations": True})
     one = made.inputs(config("ridge"))
     assert made.inputs(config("linear")) is one

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
-import downstream.studies.overview
 from downstream.reports.results import best_run
 from downstream.stages.runner import Runner
 from downstream.studies.overview import main_job
@@ -38,7 +37,7 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr(downstream.main_job, "contrast_sets", too_small)
+    monkeypatch.setattr("downstream.studies.overview.contrast_sets", too_small)
     runs = main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
     assert "LICAP is left out. The top bin is empty." in caplog.text
@@ -49,6 +48,6 @@ def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pyte
         raise NieError("The disk is full.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr(downstream.jobs, "pretrain", disk_full)
+    monkeypatch.setattr("pretrain.licap.pretrain", disk_full)
     with pytest.raises(NieError, match="disk is full"):
         main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))

@@ -12,7 +12,8 @@ from stage_helpers import SMALL, store_synthetic
 
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.importance_settings import NetworkConfig
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.runs.run import Run
 from pretrain.inputs import prepare

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from stage_helpers import small, store_synthetic
 
 from downstream.answers.node_scores import score_nodes, top_table, write_scores
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run

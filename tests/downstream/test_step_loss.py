@@ -19,7 +19,8 @@ from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.training_loss import ALIGNED_NODES, TrainingLoss
 from downstream.metrics.tiers import tier_borders, tiers
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
+from downstream.stages.importance import IMPORTANCE
 from nie.data import synthetic
 from nie.errors import NieError
 from nie.layers import Encoding, Fused

@@ -146,7 +146,7 @@ def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
     def broken(*_arguments: Any, **_settings: Any) -> None:
         raise NieError("The disk is full.")
 
-    monkeypatch.setattr(downstream.jobs, "pretrain", broken)
+    monkeypatch.setattr("pretrain.licap.pretrain", broken)
     with pytest.raises(NieError, match=r"1 failed, the others are in .*licap fold 0, 1: The disk is full"):
         study(tmp_path, "channels")
     text = (tmp_path / "out" / "table.md").read_text()

@@ -1,21 +1,22 @@
 """nie.settings.recipes, and every recipe that there is."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.table import STAGES
 from nie.errors import NieError
+from nie.runs.stage import Stage
 from nie.settings.recipes import field_names, flags_help
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING
 
 GEO = {"dataset": "geo"}
-STAGES = (LicapConfig, ImportanceConfig)
-RECIPES = [(stage, path) for stage in STAGES for path in sorted(recipe_folder(stage).glob("*.yaml"))]
+RECIPES = [(stage, path) for stage in STAGES.values() for path in sorted(stage.recipes.folder.glob("*.yaml"))]
 
 
 def test_flags_win_over_overrides_over_recipe_over_defaults(tmp_path: Path) -> None:
@@ -96,16 +97,19 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
 
 def test_a_missing_dataset_is_asked_for() -> None:
     with pytest.raises(NieError, match="'dataset' is missing"):
-        load_config(LicapConfig)
+        PRETRAINING.recipes.load()
 
 
 @pytest.mark.parametrize(("stage", "path"), RECIPES, ids=lambda value: getattr(value, "stem", ""))
-def test_every_recipe_loads_and_holds_only_differences(stage: type, path: Path) -> None:
+def test_every_recipe_loads_and_holds_only_differences(stage: Stage[Any], path: Path) -> None:
     document = yaml.safe_load(path.read_text())
     parts = {"": {key: value for key, value in document.items() if key != "methods"}, **document.get("methods", {})}
     for method, part in parts.items():
         parts = {"parts": ("a", "b")} if method == "blend" else {}
-        config = load_config(stage, path.stem, overrides={"method": method, **parts} if method else {})
+        given = {"method": method, **parts} if method else {}
+        if stage.name == "links":
+            given["dataset"] = "db15k"
+        config = stage.recipes.load(path.stem, overrides=given)
         defaults = type(config)(dataset="geo", **parts)
         for key, value in part.items():
             if isinstance(value, dict) and key not in ("reported", "search"):

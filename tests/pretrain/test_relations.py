@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.stages.importance import estimate
+from downstream.stages.estimation import estimate
+from downstream.stages.importance import IMPORTANCE
 from nie.data import synthetic
 from nie.data.names_as_words import relations_as_nodes
 from nie.data.store import save

@@ -68,7 +68,7 @@ class MultiModalRotatE(nn.Module):
         channel_drop: probability of hiding a channel of an entity in training.
         channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
             rarely, so that they bear much larger steps than a network that all entities share. An optimiser of yours
-            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, with `nie.training.loop.rate_groups`.
+            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, of `nie.training.loop`.
         trainable_channels: learn the features, too, from where they are.
         projection_size: P, of the projections for losses that align the channels.
         generator: make a :class:`ChannelGenerator`, for `imitated`.

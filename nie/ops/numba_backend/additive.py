@@ -1,4 +1,4 @@
-"""The kernels of :func:`nie.ops.additive_attention` on the CPU; `nie.ops.numba_backend.kernels` says how they are called.
+"""The kernels of :func:`nie.ops.additive_attention` on the CPU; `kernels` beside it says how they are called.
 
 With c = 1 where the sum of the scores is positive and c = slope elsewhere (the slope of the LeakyReLU at the edge),
 the gradient of a destination's score is, by the softmax's derivative,

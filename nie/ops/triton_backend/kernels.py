@@ -1,9 +1,9 @@
 """The fused attention kernels on the GPU, in Triton: softmax, aggregation and their gradients, a piece of a row each.
 
 Edges are grouped by rows (destinations, sources or relations). A program works on one *piece* of a row
-(:mod:`nie.ops.row_pieces`) and on ``HEADS`` heads of it, and takes ``BLOCK`` edges at a time, one a lane. Every lane keeps
-its own running softmax and its own sums, so that lanes meet only once, after the last edge. What a program finds goes
-to its row, or, where the row is in several pieces, to a *part* that a merging kernel adds up in a fixed order: no
+(:mod:`nie.ops.row_pieces`) and on ``HEADS`` heads of it, and takes ``BLOCK`` edges at a time, one a lane. Every lane
+keeps its own running softmax and its own sums, so that lanes meet only once, after the last edge. What a program finds
+goes to its row, or, where the row is in several pieces, to a *part* that a merging kernel adds up in a fixed order: no
 atomic operations, the same bits every time.
 
 An edge's two ends are ``own``, of its destination, and ``other``, of its source: query and key (N, heads, size), or in

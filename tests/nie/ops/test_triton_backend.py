@@ -17,6 +17,7 @@ from reference.graphs import NUM_RELATIONS, normal, random_graph
 from stage_helpers import SMALL, store_synthetic
 from torch import Tensor
 
+from downstream.stages.importance import IMPORTANCE
 from nie import ops
 from nie.dgl_compat import dgl
 from nie.ops.edge_index import prepare
@@ -175,7 +176,7 @@ def test_without_being_asked_cuda_tensors_run_on_triton(monkeypatch: pytest.Monk
 
 @pytest.mark.cuda
 def test_both_stages_on_the_gpu(tmp_path: Path) -> None:
-    from downstream.stages.importance import estimate
+    from downstream.stages.estimation import estimate
     from pretrain.licap import pretrain
 
     store_synthetic(tmp_path / "data")
