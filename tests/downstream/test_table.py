@@ -16,7 +16,7 @@ FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over
 
 def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, folds: int = 2, **figures: float) -> Run:
     config = IMPORTANCE.recipes.load(overrides={"dataset": dataset, "label": label, "seed": seed})
-    run = open_run("downstream", config, root=root)
+    run = open_run(config, root=root)
     for fold in range(folds):
         with run.fold(fold) as folder:
             write_json(folder / "metrics.json", {"test": figures or FIGURES})

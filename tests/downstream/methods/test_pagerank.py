@@ -6,7 +6,6 @@ import networkx
 import numpy as np
 import pytest
 
-import downstream.methods.pagerank
 from downstream.methods.pagerank import pagerank
 from nie.data.graph import KnowledgeGraph
 from nie.data.synthetic_graph import synthetic
@@ -84,6 +83,8 @@ def test_pagerank_bad_input() -> None:
 def test_the_head_start_changes_nothing_but_the_time(damping: float, monkeypatch: pytest.MonkeyPatch) -> None:
     kg = synthetic(seed=1)
     fast = pagerank(kg, damping=damping)
-    monkeypatch.setattr(downstream.pagerank, "bicgstab", lambda flow, restart, **_: (np.full_like(restart, np.nan), 1))
+    monkeypatch.setattr(
+        "downstream.methods.pagerank.bicgstab", lambda flow, restart, **_: (np.full_like(restart, np.nan), 1)
+    )
     slow = pagerank(kg, damping=damping, max_iterations=1_000_000)
     np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-8)

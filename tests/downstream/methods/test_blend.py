@@ -35,11 +35,11 @@ def parts(root: Path) -> list[str]:
 def test_weights_have_the_least_squared_validation_error(kg: KnowledgeGraph, tmp_path: Path) -> None:
     fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
     made = blend(given, kg, fold)
-    assert list(made.weights) == [Path(part).name for part in given]
-    assert min(made.weights.values()) >= 0
+    assert list(made.facts["weights"]) == [Path(part).name for part in given]
+    assert min(made.facts["weights"].values()) >= 0
     y, centre = kg.targets[fold.val], kg.targets[fold.train].mean()
     single = [np.load(Path(part) / "fold0" / "predictions.npy").astype(float) for part in given]
-    mixed = centre + sum(w * (one - centre) for w, one in zip(made.weights.values(), single, strict=True))
+    mixed = centre + sum(w * (one - centre) for w, one in zip(made.facts["weights"].values(), single, strict=True))
     np.testing.assert_allclose(made.prediction, mixed, atol=1e-12)
     error = np.mean((made.prediction[fold.val] - y) ** 2)
     assert all(error <= np.mean((one[fold.val] - y) ** 2) + 1e-12 for one in single)
@@ -47,14 +47,14 @@ def test_weights_have_the_least_squared_validation_error(kg: KnowledgeGraph, tmp
 
 def test_test_labels_change_no_weight(kg: KnowledgeGraph, tmp_path: Path) -> None:
     fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
-    expected = blend(given, kg, fold).weights
+    expected = blend(given, kg, fold).facts["weights"]
     labels = kg.labels.copy()
     labels[fold.test] *= 7
     changed = with_labels(kg, labels)
     with pytest.raises(NieError, match="another dataset or fold"):
         blend(given, changed, fold)
     save(changed, tmp_path / "other" / "data" / kg.name / "processed")
-    weights = blend(parts(tmp_path / "other"), changed, fold).weights
+    weights = blend(parts(tmp_path / "other"), changed, fold).facts["weights"]
     assert list(weights.values()) == list(expected.values())
 
 
