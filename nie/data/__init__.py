@@ -2,9 +2,9 @@
 
 from nie.data.datasets import BUILDERS, build, load
 from nie.data.download import fetch
-from nie.data.feature_kinds import FEATURES, features
 from nie.data.graph import Channel, KnowledgeGraph
-from nie.data.messages import MessageGraph, message_graph
+from nie.data.message_passing import MessageGraph, message_graph
+from nie.data.node_features.cache import FEATURES, features
 from nie.data.store import counts, read, save
 from nie.data.summary import info
 from nie.data.synthetic_graph import synthetic

@@ -15,7 +15,7 @@ from downstream.methods import baselines
 from downstream.methods.baselines import BASELINES, BaselineInput, MonotoneScale
 from downstream.methods.pagerank import pagerank
 from downstream.metrics.importance import rmse, spearman
-from nie.data.feature_kinds.degrees import degree_features
+from nie.data.node_features.degrees import degree_features
 from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, make_folds

@@ -41,7 +41,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         pytest.skip(f"{request.param} is not installed: pip install -e '.[{extra}]' in nie's folder")
     if request.param == "triton":
         if torch.cuda.is_available():
-            pytest.skip("with a GPU Triton does not run on the CPU; test_triton_backend.py tests it there")
+            pytest.skip("with a GPU Triton does not run on the CPU; triton_backend/test_autograd.py tests it there")
         request.getfixturevalue("quick_interpreter")
     monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
     return str(request.param)

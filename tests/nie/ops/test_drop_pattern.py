@@ -1,4 +1,4 @@
-"""nie.ops.fused_dropout."""
+"""nie.ops.drop_pattern."""
 
 from __future__ import annotations
 

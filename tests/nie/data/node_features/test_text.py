@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nie.data import KnowledgeGraph, synthetic
-from nie.data.feature_kinds import sentence_embeddings, tfidf_svd
+from nie.data.node_features.text import sentence_embeddings, tfidf_svd
 from nie.errors import NieError
 
 has_model = pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""nie.layers.dropout and the function below it."""
+"""nie.ops.fused_dropout, and the layer nie.layers.Dropout on it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from nie.data import synthetic
-from nie.data.feature_kinds import degree_features
+from nie.data.node_features.degrees import degree_features
 
 
 def test_against_a_loop() -> None:

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from nie.atomic import atomic_file
-from nie.data.feature_kinds.degrees import degree_features
-from nie.data.feature_kinds.node2vec import node2vec
-from nie.data.feature_kinds.relations import relation_profile
-from nie.data.feature_kinds.text import sentence_embeddings, tfidf_svd
 from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.node_features.degrees import degree_features
+from nie.data.node_features.node2vec import node2vec
+from nie.data.node_features.relations import relation_profile
+from nie.data.node_features.text import sentence_embeddings, tfidf_svd
 from nie.data.store import read_array
 from nie.errors import NieError, nearest
 from nie.progress import log

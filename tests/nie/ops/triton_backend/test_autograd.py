@@ -1,6 +1,6 @@
 """What is particular to the kernels on the GPU: rows in several pieces, tensors and graph on different devices.
 
-That they compute the same as DGL's on small graphs is in test_attention.py.
+That they compute the same as DGL's on small graphs is in ../test_attention.py.
 """
 
 from __future__ import annotations

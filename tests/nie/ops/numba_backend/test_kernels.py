@@ -1,4 +1,4 @@
-"""How the fused CPU kernels are made; that the attentions are right is in test_attention.py."""
+"""How the fused CPU kernels are made; that the attentions are right is in ../test_attention.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nie.ops.triton_backend.kernels: they compile for a GPU. What they compute is in test_triton_backend.py."""
+"""nie.ops.triton_backend.kernels: they compile for a GPU. What they compute is in test_autograd.py."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("triton", reason="triton is not installed: pip install -e '.[gpu]' in nie's folder")
-SCRIPT = Path(__file__).parents[2] / "reference" / "compile_triton.py"
+SCRIPT = Path(__file__).parents[3] / "reference" / "compile_triton.py"
 
 
 @pytest.mark.slow
 def test_every_kernel_compiles_for_an_h100() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     command = [sys.executable, str(SCRIPT)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=SCRIPT.parents[2])
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=SCRIPT.parents[3])
     assert result.returncode == 0, result.stderr[-3000:]
     kernels = [json.loads(line) for line in result.stdout.splitlines()]
     assert {kernel["kernel"] for kernel in kernels} == {

@@ -1,4 +1,4 @@
-"""What only the fused CPU kernels promise; that they compute the same as DGL's is in test_attention.py."""
+"""What only the fused CPU kernels promise; that they compute the same as DGL's is in ../test_attention.py."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from nie.data import KnowledgeGraph, synthetic
-from nie.data.feature_kinds import node2vec
-from nie.data.feature_kinds.node2vec import random_walks
+from nie.data.node_features.node2vec import node2vec, random_walks
 from nie.errors import NieError
 
 gensim_needed = pytest.mark.skipif(__import__("importlib").util.find_spec("gensim") is None, reason="needs gensim")

@@ -1,4 +1,4 @@
-"""nie.ops.numba_backend.vectors; that attention by them is right is in test_attention.py."""
+"""nie.ops.numba_backend.vectors; that attention by them is right is in ../test_attention.py."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""nie.data.feature_kinds.relations."""
+"""nie.data.node_features.relations."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nie.data import synthetic
-from nie.data.feature_kinds import relation_profile
+from nie.data.node_features.relations import relation_profile
 
 
 def test_few_relations_are_counted_as_they_are() -> None:
