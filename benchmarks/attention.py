@@ -3,7 +3,7 @@
     python benchmarks/attention.py --datasets fb15k tmdb5k geo-500 --json bench.json --markdown bench.md
 
 Needs the extra ``bench`` for the rows of PyG. All contestants take turns, so that what else the machine does hits all
-of them alike; ratios are taken within a turn. Memory is measured in processes of their own (see `memory`).
+of them alike; ratios are taken within a turn. Memory is measured apart (see `memory`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--datasets", nargs="+", default=["fb15k", "tmdb5k", "geo-500"], metavar="NAME[=ROOT]",
-        help="a dataset, with the folder of its root where that is not --data-root; synthetic-NODES for a small graph",
+        help="a dataset, with the folder of its root where that is not --data-root; synthetic-NODES for a small graph, "
+        "random-EDGES for a large one",
     )  # fmt: skip
     parser.add_argument("--data-root", default="datasets", help="folder of the datasets; a missing one is built there")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -171,7 +172,7 @@ def _add_memory(case: Case, rows: list[dict[str, Any]], quick: bool) -> None:
         for row in rows:
             if not quick or (row["family"], row["kind"]) == ("additive", "operator"):
                 _progress(f"{case.name}: memory of {row['name']}")
-                row |= peak_memory(path, row["family"], row["name"]) or {}
+                row |= peak_memory(path, row["family"], row["name"], case.device) or {}
 
 
 def _further(

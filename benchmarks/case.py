@@ -103,11 +103,14 @@ def load_case(dataset: str, root: str, heads: int, size: int, device: str) -> Ca
     """The message graph of a dataset, self-loops included.
 
     Args:
-        dataset: ``NAME`` or ``NAME=ROOT``, built there if it is missing; ``synthetic`` or ``synthetic-NODES``.
+        dataset: ``NAME`` or ``NAME=ROOT``, built there if it is missing; ``synthetic`` or ``synthetic-NODES``; or
+            ``random-EDGES``, for a graph larger than any at hand.
         root: folder of the datasets that name none.
         heads, size, device: of the case.
     """
     name, _, own_root = dataset.partition("=")
+    if name.startswith("random-"):
+        return random_case(int(name.removeprefix("random-")), load_case("synthetic", root, heads, size, device))
     if name.partition("-")[0] == "synthetic":
         kg = nie.data.synthetic(num_nodes=int(name.partition("-")[2] or 300))
     else:

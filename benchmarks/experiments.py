@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from measure import Step, interleave, ratio, run, seconds, summary
 from torch import Tensor
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 from nie.ops import dot_attention
 
 _MODES = ("additive", "mul")  # of these the scaling is measured
@@ -49,12 +51,21 @@ def slopes(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
+def _backends(case: Case) -> list[str]:
+    """The automatic backend, and DGL's kernels where this DGL runs on the case's device."""
+    found = [automatic(case)]
+    with contextlib.suppress(NieError):
+        case.graph_for_dgl()
+        found.append("dgl")
+    return list(dict.fromkeys(found))
+
+
 def _sweep(cases: Mapping[int, Case], repeat: int, set_threads: bool = False) -> list[dict[str, Any]]:
     """Let both operators run on all cases in turn; a case's number is its size, or the number of threads."""
     all_threads = torch.get_num_threads()
     steps = {}
     for number, case in cases.items():
-        for backend in dict.fromkeys([automatic(case), "dgl"]):
+        for backend in _backends(case):
             for mode in _MODES:
                 contestant = operator(mode, backend)
                 step = contestant.build(case)
@@ -76,7 +87,7 @@ def preparation(case: Case, repeat: int, num_seeds: int = 1024, fanout: int = 15
     """What preparing a graph costs, the whole and a sampled block: its first step less a later one on the same."""
     rows = []
     for mode in _MODES:
-        for backend in dict.fromkeys([automatic(case), "dgl"]):
+        for backend in _backends(case):
             contestant = operator(mode, backend)
             # A new graph object on the same edges is one that nobody has prepared.
             whole = [_first_and_later(contestant.build(replace(case, graph=case.graph.local_var()))) for _ in range(3)]

@@ -1,10 +1,10 @@
-"""Peak memory of one forward and backward pass, measured in a process of its own.
+"""Peak memory of one forward and backward pass, on the CPU measured in a process of its own.
 
 On the CPU the kernel counts: the process's resident memory just before the step is subtracted from its high-water mark
 after it. That sees numpy's, torch's and DGL's allocations alike. Freed memory must go back to the system at once, or a
 peak would hide in what an earlier step left behind; glibc does so for blocks above ``MALLOC_MMAP_THRESHOLD_``,
 unless ``GLIBC_TUNABLES`` says otherwise, as in `scripts/environment.sh`; that is cleared here. On CUDA
-torch's allocator counts.
+torch's allocator counts what it hands out, in whatever process.
 
 Everything made by the step counts, its output and gradients included; inputs, parameters and the graph in all formats
 do not. What a contestant makes at its first step and keeps (our prepared graph) is told apart as *kept*.
@@ -38,13 +38,17 @@ _ALLOCATOR = {
 }
 
 
-def peak_memory(path: Path, family: str, name: str) -> dict[str, float | None] | None:
+def peak_memory(path: Path, family: str, name: str, device: str) -> dict[str, float | None] | None:
     """MB of a contestant on the case in a file: its peaks and what it keeps; None where it cannot be measured.
+
+    ``device`` is the case's.
 
     Returns:
         ``forward_mb`` and ``peak_mb``, the peaks of the forward pass and of both passes; ``saved_mb``, what lies
         between them, the output included; ``kept_mb``, what the first step left for later ones.
     """
+    if device != "cpu":  # a process for each would take minutes to start and compile
+        return _measure(read_case(path), family, name)
     command = [sys.executable, __file__, str(path), family, name, str(torch.get_num_threads())]
     answer = subprocess.run(command, env={**os.environ, **_ALLOCATOR}, capture_output=True, text=True, check=False)
     if answer.returncode:

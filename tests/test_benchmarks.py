@@ -60,6 +60,36 @@ def test_every_part_is_in_the_results(tmp_path: Path) -> None:
         assert f"=== {title}" in printed
 
 
+WITHOUT_DGL_ON_THE_DEVICE = """
+import attention, case
+from nie.errors import NieError
+def refuse(self):
+    raise NieError("this DGL does not run on the device")
+case.Case.graph_for_dgl = refuse
+attention.main()
+"""
+
+
+def test_what_dgl_cannot_run_on_a_device_is_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    file = tmp_path / "bench.json"
+    command = [sys.executable, "-c", WITHOUT_DGL_ON_THE_DEVICE, "--quick", "--datasets", "synthetic", "--repeat", "1"]
+    command += ["--threads", "1", "--json", str(file), "--parts", "contestants", "preparation"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(file.read_text())
+    (graph,) = results["datasets"]
+    names = {row["name"] for row in graph["contestants"]}
+    assert {"additive_attention [numba]", "PreGATConv"} <= names
+    left_out = ("[dgl]", "dgl.nn", "plain functions")
+    assert not [name for name in names if any(word in name for word in left_out)]
+    for word in left_out:
+        assert any(word in note for note in graph["notes"])
+    prepared = {row["name"] for row in results["preparation"]}
+    assert prepared == {"additive_attention [numba]", "dot_attention mul [numba]"}
+
+
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel does not count peaks")
 def test_memory_counts_what_a_contestant_allocates(tmp_path: Path) -> None:
     results, _, _ = run(
