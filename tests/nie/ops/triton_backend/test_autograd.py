@@ -64,7 +64,8 @@ def assert_equal_to_dgl(
     pairs = [*zip(found, expected, strict=True), (alone, expected[0])]
     pairs += zip(torch.autograd.grad(both[2] + both[3], list(tensors.values())), of_both, strict=True)
     pairs += zip(gradients(alone.double(), tensors), gradients(expected[0], exact), strict=True)
-    relative, absolute = (1e-10, 1e-10) if dtype == torch.float64 else (1e-5, 1e-5)
+    # In float32, DGL's own kernels are off by up to 1.2e-4 of the largest value where a row has 13,000 edges.
+    relative, absolute = (1e-10, 1e-10) if dtype == torch.float64 else (1e-5, 1e-4)
     for have, want in pairs:
         assert have.device.type == DEVICE.type
         assert have.dtype == dtype
