@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nie.errors import NieError
+from nie.ops.row_sum import row_sum
 
 
 def info_nce(
@@ -102,7 +103,7 @@ def finer_bin_loss(top: Tensor, bins: Tensor, closeness: Tensor, *, temperature:
         0.0
     """
     num_bins = len(closeness)
-    centroid_sum = top.new_zeros(num_bins, top.shape[1]).index_add(0, bins, top)
+    centroid_sum = row_sum(top, bins, num_bins)
     count = torch.bincount(bins, minlength=num_bins)
     filled = count > 0
     centroid = centroid_sum[filled] / count[filled, None]

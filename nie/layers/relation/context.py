@@ -10,6 +10,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from nie.errors import NieError
+from nie.ops.row_sum import row_sum
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,8 @@ def relation_context(src: Tensor, dst: Tensor, etype: Tensor, num_relations: int
     for name, ids, size in (("src", src, len(feat)), ("dst", dst, len(feat)), ("etype", etype, num_relations)):
         if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < size:
             raise NieError(f"{name} has ids outside 0 to {size - 1}.")
-    means, shape = [], (num_relations, feat.shape[1])
     count = torch.bincount(etype, minlength=num_relations).clamp(min=1).to(feat)[:, None]
-    for ends in (src, dst):
-        means.append(feat.new_zeros(shape).index_add_(0, etype, feat[ends]) / count)
+    means = [row_sum(feat[ends], etype, num_relations) / count for ends in (src, dst)]
     touches = sparse.csr_matrix(
         (
             np.ones(2 * len(etype), np.float32),
