@@ -34,14 +34,14 @@ def test_a_loaded_network_predicts_what_the_trained_one_did(changes: dict[str, A
     with torch.no_grad():
         for value, stored in ((True, run.predictions(0, 300)), (False, run.scores(0, 300))):
             score = given.scores(given.load(run, 0, value=value), given.predicting).score
-            np.testing.assert_allclose(score.double() + given.centre, stored, rtol=1e-5)
+            np.testing.assert_allclose(score.double().cpu() + given.centre, stored, rtol=1e-5)
 
 
 def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
     more = {**SMALL["features"], "more": {"numeric": "relations"}}
     run, given = trained(tmp_path, features=more, model={"encoders": {"numeric": "variational"}})
     model = given.load(run, 0)
-    hidden = {**given.masks, "numeric": torch.zeros(300, dtype=torch.bool)}
+    hidden = {**given.masks, "numeric": torch.zeros_like(given.masks["numeric"])}
     with torch.no_grad():
         one, two = (given.scores(model, given.predicting, masks).score for masks in (None, hidden))
     assert not torch.allclose(one, two)

@@ -41,7 +41,7 @@ N = 300  # nodes of the synthetic graph
 
 def network(root: Path, **changes: Any) -> tuple[FoldNetwork, StageInputs]:
     store_synthetic(root)
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, **changes})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "device": "cpu", **changes})  # as what is made below
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root)
     return FoldNetwork.of(config, inputs, inputs.channels, inputs.folds[0]), inputs

@@ -27,13 +27,14 @@ SMALL: dict[str, Any] = {
     "dataset": "synthetic", "graph": {"inverse_relations": True}, "folds": {"run": [0]},
     "features": {"semantic": "tfidf"}, "optim": {"max_epochs": 3},
 }  # fmt: skip
+ON_CPU = {**SMALL, "device": "cpu"}  # where tests make features of their own
 FUSED = {"text": "tfidf", "similarity_weight": 0.3, "context_weight": 0.2, "learn_weights": True}
 
 
 def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     kg = synthetic(0)
     save(kg, tmp_path / "synthetic" / "processed")
-    config = IMPORTANCE.recipes.load(overrides=SMALL)
+    config = IMPORTANCE.recipes.load(overrides=ON_CPU)
     inputs = prepare(config, data_root=tmp_path)
     rows = relation_features(inputs, "tfidf")
     assert len(rows) == inputs.message.num_relations == 2 * kg.num_relations + 1
@@ -54,7 +55,7 @@ def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> 
     kg = replace(kg, etype=np.zeros_like(kg.etype), relation_names=["cites"])
     save(kg, tmp_path / "synthetic" / "processed")
     graph = {"inverse_relations": inverse, "self_loops": loops}
-    inputs = prepare(IMPORTANCE.recipes.load(overrides={**SMALL, "graph": graph}), data_root=tmp_path)
+    inputs = prepare(IMPORTANCE.recipes.load(overrides={**ON_CPU, "graph": graph}), data_root=tmp_path)
     table = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)}).table(10)
     assert table is not None
     assert table().shape == (1 + inverse + loops, 10)
