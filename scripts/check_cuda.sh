@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks on a machine with a GPU what runs nowhere else: the tests of CUDA, the attention kernels beside PyG's layers,
-# and one fold of RGTN. A part that fails leaves the next ones their turn. All of it ends within eight minutes.
+# and one fold of RGTN. A part that fails leaves the next ones their turn. These three end within eight minutes.
 #
-#   scripts/check_cuda.sh [tests] [kernels] [fold]        the named parts, by default all
+#   scripts/check_cuda.sh [tests] [kernels] [fold] [stages]       the named parts, by default the first three
 #
 # PYTHON names the interpreter: by default .venv's, or python3 where there is none. Logs and tables are written to OUT,
 # by default a temporary folder. Nothing is downloaded and no raw file is read: with datasets/fb15k and its cached
@@ -25,11 +25,17 @@ part() { # NAME SECONDS COMMAND...: what hangs is killed, and the log has what i
     echo "== $name took $((SECONDS - start)) s"
 }
 
-tests() { # several processes, because most of the time goes into compiling kernels; the benchmark plugin warns of them
-    local parallel=()
-    "$python" -c "import xdist" 2>/dev/null && parallel=(-p no:benchmark -n 8)
-    # Marked cuda, or of the backend: the latter run in Triton's interpreter where there is no GPU.
-    part tests 180 "$python" -m pytest tests -k "cuda or test_triton_backend" -p no:cacheprovider "${parallel[@]}"
+# A line a test, so that a log that ends at the limit has their names. Several processes, because most of the time goes
+# into compiling kernels; the benchmark plugin would warn of them.
+run_tests=("$python" -m pytest -p no:cacheprovider -vv --tb=short)
+"$python" -c "import xdist" 2>/dev/null && run_tests+=(-p no:benchmark -n 8)
+
+tests() { # those marked cuda, and all of the backend, which run in Triton's interpreter where there is no GPU
+    part tests 180 "${run_tests[@]}" tests -k "cuda or test_triton_backend"
+}
+
+stages() { # where --device auto, the default, means CUDA; two minutes and more
+    part stages 240 "${run_tests[@]}" tests/downstream tests/pretrain tests/nie/test_fit.py
 }
 
 kernels() { # on a random graph too, because FB15K is so small that the GPU mostly waits for Python
@@ -62,7 +68,7 @@ for file in glob.glob(f"{sys.argv[1]}/downstream/*/*/fold0/*.json"):
 
 [ $# -gt 0 ] || set -- tests kernels fold
 for wanted in "$@"; do
-    case $wanted in tests | kernels | fold) "$wanted" ;; *) failed+=("$wanted, which is no part") ;; esac
+    case $wanted in tests | kernels | fold | stages) "$wanted" ;; *) failed+=("$wanted, which is no part") ;; esac
 done
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}; logs in $out" >&2; exit 1; }
 echo "All of it ran; logs in $out"
