@@ -9,7 +9,7 @@ def test_a_sitting_says_when_and_with_what() -> None:
 
 
 def test_an_origin_names_what_a_run_is_made_from() -> None:
-    found = origin("downstream", ImportanceConfig(dataset="toy", seed=4), {"dataset_sha256": "abc"})
+    found = origin(ImportanceConfig(dataset="toy", seed=4), {"dataset_sha256": "abc"})
     assert (found["stage"], found["dataset"], found["dataset_sha256"], found["seed"]) == ("downstream", "toy", "abc", 4)
     assert found["packages"]["torch"].startswith("2.")
 

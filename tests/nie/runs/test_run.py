@@ -155,7 +155,8 @@ def test_a_damaged_split_is_named(run: Run) -> None:
 def test_weights_of_a_full_disk_are_one_sentence(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys, torch; from pathlib import Path\n"
-        "from nie.errors import NieError; from nie.runs.run import write_array, write_weights; import numpy as np\n"
+        "from nie.errors import NieError; from nie.runs.files import write_array\n"
+        "from nie.runs.weights import write_weights; import numpy as np\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "path, model, array = Path(sys.argv[1]) / 'file', torch.nn.Linear(100, 100), np.ones(9999)\n"
