@@ -1,10 +1,10 @@
-"""Functions that are imported when they are first called, so that what names them loads nothing."""
+"""Functions and names that are imported when they are first used, so that what mentions them loads nothing."""
 
 from __future__ import annotations
 
 import importlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -23,3 +23,26 @@ def later(reference: str) -> Callable[..., Any]:
 
     call.__qualname__ = call.__name__ = name
     return call
+
+
+def names_later(
+    package: str, homes: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:  # fmt: skip
+    """``__getattr__`` and ``__dir__`` of a package whose names are imported when they are first asked for.
+
+    Args:
+        package: its ``__name__``, for the error message.
+        homes: the names by the module that defines them.
+
+    >>> look, names = names_later("own", {"json": ["dumps"]})
+    >>> look("dumps")(1), names()
+    ('1', ['dumps'])
+    """
+    home_of = {name: home for home, names in homes.items() for name in names}
+
+    def look(name: str) -> Any:
+        if name not in home_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(home_of[name]), name)
+
+    return look, lambda: sorted(home_of)

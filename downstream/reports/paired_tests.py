@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from nie.errors import NieError
 
@@ -49,6 +48,8 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
     """
     if len(ours) != len(theirs) or len(ours) == 0:
         raise NieError(f"A paired test needs one value of each side a fold, not {len(ours)} and {len(theirs)}.")
+    from scipy import stats  # most reports test nothing, and it takes a second to load
+
     differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     n, mean = len(differences), float(differences.mean())
     sd = float(differences.std(ddof=1)) if n > 1 else math.nan

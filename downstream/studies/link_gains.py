@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from downstream.reports.page import Table
-from downstream.stages.links.ranking import Floats
 from nie.runs.run import Run
 
+Floats = npt.NDArray[np.float64]
 RESAMPLES = 9999
 BATCH = 100
 
@@ -56,6 +55,8 @@ def gain_interval(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
     gains = ours - theirs
     if np.ptp(gains) == 0:  # scipy warns of what has no spread, as a single triple
         return (float(gains[0]),) * 3
+    from scipy import stats  # only where something is tested
+
     found = stats.bootstrap((gains,), np.mean, n_resamples=RESAMPLES, batch=BATCH, method="percentile", rng=0)
     return float(gains.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high)
 

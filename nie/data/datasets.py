@@ -14,10 +14,8 @@ from typing import Any
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.openke import db15k, mkg_w, openke
-from nie.data.builders.published import published as build_published
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
-from nie.data.channel_file import read_embeddings
 from nie.data.graph import KnowledgeGraph, check_name
 from nie.data.raw import checksums, find_raw
 from nie.data.store import read, save
@@ -101,6 +99,8 @@ def build(
     if own:
         builder: Callable[..., KnowledgeGraph] = partial(build_triples, name)
     elif published:
+        from nie.data.builders.published import published as build_published  # loads torch
+
         builder = partial(build_published, name)
     elif kind in BUILDERS:
         builder = BUILDERS[kind]
@@ -119,11 +119,15 @@ def build(
 
 def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]]) -> KnowledgeGraph:
     """The graph with a channel from each file."""
+    if not files:
+        return kg
+    from nie.data.channel_file import read_embeddings  # loads torch
+
     for name in files:
         check_name("channel", name)
     channels = {name: read_embeddings(path, name, kg.node_names) for name, path in files.items()}
     raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
-    return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw}) if files else kg
+    return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
 
 
 def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: dict[str, Any]) -> None:

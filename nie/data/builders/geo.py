@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from nie.data.graph import Ints, KnowledgeGraph
 from nie.errors import NieError
@@ -206,6 +205,8 @@ def _near(cities: list[Record]) -> np.ndarray:
     The chord through the globe grows with the great circle over it, so a k-d tree in space finds the same neighbours
     as the haversine metric does, in a fraction of the time.
     """
+    from scipy.spatial import cKDTree  # a second that graphs built before need not pay
+
     latitude, longitude = np.radians([(city["latitude"], city["longitude"]) for city in cities]).T
     points = np.stack(
         [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1

@@ -6,15 +6,17 @@ import importlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from nie.data.graph import Channel, Floats32
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHUNK = 1024
 
@@ -95,18 +97,20 @@ class _MeanPooling:
         self.max_tokens, self.batch_size = max_tokens, batch_size
 
     def __call__(self, texts: list[str]) -> Floats32:
+        import torch  # TF-IDF, which shares this file's helpers, does without
+
         batches = [texts[start : start + self.batch_size] for start in range(0, len(texts), self.batch_size)]
-        pooled: Floats32 = torch.cat([self._embed(batch) for batch in batches]).numpy()
+        with torch.no_grad():
+            pooled: Floats32 = torch.cat([self._embed(batch) for batch in batches]).numpy()
         return pooled
 
-    @torch.no_grad()
-    def _embed(self, texts: list[str]) -> torch.Tensor:
+    def _embed(self, texts: list[str]) -> Tensor:
         tokens: Any = self.tokenizer(
             texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
         )
-        hidden: torch.Tensor = self.model(**tokens).last_hidden_state
+        hidden: Tensor = self.model(**tokens).last_hidden_state
         there = tokens["attention_mask"][:, :, None].to(hidden)
-        pooled: torch.Tensor = (hidden * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
+        pooled: Tensor = (hidden * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
         return pooled
 
 

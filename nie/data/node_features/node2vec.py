@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nie.data.graph import Channel, KnowledgeGraph
-from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import track
+
+if TYPE_CHECKING:
+    from nie.dgl_compat import dgl
 
 
 def node2vec(
@@ -89,6 +91,10 @@ def random_walks(
     >>> random_walks(synthetic(0), walk_length=5, num_walks=2).shape
     (600, 6)
     """
+    import torch  # walks are often there already, and then neither is loaded
+
+    from nie.dgl_compat import dgl
+
     _check_positive(walk_length=walk_length, num_walks=num_walks)
     for key, value in (("p", p), ("q", q)):
         if not 0 < value < math.inf:
@@ -119,6 +125,10 @@ def _check_positive(**settings: int) -> None:
 
 def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:
     """Every pair of neighbours once in each direction, sorted, without loops."""
+    import torch
+
+    from nie.dgl_compat import dgl
+
     proper = kg.src != kg.dst
     src, dst = kg.src[proper], kg.dst[proper]
     low, high = np.minimum(src, dst), np.maximum(src, dst)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from nie.data.graph import Channel, KnowledgeGraph
 
@@ -26,9 +25,10 @@ def relation_profile(kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> Cha
     >>> relation_profile(kg).features.shape[1] == 2 * kg.num_relations
     True
     """
+    sparse = importlib.import_module("scipy.sparse")
     nodes, relations = kg.num_nodes, kg.num_relations
     rows, columns = np.concatenate([kg.src, kg.dst]), np.concatenate([kg.etype, kg.etype + relations])
-    counts = coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(nodes, 2 * relations)).tocsr()
+    counts = sparse.coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(nodes, 2 * relations)).tocsr()
     counts.data = np.log1p(counts.data)
     if 2 * relations <= dim:
         profile = counts.toarray()
