@@ -20,6 +20,7 @@ from tabulate import tabulate
 
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.loss import LinkStep
+from downstream.stages.links.model import build_model
 from downstream.stages.links.settings import LinkConfig
 
 
@@ -72,8 +73,8 @@ def _ours(options: argparse.Namespace, sharing: str) -> Callable[[], object]:
         "model": {"size": options.size},
         "negatives": {"count": options.negatives, "sharing": sharing, "corruption": "bernoulli"},
     })  # fmt: skip
-    inputs = LinkInputs.of(config, options.data_root)
-    model = inputs.build(config)
+    inputs = LinkInputs.of(config, data_root=options.data_root)
+    model = build_model(config, inputs)
     step = LinkStep(config, inputs, model, torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
@@ -90,7 +91,7 @@ def _pykeen(options: argparse.Namespace) -> Callable[[], object]:
     models, losses, training, triples = (
         importlib.import_module(f"pykeen.{name}") for name in ("models", "losses", "training", "triples")
     )
-    inputs = LinkInputs.of(LinkConfig(dataset=options.dataset), options.data_root)
+    inputs = LinkInputs.of(LinkConfig(dataset=options.dataset), data_root=options.data_root)
     sizes = {"num_entities": inputs.kg.num_nodes, "num_relations": inputs.kg.num_relations}
     factory = triples.CoreTriplesFactory(_triples(options, inputs), **sizes)
     model = models.RotatE(

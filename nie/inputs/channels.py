@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from nie.data import Channel, KnowledgeGraph, features
 from nie.errors import NieError, nearest
@@ -40,6 +41,14 @@ def softly_limited(values: np.ndarray[Any, Any], limit: float) -> np.ndarray[Any
     beyond = np.maximum(np.abs(values) - limit, 0)
     limited: np.ndarray[Any, Any] = np.clip(values, -limit, limit) + np.sign(values) * np.log1p(beyond)
     return limited
+
+
+def input_array(parts: Parts, config: FeaturesConfig) -> npt.NDArray[np.float32]:
+    """The (N, d) input of an encoder: the parts of a channel side by side, each standardised if asked for."""
+    columns = [standardized(part) if config.standardize else part.features for part in parts]
+    if config.standardize and config.limit is not None:
+        columns = [softly_limited(part, config.limit) for part in columns]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:

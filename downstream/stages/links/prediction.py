@@ -14,6 +14,7 @@ from torch import Tensor
 from downstream.losses.alignment import projection_spread
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.loss import LinkStep
+from downstream.stages.links.model import build_model
 from downstream.stages.links.ranking import Ranks, filtered_ranks
 from downstream.stages.links.settings import LinkConfig
 from downstream.stages.links.triple_groups import parts_of
@@ -51,7 +52,7 @@ def predict_links(
     """
     inputs = inputs or LinkInputs.of(config, data_root=data_root)
     with seeded(0):
-        inputs.build(config)  # what cannot work is refused before anything is written
+        build_model(config, inputs)  # what cannot work is refused before anything is written
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run
@@ -62,7 +63,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     seed = fold_seed(config.seed, repeat)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
-        model = inputs.build(config)
+        model = build_model(config, inputs)
         step = LinkStep(config, inputs, model, generator)
 
         def losses() -> Iterator[Tensor]:

@@ -1,56 +1,13 @@
-"""Relations that a model is tested on without having seen any of their triples."""
+"""Figures of relations that a model is tested on without having seen any of their triples."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import torch
 from torch import Tensor
 
 from downstream.stages.links.known_triples import KnownTriples
 from downstream.stages.links.ranking import filtered_ranks
-from nie.data import KnowledgeGraph
-from nie.errors import NieError
 from nie.models.kge import RotatE
-from nie.progress import log
-
-MOST_VALID = 2000
-
-
-def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> KnowledgeGraph:
-    """The graph without the triples of some relations, which are those to test on.
-
-    A share of the relations that have test triples is drawn for testing, and half as many others for validation. Test
-    triples are those of the former in the test split; validation triples, of the latter in the validation and training
-    splits, at most 2,000 of them.
-
-    Args:
-        kg: with ``valid`` and ``test`` triples.
-        share: of the relations, in (0, 1/2).
-        seed: of the choice.
-
-    Raises:
-        NieError: too few relations for the share.
-    """
-    names = np.unique(kg.held_out["test"][:, 1])
-    count = round(share * len(names))
-    if count < 2:
-        raise NieError(
-            f"hold_out_relations {share} of the {len(names)} relations that {kg.name} tests on is fewer than two; give "
-            "a larger share, or a graph of more relations."
-        )
-    rng = np.random.default_rng(seed)
-    drawn = rng.permutation(names)
-    testing, validating = drawn[:count], drawn[count : count + max(1, count // 2)]
-    train, valid, test = kg.triples, kg.held_out["valid"], kg.held_out["test"]
-    both = np.concatenate([valid, train])
-    choice = both[np.isin(both[:, 1], validating)]
-    choice = choice[np.sort(rng.permutation(len(choice))[:MOST_VALID])]
-    asked = test[np.isin(test[:, 1], testing)]
-    src, etype, dst = train[~np.isin(train[:, 1], [*testing, *validating])].T
-    log.info("%s: %d relations with %d triples are tested without training", kg.name, count, len(asked))
-    return replace(kg, src=src, etype=etype, dst=dst, held_out={"valid": choice, "test": asked})
 
 
 def zero_shot_figures(

@@ -11,9 +11,10 @@ import pytest
 import torch
 from link_helpers import ring, ring_of_many
 
+from downstream.stages.links.held_out_relations import with_held_out_relations
 from downstream.stages.links.known_triples import KnownTriples
 from downstream.stages.links.stage import LINKS
-from downstream.stages.links.zero_shot import with_held_out_relations, zero_shot_figures
+from downstream.stages.links.zero_shot import zero_shot_figures
 from downstream.stages.runner import Runner
 from downstream.studies.link_settings import LinkSettings
 from downstream.studies.links import LINK_STUDIES, published_links

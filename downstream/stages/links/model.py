@@ -1,0 +1,55 @@
+"""The model of link prediction: built for its inputs, and loaded from a finished run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from downstream.stages.links.inputs import LinkInputs
+from downstream.stages.links.settings import LinkConfig
+from nie.errors import NieError
+from nie.layers.relation import RelationFusion
+from nie.models.kge import MultiModalRotatE, RotatE
+from nie.runs.run import Run
+from nie.runs.weights import read_weights
+from nie.settings.sections import RelationsConfig
+
+PHASES = math.pi / math.sqrt(3)
+"""Standard deviation of uniform phases, with which RotatE begins."""
+
+
+def build_model(config: LinkConfig, inputs: LinkInputs) -> RotatE | MultiModalRotatE:
+    """A new model, with parameters of torch's random state."""
+    sizes: dict[str, Any] = {"num_entities": inputs.kg.num_nodes, "num_relations": inputs.kg.num_relations}
+    if not inputs.channels:
+        rotate = RotatE(
+            **sizes, size=config.model.size, margin=config.model.margin, relations=_relations(config, inputs),
+            handicap=inputs.likeness is not None,
+        )  # fmt: skip
+        return rotate.to(inputs.device)
+    settings = config.model.model_dump(exclude={"relations"})
+    settings["extract_after"] *= math.ceil(len(inputs.train) / config.batch_size)  # the model counts steps
+    return MultiModalRotatE(**sizes, channels=inputs.channels, masks=inputs.masks, **settings).to(inputs.device)
+
+
+def _relations(config: LinkConfig, inputs: LinkInputs) -> RelationFusion | None:
+    if config.model.relations == RelationsConfig():
+        return None
+    settings = config.model.relations.model_dump(exclude={"text"})
+    return RelationFusion(
+        inputs.kg.num_relations, config.model.size, text=inputs.relation_text, deviation=PHASES, **settings
+    )
+
+
+def load_model(config: LinkConfig, inputs: LinkInputs, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
+    """The trained model of a finished repetition, in eval mode.
+
+    Raises:
+        NieError: its weights are missing or do not fit.
+    """
+    path = run.fold_path(repeat) / "model.safetensors"
+    if not path.exists():
+        raise NieError(f"{path} is missing; give a run with a finished repetition.")
+    model = build_model(config, inputs)
+    read_weights(path, model)
+    return model.eval()
