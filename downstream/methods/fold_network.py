@@ -67,7 +67,7 @@ class FoldNetwork:
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
         feats = {name: inputs.tensor(parts) for name, parts in work.channels.items()}
-        relations = getattr(config.model, "relations", None)
+        relations = config.model.relation_vectors
         return cls(
             work=work,
             config=config,
@@ -126,9 +126,10 @@ class FoldNetwork:
         read_weights(path, model)
         return model.eval()
 
-    def masks_of(self, model: nn.Module) -> Mapping[str, Tensor] | None:
-        """The masks that a model takes; None for one that takes none."""
-        return self.masks if getattr(model, "takes_masks", False) else None
+    @property
+    def given_masks(self) -> Mapping[str, Tensor] | None:
+        """The masks that the network is called with; None for one that takes none."""
+        return self.masks if self.work.method.takes_masks else None
 
     def scores(
         self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
@@ -140,7 +141,7 @@ class FoldNetwork:
             feats: as `predicting` or `ShownLabels.draw` gives them.
             masks: in the place of the own.
         """
-        masks = self.masks_of(model) if masks is None else masks
+        masks = self.given_masks if masks is None else masks
         extra = {} if masks is None else {"masks": masks}
         scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return scores

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, create_model, model_validator
 from downstream.losses.names import AlignmentName, TierLossName
 from downstream.metrics.registry import selectable
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, Section
+from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
 
 MetricName = Annotated[str, AfterValidator(selectable)]
 
@@ -115,9 +115,9 @@ class ModelConfig(Section):
     """The settings of a network's own; each network has a subclass."""
 
     @property
-    def hops(self) -> int:
-        """Layers that read the graph, each of which needs a block of a sampled batch."""
-        return int(getattr(self, "num_layers", 0))
+    def relation_vectors(self) -> RelationsConfig | None:
+        """How the network's relation vectors are made; None for a network that has its own way."""
+        return None
 
     def check(self, run: NetworkConfig) -> None:
         """Raise ValueError where these settings do not go together with the others of ``run``."""
@@ -151,7 +151,7 @@ class NetworkConfig(FeatureConfig):
 
         >>> class Own(ModelConfig):
         ...     num_layers: int = 2
-        >>> NetworkConfig.of(Own())(dataset="geo").model.hops
+        >>> NetworkConfig.of(Own())(dataset="geo").model.num_layers
         2
         """
         loss = ImportanceLossConfig() if loss is None else loss

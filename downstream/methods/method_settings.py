@@ -39,9 +39,9 @@ class RGTNConfig(ModelConfig):
     relations: RelationsConfig = RelationsConfig()
 
     @property
-    def hops(self) -> int:
-        """Those of the deepest encoder; PreGAT has two layers."""
-        return max(self.num_layers, 2 if "pregat" in self.encoders.values() else 0)
+    def relation_vectors(self) -> RelationsConfig:
+        """The setting ``relations``."""
+        return self.relations
 
     def check(self, run: NetworkConfig) -> None:
         """Losses and the parts that they train are given together."""
@@ -92,11 +92,6 @@ class SGCConfig(ModelConfig):
 
     num_hops: int = Field(2, ge=1, description="times that the features are averaged over neighbours")
     feat_drop: float = Field(0.3, ge=0, lt=1)
-
-    @property
-    def hops(self) -> int:
-        """One a time that features are averaged."""
-        return self.num_hops
 
 
 class RGCNConfig(HiddenConfig):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from downstream.heads.tiers import tier_means, tier_probabilities
 from downstream.methods.channel_agreement import agreement
@@ -99,7 +99,7 @@ def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
             if batches is None:
                 yield loss(given.scores(model, feats), feats, rows)
                 return
-            for batch, scores in batches.epoch(model, feats, rows, generator, given.masks_of(model)):
+            for batch, scores in batches.epoch(model, feats, rows, generator, given.given_masks):
                 nodes = train[batch]
                 yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
 
@@ -108,7 +108,7 @@ def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
         everyone = torch.arange(len(train), device=train.device)
-        batches, loss = _batches(given), TrainingLoss(given, generator)
+        batches, loss = _batches(given, model), TrainingLoss(given, generator)
         history, states = fit(
             model,
             losses,
@@ -200,9 +200,9 @@ def _stored(folder: Path) -> Fitted | None:
     return Fitted(score, prediction, probability, agreed, facts, document)
 
 
-def _batches(given: FoldNetwork) -> NeighbourBatches | None:
+def _batches(given: FoldNetwork, model: nn.Module) -> NeighbourBatches | None:
     """The batches that a network trains on, or None for the whole graph."""
-    batch, hops = given.config.batch, given.config.model.hops
+    batch = given.config.batch
     if batch.size is None:
         return None
-    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops)
+    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * model.num_hops)

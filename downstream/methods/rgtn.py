@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from downstream.heads.importance import ImportanceHead
 from downstream.heads.names import HEADS
 from nie.errors import NieError, nearest
-from nie.models.blocks import EdgeTypes, Graphs, log_in_degree
+from nie.models.blocks import Degrees, EdgeTypes, Graphs, log_in_degree
 from nie.models.outputs import ImportanceScores
 from nie.models.rgtn import MultiChannelEncoder
 
@@ -45,8 +45,6 @@ class RGTN(MultiChannelEncoder):
         torch.Size([3])
     """
 
-    takes_masks: ClassVar[bool] = True
-
     def __init__(
         self, *, channel_sizes: Mapping[str, int], num_relations: int, head: str = "channels", tier_outputs: int = 0,
         activation: str = "linear", centrality_scale: bool = False, head_size: int = 8, num_heads: int = 8, **body: Any,
@@ -72,15 +70,15 @@ class RGTN(MultiChannelEncoder):
         self.centrality_scale = centrality_scale
 
     def forward(
-        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, centrality: Tensor | None = None, *,
-        masks: Mapping[str, Tensor] | None = None,
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *,
+        degrees: Degrees | None = None, masks: Mapping[str, Tensor] | None = None,
     ) -> ImportanceScores:  # fmt: skip
         """Return the scores of all nodes, or of the last block's destinations.
 
         Args:
             graph, feats, etype, masks: see `MultiChannelEncoder.encode`.
-            centrality: (N,) log in-degree for ``centrality_scale``. Taken from the graph when left out; give it
-                with blocks of sampled neighbours, whose in-degree is the sample's.
+            degrees: of the whole graph, for ``centrality_scale``. Taken from the graph when left out; give them with
+                blocks.
 
         Raises:
             NieError: a channel is missing, or shapes do not fit.
@@ -90,12 +88,9 @@ class RGTN(MultiChannelEncoder):
         tiers = self.tier_head(fused.vector) if isinstance(self.tier_head, nn.Linear) else None
         if isinstance(self.head, nn.Linear):
             return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers)
-        if self.centrality_scale and centrality is None:
-            centrality = log_in_degree(last, fused.vector)
         # A node that has no channel is scored by the null vector in the place of every one.
         nothing = ~mask.any(dim=1)
         tokens = torch.where(nothing[:, None, None], fused.vector[:, None], fused.tokens)
-        score, by_channel = self.head(
-            tokens, centrality if self.centrality_scale else None, mask=mask | nothing[:, None]
-        )  # fmt: skip
+        centrality = log_in_degree(last, fused.vector, degrees) if self.centrality_scale else None
+        score, by_channel = self.head(tokens, centrality, mask=mask | nothing[:, None])
         return ImportanceScores(score, by_channel, states, tiers)

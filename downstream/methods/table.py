@@ -44,7 +44,9 @@ class Method:
         fit: ``(work, checked, folder) -> Fitted``: fits it on the fold of a `downstream.methods.fold_work.FoldWork`,
             with what ``check`` returned, and writes what is worth keeping to the folder.
         check: ``(work) -> checked``: refuses what cannot work before anything is written, and returns what it made.
-        build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``.
+        build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``,
+            a model as `nie.models` describes it; ``tier_outputs`` is given where tiers of importance are learned.
+        takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
         sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
         fitted_to_validation: its validation figures flatter it, so that nothing is chosen by them.
     """
@@ -53,16 +55,23 @@ class Method:
     fit: Callable[..., Any]
     check: Callable[..., Any] = _nothing
     build: Callable[..., Any] | None = None
+    takes_masks: bool = False
     sees_test_labels: bool = False
     fitted_to_validation: bool = False
 
 
-def network(model: ModelConfig, build: Callable[..., Any], loss: ImportanceLossConfig | None = None) -> Method:
+def network(
+    model: ModelConfig,
+    build: Callable[..., Any],
+    loss: ImportanceLossConfig | None = None,
+    *,
+    takes_masks: bool = False,
+) -> Method:
     """The method of a neural network.
 
     Args:
         model: its own settings, at their defaults.
-        build: makes it; see `Method`.
+        build, takes_masks: see `Method`.
         loss: settings of the loss; by default those for a network that reads all channels as one.
     """
     return Method(
@@ -70,6 +79,7 @@ def network(model: ModelConfig, build: Callable[..., Any], loss: ImportanceLossC
         fit=later("downstream.methods.network:fit_network"),
         check=later("downstream.methods.network:check_selection"),
         build=build,
+        takes_masks=takes_masks,
     )
 
 
@@ -113,7 +123,7 @@ METHODS: dict[str, Method] = {
     "sgc": network(SGCConfig(), later("nie.models:SGC")),
     "rgcn": _convolution("rgcn", RGCNConfig()),
     "geni": network(GENIConfig(), later("nie.models:GENI")),
-    "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig()),
+    "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig(), takes_masks=True),
     "blend": Method(
         BlendConfig,
         fit=later("downstream.methods.blend:fit_blend"),

@@ -6,9 +6,11 @@ from nie.layers.co_attention import CoAttention
 from nie.layers.dropout import Dropout
 from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer, Fused
 from nie.layers.geni_conv import GENIConv
+from nie.layers.graph_conv import GraphConv
 from nie.layers.pregat_conv import PreGATConv
 from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
 from nie.layers.rgcn_conv import RGCNConv
+from nie.layers.sage_conv import SAGEConv
 from nie.layers.variational import Encoding, ModalityDecoder, VariationalEncoder, VariationalLSTMEncoder
 
 __all__ = [
@@ -22,10 +24,12 @@ __all__ = [
     "Encoding",
     "Fused",
     "GENIConv",
+    "GraphConv",
     "ModalityDecoder",
     "PreGATConv",
     "RGCNConv",
     "RelGraphTransformerConv",
+    "SAGEConv",
     "VariationalEncoder",
     "VariationalLSTMEncoder",
 ]

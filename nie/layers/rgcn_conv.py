@@ -55,7 +55,7 @@ class RGCNConv(nn.Module):
         """Return (N_dst, out_size); a node without in-edges gets its own part alone.
 
         Args:
-            graph: homogeneous graph or block, on the device of the features.
+            graph: homogeneous graph or block.
             feat: (N_src, in_size); in a block the first N_dst rows are the destinations.
             etype: (E,) relation of every edge.
 

@@ -1,10 +1,13 @@
 """Models: thin wiring of layers. Keyword sizes in, scores or embeddings out; no loss and no configuration inside.
 
-Those that estimate importance are built with ``channel_sizes`` (features by channel), ``num_relations`` and their own
-settings, called as ``model(graph, feats, etype)``, and give `ImportanceScores`. RGTN with its heads is in
-`downstream.methods.rgtn`; its body, which is here, is `MultiChannelEncoder`.
+Those that estimate importance are built with ``channel_sizes`` (features by channel), ``num_relations``,
+``tier_outputs`` (size of a head for tiers, by default 0 for none) and their own settings, and are called as
+``model(graph, feats, etype, degrees=None)``. They give `ImportanceScores`. One graph is computed as a whole; a sequence
+of ``model.num_hops`` blocks, with the relations of each and the `Degrees` of the first one's nodes, gives the nodes of
+the last. RGTN with its heads is in `downstream.methods.rgtn`; its body, which is here, is `MultiChannelEncoder`.
 """
 
+from nie.models.blocks import Degrees
 from nie.models.convolutional import CONVOLUTIONS, ConvolutionalModel
 from nie.models.geni import GENI
 from nie.models.outputs import ChannelStates, ImportanceScores
@@ -19,6 +22,7 @@ __all__ = [
     "SGC",
     "ChannelStates",
     "ConvolutionalModel",
+    "Degrees",
     "DualEncoding",
     "ImportanceScores",
     "MultiChannelEncoder",

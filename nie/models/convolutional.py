@@ -11,15 +11,23 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.layers import Dropout, PreGATConv, RGCNConv
+from nie.layers import Dropout, GraphConv, PreGATConv, RGCNConv, SAGEConv
+from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 
 
 class Convolution(NamedTuple):
-    """How one layer is made, ``make(in_size, out_size, num_relations, **settings)``, and called."""
+    """How one layer is made, and called.
+
+    Attributes:
+        make: ``(in_size, out_size, num_relations, **settings)``.
+        call: ``(layer, graph or block, h, etype, degrees)``.
+        reads_graph: whether it looks at edges; without, the graph that it is called with means nothing.
+    """
 
     make: Callable[..., nn.Module]
-    call: Callable[[Any, dgl.DGLGraph, Tensor, Tensor], Tensor]
+    call: Callable[[Any, dgl.DGLGraph, Tensor, Tensor | None, Degrees | None], Tensor]
+    reads_graph: bool = True
 
 
 def _gat_layer(
@@ -31,21 +39,24 @@ def _gat_layer(
     return PreGATConv(in_size, head_size, 0, num_heads, attn_drop=attn_drop, negative_slope=negative_slope)
 
 
+def _gcn(layer: GraphConv, graph: dgl.DGLGraph, h: Tensor, _: Tensor | None, degrees: Degrees | None) -> Tensor:
+    given = () if degrees is None else degrees.of_block(graph)
+    out: Tensor = layer(graph, h, *given)
+    return out
+
+
 CONVOLUTIONS: dict[str, Convolution] = {
-    "mlp": Convolution(lambda i, o, _: nn.Linear(i, o), lambda layer, graph, h, etype: layer(h)),
+    "mlp": Convolution(
+        lambda i, o, _: nn.Linear(i, o), lambda layer, graph, h, etype, degrees: layer(h), reads_graph=False
+    ),
     # Kipf and Welling, ICLR 2017, symmetric normalisation
-    "gcn": Convolution(
-        lambda i, o, _: dgl.nn.GraphConv(i, o, allow_zero_in_degree=True),
-        lambda layer, graph, h, etype: layer(same_device(graph, h), h),
-    ),
+    "gcn": Convolution(lambda i, o, _: GraphConv(i, o), _gcn),
     # Hamilton et al., NeurIPS 2017, mean aggregator
-    "graphsage": Convolution(
-        lambda i, o, _: dgl.nn.SAGEConv(i, o, "mean"), lambda layer, graph, h, etype: layer(same_device(graph, h), h)
-    ),
+    "graphsage": Convolution(lambda i, o, _: SAGEConv(i, o), lambda layer, graph, h, etype, degrees: layer(graph, h)),
     # Veličković et al., ICLR 2018: PreGAT without relations
-    "gat": Convolution(_gat_layer, lambda layer, graph, h, etype: layer(graph, h).flatten(1)),
+    "gat": Convolution(_gat_layer, lambda layer, graph, h, etype, degrees: layer(graph, h).flatten(1)),
     # Schlichtkrull et al., ESWC 2018
-    "rgcn": Convolution(RGCNConv, lambda layer, graph, h, etype: layer(same_device(graph, h), h, etype)),
+    "rgcn": Convolution(RGCNConv, lambda layer, graph, h, etype, degrees: layer(graph, h, etype)),
 }
 
 
@@ -62,6 +73,7 @@ class ConvolutionalModel(nn.Module):
         hidden_size: size of every hidden layer; the heads of ``gat`` share it.
         num_layers: number of convolutions.
         feat_drop: dropout probability of the input of every convolution.
+        tier_outputs: size of a further readout of :math:`h_L`, for tiers of importance; 0 for none.
         settings: of the convolution: ``num_heads``, ``attn_drop`` and ``negative_slope`` of ``gat``, ``num_bases`` of
             ``rgcn``.
 
@@ -80,7 +92,7 @@ class ConvolutionalModel(nn.Module):
 
     def __init__(
         self, convolution: str, *, channel_sizes: Mapping[str, int], num_relations: int, hidden_size: int = 64,
-        num_layers: int = 2, feat_drop: float = 0.3, **settings: Any,
+        num_layers: int = 2, feat_drop: float = 0.3, tier_outputs: int = 0, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         if convolution not in CONVOLUTIONS:
@@ -94,38 +106,39 @@ class ConvolutionalModel(nn.Module):
             make(before, after, num_relations, **settings) for before, after in itertools.pairwise(sizes)
         )
         self.readout = nn.Linear(hidden_size, 1)
+        self.tier_head = nn.Linear(hidden_size, tier_outputs) if tier_outputs else None
+
+    @property
+    def num_hops(self) -> int:
+        """Blocks that a sampled batch needs."""
+        return len(self.layers) if CONVOLUTIONS[self.convolution].reads_graph else 0
 
     def reset_parameters(self) -> None:
         """Reset every layer to its own initial distribution."""
-        for linear in (module for module in self.modules() if isinstance(module, nn.Linear)):
-            linear.reset_parameters()  # DGL's SAGEConv leaves its biases out
-        for layer in self.layers:
-            layer.reset_parameters()  # type: ignore[operator]
+        for part in (*self.layers, self.readout, self.tier_head):
+            if part is not None:
+                part.reset_parameters()  # type: ignore[operator]
 
-    def forward(self, graph: dgl.DGLGraph, feats: Mapping[str, Tensor], etype: Tensor) -> ImportanceScores:
-        """Return the scores of all nodes of the full graph.
+    def forward(
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None
+    ) -> ImportanceScores:
+        """Return the scores of all nodes, or of the last block's destinations.
 
         Args:
-            graph: homogeneous graph; nodes without in-edges are allowed.
-            feats: features by channel (N, size).
-            etype: (E,) relation of every edge.
+            graph: one graph, or a sequence of ``num_hops`` blocks; nodes without in-edges are allowed.
+            feats: features by channel (N, size); with blocks, of the source nodes of the first.
+            etype: (E,) relation of every edge; with blocks, a sequence of them.
+            degrees: of the whole graph, by which ``gcn`` divides; give them with blocks.
 
         Raises:
-            NieError: a channel is missing, or the convolution is DGL's and graph and features are on two devices.
+            NieError: a channel is missing, or shapes do not fit.
         """
-        h = side_by_side(feats, self.channels)
-        for layer in self.layers:
-            h = F.relu(CONVOLUTIONS[self.convolution].call(layer, graph, self.drop(h), etype))
-        return ImportanceScores.of(self.readout(h).squeeze(1))
+        h, kind = side_by_side(feats, self.channels), CONVOLUTIONS[self.convolution]
+        given = per_layer(graph, etype, self.num_hops) or [(graph, None)] * len(self.layers)
+        for layer, (block, relations) in zip(self.layers, given, strict=True):
+            h = F.relu(kind.call(layer, block, self.drop(h), relations, degrees))
+        tiers = None if self.tier_head is None else self.tier_head(h)
+        return ImportanceScores.of(self.readout(h).squeeze(1), tier_logits=tiers)
 
     def extra_repr(self) -> str:
         return self.convolution
-
-
-def same_device(graph: dgl.DGLGraph, h: Tensor) -> dgl.DGLGraph:
-    """The graph, for a convolution of DGL, which needs it where the features are."""
-    if graph.device != h.device:
-        raise NieError(
-            f"This convolution is DGL's, whose graph is on {graph.device} and not on {h.device}; use --device cpu."
-        )
-    return graph

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nie.layers import CentralityScale, Dropout, GENIConv
 from nie.layers.activations import ACTIVATIONS, check_activation
-from nie.models.blocks import EdgeTypes, Graphs, log_in_degree, per_layer
+from nie.models.blocks import Degrees, EdgeTypes, Graphs, log_in_degree, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 
 
@@ -35,6 +35,8 @@ class GENI(nn.Module):
         negative_slope: of the attention's LeakyReLU.
         activation: of the final score, ``linear`` or (as published) ``leaky_relu``.
         centrality_scale: False leaves the centrality adjustment out.
+        tier_outputs: size of a head for tiers of importance on the heads' aggregated scores, each adjusted by
+            centrality; 0 for none.
 
     Raises:
         NieError: an unknown activation.
@@ -63,6 +65,7 @@ class GENI(nn.Module):
         negative_slope: float = 0.2,
         activation: str = "linear",
         centrality_scale: bool = True,
+        tier_outputs: int = 0,
     ) -> None:
         super().__init__()
         check_activation(activation)
@@ -79,7 +82,13 @@ class GENI(nn.Module):
             GENIConv(rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop) for _ in range(num_layers)
         )
         self.scale = CentralityScale() if centrality_scale else None
+        self.tier_head = nn.Linear(num_heads, tier_outputs) if tier_outputs else None
         self.reset_parameters()
+
+    @property
+    def num_hops(self) -> int:
+        """Blocks that a sampled batch needs."""
+        return self.num_layers
 
     def reset_parameters(self) -> None:
         """Torch's defaults for the scoring networks, standard normal relations; the layers reset themselves."""
@@ -91,11 +100,12 @@ class GENI(nn.Module):
         for layer in self.layers:
             assert isinstance(layer, GENIConv)
             layer.reset_parameters()
-        if self.scale is not None:
-            self.scale.reset_parameters()
+        for part in (self.scale, self.tier_head):
+            if part is not None:
+                part.reset_parameters()
 
     def forward(
-        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, centrality: Tensor | None = None
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None
     ) -> ImportanceScores:
         """Return the scores of all nodes, or of the last block's destinations.
 
@@ -103,8 +113,7 @@ class GENI(nn.Module):
             graph: one graph, or a sequence of ``num_layers`` blocks.
             feats: features by channel (N, size); with blocks, of the source nodes of the first.
             etype: (E,) relation of every edge; with blocks, a sequence of them.
-            centrality: (N,) log in-degree. Taken from the graph when left out; give it with blocks of sampled
-                neighbours, whose in-degree is the sample's.
+            degrees: of the whole graph, for the centrality. Taken from the graph when left out; give them with blocks.
 
         Raises:
             NieError: a channel is missing, or shapes do not fit.
@@ -114,8 +123,11 @@ class GENI(nn.Module):
         score = (h * self.output).sum(-1) + self.output_bias  # (N, H)
         layers = per_layer(graph, etype, self.num_layers)
         for layer, (block, relations) in zip(self.layers, layers, strict=True):
-            mean = layer(block, score, self.relations, relations).mean(1)
+            by_head = layer(block, score, self.relations, relations)
+            mean = by_head.mean(1)
             score = mean[:, None].expand(-1, self.num_heads)
         if self.scale is not None:
-            mean = self.scale(mean, log_in_degree(layers[-1][0], mean) if centrality is None else centrality)
-        return ImportanceScores.of(ACTIVATIONS[self.activation](mean))
+            centrality = log_in_degree(layers[-1][0], mean, degrees)
+            mean, by_head = self.scale(mean, centrality), self.scale(by_head, centrality[:, None])
+        tiers = None if self.tier_head is None else self.tier_head(by_head)
+        return ImportanceScores.of(ACTIVATIONS[self.activation](mean), tier_logits=tiers)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
-from nie.dgl_compat import dgl
 from nie.layers import Dropout
-from nie.models.convolutional import same_device
+from nie.layers.graph_conv import symmetric_norm
+from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
+from nie.ops import neighbour_sum
 
 
 class SGC(nn.Module):
@@ -23,9 +25,10 @@ class SGC(nn.Module):
         num_relations: not looked at.
         num_hops: K.
         feat_drop: dropout probability of the features.
+        tier_outputs: size of a further linear map of the averaged features, for tiers of importance; 0 for none.
 
     Example:
-        >>> import torch
+        >>> from nie.dgl_compat import dgl
         >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
         >>> model = SGC(channel_sizes={"structural": 4}, num_relations=7)
         >>> model(graph, {"structural": torch.randn(3, 4)}, torch.tensor([0, 6, 6])).score.shape
@@ -33,23 +36,45 @@ class SGC(nn.Module):
     """
 
     def __init__(
-        self, *, channel_sizes: Mapping[str, int], num_relations: int, num_hops: int = 2, feat_drop: float = 0.3
-    ) -> None:
+        self, *, channel_sizes: Mapping[str, int], num_relations: int, num_hops: int = 2, feat_drop: float = 0.3,
+        tier_outputs: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.channels, self.num_hops = tuple(channel_sizes), num_hops
+        in_size = sum(channel_sizes.values())
         self.drop = Dropout(feat_drop)
-        self.linear = nn.Linear(sum(channel_sizes.values()), 1, bias=False)
+        self.linear = nn.Linear(in_size, 1, bias=False)
         self.bias = nn.Parameter(self.linear.weight.new_zeros(()))
-        self.hop = dgl.nn.GraphConv(1, 1, weight=False, bias=False, allow_zero_in_degree=True)
+        self.tier_head = nn.Linear(in_size, tier_outputs, bias=False) if tier_outputs else None
+        self.tier_bias = nn.Parameter(self.linear.weight.new_zeros(tier_outputs)) if tier_outputs else None
 
     def reset_parameters(self) -> None:
         """Torch's default of a linear layer, and zero bias."""
         self.linear.reset_parameters()
         nn.init.zeros_(self.bias)
+        if self.tier_head is not None and self.tier_bias is not None:
+            self.tier_head.reset_parameters()
+            nn.init.zeros_(self.tier_bias)
 
-    def forward(self, graph: dgl.DGLGraph, feats: Mapping[str, Tensor], etype: Tensor) -> ImportanceScores:
-        """Return the scores of all nodes; ``etype`` is not looked at."""
-        score = self.linear(self.drop(side_by_side(feats, self.channels)))
-        for _ in range(self.num_hops):
-            score = self.hop(same_device(graph, score), score)
-        return ImportanceScores.of(score.squeeze(1) + self.bias)
+    def forward(
+        self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None
+    ) -> ImportanceScores:
+        """Return the scores of all nodes, or of the last block's destinations.
+
+        Args:
+            graph: one graph, or a sequence of ``num_hops`` blocks.
+            feats: features by channel (N, size); with blocks, of the source nodes of the first.
+            etype: not looked at.
+            degrees: of the whole graph; give them with blocks.
+
+        Raises:
+            NieError: a channel is missing, or shapes do not fit.
+        """
+        x = self.drop(side_by_side(feats, self.channels))
+        mapped = self.linear(x) if self.tier_head is None else torch.cat([self.linear(x), self.tier_head(x)], dim=1)
+        for block, _ in per_layer(graph, etype, self.num_hops):
+            given = () if degrees is None else degrees.of_block(block)
+            before, after = symmetric_norm(block, mapped, *given)
+            mapped = neighbour_sum(block, mapped * before) * after
+        tiers = None if self.tier_bias is None else mapped[:, 1:] + self.tier_bias
+        return ImportanceScores.of(mapped[:, 0] + self.bias, tier_logits=tiers)

@@ -63,6 +63,13 @@ def dot_attention(
     return _aggregate(graph, score, value, attn_drop, seed)
 
 
+def neighbour_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
+    """See :func:`nie.ops.neighbour_sum`."""
+    _expect_same_device(graph, value)
+    out: Tensor = dgl.ops.copy_u_sum(graph, value)
+    return out
+
+
 def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
     """See :func:`nie.ops.relational_sum`."""
     _expect_same_device(graph, value)

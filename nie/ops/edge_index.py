@@ -58,6 +58,13 @@ class Prepared:
         return Rows(*(part.to(self._device) for part in self._by_dst))
 
     @functools.cached_property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """(E,) sources and (E,) destinations of the edges in the order of ``by_dst``, as torch's indexing takes them."""
+        offsets, sources, _ = self.by_dst
+        rows = torch.arange(len(offsets) - 1, device=self._device)
+        return sources.long(), rows.repeat_interleave(offsets.diff().long())
+
+    @functools.cached_property
     def by_src(self) -> Rows:
         """The out-edges of every source (CSR); the edges of one source are in the order of ``by_dst``."""
         offsets, ends, _ = self._transposed

@@ -20,11 +20,13 @@ def relational_sum(
     2018, equation 3), and nothing of the size of edges times features is built.
 
     Args:
-        graph: homogeneous graph or block, on the device of the values; it is not written to.
+        graph: homogeneous graph or block; it is not written to, and may be on another device than the values where
+            these are on CUDA.
         value: (N_src, B, D).
         coefficient: (R, B).
         etype: (E,) relation of every edge.
-        backend: ``"dgl"`` or ``"numba"``; by default numba on the CPU where it is installed, else dgl.
+        backend: see :func:`nie.ops.backend.choose_backend`; by default numba on the CPU where it is installed, and on
+            CUDA plain torch, which stands in for a kernel of ``"triton"``.
 
     Returns:
         (N_dst, D), zero for nodes without in-edges.
@@ -42,7 +44,6 @@ def relational_sum(
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
     coefficient = coefficient.to(value.dtype)
-    chosen = choose_backend(value, backend)
-    module = backend_module("dgl" if chosen == "triton" else chosen)  # no kernel for GPUs yet
+    module = backend_module(choose_backend(value, backend))
     out: Tensor = module.relational_sum(graph, value, coefficient, etype)
     return out

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nie.data import MessageGraph
-from nie.dgl_compat import dgl
 from nie.models import ImportanceScores
-from nie.models.blocks import log_in_degree
+from nie.training.neighbourhood import NeighbourSampler
 
 
 class NeighbourBatches:
-    """Batches of training nodes, each with one block of in-edges a layer (Hamilton et al., GraphSAGE, 2017).
+    """Batches of training nodes, each with one block of in-edges a layer.
 
     Only the nodes of a batch's blocks are ever computed, which bounds the memory of training by the batch and not by
-    the graph. The centrality that a model may ask for is the whole graph's, not the sample's.
+    the graph. The degrees that a model may ask for are the whole graph's, not the sample's.
 
     Args:
         message: the message graph; the DGL graph on the CPU.
@@ -38,10 +36,8 @@ class NeighbourBatches:
     """
 
     def __init__(self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
-        self.message, self.train, self.size = message, train, size
-        self.sampler = dgl.dataloading.NeighborSampler(list(fanouts))
-        # Only its type and device count: float32 on the CPU, where batches are drawn.
-        self.centrality = log_in_degree(message.graph, torch.empty(0))
+        self.train, self.size = train, size
+        self.sampler = NeighbourSampler(message, fanouts)
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
@@ -50,7 +46,7 @@ class NeighbourBatches:
         """Go once through training nodes in random order.
 
         Args:
-            model: takes blocks, and the in-degree's logarithm as ``centrality``.
+            model: takes blocks, and the degrees of the first one's nodes in the whole graph as ``degrees``.
             feats: features by channel of all nodes.
             rows: positions in ``train`` of the nodes to go through.
             generator: decides on the order and on the sampled neighbours.
@@ -59,20 +55,10 @@ class NeighbourBatches:
         Yields:
             Positions in ``train`` and the scores of these nodes.
         """
-        rows = rows.cpu()
+        rows, device = rows.cpu(), self.sampler.message.etype.device
         order = rows[torch.randperm(len(rows), generator=generator)]
         for batch in order.tensor_split(-(-len(rows) // self.size)):
-            blocks, nodes = self._sample(self.train[batch], generator)
-            device = self.message.etype.device
-            etypes = [self.message.etype[block.edata[dgl.EID].to(device)] for block in blocks]
-            inputs = {name: feat[nodes.to(feat.device)] for name, feat in feats.items()}
-            centrality = self.centrality[self.train[batch]].to(device)
-            given = {} if masks is None else {"masks": {name: mask[nodes] for name, mask in masks.items()}}
-            yield batch.to(device), model(blocks, inputs, etypes, centrality=centrality, **given)
-
-    def _sample(self, seeds: Tensor, generator: torch.Generator) -> tuple[list[Any], Tensor]:
-        """Blocks of ``seeds``, first layer first, and the nodes that the first one reads."""
-        # DGL samples from a state of its own; a seed a batch makes it a function of our generator's.
-        dgl.seed(int(torch.randint(2**31 - 1, (), generator=generator)))
-        nodes, _, blocks = self.sampler.sample_blocks(self.message.graph, seeds)
-        return blocks, nodes
+            found = self.sampler.sample(self.train[batch], generator)
+            inputs = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
+            given = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
+            yield batch.to(device), model(found.blocks, inputs, found.etypes, degrees=found.degrees, **given)

@@ -1,0 +1,96 @@
+"""Graph convolution with symmetric normalisation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.layers.endpoints import endpoints
+from nie.ops import neighbour_sum
+
+
+class GraphConv(nn.Module):
+    r"""Graph convolution: a linear map of the sum of a node's neighbours, each divided by the roots of two degrees.
+
+    .. math:: h_v = \sum_{u \to v} \frac{1}{\sqrt{d^+_u d^-_v}} W x_u + b
+
+    Kipf and Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017, equation 2, with
+    out-degree :math:`d^+` and in-degree :math:`d^-`. Self-loops are the graph's business. It computes what
+    ``dgl.nn.GraphConv`` does, and also runs on CUDA where DGL does not, and on sampled blocks without bias.
+
+    Args:
+        in_size: size of the node features.
+        out_size: size of the result.
+
+    Example:
+        >>> from nie.dgl_compat import dgl
+        >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
+        >>> GraphConv(4, 8)(graph, torch.ones(3, 4)).shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(self, in_size: int, out_size: int) -> None:
+        super().__init__()
+        self.in_size, self.out_size = in_size, out_size
+        self.weight = nn.Parameter(torch.empty(in_size, out_size))
+        self.bias = nn.Parameter(torch.empty(out_size))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier-uniform, and zero bias."""
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(
+        self, graph: dgl.DGLGraph, feat: Tensor, out_degree: Tensor | None = None, in_degree: Tensor | None = None
+    ) -> Tensor:
+        """Return (N_dst, out_size); a node without in-edges gets the bias alone.
+
+        Args:
+            graph: homogeneous graph or block.
+            feat: (N_src, in_size).
+            out_degree, in_degree: see :func:`symmetric_norm`.
+
+        Raises:
+            NieError: features that do not fit the graph or the layer.
+        """
+        src, _ = endpoints(graph, feat, self.in_size)
+        before, after = symmetric_norm(graph, src, out_degree, in_degree)
+        src = src * before
+        if self.in_size > self.out_size:  # the product goes where the rows to add up become shorter
+            out = neighbour_sum(graph, src @ self.weight)
+        else:
+            out = neighbour_sum(graph, src) @ self.weight
+        return out * after + self.bias
+
+    def extra_repr(self) -> str:
+        return f"in={self.in_size}, out={self.out_size}"
+
+
+def symmetric_norm(
+    graph: dgl.DGLGraph, like: Tensor, out_degree: Tensor | None = None, in_degree: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""What the values of sources are multiplied by before they are added up, (N_src, 1), and the sums after, (N_dst, 1).
+
+    They are :math:`1 / \sqrt{d^+_u}` and :math:`1 / \sqrt{d^-_v}`. Where the graph is a block of a sample, the degrees
+    are those of the whole graph, and a sum over k of a node's :math:`d^-_v` in-edges is scaled by :math:`d^-_v / k`:
+    the mean over all samples is the sum over all in-edges.
+
+    Args:
+        graph: homogeneous graph or block.
+        like: has the type and the device of the result.
+        out_degree: (N_src,) of the sources in the whole graph; by default those in ``graph``.
+        in_degree: (N_dst,) of the destinations, likewise.
+
+    >>> before, after = symmetric_norm(dgl.graph(([0, 1], [2, 2])), torch.empty(0), in_degree=torch.tensor([0, 0, 8]))
+    >>> before.flatten().tolist(), [round(value, 4) for value in after.flatten().tolist()]
+    ([1.0, 1.0, 1.0], [1.0, 1.0, 1.4142])
+    """
+    leaving = graph.out_degrees() if out_degree is None else out_degree
+    found = graph.in_degrees().to(like).clamp(min=1)
+    entering = found if in_degree is None else in_degree.to(like).clamp(min=1)
+    before, after = leaving.to(like).clamp(min=1).pow(-0.5), entering.pow(-0.5)
+    if in_degree is not None:
+        after = after * (entering / found)
+    return before[:, None], after[:, None]

@@ -1,0 +1,33 @@
+"""The sum over in-edges that plain graph convolutions share."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.ops.backend import backend_module, choose_backend
+from nie.ops.shapes import expect
+
+
+def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, *, backend: str | None = None) -> Tensor:
+    r"""Add up the sources' values over the in-edges: :math:`\mathrm{out}_v = \sum_{u \to v} \mathrm{value}_u`.
+
+    Args:
+        graph: homogeneous graph or block; it is not written to, and may be on another device than the values where
+            these are on CUDA.
+        value: (N_src, D).
+        backend: see :func:`nie.ops.backend.choose_backend`; on the CPU all of them call DGL's kernel.
+
+    Returns:
+        (N_dst, D), zero for nodes without in-edges.
+
+    Raises:
+        NieError: the values do not fit the graph.
+
+    >>> import torch
+    >>> neighbour_sum(dgl.graph(([0, 1], [2, 2])), torch.tensor([[1.0], [10.0], [0.0]])).flatten()
+    tensor([ 0.,  0., 11.])
+    """
+    expect("value", value, (graph.num_src_nodes(), None))
+    out: Tensor = backend_module(choose_backend(value, backend)).neighbour_sum(graph, value)
+    return out

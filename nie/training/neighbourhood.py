@@ -1,0 +1,60 @@
+"""The sampled neighbourhood of nodes: what a model reads to compute them and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nie.data import MessageGraph
+from nie.dgl_compat import dgl
+from nie.models.blocks import Degrees
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """The blocks of some nodes.
+
+    Attributes:
+        nodes: (N,) ids of the nodes that the first block reads; the sampled ones come first.
+        blocks: one a layer, the first layer's first.
+        etypes: (E,) relation of every edge, for each of the blocks.
+        degrees: of ``nodes``, in the whole graph.
+    """
+
+    nodes: Tensor
+    blocks: list[Any]
+    etypes: list[Tensor]
+    degrees: Degrees
+
+
+class NeighbourSampler:
+    """Samples in-edges of nodes, of their neighbours and so on (Hamilton et al., GraphSAGE, 2017).
+
+    Args:
+        message: the message graph; the DGL graph on the CPU.
+        fanouts: in-edges sampled a node, one number a layer; -1 takes all. Without any, nodes are read by themselves.
+
+    Example:
+        >>> from nie.data import message_graph, synthetic
+        >>> sampler = NeighbourSampler(message_graph(synthetic(0)), [5, 5])
+        >>> found = sampler.sample(torch.tensor([7, 3]), torch.Generator())
+        >>> found.nodes[:2].tolist(), len(found.blocks), found.blocks[-1].num_dst_nodes()
+        ([7, 3], 2, 2)
+    """
+
+    def __init__(self, message: MessageGraph, fanouts: Sequence[int]) -> None:
+        self.message, self.degrees = message, Degrees.of(message.graph)
+        self.sampler = dgl.dataloading.NeighborSampler(list(fanouts))
+
+    def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
+        """The neighbourhood of ``nodes``, ids on the CPU, as ``generator`` decides."""
+        # DGL samples from a state of its own; a seed a batch makes it a function of our generator's.
+        dgl.seed(int(torch.randint(2**31 - 1, (), generator=generator)))
+        read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
+        etype = self.message.etype
+        etypes = [etype[block.edata[dgl.EID].to(etype.device)] for block in blocks]
+        return Neighbourhood(read, blocks, etypes, self.degrees.at(read))
