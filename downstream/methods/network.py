@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -205,4 +206,5 @@ def _batches(given: FoldNetwork, model: nn.Module) -> NeighbourBatches | None:
     batch = given.config.batch
     if batch.size is None:
         return None
-    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * model.num_hops)
+    hops: Any = model.num_hops
+    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops)

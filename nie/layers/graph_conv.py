@@ -71,7 +71,7 @@ class GraphConv(nn.Module):
 def symmetric_norm(
     graph: dgl.DGLGraph, like: Tensor, out_degree: Tensor | None = None, in_degree: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    r"""What the values of sources are multiplied by before they are added up, (N_src, 1), and the sums after, (N_dst, 1).
+    r"""The factors of sources (N_src, 1) before they are added up, and of the sums of destinations (N_dst, 1) after.
 
     They are :math:`1 / \sqrt{d^+_u}` and :math:`1 / \sqrt{d^-_v}`. Where the graph is a block of a sample, the degrees
     are those of the whole graph, and a sum over k of a node's :math:`d^-_v` in-edges is scaled by :math:`d^-_v / k`:

@@ -32,8 +32,8 @@ class SAGEConv(nn.Module):
     def __init__(self, in_size: int, out_size: int) -> None:
         super().__init__()
         self.in_size, self.out_size = in_size, out_size
-        self.fc_neigh = nn.utils.skip_init(nn.Linear, in_size, out_size, bias=False)
-        self.fc_self = nn.utils.skip_init(nn.Linear, in_size, out_size)
+        self.fc_neigh = _drawn_later(in_size, out_size, bias=False)
+        self.fc_self = _drawn_later(in_size, out_size)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -63,3 +63,9 @@ class SAGEConv(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in={self.in_size}, out={self.out_size}"
+
+
+def _drawn_later(in_size: int, out_size: int, *, bias: bool = True) -> nn.Linear:
+    """A linear layer without values yet: torch's would be drawn twice."""
+    linear: nn.Linear = nn.utils.skip_init(nn.Linear, in_size, out_size, bias=bias)  # type: ignore[no-untyped-call]
+    return linear

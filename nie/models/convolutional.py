@@ -117,7 +117,7 @@ class ConvolutionalModel(nn.Module):
         """Reset every layer to its own initial distribution."""
         for part in (*self.layers, self.readout, self.tier_head):
             if part is not None:
-                part.reset_parameters()  # type: ignore[operator]
+                part.reset_parameters()
 
     def forward(
         self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None

@@ -59,7 +59,7 @@ class Prepared:
 
     @functools.cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
-        """(E,) sources and (E,) destinations of the edges in the order of ``by_dst``, as torch's indexing takes them."""
+        """(E,) sources and (E,) destinations in the order of ``by_dst``, as torch's indexing takes them."""
         offsets, sources, _ = self.by_dst
         rows = torch.arange(len(offsets) - 1, device=self._device)
         return sources.long(), rows.repeat_interleave(offsets.diff().long())
