@@ -28,15 +28,15 @@ def tier_means(labels: Tensor, target: Tensor, num_tiers: int) -> Tensor:
     return torch.stack([labels[target == tier].mean() for tier in range(num_tiers)])
 
 
-def tier_probabilities(kind: str, logits: Tensor) -> Tensor:
-    """(n, C) probability of every tier from the logits of `tier_loss`."""
-    return ordinal_probabilities(logits) if kind == "ordinal" else logits.softmax(dim=1)
+def tier_probabilities(logits: Tensor, *, ordinal: bool) -> Tensor:
+    """(n, C) probability of every tier, from (n, C) logits or from the (n, C - 1) answers of an ordinal head."""
+    return ordinal_probabilities(logits) if ordinal else logits.softmax(dim=1)
 
 
-def num_logits(kind: str) -> int:
-    """Outputs of a head for `tier_loss`.
+def num_logits(*, ordinal: bool) -> int:
+    """Outputs of a head for tiers: one a tier, or for an ordinal head one a border between tiers.
 
-    >>> num_logits("focal"), num_logits("ordinal")
+    >>> num_logits(ordinal=False), num_logits(ordinal=True)
     (4, 3)
     """
-    return len(SHARES) + (kind != "ordinal")
+    return len(SHARES) + (not ordinal)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from downstream.losses.names import TIER_LOSSES
+from downstream.losses.table import TIER_LOSSES
 from nie.errors import NieError, nearest
 
 
@@ -34,15 +34,15 @@ def focal_loss(
     """
     num_classes = logits.shape[1]
     if gamma < 0:
-        raise NieError(f"gamma is {gamma}; it is at least 0.")
+        raise NieError(f"gamma must be at least 0; got {gamma}.")
     if num_classes < 2 or len(target) == 0:
         raise NieError(
-            f"A classification of {len(target)} nodes into {num_classes} classes; it needs 1 and 2 at least."
+            f"A classification must have at least 1 node and 2 classes; got {len(target)} and {num_classes}."
         )
     if not 0 <= label_smoothing < 1:
-        raise NieError(f"label_smoothing is {label_smoothing}; it is in [0, 1).")
+        raise NieError(f"label_smoothing must be in [0, 1); got {label_smoothing}.")
     if alpha is not None and alpha.shape != (num_classes,):
-        raise NieError(f"alpha has shape {tuple(alpha.shape)}; {num_classes} weights are due, one a class.")
+        raise NieError(f"alpha has shape {tuple(alpha.shape)}, but it must hold {num_classes} weights, one a class.")
     entropy = F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
     sure = logits.softmax(dim=1).gather(1, target[:, None])[:, 0]
     weight = (1 - sure) ** gamma
@@ -66,7 +66,9 @@ def ordinal_loss(logits: Tensor, target: Tensor) -> Tensor:
         0.6931
     """
     if len(target) == 0 or logits.shape[1] == 0:
-        raise NieError(f"An ordinal loss of {len(target)} nodes and {logits.shape[1] + 1} tiers; 1 and 2 are needed.")
+        raise NieError(
+            f"An ordinal loss must have at least 1 node and 2 tiers; got {len(target)} and {logits.shape[1] + 1}."
+        )
     questions = torch.arange(logits.shape[1], device=logits.device)
     return F.binary_cross_entropy_with_logits(logits, (target[:, None] <= questions).to(logits))
 
@@ -75,11 +77,10 @@ def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = 
     """The loss of a head on tiers.
 
     Args:
-        kind: ``cross_entropy``; ``focal``; ``balanced_focal``, with the weights ``alpha``; ``smoothing`` of labels by
-            0.1; ``focal_smoothing``; ``ordinal``.
-        logits: (n, C), for ``ordinal`` (n, C - 1).
+        kind: a key of `downstream.losses.table.TIER_LOSSES`.
+        logits: (n, C); (n, C - 1) for a loss that is ordinal.
         target: (n,) long.
-        alpha: (C,) of `balanced_weights`, for ``balanced_focal``.
+        alpha: (C,) of `balanced_weights`, for a loss that is balanced and for no other.
 
     Raises:
         NieError: an unknown kind, or one without the weights that it needs.
@@ -89,12 +90,12 @@ def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = 
     """
     if kind not in TIER_LOSSES:
         raise NieError(f"There is no loss {kind!r} of tiers{nearest(kind, TIER_LOSSES)}.")
-    if kind == "ordinal":
-        return ordinal_loss(logits, target)
-    if (kind == "balanced_focal") != (alpha is not None):
-        raise NieError("The loss balanced_focal, and no other, takes weights of the tiers.")
-    gamma = 2.0 if "focal" in kind else 0.0
-    return focal_loss(logits, target, gamma=gamma, alpha=alpha, label_smoothing=0.1 if "smoothing" in kind else 0.0)
+    loss = TIER_LOSSES[kind]
+    if loss.balanced != (alpha is not None):
+        takes = "takes weights of the tiers, which must be given" if loss.balanced else "takes no weights of the tiers"
+        raise NieError(f"The loss {kind} {takes}.")
+    value: Tensor = loss.function(logits, target, **({} if alpha is None else {"alpha": alpha}))
+    return value
 
 
 def balanced_weights(target: Tensor, num_tiers: int) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from downstream.heads.tiers import num_logits
+from downstream.losses.table import TIER_LOSSES
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
@@ -101,7 +102,7 @@ class FoldNetwork:
         if self.relations is not None:
             settings["relations"] = self.relations.table(settings["rel_size"])
         if self.config.learns_tiers:
-            settings["tier_outputs"] = num_logits(self.config.loss.tier_loss)
+            settings["tier_outputs"] = num_logits(ordinal=TIER_LOSSES[self.config.loss.tier_loss].ordinal)
         build = self.work.method.build
         assert build is not None
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)

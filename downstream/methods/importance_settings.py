@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from downstream.losses.names import AlignmentName, TierLossName
+from downstream.losses.table import AlignmentName, TierLossName
 from downstream.metrics.registry import selectable
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section

@@ -9,7 +9,7 @@ from pydantic import Field
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ChannelLossConfig, ImportanceConfig, ModelConfig, NetworkConfig
 from nie.settings.sections import RelationsConfig
-from nie.vocabulary import NEEDS_LOGVAR, ActivationName, EncoderName, FusionName, RelationMode
+from nie.vocabulary import FUSIONS, ActivationName, EncoderName, FusionName, RelationMode
 
 
 class RGTNConfig(ModelConfig):
@@ -51,7 +51,7 @@ class RGTNConfig(ModelConfig):
             raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
         if self.reconstruct and run.loss.variational_weight == 0:
             raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
-        if run.loss.variational_weight > 0 and self.fusion not in NEEDS_LOGVAR and not variational:
+        if run.loss.variational_weight > 0 and not FUSIONS[self.fusion].needs_logvar and not variational:
             raise ValueError("loss.variational_weight needs variances: a fusion by uncertainty or model.encoders")
         if self.reconstruct and not variational:
             raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from downstream.heads.tiers import tier_means, tier_probabilities
+from downstream.losses.table import TIER_LOSSES
 from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import TIERS_FILE, Fitted, Floats
 from downstream.methods.fold_network import FoldNetwork
@@ -173,7 +174,7 @@ class Outputs:
         loss, score = given.config.loss, scores.score
         probability = None
         if scores.tier_logits is not None:
-            probability = tier_probabilities(loss.tier_loss, scores.tier_logits.double())
+            probability = tier_probabilities(scores.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
             if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
                 score = probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1])
         prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre

@@ -16,6 +16,7 @@ from downstream.losses.alignment import (
     neighbours,
 )
 from downstream.losses.importance import draw_lists, importance_loss
+from downstream.losses.table import TIER_LOSSES
 from downstream.losses.tiers import balanced_weights, tier_loss
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
@@ -38,8 +39,8 @@ class TrainingLoss:
         self.given, self.generator = given, generator
         self.alpha, self.linked = None, None
         loss = given.config.loss
-        if given.tiers is not None and loss.tier_loss == "balanced_focal":
-            self.alpha = balanced_weights(given.tiers, num_logits(loss.tier_loss))
+        if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
+            self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
         if isinstance(loss, ChannelLossConfig) and loss.alignment == "neighbourhood" and loss.alignment_weight:
             self.linked = neighbours(*given.ends, len(given.known))
 

@@ -79,9 +79,17 @@ METRICS: dict[str, Metric] = {
 }
 """Every figure that a finished run may have."""
 
-NODE_METRICS = tuple(name for name, metric in METRICS.items() if metric.function is not None)
 TIER_METRICS = tuple(name for name, metric in METRICS.items() if metric.of_tiers)
 RETRIEVAL_METRICS = (*(f"recall@{k}" for k in RETRIEVED), "mrr", "mrr over chance", "median rank")
+
+
+def node_metrics() -> tuple[str, ...]:
+    """The metrics that compare predictions of nodes with their labels; every run of stage 2 has those that are defined.
+
+    >>> node_metrics()[:3]
+    ('rmse', 'medianae', 'spearman')
+    """
+    return tuple(name for name, metric in METRICS.items() if metric.function is not None)
 
 
 def selectable(name: str) -> str:
@@ -111,7 +119,7 @@ def title(name: str) -> str:
 def evaluate(
     target: npt.ArrayLike,
     prediction: npt.ArrayLike,
-    names: Iterable[str] = NODE_METRICS,
+    names: Iterable[str] | None = None,
     *,
     score: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
@@ -120,7 +128,7 @@ def evaluate(
     Args:
         target: (n,) labels.
         prediction: (n,) predictions on the label scale.
-        names: of `NODE_METRICS`; default all.
+        names: of `node_metrics`; default all.
         score: (n,) what the ranking metrics are computed on instead of ``prediction``: the raw score of a method
             whose predictions are a monotone fit, which ties nodes that the raw score tells apart.
 
@@ -133,11 +141,11 @@ def evaluate(
     true, predicted = checked_pair(target, prediction)
     order = predicted if score is None else checked_pair(target, score)[1]
     result = {}
-    for name in names:
+    for name in node_metrics() if names is None else names:
         function = METRICS[name].function if name in METRICS else None
         if function is None:
-            known = ", ".join(NODE_METRICS)
-            raise NieError(f"There is no metric {name!r} of nodes{nearest(name, NODE_METRICS)}; known: {known}.")
+            known = node_metrics()
+            raise NieError(f"There is no metric {name!r} of nodes{nearest(name, known)}; known: {', '.join(known)}.")
         if METRICS[name].min_nodes <= len(true):
             result[name] = function(true, order if METRICS[name].ranks else predicted)
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from downstream.losses.names import ALIGNMENTS
+from downstream.losses.table import ALIGNMENTS
 from downstream.metrics.registry import RETRIEVAL_METRICS, title
 from downstream.reports.page import Table
 from downstream.reports.results import COLUMNS, Results

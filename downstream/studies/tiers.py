@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from downstream.losses.names import TIER_LOSSES
+from downstream.losses.table import TIER_LOSSES
 from downstream.metrics.registry import TIER_METRICS
 from downstream.studies.channels import against
 from downstream.studies.settings import Settings

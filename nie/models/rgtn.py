@@ -16,7 +16,7 @@ from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ChannelStates, check_channels
 from nie.models.pregat import PreGAT
 from nie.models.transformer import Encoder
-from nie.vocabulary import ENCODERS, NEEDS_LOGVAR
+from nie.vocabulary import ENCODERS, FUSIONS
 
 PREGAT_LAYERS = 2
 
@@ -85,7 +85,7 @@ class MultiChannelEncoder(nn.Module):
         self.fusion = ChannelFusion(fusion, size, len(self.channels), **(fusion_settings or {}))
         # A fusion by uncertainty asks every channel for it.
         self.gaussian = nn.ModuleList(
-            GaussianHeads(size, size) if fusion in NEEDS_LOGVAR and kind != "variational" else nn.Identity()
+            GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and kind != "variational" else nn.Identity()
             for kind in self.kinds
         )
         self.drop = ChannelDropout(channel_drop, warmup=channel_warmup)

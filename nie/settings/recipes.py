@@ -285,7 +285,8 @@ def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str
         return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
     if not key:  # two settings that do not go together
         return f"In {source}: {first['msg'].removeprefix('Value error, ')}."
-    return f"The setting {key!r} in {source} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"The setting {key!r} in {source} is {first['input']!r}: {message[0].lower()}{message[1:]}."
 
 
 def _explain_flag(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section
-from nie.vocabulary import FusionName
+from nie.vocabulary import known_fusion
+
+LinkFusionName = Annotated[str, AfterValidator(lambda name: name if name == "relation_guided" else known_fusion(name))]
+"""A fusion, or the one that RotatE alone has: attention with a temperature of the relation's own."""
 
 
 class KGEConfig(Section):
@@ -16,9 +19,7 @@ class KGEConfig(Section):
 
     size: int = Field(256, ge=1, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
-    fusion: FusionName | Literal["relation_guided"] = Field(
-        "attention", description="how an entity's embedding and its channels become one"
-    )
+    fusion: LinkFusionName = Field("attention", description="how an entity's embedding and its channels become one")
     fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
     channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")

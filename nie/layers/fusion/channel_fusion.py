@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,13 +10,8 @@ from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
 from nie.layers.co_attention import CoAttention
-from nie.layers.fusion.attention import AttentionFusion, SoftmaxFusion
-from nie.layers.fusion.cross_modal_transformer import CrossModalTransformer
-from nie.layers.fusion.projected import ConcatFusion, SumFusion
-from nie.layers.fusion.proxy_attention import ProxyAttentionFusion
-from nie.layers.fusion.uncertainty import GatedUncertaintyFusion, InverseVarianceFusion, UncertaintyFusion
 from nie.layers.masked import Fused, check_tokens, hide, masked_mean
-from nie.vocabulary import NEEDS_LOGVAR
+from nie.vocabulary import FUSIONS
 
 
 class CoAttentionFusion(nn.Module):
@@ -43,21 +37,6 @@ class CoAttentionFusion(nn.Module):
         return Fused(masked_mean(attended, mask), None, attended)
 
 
-FUSIONS: dict[str, Callable[..., nn.Module]] = {
-    "concat": ConcatFusion,
-    "sum": SumFusion,
-    "softmax": SoftmaxFusion,
-    "attention": AttentionFusion,
-    "co_attention": CoAttentionFusion,
-    "uncertainty": UncertaintyFusion,
-    "inverse_variance": InverseVarianceFusion,
-    "gated_uncertainty": GatedUncertaintyFusion,
-    "proxy_attention": ProxyAttentionFusion,
-    "cross_modal_transformer": CrossModalTransformer,
-}
-"""Fusions by name: built as ``(size, num_channels, **settings)``, called by `ChannelFusion`."""
-
-
 class ChannelFusion(nn.Module):
     """Fuse the channels that each node has into one vector.
 
@@ -65,7 +44,7 @@ class ChannelFusion(nn.Module):
     fusion; a node that has no channel gets a learned null vector, weights 0 and tokens 0.
 
     Args:
-        method: a key of `FUSIONS`.
+        method: a key of `nie.vocabulary.FUSIONS`.
         size: size H of a channel's vector.
         num_channels: M, at least 1.
         settings: of the method.
@@ -90,7 +69,8 @@ class ChannelFusion(nn.Module):
         self.method, self.size, self.num_channels = method, size, num_channels
         self.null = nn.Parameter(torch.empty(size))
         nn.init.zeros_(self.null)
-        known = [name for name in inspect.signature(FUSIONS[method]).parameters if name not in ("size", "num_channels")]
+        parameters = inspect.signature(FUSIONS[method].layer).parameters
+        known = [name for name in parameters if name not in ("size", "num_channels")]
         for name in settings:
             if name not in known:
                 raise NieError(f"The fusion {method} has no setting {name!r}{nearest(name, known)}.")
@@ -100,7 +80,7 @@ class ChannelFusion(nn.Module):
         """A null vector of 0; the method resets itself."""
         nn.init.zeros_(self.null)
         if self.fusion is not None:
-            self.fusion.reset_parameters()  # type: ignore[operator]
+            self.fusion.reset_parameters()
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, *, logvar: Tensor | None = None) -> Fused:
         """Fuse.
@@ -119,7 +99,7 @@ class ChannelFusion(nn.Module):
         if self.fusion is None:
             fused = Fused(tokens[:, 0], mask.to(tokens), tokens)
         else:
-            if logvar is None and self.method in NEEDS_LOGVAR:
+            if logvar is None and FUSIONS[self.method].needs_logvar:
                 raise NieError(f"The fusion {self.method} weighs by uncertainty; use variational encoders.")
             fused = self.fusion(tokens, mask, None if logvar is None else hide(logvar, mask))
         vector = torch.where(mask.any(dim=1, keepdim=True), fused.vector, self.null)

@@ -19,7 +19,6 @@ from nie.models.kge.channel_tables import ChannelTables
 from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
-from nie.vocabulary import NEEDS_LOGVAR
 
 GUIDED = "relation_guided"
 ROWS_AT_A_TIME = 4096
@@ -122,8 +121,8 @@ class MultiModalRotatE(nn.Module):
         self.phases = nn.Parameter(torch.empty(num_relations, size))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.channels = ChannelTables(num_entities, channels, masks or {}, 2 * size, trainable=trainable_channels)
-        count = 1 + len(channels)
-        self.logvars = nn.ModuleList(nn.Linear(2 * size, 2 * size) for _ in range(count) if fusion in NEEDS_LOGVAR)
+        count, needs_logvar = 1 + len(channels), fusion in FUSIONS and FUSIONS[fusion].needs_logvar
+        self.logvars = nn.ModuleList(nn.Linear(2 * size, 2 * size) for _ in range(count) if needs_logvar)
         self.drop = ChannelDropout(channel_drop)
         self.fusion = (
             RelationGuidedFusion(2 * size, count, num_relations)

@@ -10,6 +10,7 @@ from sklearn import metrics
 from torch.nn import functional as F
 
 from downstream.heads.tiers import num_logits, ordinal_probabilities, tier_probabilities
+from downstream.losses.table import TIER_LOSSES
 from downstream.losses.tiers import balanced_weights, focal_loss, ordinal_loss, tier_loss
 from downstream.metrics.tiers import calibration_error, cut, tier_borders, tier_figures, tiers
 from nie.errors import NieError
@@ -56,11 +57,11 @@ def test_focal_loss_equals_the_loop() -> None:
 @pytest.mark.parametrize(
     ("logits", "target", "settings", "words"),
     [
-        (torch.zeros(2, 3), torch.tensor([0, 1]), {"gamma": -1.0}, "gamma is -1.0"),
-        (torch.zeros(2, 1), torch.tensor([0, 0]), {}, "2 nodes into 1 classes"),
-        (torch.zeros(0, 3), torch.tensor([], dtype=torch.long), {}, "0 nodes into 3 classes"),
-        (torch.zeros(2, 3), torch.tensor([0, 1]), {"alpha": torch.ones(2)}, "3 weights are due"),
-        (torch.zeros(2, 3), torch.tensor([0, 1]), {"label_smoothing": 2.0}, r"label_smoothing is 2\.0"),
+        (torch.zeros(2, 3), torch.tensor([0, 1]), {"gamma": -1.0}, r"gamma must be at least 0; got -1\.0"),
+        (torch.zeros(2, 1), torch.tensor([0, 0]), {}, "got 2 and 1"),
+        (torch.zeros(0, 3), torch.tensor([], dtype=torch.long), {}, "got 0 and 3"),
+        (torch.zeros(2, 3), torch.tensor([0, 1]), {"alpha": torch.ones(2)}, "must hold 3 weights"),
+        (torch.zeros(2, 3), torch.tensor([0, 1]), {"label_smoothing": 2.0}, r"label_smoothing must be in .* got 2\.0"),
     ],
 )
 def test_bad_classification(
@@ -119,16 +120,15 @@ def test_cut_predictions_have_the_probability_of_normal_errors() -> None:
     assert certain.tolist() == [[1.0, 0.0, 0.0, 0.0]]
 
 
-@pytest.mark.parametrize(
-    "kind", ["cross_entropy", "focal", "balanced_focal", "smoothing", "focal_smoothing", "ordinal"]
-)
+@pytest.mark.parametrize("kind", TIER_LOSSES)
 def test_every_loss_of_tiers_is_least_for_the_truth(kind: str) -> None:
-    alpha = torch.ones(4) if kind == "balanced_focal" else None
-    right, wrong = torch.full((5, num_logits(kind)), -9.0), torch.zeros(5, num_logits(kind))
+    alpha, ordinal = torch.ones(4) if TIER_LOSSES[kind].balanced else None, TIER_LOSSES[kind].ordinal
+    size = num_logits(ordinal=ordinal)
+    right, wrong = torch.full((5, size), -9.0), torch.zeros(5, size)
     for row, tier in enumerate(TARGET.tolist()):
-        right[row, tier : num_logits(kind) if kind == "ordinal" else tier + 1] = 9.0
+        right[row, tier : size if ordinal else tier + 1] = 9.0
     assert tier_loss(kind, right, TARGET, alpha) < tier_loss(kind, wrong, TARGET, alpha)
-    probability = tier_probabilities(kind, right)
+    probability = tier_probabilities(right, ordinal=ordinal)
     assert probability.argmax(dim=1).tolist() == TARGET.tolist()
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(5))
 
@@ -148,7 +148,7 @@ def test_balanced_weights_make_tiers_count_alike() -> None:
     [
         ("focall", None, "no loss 'focall' of tiers.*did you mean 'focal'"),
         ("balanced_focal", None, "takes weights of the tiers"),
-        ("focal", torch.ones(4), "takes weights of the tiers"),
+        ("focal", torch.ones(4), "takes no weights of the tiers"),
     ],
 )
 def test_losses_of_tiers_that_cannot_be(kind: str, alpha: torch.Tensor | None, words: str) -> None:
@@ -158,5 +158,5 @@ def test_losses_of_tiers_that_cannot_be(kind: str, alpha: torch.Tensor | None, w
 
 def test_nothing_to_order() -> None:
     for logits, target in ((torch.zeros(0, 3), TARGET[:0]), (torch.zeros(5, 0), TARGET * 0)):
-        with pytest.raises(NieError, match="1 and 2 are needed"):
+        with pytest.raises(NieError, match="at least 1 node and 2 tiers"):
             ordinal_loss(logits, target)

@@ -46,7 +46,7 @@ def test_every_field_is_read_somewhere(settings: type[RunConfig]) -> None:
     for name in field_names(settings):
         leaf = name.rsplit(".", maxsplit=1)[-1]
         # A model's settings are passed on by name, so its own signature reads them.
-        read = re.search(rf"\.{leaf}\b|\[\"{leaf}\"\]|get\(\"{leaf}\"|\b{leaf}: [\w |]+ = ", sources, re.MULTILINE)
+        read = re.search(rf"\.{leaf}\b|\[\"{leaf}\"\]|get\(\"{leaf}\"|\b{leaf}: [^=\n]+ = ", sources, re.MULTILINE)
         assert read, f"nothing reads the setting {name}"
 
 

@@ -12,7 +12,7 @@ from reference.graphs import normal
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.fusion import FUSIONS, NEEDS_LOGVAR, ChannelFusion, CrossModalTransformer, SoftmaxFusion
+from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer, SoftmaxFusion
 from nie.training.loop import rate_groups
 
 SIZE, NODES = 8, 12
@@ -38,7 +38,7 @@ def inputs(num_channels: int = 3) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def fuse(fusion: ChannelFusion, tokens: Tensor, mask: Tensor | None, logvar: Tensor) -> Any:
-    return fusion(tokens, mask, logvar=logvar if fusion.method in NEEDS_LOGVAR else None)
+    return fusion(tokens, mask, logvar=logvar if FUSIONS[fusion.method].needs_logvar else None)
 
 
 @pytest.mark.parametrize("training", [False, True])

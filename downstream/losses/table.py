@@ -1,0 +1,63 @@
+"""The losses that settings choose from by name; reading the names loads no torch.
+
+A new loss of tiers is a function and an entry in `TIER_LOSSES`. See docs/extending.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator
+
+from nie.errors import nearest
+from nie.later import later
+
+
+@dataclass(frozen=True)
+class TierLoss:
+    """A loss of the head for tiers of importance.
+
+    Attributes:
+        function: ``(logits, target) -> () tensor`` with logits (n, C) and target (n,), the tier of every node.
+        balanced: it takes the weights (C,) of `downstream.losses.tiers.balanced_weights` as ``alpha``, too.
+        ordinal: its logits are (n, C - 1), the answers to "in tier k or above?".
+    """
+
+    function: Callable[..., Any]
+    balanced: bool = False
+    ordinal: bool = False
+
+
+_FOCAL = later("downstream.losses.tiers:focal_loss")
+
+TIER_LOSSES: dict[str, TierLoss] = {
+    "cross_entropy": TierLoss(functools.partial(_FOCAL, gamma=0.0)),
+    "focal": TierLoss(_FOCAL),
+    "balanced_focal": TierLoss(_FOCAL, balanced=True),
+    "smoothing": TierLoss(functools.partial(_FOCAL, gamma=0.0, label_smoothing=0.1)),
+    "focal_smoothing": TierLoss(functools.partial(_FOCAL, label_smoothing=0.1)),
+    "ordinal": TierLoss(later("downstream.losses.tiers:ordinal_loss"), ordinal=True),
+}
+
+
+def known_tier_loss(name: str) -> str:
+    """``name``, if `TIER_LOSSES` has it.
+
+    Raises:
+        ValueError: it has not; the nearest name is given.
+
+    >>> known_tier_loss("focal")
+    'focal'
+    """
+    if name not in TIER_LOSSES:
+        raise ValueError(f"a loss of tiers must be one of {', '.join(TIER_LOSSES)}{nearest(name, TIER_LOSSES)}")
+    return name
+
+
+TierLossName = Annotated[str, AfterValidator(known_tier_loss)]
+AlignmentName = Literal["combined", "neighbourhood", "contrastive", "cosine_mse"]
+
+ALIGNMENTS: tuple[str, ...] = get_args(AlignmentName)
