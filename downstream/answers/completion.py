@@ -74,8 +74,7 @@ def complete(
         raise NieError("Give one end of the triple, --head or --tail; the other is what is looked for.")
     if top < 1:
         raise NieError(f"top is {top}; give at least 1.")
-    if "negatives" not in run.config:
-        raise NieError(f"{run.path} is no run of link prediction; give the folder that 'nie link' printed.")
+    run.check_stage(LINKS.name)
     repeats = run.finished_folds()
     if not repeats:
         raise NieError(f"{run.path} has no finished repetition; run 'nie link' to its end first.")

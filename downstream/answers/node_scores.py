@@ -11,11 +11,11 @@ import numpy as np
 from scipy.stats import rankdata
 from tabulate import tabulate
 
+from downstream.stages.importance import IMPORTANCE
 from nie.atomic import atomic_file
 from nie.data import load
 from nie.errors import NieError
 from nie.extras import require
-from nie.runs.files import read_json
 from nie.runs.run import Run
 
 Array = np.ndarray[Any, Any]
@@ -47,16 +47,14 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
     label; any other node gets the mean over folds, on the label scale.
 
     Raises:
-        NieError: the run has no finished fold, or its dataset has changed.
+        NieError: another stage made the run, it has no finished fold, or its dataset has changed.
     """
+    run.check_stage(IMPORTANCE.name)
     folds = run.finished_folds()
     if not folds:
         raise NieError(f"{run.path} has no finished fold to predict from; run its stage to the end first.")
     kg = load(run.config["dataset"], data_root)
-    provenance = read_json(run.path / "provenance.json")
-    if provenance.get("stage") == "pretrain":
-        raise NieError(f"{run.path} is a pretraining run; give the folder of a stage-2 run.")
-    if provenance.get("dataset_sha256") != kg.digest:
+    if run.changed_source({"dataset_sha256": kg.digest}):
         raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
     mean, score = (
         np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.scores)

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from downstream.methods.table import METHODS, is_honest
 from downstream.metrics.registry import METRICS
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.table import STAGES
 from nie.errors import NieError
-from nie.runs.run import Run, mean_sd, read_run
+from nie.runs.run import READERS, Run, mean_sd, read_run
+from nie.runs.stage import Stage
 
-COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
-FALLBACK_COLUMNS = ("rmse", "medianae", "ndcg@20", "spearman", "over@20")
+COLUMNS = IMPORTANCE.columns
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Results:
 
         Args:
             runs: by row.
-            metrics: of the table; by default the five of the papers, at 20 nodes where test sets are small.
+            metrics: of the table; by default those of the stage that the runs are of, at 20 nodes where test sets have
+                fewer than 100, and without those that no run has.
 
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
@@ -60,12 +64,9 @@ class Results:
         }
         if not rows:
             raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
-        figures = [figures for folds in rows.values() for figures in folds.values()]
-        # Small graphs have test sets below 100 nodes; then the columns are those at 20.
-        fits = all(name in given for given in figures for name in COLUMNS)
-        dataset = str(next(iter(runs.values())).config["dataset"])
+        first = next(iter(runs.values()))
         leaking = frozenset(name for name in rows if not is_honest(runs[name].config.get("method")))
-        return cls(dataset, metrics or (COLUMNS if fits else FALLBACK_COLUMNS), rows, leaking)
+        return cls(str(first.config["dataset"]), metrics or _columns(STAGES[first.stage], rows), rows, leaking)
 
     def folds(self, row: str) -> list[int]:
         """Finished folds of a row."""
@@ -96,6 +97,13 @@ class Results:
         return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
 
 
+def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> tuple[str, ...]:
+    found = [figures for folds in rows.values() for figures in folds.values()]
+    fits = all(name in figures for figures in found for name in stage.columns if name.endswith("@100"))
+    columns = stage.columns if fits else [name.replace("@100", "@20") for name in stage.columns]
+    return tuple(name for name in columns if any(name in figures for figures in found))
+
+
 def _check_same_ground(runs: Mapping[str, Run]) -> None:
     """Raise unless all runs know the same labels and the same folds."""
     seen: dict[int, tuple[str, dict[str, str]]] = {}
@@ -114,13 +122,15 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
     """All stage-2 runs of ``dataset`` with at least one finished fold, simple methods first.
 
     Raises:
-        NieError: there are none.
+        NieError: there are none; the message says which runs of other stages there are, and what reads them.
     """
-    folder = Path(run_root) / "downstream" / dataset
-    runs = [read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+    folder = Path(run_root) / IMPORTANCE.name / dataset
+    runs = [read_run(path.parent, IMPORTANCE.name) for path in sorted(folder.glob("*/summary.json"))]
     runs = [run for run in runs if run.finished_folds()]
     if not runs:
-        raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.")
+        others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob("*/summary.json"))]
+        there = "".join(f" There are runs of 'nie {STAGES[name].command}': {READERS[name]}." for name in others)
+        raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.{there}")
     return sorted(runs, key=lambda run: _position(str(run.config["label"])))
 
 

@@ -12,18 +12,16 @@ from tabulate import tabulate
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
+from nie.runs.stage import Stage
 
-CAPTION = (
-    "Test nodes of the folds named; mean ± population standard deviation over folds. "
-    "Compare only rows of the same folds."
-)
+CAPTION = IMPORTANCE.caption
 
 
-def markdown_table(results: Results) -> str:
-    """One row a run, and below them the published rows."""
+def markdown_table(results: Results, stage: Stage[Any] = IMPORTANCE) -> str:
+    """One row a run of ``stage``, and below them the published rows."""
     headers, rows = headers_of(results), measured_rows(results)
-    text = tabulate(rows, [*headers, "folds"], tablefmt="github", disable_numparse=True) + f"\n\n{CAPTION}\n"
-    published = published_table(results.dataset, results.metrics)
+    text = tabulate(rows, [*headers, stage.unit], tablefmt="github", disable_numparse=True) + f"\n\n{stage.caption}\n"
+    published = published_table(results.dataset, results.metrics, stage)
     if published:
         text += "\nPublished rows (other text features; not measured here):\n\n"
         text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
@@ -86,20 +84,20 @@ def folds_csv(results: Results) -> str:
     return csv_text(["method", "metric", "fold", "value"], lines)
 
 
-def published_table(dataset: str, metrics: Sequence[str]) -> list[list[str]]:
+def published_table(dataset: str, metrics: Sequence[str], stage: Stage[Any] = IMPORTANCE) -> list[list[str]]:
     """Name, figures and source of the published rows of ``dataset``."""
     return [
         [name, *("" if row.get(metric) is None else str(row[metric]) for metric in metrics), str(row.get("source", ""))]
-        for name, row in published_rows(dataset).items()
+        for name, row in published_rows(dataset, stage).items()
     ]
 
 
-def published_rows(dataset: str) -> dict[str, dict[str, Any]]:
+def published_rows(dataset: str, stage: Stage[Any] = IMPORTANCE) -> dict[str, dict[str, Any]]:
     """The published rows that the dataset's ``published`` recipe carries, by method."""
     recipe = f"{dataset}-published"
-    if not (IMPORTANCE.recipes.folder / f"{recipe}.yaml").is_file():
+    if not (stage.recipes.folder / f"{recipe}.yaml").is_file():
         return {}
-    rows: dict[str, dict[str, Any]] = IMPORTANCE.recipes.read(recipe)["reported"]
+    rows: dict[str, dict[str, Any]] = stage.recipes.read(recipe)["reported"]
     return rows
 
 

@@ -26,4 +26,7 @@ IMPORTANCE: Stage[ImportanceConfig] = Stage(
     inputs=later("pretrain.inputs:prepare"),
     alike=later("pretrain.inputs:prepared_alike"),
     run=later("downstream.stages.estimation:estimate"),
+    columns=("rmse", "medianae", "ndcg@100", "spearman", "over@100"),
+    caption="Test nodes of the folds named; mean ± population standard deviation over folds. "
+    "Compare only rows of the same folds.",
 )

@@ -10,6 +10,7 @@ from typing import Any
 from downstream.stages.table import STAGES
 from nie.commands.data import building_options, given_building_options
 from nie.commands.parser import Commands, roots
+from nie.runs.run import PROVENANCE, read_run
 from nie.runs.stage import Stage
 
 
@@ -29,11 +30,17 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.reports.results import Results, named
+    from downstream.reports.tables import markdown_table
+
+    folder = Path(arguments.recipe).parent
+    if (folder / PROVENANCE).is_file():  # the recipe is that of a run
+        read_run(folder, stage.name)
     config = stage.recipes.load(arguments.recipe, flags=flags)
     inputs = stage.inputs(config, data_root=arguments.data_root)
     run = stage.run(config, run_root=arguments.run_root, inputs=inputs)
-    for name, figure in run.write_summary()["test"].items():
-        print(f"{name}: {figure['mean']:.4f} ± {figure['sd']:.4f} (n={figure['n']})")
+    if stage.columns:
+        print(markdown_table(Results.of(named([run])), stage))
     print(run.path)
 
 

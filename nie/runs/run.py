@@ -34,6 +34,12 @@ from nie.settings.run import RunConfig
 
 DONE = "DONE"
 PROVENANCE = "provenance.json"
+READERS = {
+    "pretrain": "'nie downstream --pretrained' reads it",
+    "downstream": "'nie predict' gives the scores of its nodes, 'nie table' its figures",
+    "links": "'nie complete' answers questions with it",
+}
+"""What can be done with a run, by the stage that made it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,18 @@ class Run:
     def stage(self) -> str:
         """Name of the stage that made it."""
         return str(read_json(self.path / PROVENANCE).get("stage"))
+
+    def check_stage(self, stage: str) -> None:
+        """Raise unless the stage of that name made the run; the message says what reads such a run.
+
+        Raises:
+            NieError: another stage made it.
+        """
+        if self.stage != stage:
+            use = READERS.get(self.stage, "run its stage again")
+            raise NieError(
+                f"{self.path} is a run of the stage {self.stage}, and a run of the stage {stage} is needed here; {use}."
+            )
 
     def fold_path(self, fold: int) -> Path:
         """Folder of a finished fold."""
@@ -94,7 +112,7 @@ class Run:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {part: archive[part] for part in ("train", "val", "test")}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
 
     def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
@@ -111,7 +129,7 @@ class Run:
         path = self.fold_path(fold) / name
         try:
             array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (FileNotFoundError, ValueError, EOFError) as error:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
         if array.shape != shape:
             raise NieError(f"{path} has shape {array.shape}, but the graph asks for {shape}.")
@@ -217,14 +235,6 @@ def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None])
         run.write_summary()
 
 
-READERS = {
-    "pretrain": "'nie downstream --pretrained' reads it",
-    "downstream": "'nie predict' gives the scores of its nodes",
-    "links": "'nie complete' answers questions with it",
-}
-"""What can be done with a run, by the stage that made it."""
-
-
 def read_run(path: str | Path, stage: str | None = None) -> Run:
     """Open an existing run directory for reading.
 
@@ -247,7 +257,6 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
     if not isinstance(document, dict) or "dataset" not in document or "label" not in document:
         raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.")
     run = Run(folder, document)
-    if stage is not None and run.stage != stage:
-        use = READERS.get(run.stage, "run its stage again")
-        raise NieError(f"{folder} is a run of the stage {run.stage}, and one of {stage} is needed here; {use}.")
+    if stage is not None:
+        run.check_stage(stage)
     return run

@@ -22,6 +22,9 @@ class Stage(Generic[Config]):
         alike: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
         folds_flag: the flag that says which folds, or repetitions, to run.
+        unit: what the numbered parts of its runs are.
+        columns: the test figures that a table of its runs shows; none where nothing is tested.
+        caption: what stands below such a table.
     """
 
     name: str
@@ -32,3 +35,6 @@ class Stage(Generic[Config]):
     alike: Callable[[Config], str]
     run: Callable[..., Any]
     folds_flag: str = "--folds.run"
+    unit: str = "folds"
+    columns: tuple[str, ...] = ()
+    caption: str = ""

@@ -18,4 +18,17 @@ LINKS: Stage[LinkConfig] = Stage(
     alike=prepared_alike,
     run=later("downstream.stages.links.prediction:predict_links"),
     folds_flag="--repeats",
+    unit="repetitions",
+    columns=(
+        "mrr",
+        "hits@1",
+        "hits@3",
+        "hits@10",
+        "mrr, unseen entity",
+        "mrr, mean rotation",
+        "mrr, random rotation",
+    ),
+    caption="Filtered realistic ranks of the test triples, both ends; mean ± population standard deviation over "
+    "repetitions, each with a seed of its own. Unseen entity: test triples with an entity that no training triple "
+    "names.",
 )
