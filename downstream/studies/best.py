@@ -10,7 +10,7 @@ from downstream.methods.importance_settings import ImportanceConfig
 from downstream.reports.results import COLUMNS
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.settings import Settings
-from downstream.studies.study import Arm, Study
+from downstream.studies.study import Arm, Pair, Study
 from nie.errors import NieError
 from nie.settings.sections import FeaturesConfig
 
@@ -64,20 +64,18 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
     return steps if features == goal else [*steps, ("other features", goal)]
 
 
-def _each_against_the_step_before(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Each step against the one before, and the blend against the last step of each method.
-
-    >>> _each_against_the_step_before(["gcn fast", "gcn + facts", "mlp fast", "blend"])
-    [('gcn + facts', 'gcn fast'), ('blend', 'gcn + facts'), ('blend', 'mlp fast')]
-    """
-    steps = [name for name in names if name != "blend"]
-    last = {name.split()[0]: name for name in steps}
-    pairs = [(name, before) for before, name in itertools.pairwise(steps) if name.split()[0] == before.split()[0]]
-    return pairs + [("blend", name) for name in last.values() if "blend" in names]
+def _each_against_the_step_before(arms: Sequence[Arm]) -> list[Pair]:
+    """Each step against the one before, and the blend against the last step of each method."""
+    *steps, blend = arms
+    last = [part.name for part in blend.parts]
+    pairs = [(arm.name, before.name) for before, arm in itertools.pairwise(steps) if before.name not in last]
+    return [*pairs, *((blend.name, name) for name in last)]
 
 
-BEST_STUDY = {
-    "best": Study(
-        "What is each step from the fast recipe to the best one worth?", _best, _each_against_the_step_before, COLUMNS
-    ),
-}
+BEST = Study(
+    "best",
+    "What is each step from the fast recipe to the best one worth?",
+    _best,
+    _each_against_the_step_before,
+    columns=COLUMNS,
+)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from downstream.studies.best import BEST_STUDY
+from downstream.studies.best import BEST
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.links import LINK_STUDIES
 from downstream.studies.methods import METHOD_STUDIES
-from downstream.studies.missing_text import MISSING_STUDY
-from downstream.studies.relations import RELATION_STUDY
+from downstream.studies.missing_text import MISSING
+from downstream.studies.relations import RELATIONS
 from downstream.studies.study import Study
-from downstream.studies.tiers import TIER_STUDY
+from downstream.studies.tiers import TIERS
 from nie.errors import NieError, nearest
 
 STUDIES: dict[str, Study] = {
-    **METHOD_STUDIES,
-    **LICAP_STUDIES,
-    **BEST_STUDY,
-    **CHANNEL_STUDIES,
-    **MISSING_STUDY,
-    **TIER_STUDY,
-    **RELATION_STUDY,
-    **LINK_STUDIES,
+    study.name: study
+    for study in (
+        *METHOD_STUDIES,
+        *LICAP_STUDIES,
+        BEST,
+        *CHANNEL_STUDIES,
+        MISSING,
+        TIERS,
+        RELATIONS,
+        *LINK_STUDIES,
+    )
 }
 
 
@@ -30,8 +33,21 @@ def find_study(name: str) -> Study:
 
     Raises:
         NieError: there is none; the nearest is named.
+
+    >>> find_study("main").question
+    'How good is every method, and does LICAP pretraining help it?'
     """
     if name not in STUDIES:
         hint = nearest(name, STUDIES) or f" (there are {', '.join(STUDIES)})"
         raise NieError(f"There is no study {name!r}{hint}.")
     return STUDIES[name]
+
+
+def listed() -> str:
+    """The studies by name, each with its question.
+
+    >>> listed().splitlines()[0]
+    'main             How good is every method, and does LICAP pretraining help it?'
+    """
+    width = max(map(len, STUDIES))
+    return "\n".join(f"{name:<{width}}  {study.question}" for name, study in STUDIES.items())

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from downstream.losses.table import ALIGNMENTS
-from downstream.metrics.registry import RETRIEVAL_METRICS, title
+from downstream.metrics.registry import title
 from downstream.reports.page import Table
 from downstream.reports.results import COLUMNS, Results
 from downstream.stages.runner import Runner
+from downstream.studies.needs import FACTS, SEMANTIC, Need
 from downstream.studies.settings import Settings
-from downstream.studies.study import Arm, Study
+from downstream.studies.study import Arm, Pair, Study, against
 from nie.runs.run import Run
-from nie.vocabulary import FUSION_NAMES, NEEDS_LOGVAR
+from nie.vocabulary import FusionName
 
 SETS = {"S": ("S",), "T": ("T",), "N": ("N",), "S+T": ("S", "T"), "S+T+N": ("S", "T", "N")}
 """Structural, text (semantic) and numeric."""
 
+FUSIONS: tuple[FusionName, ...] = (
+    "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",
+    "proxy_attention", "cross_modal_transformer",
+)  # fmt: skip
+WITH_VARIANCES: tuple[FusionName, ...] = ("uncertainty", "inverse_variance", "gated_uncertainty")
+
 NUMERIC = "facts"
-CONTROLLED = "attention"
+CONTROLLED: FusionName = "attention"
 """The fusion that the controls are run with."""
+
+CONTROLS = ("~shuffled", "~noise", "~flags")
 
 MATCHED_SIZE = 384
 """Hidden size that gives an MLP on S+T+N of FB15K about as many parameters as the controlled fusion's model has."""
 
 MATCHED, DEGREES = "S+T+N, mlp", "degrees only, mlp"
+LITERAL = "S+T+N cross_modal_transformer, literal"
 UNCERTAIN_WEIGHT = 0.01
 
 
@@ -41,6 +50,15 @@ def channel_features(channels: Sequence[str], control: str = "") -> dict[str, An
     return features | ({"more": {"numeric": NUMERIC + control}} if "N" in channels else {})
 
 
+def channel_needs(channels: Sequence[str]) -> tuple[Need, ...]:
+    """What a graph must have for a row of these channels.
+
+    >>> [need.what for need in channel_needs(("S", "T"))]
+    ['a semantic channel']
+    """
+    return tuple(need for channel, need in (("T", SEMANTIC), ("N", FACTS)) if channel in channels)
+
+
 def _ladder(settings: Settings) -> list[Arm]:
     def fused(channels: Sequence[str], fusion: str, control: str = "", loss: Any = None, **more: Any) -> Any:
         encoders = {"encoders": {"numeric": "variational"}} if "N" in channels else {}
@@ -48,70 +66,75 @@ def _ladder(settings: Settings) -> list[Arm]:
         extra = {"loss": loss} if loss else {}
         return settings.method("rgtn", features=channel_features(channels, control), model=model, **extra)
 
-    arms = [Arm(name, fused(channels, CONTROLLED)) for name, channels in SETS.items() if len(channels) == 1]
+    def arm(name: str, channels: Sequence[str], fusion: str, control: str = "", **more: Any) -> Arm:
+        return Arm(name, fused(channels, fusion, control, **more), needs=channel_needs(channels))
+
+    arms = [arm(name, channels, CONTROLLED) for name, channels in SETS.items() if len(channels) == 1]
     for name, channels in SETS.items():
         if len(channels) > 1:
-            arms += [Arm(f"{name} {fusion}", fused(channels, fusion)) for fusion in FUSION_NAMES]
-    controls = ("~shuffled", "~noise", "~flags")
-    arms += [Arm(f"S+T+N{control} {CONTROLLED}", fused(SETS["S+T+N"], CONTROLLED, control)) for control in controls]
+            arms += [arm(f"{name} {fusion}", channels, fusion) for fusion in FUSIONS]
     whole = SETS["S+T+N"]
-    literal = fused(whole, "cross_modal_transformer", fusion_settings={"literal": True})
-    arms.append(Arm("S+T+N cross_modal_transformer, literal", literal))
+    arms += [arm(f"S+T+N{control} {CONTROLLED}", whole, CONTROLLED, control) for control in CONTROLS]
+    arms.append(arm(LITERAL, whole, "cross_modal_transformer", fusion_settings={"literal": True}))
     divergence = {"variational_weight": UNCERTAIN_WEIGHT}
     arms += [
-        Arm(f"S+T+N {fusion}, with its loss", fused(whole, fusion, loss=divergence, reconstruct=True))
-        for fusion in NEEDS_LOGVAR
+        arm(f"S+T+N {fusion}, with its loss", whole, fusion, loss=divergence, reconstruct=True)
+        for fusion in WITH_VARIANCES
     ]
     degrees = {"structural": "degrees", "semantic": "none", "degrees": False}
     matched = {"hidden_size": MATCHED_SIZE}
+    perceptron = settings.method("mlp", features=channel_features(whole), model=matched)
     return [
         *arms,
-        Arm("S+T, RGTN's own head", settings.method("rgtn")),
+        Arm("S+T, RGTN's own head", settings.method("rgtn"), needs=channel_needs(SETS["S+T"])),
         Arm(DEGREES, settings.method("mlp", features=degrees, model=matched)),
-        Arm(MATCHED, settings.method("mlp", features=channel_features(whole), model=matched)),
+        Arm(MATCHED, perceptron, needs=channel_needs(whole)),
     ]
 
 
-def _ladder_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+def _ladder_pairs(_arms: Sequence[Arm]) -> list[Pair]:
     """What the numbers add in each fusion and beyond what a control adds, and each fusion against the plainest."""
-    fusions = [f"S+T+N {fusion}" for fusion in FUSION_NAMES]
-    pairs = [(name, name.replace("S+T+N", "S+T")) for name in fusions]
     real = f"S+T+N {CONTROLLED}"
-    pairs += [(real, name) for name in names if name.startswith("S+T+N~") or name in (MATCHED, DEGREES)]
-    pairs += [(name, name.partition(",")[0]) for name in names if name.endswith((", with its loss", ", literal"))]
-    pairs += [(name, "S+T+N concat") for name in fusions if name != "S+T+N concat"]
-    return [pair for pair in pairs if set(pair) <= set(names)]
+    return [
+        *((f"S+T+N {fusion}", f"S+T {fusion}") for fusion in FUSIONS),
+        *((real, other) for other in (*(f"S+T+N{control} {CONTROLLED}" for control in CONTROLS), DEGREES, MATCHED)),
+        (LITERAL, "S+T+N cross_modal_transformer"),
+        *((f"S+T+N {fusion}, with its loss", f"S+T+N {fusion}") for fusion in WITH_VARIANCES),
+        *((f"S+T+N {fusion}", "S+T+N concat") for fusion in FUSIONS if fusion != "concat"),
+    ]
 
 
 PROJECTION = 64
+ALIGNMENTS: tuple[str, ...] = ("combined", "neighbourhood", "contrastive", "cosine_mse")
 ALIGNMENT_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
+RETRIEVED = ("recall@1", "recall@10", "recall@50", "mrr", "mrr over chance", "median rank")
+BY_CHANCE = ("recall@1", "recall@10", "recall@50", "mrr", "median rank")
 
 
 def _retrieval(settings: Settings) -> list[Arm]:
-    def aligned(kind: str, weight: float = 0.1, control: str = "", encoder: str = "variational") -> Any:
+    def aligned(name: str, kind: str, weight: float = 0.1, control: str = "", encoder: str = "variational") -> Arm:
         text = settings.method("rgtn").features.semantic
         features = {"features": {"semantic": text + control}} if control else {}
         model = {"encoders": {"semantic": encoder}, "projection_size": PROJECTION}
         loss = {"alignment_weight": weight, "alignment": kind}
-        return settings.method("rgtn", model=model, loss=loss, **features)
+        return Arm(name, settings.method("rgtn", model=model, loss=loss, **features), needs=(SEMANTIC,))
 
     return [
-        *(Arm(kind, aligned(kind)) for kind in ALIGNMENTS),
-        Arm("combined, weight 1", aligned("combined", 1.0)),
-        Arm("combined, text through the graph", aligned("combined", encoder="transformer")),
-        Arm("combined, shuffled text", aligned("combined", control="~shuffled")),
+        *(aligned(kind, kind) for kind in ALIGNMENTS),
+        aligned("combined, weight 1", "combined", 1.0),
+        aligned("combined, text through the graph", "combined", encoder="transformer"),
+        aligned("combined, shuffled text", "combined", control="~shuffled"),
     ]
 
 
 def _chance(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
     """What retrieval gives by chance on as many nodes."""
-    names = [name for name in RETRIEVAL_METRICS if name != "mrr over chance"]
-    results = Results.of(runs, tuple(f"chance {name}" for name in names))
+    results = Results.of(runs, tuple(f"chance {name}" for name in BY_CHANCE))
     row = next(iter(results.rows))
     means = [results.summary(row, metric)["mean"] for metric in results.metrics]
     cells = ["—" if mean is None else f"{mean:.4f}" for mean in means]
     note = "Of text to structure, among the test nodes of a fold, which the alignment has not seen."
-    return [Table("Chance", list(map(title, names)), [cells], note)], {}
+    return [Table("Chance", list(map(title, BY_CHANCE)), [cells], note)], {}
 
 
 def _interaction(settings: Settings) -> list[Arm]:
@@ -119,38 +142,45 @@ def _interaction(settings: Settings) -> list[Arm]:
     for weight in ALIGNMENT_WEIGHTS:
         model = {"model": {"projection_size": PROJECTION}} if weight else {}
         config = settings.method("rgtn", loss={"alignment_weight": weight}, **model)
-        arms += [Arm(f"alignment {weight:g}", config), Arm(f"alignment {weight:g} + licap", config, settings.licap())]
+        needs = (SEMANTIC,) if weight else ()
+        arms += [
+            Arm(f"alignment {weight:g}", config, needs=needs),
+            Arm(f"alignment {weight:g} + licap", config, settings.licap(), needs=needs),
+        ]
     return arms
 
 
-def _interaction_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+def _interaction_pairs(arms: Sequence[Arm]) -> list[Pair]:
     """Each weight against none, without and with LICAP, and LICAP against raw features at each weight."""
-    pairs = [(name, f"alignment 0{' + licap' * name.endswith('licap')}") for name in names]
-    pairs += [(name, name.removesuffix(" + licap")) for name in names if name.endswith("licap")]
-    return [pair for pair in pairs if pair[0] != pair[1] and set(pair) <= set(names)]
+    names = {(arm.config.digest(), arm.licap is not None): arm.name for arm in arms}
+    without = next(iter(names))[0]
+    return [
+        *((name, names[without, licap]) for (weight, licap), name in names.items() if weight != without),
+        *((name, names[weight, False]) for (weight, licap), name in names.items() if licap),
+    ]
 
 
-def against(first: str) -> Callable[[Sequence[str]], list[tuple[str, str]]]:
-    """Every arm against the arm ``first``."""
-    return lambda names: [(name, first) for name in names if name != first and first in names]
-
-
-CHANNEL_STUDIES = {
-    "channels-ladder": Study(
-        "What is each channel worth, and which fusion makes the most of them?", _ladder, _ladder_pairs
+CHANNEL_STUDIES = (
+    Study(
+        "channels-ladder",
+        "What is each channel worth, and which fusion makes the most of them?",
+        _ladder,
+        _ladder_pairs,
     ),
-    "retrieval": Study(
+    Study(
+        "retrieval",
         "Does the text of an entity find its structure, and which alignment helps?",
         _retrieval,
         against("combined"),
         tested=("mrr", "spearman"),
-        columns=(*RETRIEVAL_METRICS, "spread", "spearman"),
+        columns=(*RETRIEVED, "spread", "spearman"),
         also=_chance,
     ),
-    "interaction": Study(
+    Study(
+        "interaction",
         "Do LICAP pretraining and the alignment of channels add up?",
         _interaction,
         _interaction_pairs,
         columns=(*COLUMNS, "cka"),
     ),
-}
+)

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -89,9 +89,9 @@ def corruption_report(
     """Tables and curves of `corrupted`, mean over the folds; a run without the channel is the same throughout."""
     found: dict[str, list[list[Corruption]]] = {}
     for arm in arms:
-        config = arm.config
-        if arm.name not in runs or not isinstance(config, NetworkConfig):
+        if arm.name not in runs:
             continue
+        config = cast(NetworkConfig, arm.config)  # every row of the study is a network
         inputs, folds = runner.inputs(config), runs[arm.name].finished_folds()
         if CHANNEL not in inputs.channels:
             tests = [runs[arm.name].metrics(fold)["test"] for fold in folds]

@@ -1,7 +1,4 @@
-"""The studies of the papers, each as a list of arms that differ in one thing, on the same folds, seeds and features.
-
-Arms that several studies share are the same runs.
-"""
+"""The studies of LICAP; their arms differ in one thing, and those that several studies share are the same runs."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from downstream.reports import figures
 from downstream.reports.page import Table
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner
+from downstream.studies.needs import SEMANTIC, Need
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Study, against_first
 from nie.later import later
@@ -44,10 +42,15 @@ def _encoder(settings: Settings) -> list[Arm]:
 
 def _channels(settings: Settings) -> list[Arm]:
     licap = settings.licap()
-    replaced = {"structural": ["structural"], "semantic": ["semantic"], "both": None}
+
+    def pretrained(name: str, channels: list[str] | None, *needs: Need) -> Arm:
+        return Arm(name, settings.method("rgtn", replaced=channels), licap, needs=needs)
+
     return [
         Arm("none", settings.method("rgtn")),
-        *(Arm(name, settings.method("rgtn", replaced=channels), licap) for name, channels in replaced.items()),
+        pretrained("structural", ["structural"]),
+        pretrained("semantic", ["semantic"], SEMANTIC),
+        pretrained("both", None, SEMANTIC),
     ]
 
 
@@ -83,15 +86,20 @@ def _heat_maps(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -
     return [], drawn
 
 
-LICAP_STUDIES = {
-    "losses": Study("Which contrastive loss of LICAP helps RGTN?", _losses, against_first),
-    "encoder": Study("Does LICAP need an encoder that sees relations?", _encoder, against_first),
-    "channels": Study("Which channel should LICAP pretrain for RGTN?", _channels, against_first),
-    "grid": Study(
+LICAP_STUDIES = (
+    Study("losses", "Which contrastive loss of LICAP helps RGTN?", _losses, against_first),
+    Study("encoder", "Does LICAP need an encoder that sees relations?", _encoder, against_first),
+    Study("channels", "Which channel should LICAP pretrain for RGTN?", _channels, against_first),
+    Study(
+        "grid",
         "How do the share of top nodes (gamma) and the weight of the finer bins (eta2) matter to RGTN on LICAP?",
         _grid,
         against_first,
         also=_heat_maps,
     ),
-    "tsne": Study("What does LICAP pretraining do to the embeddings?", run=later("downstream.studies.maps:write_maps")),
-}
+    Study(
+        "tsne",
+        "What does LICAP pretraining do to the embeddings?",
+        run=later("downstream.studies.maps:write_maps"),
+    ),
+)

@@ -13,16 +13,12 @@ SHARED = ("model.size", "model.margin", "negatives.", "batch_size", "optim.", "r
 """The settings that a study leaves to the user."""
 
 
-def known_field(name: str) -> bool:
-    """Whether the setting exists at all; a misspelt one is refused with the nearest that does."""
-    return name.split(".")[0] in LinkConfig.model_fields
-
-
 class LinkSettings:
     """Settings of link prediction on one dataset, from its ``study`` recipe: small enough to run many arms.
 
     Args:
         dataset: name of the dataset.
+        profile: ``fast``; link prediction has no other recipes for studies.
         flags: settings of `LinkConfig` that hold for all arms, those in `SHARED`.
         epochs: in the place of the recipe's.
 
@@ -30,10 +26,15 @@ class LinkSettings:
         NieError: an unknown flag, or one that has no place in a study.
     """
 
-    def __init__(self, dataset: str, flags: Sequence[str] = (), epochs: int | None = None) -> None:
+    def __init__(
+        self, dataset: str, profile: str = "fast", flags: Sequence[str] = (), epochs: int | None = None
+    ) -> None:  # fmt: skip
+        if profile != "fast":
+            raise NieError("A study of link prediction has its own recipes; leave --profile out.")
         for flag in flags:
             name = flag.partition("=")[0].removeprefix("--no-").removeprefix("--")
-            if flag.startswith("--") and not name.startswith(SHARED) and known_field(name):
+            known = name.split(".")[0] in LinkConfig.model_fields  # a misspelt one is refused with the nearest
+            if flag.startswith("--") and known and not name.startswith(SHARED):
                 raise NieError(f"The study sets --{name} itself, so it has no place there.")
         self.dataset, self.flags, self.epochs = dataset, list(flags), epochs
         self.of()

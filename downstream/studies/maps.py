@@ -15,7 +15,6 @@ from downstream.reports import figures
 from downstream.reports.page import Table, write_markdown, write_page, write_text
 from downstream.reports.tables import csv_text
 from downstream.stages.runner import Runner
-from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.settings import Settings
 from nie.progress import log
 from pretrain.binning import finer_bins
@@ -26,12 +25,11 @@ Array = np.ndarray[Any, Any]
 MOST_NODES = 1500
 NEIGHBOURS = 10
 PARTS = ("train", "test")
-QUESTION = LICAP_STUDIES["tsne"].question
 
 
 def write_maps(
-    settings: Settings, *, runner: Runner, folder: Path, command: str, report_only: bool = False
-) -> str:  # fmt: skip
+    settings: Settings, *, question: str, runner: Runner, folder: Path, command: str, report_only: bool = False
+) -> str:
     """Draw t-SNE maps of one fold's training and test nodes, and measure neighbourhoods; return the Markdown.
 
     The number beside a map is the Spearman correlation of a node's label with the mean label of its 10 nearest
@@ -39,6 +37,7 @@ def write_maps(
 
     Args:
         settings: of the dataset; the first fold of its pretraining is run and shown.
+        question: of the study.
         runner: how it runs.
         folder: where ``table.md``, ``table.csv``, ``report.html``, ``train.*`` and ``test.*`` are written.
         command: what made it.
@@ -75,8 +74,8 @@ def write_maps(
     headers = ["space", "nodes", "SPEARMAN of label and 10 nearest training nodes", "n"]
     tables = [Table("Neighbourhoods", headers, rows, note)]
     write_text(folder / "table.csv", csv_text(["space", "nodes", "spearman", "n"], rows))
-    write_page(folder, QUESTION, licap.dataset, command, tables, figures.write_figures(folder, drawn))
-    return write_markdown(folder, QUESTION, licap.dataset, command, tables)
+    write_page(folder, question, licap.dataset, command, tables, figures.write_figures(folder, drawn))
+    return write_markdown(folder, question, licap.dataset, command, tables)
 
 
 def _bins(labels: Array, border: float, width: float) -> Array:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from downstream.methods.importance_settings import FeatureConfig
 from downstream.methods.table import is_honest
 from downstream.studies.settings import Settings
-from downstream.studies.study import Arm, Study, against_first
+from downstream.studies.study import Arm, Pair, Study, against_first
+from nie.vocabulary import RelationMode
 
 MAIN_METHODS = (
     "pagerank", "ppr", "ppr-published", "linear", "ridge", "forest", "boosting", "mlp", "gcn", "graphsage", "gat",
     "sgc", "rgcn", "geni", "rgtn",
 )  # fmt: skip
-"""The rows of the published tables: a new method makes none of them unfinished."""
-
+MODES: tuple[RelationMode, ...] = ("mul", "add", "dot", "gate")
 PLUGIN_METHODS = ("linear", "mlp", "gcn", "graphsage", "rgcn", "geni", "rgtn")
 
 
@@ -23,34 +22,37 @@ def _with_and_without(settings: Settings, methods: Sequence[str]) -> list[Arm]:
     for method in methods:
         config = settings.method(method)
         arms.append(Arm(method, config))
-        if isinstance(config, FeatureConfig):
+        if config.reads_features:
             arms.append(Arm(f"{method}+licap", config, licap))
     return arms
 
 
-def _licap_against_raw(names: Sequence[str]) -> list[tuple[str, str]]:
-    return [(name, name.removesuffix("+licap")) for name in names if name.endswith("+licap")]
+def _licap_against_raw(arms: Sequence[Arm]) -> list[Pair]:
+    raw = {arm.config.digest(): arm.name for arm in arms if arm.licap is None}
+    return [(arm.name, raw[arm.config.digest()]) for arm in arms if arm.licap is not None]
 
 
-def _main_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    raw = [name for name in names if not name.endswith("+licap") and name != "rgtn" and is_honest(name)]
-    return [*_licap_against_raw(names), *(("rgtn", name) for name in raw)]
+def _main_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    others = [arm.name for arm in arms if arm.licap is None and arm.name != "rgtn" and is_honest(arm.name)]
+    return [*_licap_against_raw(arms), *(("rgtn", name) for name in others)]
 
 
 def _relation_mode(settings: Settings) -> list[Arm]:
-    return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in ("mul", "add", "dot", "gate")]
+    return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in MODES]
 
 
-METHOD_STUDIES = {
-    "main": Study(
+METHOD_STUDIES = (
+    Study(
+        "main",
         "How good is every method, and does LICAP pretraining help it?",
         lambda settings: _with_and_without(settings, MAIN_METHODS),
         _main_pairs,
     ),
-    "plugin": Study(
+    Study(
+        "plugin",
         "Does LICAP help in front of every method?",
         lambda settings: _with_and_without(settings, PLUGIN_METHODS),
         _licap_against_raw,
     ),
-    "relation-mode": Study("How should the relation enter the attention of RGTN?", _relation_mode, against_first),
-}
+    Study("relation-mode", "How should the relation enter the attention of RGTN?", _relation_mode, against_first),
+)

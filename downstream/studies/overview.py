@@ -10,9 +10,7 @@ from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.settings import SHARED, Settings
 from downstream.studies.study import Arm, run_arms
 from nie.errors import NieError
-from nie.progress import log
 from nie.runs.run import Run
-from pretrain.licap import contrast_sets
 
 Profile = Literal["quick", "full"]
 RECIPE_OF_PROFILE = {"quick": "quick", "full": "fast"}
@@ -34,7 +32,7 @@ def main_job(
 ) -> list[Run]:
     """Run PageRank, ridge, boosting, RGTN and RGTN+LICAP on ``dataset``; what is finished is kept.
 
-    Where there are too few labels for LICAP, a warning says so and its row is missing.
+    Where there are too few labels for LICAP, a warning says so and its row is missing; any other error ends the job.
 
     Args:
         dataset: a known or processed dataset.
@@ -59,14 +57,7 @@ def main_job(
     simple = [settings.method(name, graph=rgtn.graph.model_dump(), **shared) for name in SIMPLE_METHODS]
     licap = settings.licap(**shared)
     arms = [*(Arm(config.method, config) for config in simple), Arm("rgtn", rgtn), Arm("rgtn+licap", rgtn, licap)]
-    inputs = runner.inputs(rgtn)
-    try:
-        for fold in licap.folds.run:
-            contrast_sets(licap, inputs.kg.targets, inputs.folds[fold])
-    except NieError as error:
-        # A graph too small for contrast has its other rows all the same; any other error ends the job.
-        log.warning("LICAP is left out. %s", error)
-        arms = arms[:-1]
+    runner.made_from(rgtn)  # what most rows cannot do without is said before any of them is run
     runs, failed = run_arms(arms, runner)
     raise_failures(failed)
     return list(runs.values())

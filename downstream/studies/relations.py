@@ -8,13 +8,17 @@ from typing import Any
 from downstream.reports.figures import fold_curves
 from downstream.reports.page import Table
 from downstream.stages.runner import Runner
+from downstream.studies.needs import RELATION_WORDS
 from downstream.studies.settings import Settings
-from downstream.studies.study import Arm, Study
+from downstream.studies.study import Arm, Pair, Study, against_first
 from nie.runs.run import Run, mean_sd
 
-TEXT = "minilm"
+TEXT_FEATURES = "minilm"
 SIMILARITY, CONTEXT = 0.3, 0.2
 RANDOM = "random"
+
+
+FUSED = "random + text, fused"
 
 
 def _arms(settings: Settings) -> list[Arm]:
@@ -23,23 +27,24 @@ def _arms(settings: Settings) -> list[Arm]:
     def rgtn(**relations: Any) -> Any:
         return settings.method("rgtn", model={"relations": relations})
 
+    def from_words(name: str, **relations: Any) -> Arm:
+        return Arm(name, rgtn(text=TEXT_FEATURES, **relations), needs=(RELATION_WORDS,))
+
     return [
         Arm(RANDOM, rgtn()),
-        Arm("text", rgtn(text=TEXT, learned=False)),
-        Arm("random + text", rgtn(text=TEXT)),
+        from_words("text", learned=False),
+        from_words("random + text"),
         Arm("random, similar relations", rgtn(similarity_weight=SIMILARITY)),
         Arm("random, context", rgtn(context_weight=CONTEXT)),
         Arm("random, fused", rgtn(**enhanced)),
-        Arm("text, fused", rgtn(text=TEXT, learned=False, **enhanced)),
-        Arm("random + text, fused", rgtn(text=TEXT, **enhanced)),
-        Arm("random + text, fused, weights learned", rgtn(text=TEXT, **enhanced, learn_weights=True)),
+        from_words("text, fused", learned=False, **enhanced),
+        from_words(FUSED, **enhanced),
+        from_words(f"{FUSED}, weights learned", **enhanced, learn_weights=True),
     ]
 
 
-def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    fused = "random + text, fused"
-    pairs = [(name, RANDOM) for name in names] + [(f"{fused}, weights learned", fused)]
-    return [pair for pair in pairs if pair[0] != pair[1] and set(pair) <= set(names)]
+def _pairs(arms: Sequence[Arm]) -> list[Pair]:
+    return [*against_first(arms), (f"{FUSED}, weights learned", FUSED)]
 
 
 def learned_weights(
@@ -58,6 +63,4 @@ def learned_weights(
     return [Table("Learned weights", ["method", "weight", "first epoch", "last epoch"], rows, note)] if rows else [], {}
 
 
-RELATION_STUDY = {
-    "relations": Study("What are relation vectors best made from?", _arms, _pairs, also=learned_weights),
-}
+RELATIONS = Study("relations", "What are relation vectors best made from?", _arms, _pairs, also=learned_weights)

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from downstream.metrics.registry import METRICS, title
 from downstream.reports.page import Table, write_markdown, write_page, write_text
 from downstream.reports.paired_tests import PairedTest, holm, paired_test
 from downstream.reports.results import COLUMNS, Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
+from downstream.studies.cost import cost_table
+from downstream.studies.ground import Ground
 from downstream.studies.study import Arm, Study
-from nie.errors import NieError
-from nie.runs.files import read_json
-from nie.runs.run import Run, read_run
-
-TEST_NOTE = (
-    "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
-    "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
-    "folds on which the first is better."
-)
-REPEATS_NOTE = (
-    "Mean difference of repetitions with the same numbers, which are seeds, on one split. p: paired t-test, two-sided, "
-    "adjusted for the number of comparisons in this table by Holm's method; it says nothing of other test triples. d: "
-    "Cohen's d of the paired differences; better: repetitions in which the first is better."
-)
-COST_NOTE = (
-    "Mean seconds of training and evaluation, with those of LICAP where it stands in front; other work on the "
-    "machine counts too."
-)
-
+from nie.runs.run import Run
 
 FEW_FOLDS = 5
 
@@ -62,7 +43,7 @@ class Comparison:
 def compare(
     results: Results, pairs: Sequence[tuple[str, str]], tested: Sequence[str], test_share: float
 ) -> list[Comparison]:
-    """Test every pair of rows on the metrics ``tested``, over the folds that both have."""
+    """Test pairs of rows on the metrics ``tested``, over the folds that both have; a pair without such is left out."""
     made: list[tuple[str, str, str, PairedTest | None, int]] = []
     for ours, theirs in pairs:
         shared = [fold for fold in results.rows.get(ours, {}) if fold in results.rows.get(theirs, {})]
@@ -90,15 +71,17 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
         for column, found in enumerate(places)
         if (place := found.get(name, 3)) <= 2
     }
-    tables = [Table("Measured", [*headers, unit(runs)], rows, f"{study.caption} {missing(arms, runs)}", marks)]
+    note = f"{study.caption} {missing(arms, runs, study.ground.unit)}"
+    tables = [Table("Measured", [*headers, study.ground.unit], rows, note, marks)]
     published = published_table(results.dataset, results.metrics)
     if published and set(COLUMNS) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
-    comparisons = compare(results, study.pairs(list(results.rows)), study.tested, _test_share(runs))
+    share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
+    comparisons = compare(results, study.pairs(arms), study.tested, share)
     if comparisons:
-        tables.append(_comparison_table(comparisons, unit(runs)))
-    return [*tables, _cost_table(runs)]
+        tables.append(_comparison_table(comparisons, study.ground))
+    return [*tables, cost_table(runs, study.ground.unit)]
 
 
 def write_report(
@@ -131,66 +114,30 @@ def write_report(
     return write_markdown(folder, study.question, results.dataset, command, tables)
 
 
-def missing(arms: Sequence[Arm], runs: Mapping[str, Run]) -> str:
-    """How much stands behind a table, and what does not yet."""
+def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
+    """How much stands behind a table, and what does not yet.
+
+    Args:
+        arms: of the study.
+        runs: the finished ones by row.
+        unit: what the numbered parts of runs are, such as "folds".
+    """
     folds = sum(len(run.finished_folds()) for run in runs.values())
     wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}
     absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
-    what = unit(runs)
     open_rows = [
-        f"{name} ({len(lacking)} of {len(wanted[name])} {what})" for name, lacking in absent.items() if lacking
+        f"{name} ({len(lacking)} of {len(wanted[name])} {unit})" for name, lacking in absent.items() if lacking
     ]
-    counted = f"{len(runs)} runs, {folds} {what} in all"
+    counted = f"{len(runs)} runs, {folds} {unit} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 
 
-def unit(runs: Mapping[str, Run]) -> str:
-    """What the numbered parts of runs are: folds of cross-validation, or repetitions on the splits of a graph."""
-    return "folds" if all("folds" in run.config for run in runs.values()) else "repetitions"
-
-
-def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
-    """Mean seconds a fold took, all sittings together, with the pretraining that it reads or the parts that it blends.
-
-    A row whose pretraining or parts are gone is left out.
-    """
-    seconds = {}
-    for name, run in runs.items():
-        with contextlib.suppress(NieError):
-            seconds[name] = _mean_seconds(run)
-    return seconds
-
-
-def _mean_seconds(run: Run) -> float:
-    pretrained = run.config.get("pretrained")
-    read = [*(run.config.get("parts") or ()), *([pretrained] if pretrained else [])]
-    return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
-        _mean_seconds(read_run(path)) for path in read
-    )
-
-
-def _seconds(run: Run, fold: int) -> float:
-    timing: dict[str, Any] = read_json(run.fold_path(fold) / "timing.json")
-    return float(timing.get("train_seconds", timing["seconds_this_sitting"]))
-
-
-def _test_share(runs: Mapping[str, Run]) -> float:
-    """Test nodes over training nodes; 0 for repetitions on one split, which do not share their randomness."""
-    if unit(runs) == "repetitions":
-        return 0.0
-    run = next(run for run in runs.values() if run.finished_folds())
-    split = run.split(run.finished_folds()[0])
-    return len(split["test"]) / len(split["train"])
-
-
-def _comparison_table(comparisons: Sequence[Comparison], what: str) -> Table:
-    rows = [
-        [f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons
-    ]  # fmt: skip
-    note = f"{TEST_NOTE if what == 'folds' else REPEATS_NOTE} {len(comparisons)} comparisons."
+def _comparison_table(comparisons: Sequence[Comparison], ground: Ground) -> Table:
+    rows = [[f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons]
+    note = f"{ground.test_note} {len(comparisons)} comparisons."
     fewest = min((one.test.n for one in comparisons if one.test), default=0)
     if fewest < FEW_FOLDS:
-        note += f" On {fewest} {what} such a test finds only very large differences: read d and better, not p."
+        note += f" On {fewest} {ground.unit} such a test finds only very large differences: read d and better, not p."
     return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
 
 
@@ -199,24 +146,6 @@ def _tested(one: Comparison) -> list[str]:
         return ["undefined", "—", "—", "—"]
     better = f"{one.better} of {one.test.n}"
     return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _p_value(one.p)]
-
-
-def _cost_table(runs: Mapping[str, Run]) -> Table:
-    seconds = seconds_by_row(runs)
-    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
-    return Table(
-        "Cost", ["method", f"seconds a {unit(runs).removesuffix('s')}", "ms an epoch", "parameters"], rows, COST_NOTE
-    )
-
-
-def _size(run: Run) -> list[str]:
-    """Milliseconds an epoch and the number of parameters, of a network; of several together where they are averaged."""
-    fold = run.finished_folds()[0]
-    facts = run.metrics(fold).get("fit", {})
-    parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]
-    counts = [part["parameters"] for part in parts if "parameters" in part]
-    epoch = read_json(run.fold_path(fold) / "timing.json").get("seconds_per_epoch")
-    return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]
 
 
 def _p_value(p: float) -> str:

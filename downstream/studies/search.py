@@ -10,8 +10,7 @@ from typing import Any
 
 import yaml
 
-from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig, SearchRange
-from downstream.methods.table import METHODS
+from downstream.methods.importance_settings import NetworkConfig, SearchRange
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
@@ -29,10 +28,10 @@ def search(
 ) -> str:
     """Try ``trials`` more settings and return the best of all so far, as YAML to add to the recipes.
 
-    The settings to search and their ranges stand in the recipe under ``search``, by dotted name; those of stage 1 begin
-    with ``licap.`` and count with ``licap`` only. A trial's value is the mean over the folds of the validation metric
-    that the recipe selects epochs by; test nodes play no part. After eight trials, one whose mean over its first folds
-    is worse than the median of the others is ended before its next fold.
+    The settings to search and their ranges stand in the dataset's recipe under ``search``, by dotted name, or else in
+    the recipe ``fast``; those of stage 1 begin with ``licap.`` and count with ``licap`` only. A trial's value is the
+    mean over the folds of the validation metric that the recipe selects epochs by; test nodes play no part. After eight
+    trials, one whose mean over its first folds is worse than the median of the others is ended before its next fold.
 
     Args:
         method: a neural method.
@@ -48,17 +47,14 @@ def search(
     """
     optuna = require("optuna", "search")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    config = settings.method(method)
-    if not isinstance(config, NetworkConfig):
-        known = [name for name, method in METHODS.items() if issubclass(method.settings, NetworkConfig)]
-        raise NieError(f"The method {method} has nothing to search; search one of {', '.join(known)}.")
-    space = {name: span for name, span in config.search.items() if licap or not name.startswith(STAGE1)}
+    config, ranges = settings.network(method), settings.ranges(method)
+    space = {name: span for name, span in ranges.items() if licap or not name.startswith(STAGE1)}
     if not space:
         raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
     _check(space, method, settings, licap)
     stage1, stage2 = _configs(method, settings, {}, licap)
-    ranges = {name: span.model_dump() for name, span in space.items()}
-    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), ranges)
+    spans = {name: span.model_dump() for name, span in space.items()}
+    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), spans)
     Path(runner.run_root).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         # Trials are comparable where data, ranges and everything but the searched values are the same.
@@ -110,7 +106,7 @@ def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, li
             _configs(method, settings, {name: value}, licap)
 
 
-def _present(space: Mapping[str, SearchRange], stage1: Any, stage2: ImportanceConfig) -> dict[str, Any]:
+def _present(space: Mapping[str, SearchRange], stage1: Any, stage2: NetworkConfig) -> dict[str, Any]:
     """The values that the recipe has now, where they lie in the ranges."""
     values = {}
     for name, span in space.items():
@@ -130,19 +126,18 @@ def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
     return trial.suggest_float(name, span.low, span.high, log=span.log)
 
 
-def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, ImportanceConfig]:
+def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, NetworkConfig]:
     """Settings of both stages with the tried values; stage 1 is None without LICAP."""
     stage1 = settings.licap(**_nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)}))
-    stage2 = settings.method(method, **_nested({k: v for k, v in values.items() if not k.startswith(STAGE1)}))
+    stage2 = settings.network(method, **_nested({k: v for k, v in values.items() if not k.startswith(STAGE1)}))
     return (stage1 if licap else None), stage2
 
 
-def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float:
+def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> float:
     """The validation metric of one fold."""
-    assert isinstance(stage2, NetworkConfig)
     if stage1 is not None:
         runner.run([stage1.on_folds(fold)])
-    (run,) = runner.run([Arm("trial", stage2, stage1).stage2(runner.run_root).on_folds(fold)])
+    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)])
     return float(run.metrics(fold)["val"][stage2.select])
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig, SearchRange
+from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.settings.recipes import flag_value, resolve
 from nie.settings.run import FoldsRunConfig
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING
+
+GENERAL = "fast"
+"""The recipe for a graph of any origin."""
 
 SHARED = {"features", "folds", "seed", "device"}
 """What both stages of a row have in common."""
@@ -53,6 +57,28 @@ class Settings:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
         recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
         return IMPORTANCE.recipes.load(recipe, flags=self.flags, overrides=overrides)
+
+    def network(self, method: str, **changes: Any) -> NetworkConfig:
+        """Settings of a method that is a neural network.
+
+        Raises:
+            NieError: as of `method`, or the method is none; those that are one are named.
+        """
+        config = self.method(method, **changes)
+        networks = [name for name, known in METHODS.items() if known.build is not None]
+        if method not in networks:
+            raise NieError(f"The method {method} is no neural network; use one of {', '.join(networks)}.")
+        return cast(NetworkConfig, config)
+
+    def ranges(self, method: str) -> Mapping[str, SearchRange]:
+        """Where `nie search` looks for a network's settings: the ranges of the dataset's recipe, or the general ones.
+
+        Raises:
+            NieError: as of `network`.
+        """
+        own = self.network(method).search
+        general = IMPORTANCE.recipes.load(GENERAL, overrides={"dataset": self.dataset, "method": method})
+        return own or cast(NetworkConfig, general).search
 
     def licap(self, **changes: Any) -> LicapConfig:
         """Settings of LICAP, on the features and folds of stage 2."""

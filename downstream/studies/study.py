@@ -14,11 +14,16 @@ from typing import Any
 from downstream.reports.page import Table
 from downstream.reports.tables import CAPTION
 from downstream.stages.runner import Runner
-from downstream.studies.settings import Settings
+from downstream.studies.ground import FOLDS, Ground
+from downstream.studies.needs import Need
+from nie.errors import NieError
+from nie.later import later
 from nie.progress import log
 from nie.runs.run import Run, read_run, run_path
 from nie.settings.run import RunConfig
 from pretrain.licap_settings import LicapConfig
+
+contrast_sets = later("pretrain.licap:contrast_sets")
 
 
 @dataclass(frozen=True)
@@ -30,57 +35,70 @@ class Arm:
         config: settings of stage 2, or of link prediction.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
         parts: the arms that it blends.
+        needs: what it reads and not every graph has.
     """
 
     name: str
     config: RunConfig
     licap: LicapConfig | None = None
     parts: tuple[Arm, ...] = ()
+    needs: tuple[Need, ...] = ()
 
-    def stage2(self, run_root: str | Path) -> RunConfig:
-        """Settings of stage 2 that read the embeddings, or the runs to blend, where they are or will be."""
+    def settings_in(self, run_root: str | Path) -> RunConfig:
+        """Its settings with the folders of the runs that it reads, where these are or will be."""
         if self.parts:
-            paths = tuple(str(run_path(part.stage2(run_root), run_root)) for part in self.parts)
+            paths = tuple(str(run_path(part.settings_in(run_root), run_root)) for part in self.parts)
             return self.config.model_copy(update={"parts": paths})
         if self.licap is None:
             return self.config
         return self.config.model_copy(update={"pretrained": str(run_path(self.licap, run_root))})
 
 
+Pair = tuple[str, str]
+"""Names of two arms, ours and theirs, that are tested against each other."""
+
+
 @dataclass(frozen=True)
 class Study:
     """A question, the arms that answer it, and the pairs of arms that are tested against each other.
 
+    The arms are pinned: names of methods, fusions and losses stand in the study itself, so that a new one somewhere
+    else makes no published table unfinished.
+
     Attributes:
+        name: on the command line.
         question: one sentence.
-        arms: makes the arms from a dataset's `Settings`, or `downstream.studies.link_settings.LinkSettings`.
-        pairs: makes (ours, theirs) from the names of the arms.
+        arms: makes the arms from a dataset's settings, those of ``ground``.
+        pairs: makes the pairs from the arms.
         tested: the metrics on which pairs are tested.
         columns: the metrics of the table; by default those of the papers.
         also: makes tables, and figures by title, that this study alone has.
         caption: of the table.
-        settings: makes what ``arms`` takes from a dataset, a profile, flags and epochs.
-        run: of a study that is no table of arms: ``(settings, *, runner, folder, command, report_only) -> Markdown``.
+        ground: what its rows are repeated on.
+        run: of a study that is no table of arms: ``(settings, *, question, runner, folder, command, report_only) ->
+            Markdown``.
     """
 
+    name: str
     question: str
     arms: Callable[[Any], list[Arm]] = lambda settings: []
-    pairs: Callable[[Sequence[str]], list[tuple[str, str]]] = lambda names: []
+    pairs: Callable[[Sequence[Arm]], list[Pair]] = lambda arms: []
     tested: tuple[str, ...] = ("rmse", "spearman")
     columns: tuple[str, ...] = ()
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
     caption: str = CAPTION
-    settings: Callable[[str, str, Sequence[str], int | None], Any] = Settings
+    ground: Ground = FOLDS
     run: Callable[..., str] | None = None
 
 
-def against_first(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Every arm against the first.
+def against_first(arms: Sequence[Arm]) -> list[Pair]:
+    """Every arm against the first."""
+    return [(arm.name, arms[0].name) for arm in arms[1:]]
 
-    >>> against_first(["none", "L1", "L2"])
-    [('L1', 'none'), ('L2', 'none')]
-    """
-    return [(name, names[0]) for name in names[1:]]
+
+def against(first: str) -> Callable[[Sequence[Arm]], list[Pair]]:
+    """Every arm against the arm ``first``."""
+    return lambda arms: [(arm.name, first) for arm in arms if arm.name != first]
 
 
 def run_arms(
@@ -88,6 +106,8 @@ def run_arms(
     after: Callable[[dict[str, Run]], object] = lambda runs: None,
 ) -> tuple[dict[str, Run], list[str]]:  # fmt: skip
     """Run the arms, stage 1 before stage 2. An arm or a fold that fails does not stop the others.
+
+    An arm whose training labels leave nothing to contrast is left out with a warning.
 
     Args:
         arms: in the order of the table.
@@ -99,31 +119,78 @@ def run_arms(
         The runs by name, and a sentence for each failure.
 
     Raises:
-        NieError: the dataset, its features or its folds cannot be had.
+        NieError: no arm can be run, all for the same reason, such as a dataset that is not there.
     """
     started, failed = time.monotonic(), []
     runs: dict[str, Run] = {}
-    tried: set[str] = set()
-    if arms:
-        runner.made_from(arms[0].config)  # what no arm can do without is said once
+    tried: dict[str, str] = {}
+    blocked: dict[str, list[str]] = {}
     for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             log.info("stopped after %.0f minutes; the same command goes on", minutes)
             break
-        stage1 = {arm.licap.digest(): arm.licap for arm in piece if arm.licap and arm.licap.digest() not in tried}
-        tried |= set(stage1)
+        ready = _contrasting(_with_inputs(piece, runner, blocked), runner, tried)
+        stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
+        tried |= dict.fromkeys(stage1, "")
         failed += runner.attempt(list(stage1.values()))
         for blends in (False, True):
             failed += runner.attempt(
                 [
-                    arm.stage2(runner.run_root).on_folds(*_ready_folds(arm, runner))
-                    for arm in piece
+                    arm.settings_in(runner.run_root).on_folds(*_ready_folds(arm, runner))
+                    for arm in ready
                     if bool(arm.parts) == blends
                 ]
             )
-        runs.update(finished_arms(piece, runner))
+        runs.update(finished_arms(ready, runner))
         after(runs)
-    return runs, failed
+    if len(arms) > 0 and [len(names) for names in blocked.values()] == [len(arms)]:
+        raise NieError(next(iter(blocked)))
+    return runs, [*(f"{', '.join(names)}: {reason}" for reason, names in blocked.items()), *failed]
+
+
+def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[str]]) -> list[Arm]:
+    """The arms whose inputs can be had; ``blocked`` collects the names of the others by reason, each said once."""
+    ready = []
+    for arm in arms:
+        try:
+            runner.made_from(arm.config)
+        except NieError as error:
+            blocked.setdefault(str(error), []).append(arm.name)
+        else:
+            ready.append(arm)
+    return ready
+
+
+def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[Arm]:
+    """The arms without LICAP, and those of whose labels it can make contrast sets on each fold.
+
+    Args:
+        arms: whose inputs can be had.
+        runner: its inputs keep the sets, so that the pretraining does not make them again.
+        tried: by digest of LICAP's settings, why there are none, and "" where there are some; what is new is added.
+    """
+    kept = []
+    for arm in arms:
+        if arm.licap is not None and arm.licap.digest() not in tried:
+            reason = _no_contrast(arm.licap, runner)
+            if reason and reason not in tried.values():
+                log.warning("LICAP is left out. %s", reason)
+            if reason:
+                tried[arm.licap.digest()] = reason
+        if arm.licap is None or not tried.get(arm.licap.digest()):
+            kept.append(arm)
+    return kept
+
+
+def _no_contrast(licap: LicapConfig, runner: Runner) -> str:
+    """Why the labels of a fold leave nothing to contrast, or ""."""
+    inputs = runner.inputs(licap)
+    try:
+        for fold in licap.folds.run:
+            contrast_sets(licap, inputs, inputs.folds[fold])
+    except NieError as error:
+        return str(error)
+    return ""
 
 
 def _ready_folds(arm: Arm, runner: Runner) -> tuple[int, ...]:
@@ -139,7 +206,7 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
     """
     runs = {}
     for arm in arms:
-        config = arm.stage2(runner.run_root)
+        config = arm.settings_in(runner.run_root)
         path = runner.path(config)
         if not (path / "config.yaml").exists():
             continue

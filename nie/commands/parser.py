@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nie.settings.run import RunConfig
 
 DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
 
@@ -16,18 +18,25 @@ Run = Callable[[argparse.Namespace, list[str]], None]
 
 
 class SettingsParser(argparse.ArgumentParser):
-    """A parser whose help also lists the settings of its stage; they are read only when help is asked for."""
+    """A parser whose help goes on with lists that are made only when help is asked for.
 
-    stage = ""
+    Attributes:
+        settings: gives the class of the settings that are flags of the command; None where it takes none.
+        listed: gives further lines.
+    """
+
+    settings: Callable[[], type[RunConfig]] | None = None
+    listed: Callable[[], str] | None = None
 
     def format_help(self) -> str:
-        if not self.stage:
-            return super().format_help()
-        from downstream.stages.table import STAGES
-        from nie.settings.recipes import flag_value, flags_help
+        text = super().format_help()
+        if self.listed is not None:
+            text = f"{text}\n{self.listed()}\n"
+        if self.settings is not None:
+            from nie.settings.recipes import flags_help
 
-        settings = STAGES[self.stage].recipes.settings_of(flag_value(sys.argv, "--method"))
-        return f"{super().format_help()}\nsettings, all of them flags too [default]:\n{flags_help(settings)}\n"
+            text = f"{text}\nsettings, all of them flags too [default]:\n{flags_help(self.settings())}\n"
+        return text
 
 
 class Commands:
@@ -42,8 +51,9 @@ class Commands:
         self.parsers: Any = parser.add_subparsers(required=True, metavar=metavar, parser_class=SettingsParser)
 
     def add(
-        self, name: str, text: str, run: Run, *parents: argparse.ArgumentParser, stage: str = ""
-    ) -> argparse.ArgumentParser:
+        self, name: str, text: str, run: Run, *parents: argparse.ArgumentParser,
+        settings: Callable[[], type[RunConfig]] | None = None, listed: Callable[[], str] | None = None,
+    ) -> argparse.ArgumentParser:  # fmt: skip
         """Add a command.
 
         Args:
@@ -51,14 +61,15 @@ class Commands:
             text: what it does, for the help.
             run: what it calls.
             parents: parsers whose arguments it has, too.
-            stage: name of the stage whose settings are flags of the command.
+            settings: gives the class of the settings that are flags of the command; None where it takes none.
+            listed: gives further lines of its help; called when help is asked for, as ``settings`` is.
         """
         sub = self.parsers.add_parser(
             name, help=text, description=text, parents=[_common(), *parents], allow_abbrev=False
         )
-        sub.set_defaults(run=run, takes_flags=bool(stage))
+        sub.set_defaults(run=run, takes_flags=settings is not None)
         assert isinstance(sub, SettingsParser)
-        sub.stage = stage
+        sub.settings, sub.listed = settings, listed
         return sub
 
     def group(self, name: str, text: str) -> Commands:

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from nie.commands.parser import Commands, roots
+from nie.settings.run import FoldsRunConfig, RunConfig
 
 PROFILES = ("fast", "published")
 
@@ -15,10 +16,11 @@ PROFILES = ("fast", "published")
 def add_commands(commands: Commands) -> None:
     """Add the family."""
     study = commands.add(
-        "study", "a study of the papers: runs what is missing, writes the report", _study, stage="downstream"
-    )
-    study.add_argument("study", help="its name; 'nie study list' says which there are and what they ask")
-    study.add_argument("dataset", nargs="?", default="", help="geo, fb15k, tmdb5k, db15k or your own")
+        "study", "a study of the papers: runs what is missing, writes the report", _study, settings=_settings,
+        listed=_listed,
+    )  # fmt: skip
+    study.add_argument("study", help="its name, of those below")
+    study.add_argument("dataset", help="geo, fb15k, tmdb5k, db15k or your own")
     study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     study.add_argument(
         "--epochs", type=int, help="of every network of stage 2: a smaller budget, the same for all rows"
@@ -28,15 +30,24 @@ def add_commands(commands: Commands) -> None:
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
     study.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
     study.add_argument("--out", type=Path, help="folder of the report")
-    searching = commands.add(
-        "search", "search settings on validation nodes, with Optuna", _search, stage="downstream"
-    )  # fmt: skip
+    searching = commands.add("search", "search settings on validation nodes, with Optuna", _search, settings=_settings)
     searching.add_argument("method", help="rgtn, geni, gcn, ...")
     searching.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
     searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     searching.add_argument("--trials", type=int, default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
+
+
+def _settings() -> type[RunConfig]:
+    """Those that every method has: a study and a search set the others themselves."""
+    return FoldsRunConfig
+
+
+def _listed() -> str:
+    from downstream.studies.catalogue import listed
+
+    return f"studies, and what they ask:\n{listed()}\n"
 
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
@@ -53,7 +64,7 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
     print(run_study(
-        study, study.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
+        study, study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
         only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
         runner=Runner(**roots(arguments), jobs=arguments.jobs),
         minutes=arguments.minutes, report_only=arguments.report_only,

@@ -52,17 +52,25 @@ def input_array(parts: Parts, config: FeaturesConfig) -> npt.NDArray[np.float32]
 
 
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
-    """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one."""
+    """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one.
+
+    >>> from nie.data import synthetic
+    >>> feature_names(synthetic(0), FeaturesConfig(semantic="auto~shuffled"))
+    {'structural': 'structural+degrees', 'semantic': 'semantic~shuffled'}
+    """
     for name in config.more:
         if name in ("structural", "semantic"):
             raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
     names = {"structural": config.structural, "semantic": config.semantic}
     for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
-        if names[channel] == "auto":
-            names[channel] = channel if channel in kg.channels else computed
-    if config.semantic == "auto" and names["semantic"] == "tfidf" and not any(kg.text):
-        log.info("%s has no texts: only the structural channel is used", kg.name)
-        del names["semantic"]
+        name, tilde, control = names[channel].partition("~")
+        if name != "auto":
+            continue
+        if channel == "semantic" and channel not in kg.channels and not any(kg.text):
+            log.info("%s has no texts: only the structural channel is used", kg.name)
+            del names[channel]
+        else:
+            names[channel] = (channel if channel in kg.channels else computed) + tilde + control
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:
         raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")

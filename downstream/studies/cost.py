@@ -1,0 +1,66 @@
+"""What the rows of a study cost: seconds, and the size of their models."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from downstream.reports.page import Table
+from nie.errors import NieError
+from nie.runs.files import read_json
+from nie.runs.run import Run, read_run
+
+COST_NOTE = (
+    "Mean seconds of training and evaluation, with those of LICAP where it stands in front; other work on the "
+    "machine counts too."
+)
+
+
+def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
+    """Seconds, milliseconds an epoch and parameters by row.
+
+    Args:
+        runs: by row.
+        unit: what the numbered parts of runs are, such as "folds".
+    """
+    seconds = seconds_by_row(runs)
+    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
+    headers = ["method", f"seconds a {unit.removesuffix('s')}", "ms an epoch", "parameters"]
+    return Table("Cost", headers, rows, COST_NOTE)
+
+
+def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
+    """Mean seconds a fold took, all sittings together, with the pretraining that it reads or the parts that it blends.
+
+    A row whose pretraining or parts are gone is left out.
+    """
+    seconds = {}
+    for name, run in runs.items():
+        with contextlib.suppress(NieError):
+            seconds[name] = _mean_seconds(run)
+    return seconds
+
+
+def _mean_seconds(run: Run) -> float:
+    pretrained = run.config.get("pretrained")
+    read = [*(run.config.get("parts") or ()), *([pretrained] if pretrained else [])]
+    return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
+        _mean_seconds(read_run(path)) for path in read
+    )
+
+
+def _seconds(run: Run, fold: int) -> float:
+    timing: dict[str, Any] = read_json(run.fold_path(fold) / "timing.json")
+    return float(timing.get("train_seconds", timing["seconds_this_sitting"]))
+
+
+def _size(run: Run) -> list[str]:
+    """Milliseconds an epoch and the number of parameters, of a network; of several together where they are averaged."""
+    fold = run.finished_folds()[0]
+    facts = run.metrics(fold).get("fit", {})
+    parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]
+    counts = [part["parameters"] for part in parts if "parameters" in part]
+    epoch = read_json(run.fold_path(fold) / "timing.json").get("seconds_per_epoch")
+    return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]

@@ -1,0 +1,92 @@
+"""What the rows of a study are repeated on: the folds of cross-validation, or repetitions on one split of the triples.
+
+Settings, paired tests and figures follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from downstream.reports import figures
+from downstream.reports.results import Results, best_run
+from downstream.studies.cost import seconds_by_row
+from downstream.studies.link_settings import LinkSettings
+from downstream.studies.settings import Settings
+from nie.data import load
+from nie.runs.run import Run
+
+FOLDS_NOTE = (
+    "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
+    "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
+    "folds on which the first is better."
+)
+REPETITIONS_NOTE = (
+    "Mean difference of repetitions with the same numbers, which are seeds, on one split. p: paired t-test, two-sided, "
+    "adjusted for the number of comparisons in this table by Holm's method; it says nothing of other test triples. d: "
+    "Cohen's d of the paired differences; better: repetitions in which the first is better."
+)
+
+
+class StudySettings(Protocol):
+    """What every study knows of the settings that its arms are made from."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+
+    @property
+    def epochs(self) -> int | None:
+        """A budget in the place of the recipe's."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the rows of a study are repeated on.
+
+    Attributes:
+        unit: what the numbered parts of a run are, in the plural.
+        settings: ``(dataset, profile, flags, epochs)``: what arms are made from.
+        test_note: how paired tests are to be read.
+        test_share: test nodes over training nodes of a run, by which such a test is corrected; 0 for none.
+        figures: ``(results, runs by row, data_root)``: figures by title; None for what cannot be drawn.
+    """
+
+    unit: str
+    settings: Callable[[str, str, Sequence[str], int | None], StudySettings]
+    test_note: str
+    test_share: Callable[[Run], float]
+    figures: Callable[[Results, Mapping[str, Run], str | Path], dict[str, Any]]
+
+
+def _test_share(run: Run) -> float:
+    split = run.split(run.finished_folds()[0])
+    return len(split["test"]) / len(split["train"])
+
+
+def _figures_of_folds(results: Results, runs: Mapping[str, Run], data_root: str | Path) -> dict[str, Any]:
+    best = best_run(list(runs.values()))
+    name = next(row for row, run in runs.items() if run is best)
+    return {
+        "folds": figures.fold_points(results),
+        "learning curves": figures.learning_curves(runs),
+        "predicted against true": figures.predicted_against_true(name, best, load(results.dataset, data_root)),
+        "training cost": figures.training_cost(seconds_by_row(runs)),
+    }
+
+
+def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _data_root: str | Path) -> dict[str, Any]:
+    return {
+        "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
+        "learning curves": figures.learning_curves(runs, "mrr"),
+        "training cost": figures.training_cost(seconds_by_row(runs)),
+    }
+
+
+FOLDS = Ground("folds", Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
+"""Importance estimation."""
+
+REPETITIONS = Ground("repetitions", LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
+"""Link prediction; repetitions on one split do not share their randomness, so nothing is corrected."""
