@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nie.commands.parser import make_parser
+from nie.commands.command_line import make_parser
 from nie.errors import NieError
 
 

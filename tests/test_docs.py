@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nie.commands.parser import make_parser
+from nie.commands.command_line import make_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,23 @@ from scipy.optimize import nnls
 from downstream.methods.fitted import Fitted, Floats
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.method_settings import BlendConfig
-from downstream.methods.table import is_honest
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
 
 
-def check_blend(work: FoldWork) -> Fitted:
-    """The blend of a fold: as it only reads finished runs, checking it makes it."""
+def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
+    """The blend of a fold: as it only reads finished runs, checking it makes it.
+
+    Raises:
+        NieError: a part is of a method that is not honest, because it has seen test labels; or see `blend`.
+    """
     assert isinstance(work.config, BlendConfig)
+    for part in work.config.parts:
+        method = read_run(part, "downstream").config.get("method")
+        if not is_honest(method):
+            raise NieError(f"{part} has seen the test labels ({method}); a blend with it would, too.")
     return blend(work.config.parts, work.inputs.kg, work.fold)
 
 
@@ -42,8 +49,8 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
         fold: the fold.
 
     Raises:
-        NieError: a part has not finished the fold, is of another dataset or fold or no run of stage 2, has seen test
-            labels, or has the name of another.
+        NieError: a part has not finished the fold, is of another dataset or fold, is no run of the importance stage,
+            or has the name of another part.
     """
     runs = [read_run(part, "downstream") for part in parts]
     names = [run.path.name for run in runs]
@@ -58,9 +65,6 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
 
 
 def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
-    method = run.config.get("method")
-    if not is_honest(method):
-        raise NieError(f"{run.path} has seen the test labels ({method}); a blend with it would, too.")
     if not run.is_done(fold.index):
         raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
     if run.metrics(fold.index).get("binding") != binding(kg, fold):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from downstream.methods.importance_settings import FeatureConfig, ImportanceConfig
-from downstream.methods.table import METHODS, Method
+from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
 from nie.errors import NieError
 from nie.inputs.channels import Parts
@@ -21,13 +21,15 @@ class FoldWork:
     """A fold of a method, ready to be fitted.
 
     Attributes:
-        config: the settings.
+        method: what is fitted.
+        config: its settings.
         inputs: what all folds share.
         fold: the nodes.
         channels: the fold's features by channel: raw, or pretrained where the settings say so.
         judge: figures of predictions.
     """
 
+    method: Method
     config: ImportanceConfig
     inputs: StageInputs
     fold: Fold
@@ -35,19 +37,14 @@ class FoldWork:
     judge: FoldJudge
 
     @classmethod
-    def of(cls, config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> FoldWork:
+    def of(cls, method: Method, config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> FoldWork:
         """Collect what the method reads.
 
         Raises:
             NieError: pretrained embeddings are missing, or are not of this fold.
         """
         judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
-        return cls(config, inputs, fold, _channels(config, inputs, fold), judge)
-
-    @property
-    def method(self) -> Method:
-        """The method that the settings name."""
-        return METHODS[self.config.method]
+        return cls(method, config, inputs, fold, _channels(config, inputs, fold), judge)
 
     def check(self) -> Any:
         """Refuse what cannot work; what this made is what ``method.fit`` takes."""

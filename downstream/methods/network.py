@@ -83,6 +83,7 @@ def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
     )
 
 
+# Long because its functions share one network, one generator and one place in torch's random state.
 def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
     config, fold = work.config, work.fold
     assert isinstance(config, NetworkConfig)

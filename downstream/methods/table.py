@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from downstream.methods.importance_settings import (
@@ -19,6 +18,7 @@ from downstream.methods.importance_settings import (
     ModelConfig,
     NetworkConfig,
 )
+from downstream.methods.method import Method
 from downstream.methods.method_settings import (
     BlendConfig,
     GATConfig,
@@ -29,35 +29,6 @@ from downstream.methods.method_settings import (
     SGCConfig,
 )
 from nie.later import later
-
-
-def _nothing(_work: Any) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method of importance estimation.
-
-    Attributes:
-        settings: class of its settings, which has exactly what it reads.
-        fit: ``(work, checked, folder) -> Fitted``: fits it on the fold of a `downstream.methods.fold_work.FoldWork`,
-            with what ``check`` returned, and writes what is worth keeping to the folder.
-        check: ``(work) -> checked``: refuses what cannot work before anything is written, and returns what it made.
-        build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``,
-            a model as `nie.models` describes it; ``tier_outputs`` is given where tiers of importance are learned.
-        takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
-        sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
-        fitted_to_validation: its validation figures flatter it, so that nothing is chosen by them.
-    """
-
-    settings: type[ImportanceConfig]
-    fit: Callable[..., Any]
-    check: Callable[..., Any] = _nothing
-    build: Callable[..., Any] | None = None
-    takes_masks: bool = False
-    sees_test_labels: bool = False
-    fitted_to_validation: bool = False
 
 
 def network(
@@ -108,6 +79,15 @@ def _convolution(name: str, model: ModelConfig) -> Method:
     return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
 
 
+def is_honest(method: object) -> bool:
+    """Whether a method of this name, known or not, has seen no test label.
+
+    >>> is_honest("ridge"), is_honest("ppr-published"), is_honest(None)
+    (True, False, True)
+    """
+    return not (method in METHODS and METHODS[str(method)].sees_test_labels)
+
+
 METHODS: dict[str, Method] = {
     "pagerank": baseline(_baseline("pagerank_baseline"), ImportanceConfig),
     "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
@@ -127,16 +107,7 @@ METHODS: dict[str, Method] = {
     "blend": Method(
         BlendConfig,
         fit=later("downstream.methods.blend:fit_blend"),
-        check=later("downstream.methods.blend:check_blend"),
+        check=functools.partial(later("downstream.methods.blend:check_blend"), is_honest),
         fitted_to_validation=True,
     ),
 }
-
-
-def is_honest(method: object) -> bool:
-    """Whether a method of this name, known or not, has seen no test label.
-
-    >>> is_honest("ridge"), is_honest("ppr-published"), is_honest(None)
-    (True, False, True)
-    """
-    return not (method in METHODS and METHODS[str(method)].sees_test_labels)

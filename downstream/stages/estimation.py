@@ -15,6 +15,7 @@ import torch
 from downstream.methods.fitted import TIERS_FILE, Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.runs.files import write_array, write_json
@@ -44,7 +45,7 @@ def estimate(
     inputs = inputs or prepare(config, data_root=data_root)
     ready = {}
     for fold in config.folds.run:  # what cannot work is refused before anything is written
-        work = FoldWork.of(config, inputs, inputs.folds[fold])
+        work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
         ready[fold] = work, work.check()
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready[fold], folder))

@@ -16,6 +16,7 @@ from torch import Tensor
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.table import METHODS
 from downstream.metrics.registry import evaluate, title
 from downstream.reports import figures
 from downstream.reports.page import Table
@@ -100,7 +101,7 @@ def corruption_report(
         found[arm.name] = []
         for number in folds:
             fold = inputs.folds[number]
-            given = FoldNetwork.of(FoldWork.of(config, inputs, fold))
+            given = FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, fold))
             model = given.load(runs[arm.name], number)
             found[arm.name].append(list(corrupted(given, model, fold, inputs.kg.targets)))
     return ([*_tables(found), _weights(found)], _curves(found)) if found else ([], {})

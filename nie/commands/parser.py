@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
-
-DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
 
 Run = Callable[[argparse.Namespace, list[str]], None]
 """What a command does with its arguments, and with the flags of settings that the parser does not know."""
@@ -75,18 +72,6 @@ class Commands:
     def group(self, name: str, text: str) -> Commands:
         """Add a word that has commands of its own."""
         return Commands(self.parsers.add_parser(name, help=text), "ACTION")
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what is parsed holds the function to call as ``run``."""
-    from nie.commands import answers, data, stages, studies
-
-    parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
-    commands = Commands(parser)
-    for family in (data, stages, studies, answers):
-        family.add_commands(commands)
-    return parser
 
 
 def roots(arguments: argparse.Namespace) -> dict[str, Any]:

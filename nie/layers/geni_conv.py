@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
-from nie.ops import additive_attention
+from nie.ops.attention import attend_additively
 
 
 class GENIConv(nn.Module):
@@ -70,13 +70,15 @@ class GENIConv(nn.Module):
             NieError: shapes that do not fit the graph or the layer.
         """
         drop = self.attn_drop if self.training else 0.0
-        return additive_attention(*self._inputs(graph, score, rel, etype), attn_drop=drop).squeeze(-1)
+        return attend_additively(*self._inputs(graph, score, rel, etype), attn_drop=drop).out.squeeze(-1)
 
     def attention(
         self, graph: dgl.DGLGraph, score: Features, rel: Tensor | None = None, etype: Tensor | None = None
     ) -> Tensor:
         """Return the attention weights (E, H), which sum to one over the in-edges of a node."""
-        return additive_attention(*self._inputs(graph, score, rel, etype), return_attention=True)[1]
+        weights = attend_additively(*self._inputs(graph, score, rel, etype), return_attention=True).weights
+        assert weights is not None
+        return weights
 
     def _inputs(
         self, graph: dgl.DGLGraph, score: Features, rel: Tensor | None, etype: Tensor | None

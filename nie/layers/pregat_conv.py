@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
-from nie.ops import additive_attention
+from nie.ops.attention import attend_additively
 
 
 class PreGATConv(nn.Module):
@@ -85,13 +85,15 @@ class PreGATConv(nn.Module):
             NieError: shapes that do not fit the graph or the layer.
         """
         drop = self.attn_drop if self.training else 0.0
-        return additive_attention(*self._inputs(graph, feat, rel, etype), attn_drop=drop)
+        return attend_additively(*self._inputs(graph, feat, rel, etype), attn_drop=drop).out
 
     def attention(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None = None, etype: Tensor | None = None
     ) -> Tensor:
         """Return the attention weights (E, H), which sum to one over the in-edges of a node."""
-        return additive_attention(*self._inputs(graph, feat, rel, etype), return_attention=True)[1]
+        weights = attend_additively(*self._inputs(graph, feat, rel, etype), return_attention=True).weights
+        assert weights is not None
+        return weights
 
     def _inputs(
         self, graph: dgl.DGLGraph, feat: Features, rel: Tensor | None, etype: Tensor | None

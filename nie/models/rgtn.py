@@ -53,6 +53,7 @@ class MultiChannelEncoder(nn.Module):
         NieError: no channel, or an unknown encoder or fusion.
     """
 
+    # Long because each parameter is a setting that recipes and studies name.
     def __init__(
         self, *, channel_sizes: Mapping[str, int], num_relations: int, heads: Mapping[str, nn.Module],
         encoders: Mapping[str, str] | None = None, fusion: str = "co_attention",

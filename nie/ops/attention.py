@@ -8,7 +8,7 @@ H heads of D values each. Softmaxes run over the edges that end in the same node
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -20,38 +20,16 @@ from nie.ops.shapes import expect, expect_relations
 from nie.vocabulary import REL_MODES
 
 
-@overload
-def additive_attention(
-    graph: dgl.DGLGraph,
-    value: Tensor,
-    src_score: Tensor,
-    dst_score: Tensor,
-    rel_score: Tensor | None = None,
-    etype: Tensor | None = None,
-    negative_slope: float = 0.01,
-    *,
-    attn_drop: float = 0.0,
-    seed: int | None = None,
-    backend: str | None = None,
-    return_attention: Literal[False] = False,
-) -> Tensor: ...
+class Attended(NamedTuple):
+    """The result of an attention.
 
+    Attributes:
+        out: (N_dst, H, D), the weighted sums of the values.
+        weights: (E, H), the weights of the edges before dropout, perhaps None where they were not asked for.
+    """
 
-@overload
-def additive_attention(
-    graph: dgl.DGLGraph,
-    value: Tensor,
-    src_score: Tensor,
-    dst_score: Tensor,
-    rel_score: Tensor | None = None,
-    etype: Tensor | None = None,
-    negative_slope: float = 0.01,
-    *,
-    attn_drop: float = 0.0,
-    seed: int | None = None,
-    backend: str | None = None,
-    return_attention: Literal[True],
-) -> tuple[Tensor, Tensor]: ...
+    out: Tensor
+    weights: Tensor | None
 
 
 def additive_attention(
@@ -67,7 +45,7 @@ def additive_attention(
     seed: int | None = None,
     backend: str | None = None,
     return_attention: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Tensor | Attended:
     r"""Weigh in-edges by a sum of scores and add up the values of their sources.
 
     For an edge u→v of relation r and every head:
@@ -95,7 +73,8 @@ def additive_attention(
         return_attention: return the weights before dropout too.
 
     Returns:
-        (N_dst, H, D), zero for nodes without in-edges; with ``return_attention`` also the weights (E, H).
+        (N_dst, H, D), which is 0 for nodes without in-edges; with ``return_attention`` the pair of it and the weights
+        (E, H), an `Attended`.
 
     Raises:
         NieError: shapes that do not fit the graph or each other, or a negative slope.
@@ -107,56 +86,11 @@ def additive_attention(
     >>> additive_attention(graph, value, score, score).flatten()
     tensor([0., 0., 2.])
     """
-    if not negative_slope >= 0:
-        raise NieError(f"negative_slope is {negative_slope}; the slope of a LeakyReLU is 0 or more.")
-    num_heads = value.shape[1] if value.dim() == 3 else -1
-    expect("value", value, (graph.num_src_nodes(), None, None))
-    _expect_values(value)
-    expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
-    expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
-    expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
-    # Under autocast a projection may come in half precision and the scores made from it in single.
-    src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
-    rel_score = None if rel_score is None else rel_score.to(value.dtype)
-    out, attention = backend_module(choose_backend(value, backend)).additive_attention(
-        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, _seed(attn_drop, seed),
-        return_attention,
+    attended = attend_additively(
+        graph, value, src_score, dst_score, rel_score, etype, negative_slope,
+        attn_drop=attn_drop, seed=seed, backend=backend, return_attention=return_attention,
     )  # fmt: skip
-    return (out, attention) if return_attention else out
-
-
-@overload
-def dot_attention(
-    graph: dgl.DGLGraph,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    rel: Tensor | None = None,
-    etype: Tensor | None = None,
-    mode: str = "mul",
-    *,
-    attn_drop: float = 0.0,
-    seed: int | None = None,
-    backend: str | None = None,
-    return_attention: Literal[False] = False,
-) -> Tensor: ...
-
-
-@overload
-def dot_attention(
-    graph: dgl.DGLGraph,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    rel: Tensor | None = None,
-    etype: Tensor | None = None,
-    mode: str = "mul",
-    *,
-    attn_drop: float = 0.0,
-    seed: int | None = None,
-    backend: str | None = None,
-    return_attention: Literal[True],
-) -> tuple[Tensor, Tensor]: ...
+    return attended if return_attention else attended.out
 
 
 def dot_attention(
@@ -172,7 +106,7 @@ def dot_attention(
     seed: int | None = None,
     backend: str | None = None,
     return_attention: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Tensor | Attended:
     r"""Weigh in-edges by scaled dot products that the edge's relation modifies, and add up the sources' values.
 
     For an edge u→v of relation r and every head, with :math:`s = q_v \cdot k_u / \sqrt{D}`:
@@ -204,7 +138,8 @@ def dot_attention(
         return_attention: return the weights before dropout too.
 
     Returns:
-        (N_dst, H, D), zero for nodes without in-edges; with ``return_attention`` also the weights (E, H).
+        (N_dst, H, D), which is 0 for nodes without in-edges; with ``return_attention`` the pair of it and the weights
+        (E, H), an `Attended`.
 
     Raises:
         NieError: an unknown mode, or shapes that do not fit the graph or each other.
@@ -216,6 +151,41 @@ def dot_attention(
     >>> dot_attention(graph, torch.zeros(3, 1, 1), value, value).flatten()
     tensor([0., 0., 2.])
     """
+    attended = attend_by_products(
+        graph, query, key, value, rel, etype, mode,
+        attn_drop=attn_drop, seed=seed, backend=backend, return_attention=return_attention,
+    )  # fmt: skip
+    return attended if return_attention else attended.out
+
+
+def attend_additively(
+    graph: dgl.DGLGraph, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None,
+    etype: Tensor | None, negative_slope: float, *, attn_drop: float = 0.0, seed: int | None = None,
+    backend: str | None = None, return_attention: bool = False,
+) -> Attended:  # fmt: skip
+    """What `additive_attention` computes, as a record in either case."""
+    if not negative_slope >= 0:
+        raise NieError(f"negative_slope is {negative_slope}; the slope of a LeakyReLU is 0 or more.")
+    num_heads = value.shape[1] if value.dim() == 3 else -1
+    expect("value", value, (graph.num_src_nodes(), None, None))
+    _expect_values(value)
+    expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
+    expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
+    expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
+    # Under autocast a projection may come in half precision and the scores made from it in single.
+    src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
+    rel_score = None if rel_score is None else rel_score.to(value.dtype)
+    return Attended(*backend_module(choose_backend(value, backend)).additive_attention(
+        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, _seed(attn_drop, seed),
+        return_attention,
+    ))  # fmt: skip
+
+
+def attend_by_products(
+    graph: dgl.DGLGraph, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, etype: Tensor | None, mode: str,
+    *, attn_drop: float = 0.0, seed: int | None = None, backend: str | None = None, return_attention: bool = False,
+) -> Attended:  # fmt: skip
+    """What `dot_attention` computes, as a record in either case."""
     if mode not in REL_MODES:
         raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
     head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)
@@ -227,10 +197,11 @@ def dot_attention(
     query, key, rel = query.to(value.dtype), key.to(value.dtype), None if rel is None else rel.to(value.dtype)
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
         rel, mode = rel.sigmoid(), "mul"
-    out, attention = backend_module(choose_backend(value, backend)).dot_attention(
-        graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
+    return Attended(
+        *backend_module(choose_backend(value, backend)).dot_attention(
+            graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
+        )
     )
-    return (out, attention) if return_attention else out
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.ops.edge_index import Prepared, Relations, prepare
 
 BACKENDS = ("dgl", "numba", "triton")
 _FLOATS = (torch.float32, torch.float64)
@@ -70,38 +68,3 @@ def _obstacle(backend: str, value: Tensor) -> str | None:
     if backend == "numba" and value.dim() and value.shape[-1] > _WIDEST_HEAD:
         return f"takes heads of at most {_WIDEST_HEAD} values, not {value.shape[-1]}"
     return None
-
-
-class Call(NamedTuple):
-    """What a call has beside its tensors.
-
-    Attributes:
-        prepared: the graph's edges, on the device that computes.
-        relations: of the edges, or None.
-        kind: how a relation enters the score: ``plain`` (not at all), ``mul``, ``add`` or ``dot``.
-        slope: of the LeakyReLU of additive attention.
-        attn_drop, seed: of the dropout.
-        weights: whether the attention weights are returned.
-    """
-
-    prepared: Prepared
-    relations: Relations | None
-    kind: str
-    slope: float
-    attn_drop: float
-    seed: int
-    weights: bool
-
-
-def make_call(
-    graph: dgl.DGLGraph, etype: Tensor | None, device: torch.device, mode: str, slope: float, attn_drop: float,
-    seed: int, weights: bool,
-) -> Call:  # fmt: skip
-    """Prepare the graph for ``device``, or find it prepared. The graph itself may be elsewhere.
-
-    ``mode`` is ``mul``, ``add`` or ``dot``.
-    """
-    prepared = prepare(graph, device)
-    relations = None if etype is None else prepared.relations(etype)
-    kind = "plain" if etype is None else mode
-    return Call(prepared, relations, kind, slope, attn_drop, seed, weights)

@@ -90,6 +90,7 @@ class MultiModalRotatE(nn.Module):
 
     steps: Tensor
 
+    # Long because each parameter is a setting that recipes and studies name.
     def __init__(
         self,
         *,

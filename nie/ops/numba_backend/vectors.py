@@ -17,6 +17,9 @@ Inside a compiled function::
 Only float32 and float64. Sums may be reassociated, NaN and infinity keep their meaning.
 """
 
+# Long because the type of a vector and all that can be done with one are compiled together: the kernels on disk belong
+# to one file.
+
 from __future__ import annotations
 
 import operator

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nie.dgl_compat import dgl
-from nie.ops.backend import Call, make_call
+from nie.ops.call import Call, make_call
 from nie.ops.drop_pattern import split_seed, threshold
 from nie.ops.edge_index import Rows
 from nie.ops.row_pieces import Pieces

@@ -72,7 +72,7 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
     given = parts(tmp_path)
     leaking = str(run(tmp_path, small("ppr-published")).path)
     with pytest.raises(NieError, match="has seen the test labels"):
-        blend([given[0], leaking], kg, make_folds(kg.label_mask)[0])
+        run(tmp_path, small("blend", parts=(given[0], leaking)))
     with pytest.raises(NieError, match="not all different"):
         blend([given[0], given[0]], kg, make_folds(kg.label_mask)[0])
     with pytest.raises(NieError, match="no finished fold 4"):

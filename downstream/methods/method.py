@@ -1,0 +1,38 @@
+"""What a method of importance estimation is; the methods that there are stand in `downstream.methods.table`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from downstream.methods.importance_settings import ImportanceConfig
+
+
+def _nothing(_work: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of importance estimation.
+
+    Attributes:
+        settings: class of its settings, which has exactly what it reads.
+        fit: ``(work, checked, folder) -> Fitted``: fits it on the fold of a `downstream.methods.fold_work.FoldWork`,
+            with what ``check`` returned, and writes what is worth keeping to the folder.
+        check: ``(work) -> checked``: refuses what cannot work before anything is written, and returns what it made.
+        build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``,
+            a model as `nie.models` describes it; ``tier_outputs`` is given where tiers of importance are learned.
+        takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
+        sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
+        fitted_to_validation: its validation figures flatter it, so that nothing is chosen by them.
+    """
+
+    settings: type[ImportanceConfig]
+    fit: Callable[..., Any]
+    check: Callable[..., Any] = _nothing
+    build: Callable[..., Any] | None = None
+    takes_masks: bool = False
+    sees_test_labels: bool = False
+    fitted_to_validation: bool = False

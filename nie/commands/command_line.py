@@ -1,0 +1,21 @@
+"""The whole command line: every family of commands in one parser."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+
+from nie.commands import answers, data, stages, studies
+from nie.commands.parser import Commands
+
+DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what is parsed holds the function to call as ``run``."""
+    parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
+    commands = Commands(parser)
+    for family in (data, stages, studies, answers):
+        family.add_commands(commands)
+    return parser
