@@ -8,9 +8,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
-
-from pydantic import AfterValidator
+from typing import Any, Literal, get_args
 
 from nie.errors import nearest
 
@@ -77,8 +75,6 @@ def known_fusion(name: str) -> str:
         raise ValueError(f"a fusion must be one of {', '.join(FUSIONS)}{nearest(name, FUSIONS)}")
     return name
 
-
-FusionName = Annotated[str, AfterValidator(known_fusion)]
 
 FUSION_NAMES = tuple(FUSIONS)
 NEEDS_LOGVAR = tuple(name for name, fusion in FUSIONS.items() if fusion.needs_logvar)

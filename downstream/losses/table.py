@@ -8,12 +8,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator
 
-from nie.errors import nearest
+from nie.errors import NieError, nearest
 from nie.later import later
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,32 @@ def known_tier_loss(name: str) -> str:
     if name not in TIER_LOSSES:
         raise ValueError(f"a loss of tiers must be one of {', '.join(TIER_LOSSES)}{nearest(name, TIER_LOSSES)}")
     return name
+
+
+def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """The loss of a head on tiers.
+
+    Args:
+        kind: a key of `TIER_LOSSES`.
+        logits: (n, C); (n, C - 1) for a loss that is ordinal.
+        target: (n,) long.
+        alpha: (C,) of `downstream.losses.tiers.balanced_weights`, for a loss that is balanced and for no other.
+
+    Raises:
+        NieError: an unknown kind, or one without the weights that it needs.
+
+    >>> import torch
+    >>> round(tier_loss("smoothing", torch.zeros(2, 2), torch.tensor([0, 1])).item(), 4)
+    0.6931
+    """
+    if kind not in TIER_LOSSES:
+        raise NieError(f"There is no loss {kind!r} of tiers{nearest(kind, TIER_LOSSES)}.")
+    loss = TIER_LOSSES[kind]
+    if loss.balanced != (alpha is not None):
+        takes = "takes weights of the tiers, which must be given" if loss.balanced else "takes no weights of the tiers"
+        raise NieError(f"The loss {kind} {takes}.")
+    value: Tensor = loss.function(logits, target, **({} if alpha is None else {"alpha": alpha}))
+    return value
 
 
 TierLossName = Annotated[str, AfterValidator(known_tier_loss)]

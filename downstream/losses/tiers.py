@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from downstream.losses.table import TIER_LOSSES
-from nie.errors import NieError, nearest
+from nie.errors import NieError
 
 
 def focal_loss(
@@ -71,31 +70,6 @@ def ordinal_loss(logits: Tensor, target: Tensor) -> Tensor:
         )
     questions = torch.arange(logits.shape[1], device=logits.device)
     return F.binary_cross_entropy_with_logits(logits, (target[:, None] <= questions).to(logits))
-
-
-def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """The loss of a head on tiers.
-
-    Args:
-        kind: a key of `downstream.losses.table.TIER_LOSSES`.
-        logits: (n, C); (n, C - 1) for a loss that is ordinal.
-        target: (n,) long.
-        alpha: (C,) of `balanced_weights`, for a loss that is balanced and for no other.
-
-    Raises:
-        NieError: an unknown kind, or one without the weights that it needs.
-
-    >>> round(tier_loss("smoothing", torch.zeros(2, 2), torch.tensor([0, 1])).item(), 4)
-    0.6931
-    """
-    if kind not in TIER_LOSSES:
-        raise NieError(f"There is no loss {kind!r} of tiers{nearest(kind, TIER_LOSSES)}.")
-    loss = TIER_LOSSES[kind]
-    if loss.balanced != (alpha is not None):
-        takes = "takes weights of the tiers, which must be given" if loss.balanced else "takes no weights of the tiers"
-        raise NieError(f"The loss {kind} {takes}.")
-    value: Tensor = loss.function(logits, target, **({} if alpha is None else {"alpha": alpha}))
-    return value
 
 
 def balanced_weights(target: Tensor, num_tiers: int) -> Tensor:

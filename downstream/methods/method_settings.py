@@ -8,8 +8,8 @@ from pydantic import Field
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ChannelLossConfig, ImportanceConfig, ModelConfig, NetworkConfig
-from nie.settings.sections import RelationsConfig
-from nie.vocabulary import FUSIONS, ActivationName, EncoderName, FusionName, RelationMode
+from nie.settings.sections import FusionName, RelationsConfig
+from nie.vocabulary import FUSIONS, ActivationName, EncoderName, RelationMode
 
 
 class RGTNConfig(ModelConfig):

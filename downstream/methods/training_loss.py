@@ -16,8 +16,8 @@ from downstream.losses.alignment import (
     neighbours,
 )
 from downstream.losses.importance import draw_lists, importance_loss
-from downstream.losses.table import TIER_LOSSES
-from downstream.losses.tiers import balanced_weights, tier_loss
+from downstream.losses.table import TIER_LOSSES, tier_loss
+from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.importance_settings import ChannelLossConfig

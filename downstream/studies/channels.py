@@ -13,7 +13,7 @@ from downstream.studies.needs import FACTS, SEMANTIC, Need
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study, against
 from nie.runs.run import Run
-from nie.vocabulary import FusionName
+from nie.settings.sections import FusionName
 
 SETS = {"S": ("S",), "T": ("T",), "N": ("N",), "S+T": ("S", "T"), "S+T+N": ("S", "T", "N")}
 """Structural, text (semantic) and numeric."""

@@ -10,8 +10,8 @@ from downstream.reports.page import Table
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
-from downstream.studies.needs import lacking, served
 from downstream.studies.report import write_report
+from downstream.studies.served import lacking, served
 from downstream.studies.study import Study, finished_arms, run_arms
 from nie.data import load
 from nie.errors import NieError, nearest

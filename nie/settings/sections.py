@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from nie.vocabulary import known_fusion
 
 ChannelName = Literal["structural", "semantic"]
+FusionName = Annotated[str, AfterValidator(known_fusion)]
+"""A key of `nie.vocabulary.FUSIONS`."""
 
 
 class Section(BaseModel):

@@ -10,8 +10,8 @@ from sklearn import metrics
 from torch.nn import functional as F
 
 from downstream.heads.tiers import num_logits, ordinal_probabilities, tier_probabilities
-from downstream.losses.table import TIER_LOSSES
-from downstream.losses.tiers import balanced_weights, focal_loss, ordinal_loss, tier_loss
+from downstream.losses.table import TIER_LOSSES, tier_loss
+from downstream.losses.tiers import balanced_weights, focal_loss, ordinal_loss
 from downstream.metrics.tiers import calibration_error, cut, tier_borders, tier_figures, tiers
 from nie.errors import NieError
 
