@@ -16,8 +16,9 @@ from downstream.stages.links.known_triples import KnownTriples
 from downstream.stages.links.stage import LINKS
 from downstream.stages.links.zero_shot import zero_shot_figures
 from downstream.stages.runner import Runner
+from downstream.studies.catalogue import find_study
 from downstream.studies.link_settings import LinkSettings
-from downstream.studies.links import LINK_STUDIES, published_links
+from downstream.studies.links import published_links
 from downstream.studies.run import run_study
 from nie.__main__ import main
 from nie.data.store import save
@@ -42,9 +43,11 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 def run(name: str, roots: dict[str, Path], jobs: int = 1, **more: Any) -> str:
-    settings = LinkSettings("links", TINY, epochs=2)
+    settings = LinkSettings("links", flags=TINY, epochs=2)
     folder = roots["run_root"] / "report"
-    return run_study(name, settings, runner=Runner(**roots, jobs=jobs), folder=folder, command="nie study", **more)
+    return run_study(
+        find_study(name), settings, runner=Runner(**roots, jobs=jobs), folder=folder, command="nie study", **more
+    )
 
 
 def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
@@ -65,11 +68,11 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
 
 
 def test_networks_learn_slower_than_weights() -> None:
-    arms = LINK_STUDIES["kge"].arms(LinkSettings("links"))
+    arms = find_study("kge").arms(LinkSettings("links"))
     rates = {arm.name: arm.config.model.channel_lr for arm in arms}
     assert rates["text, attention"] == rates["text, attention, shuffled"] == 1
     assert rates["extractor"] == rates["extractor + InfoNCE"] == rates["text, concat"] == 0.05
-    assert LINK_STUDIES["zero-shot"].arms(LinkSettings("links"))[0].config.model.relations.text_lr == 0.05
+    assert find_study("zero-shot").arms(LinkSettings("links"))[0].config.model.relations.text_lr == 0.05
 
 
 def test_a_larger_budget_still_selects_nothing() -> None:

@@ -37,7 +37,7 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr("downstream.studies.overview.contrast_sets", too_small)
+    monkeypatch.setattr("pretrain.licap.contrast_sets", too_small)
     runs = main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
     assert "LICAP is left out. The top bin is empty." in caplog.text

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from stage_helpers import store_synthetic
 
-import downstream.studies.licap
-import downstream.studies.settings
 from downstream.reports.results import Results
 from downstream.reports.tables import markdown_table
 from downstream.stages.runner import Runner
+from downstream.studies.catalogue import find_study
 from downstream.studies.report import compare
 from downstream.studies.run import run_study
+from downstream.studies.settings import Settings
+from downstream.studies.study import Study
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
@@ -28,7 +29,7 @@ SHORT = {"max_epochs": 4, "patience": 4, "eval_every": 2}
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stage trains for a few epochs; the synthetic graph is small, so its top bin is larger."""
-    method, licap = downstream.settings.Settings.method, downstream.settings.Settings.licap
+    method, licap = Settings.method, Settings.licap
 
     def short_method(self: Any, name: str, **changes: Any) -> Any:
         config = method(self, name, **changes)
@@ -40,16 +41,17 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         loss = {"gamma": 0.2, **changes.pop("loss", {})}
         return licap(self, **{**changes, "loss": loss, "optim": SHORT})
 
-    monkeypatch.setattr(downstream.settings.Settings, "method", short_method)
-    monkeypatch.setattr(downstream.settings.Settings, "licap", short_licap)
+    monkeypatch.setattr(Settings, "method", short_method)
+    monkeypatch.setattr(Settings, "licap", short_licap)
 
 
-def study(root: Path, name: str, **options: Any) -> str:
+def study(root: Path, name: str | Study, **options: Any) -> str:
     store_synthetic(root / "data")
     runner = Runner(data_root=root / "data", run_root=root / "runs")
-    settings = downstream.settings.Settings("synthetic", flags=FLAGS)
+    settings = Settings("synthetic", flags=FLAGS)
+    made = find_study(name) if isinstance(name, str) else name
     return run_study(
-        name, settings, runner=runner, folder=root / "out", command=f"nie study {name} synthetic", **options
+        made, settings, runner=runner, folder=root / "out", command=f"nie study {made.name} synthetic", **options
     )  # fmt: skip
 
 
@@ -104,11 +106,10 @@ def test_a_report_over_nothing_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_the_grid_has_a_heat_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = downstream.studies.STUDIES["grid"]
+def test_the_grid_has_a_heat_map(tmp_path: Path) -> None:
+    grid = find_study("grid")
     few = replace(grid, arms=lambda settings: [arm for arm in grid.arms(settings) if "=0.2 " in arm.name])
-    monkeypatch.setitem(downstream.studies.STUDIES, "grid", few)
-    study(tmp_path, "grid")
+    study(tmp_path, few)
     assert (tmp_path / "out" / "grid-rmse.png").exists()
 
 
@@ -160,7 +161,9 @@ def test_methods_that_see_test_labels_are_marked_and_not_compared() -> None:
     results = Results("toy", ("rmse",), rows, frozenset({"ppr-published"}))
     assert results.places("rmse") == {"ridge": 1, "rgtn": 2}
     assert "ppr-published (sees test labels)" in markdown_table(results)
-    assert not [pair for pair in downstream.studies.STUDIES["main"].pairs(list(rows)) if "ppr-published" in pair]
+    main = find_study("main")
+    pairs = main.pairs(main.arms(Settings("synthetic", flags=FLAGS)))
+    assert not [pair for pair in pairs if "ppr-published" in pair]
 
 
 def test_ties_are_no_wins() -> None:

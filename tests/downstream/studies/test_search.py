@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from stage_helpers import store_synthetic
 
-import nie.settings.recipes
+from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.search import search
 from downstream.studies.settings import Settings
 from nie.errors import NieError
+from nie.runs.run import read_run
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 RECIPE = """
@@ -32,11 +34,9 @@ methods:
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     store_synthetic(tmp_path / "data")
     (tmp_path / "fast.yaml").write_text(RECIPE)
-    folder = nie.recipes.recipe_folder
-    monkeypatch.setattr(
-        nie.recipes, "recipe_folder",
-        lambda stage: tmp_path if stage.__name__ == "ImportanceConfig" else folder(stage),
-    )  # fmt: skip
+    own = replace(IMPORTANCE, recipes=replace(IMPORTANCE.recipes, folder=tmp_path))
+    for module in ("settings", "search"):
+        monkeypatch.setattr(f"downstream.studies.{module}.IMPORTANCE", own)
     return Settings("synthetic", flags=FLAGS)
 
 
@@ -65,12 +65,12 @@ def test_trials_are_added_to_those_that_there_are(settings: Settings, tmp_path: 
 def test_the_value_is_that_of_the_validation_nodes(settings: Settings, tmp_path: Path) -> None:
     text = search("gcn", settings, runner=runner(tmp_path), trials=1)
     (run,) = (tmp_path / "runs" / "downstream" / "synthetic").glob("gcn-*")
-    figures = [nie.runs.read_run(run).metrics(fold)["val"]["spearman"] for fold in (0, 1)]
+    figures = [read_run(run).metrics(fold)["val"]["spearman"] for fold in (0, 1)]
     assert f"spearman {sum(figures) / 2:.4f} on validation" in text
 
 
 def test_what_cannot_be_searched_is_said(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(NieError, match="ridge has nothing to search"):
+    with pytest.raises(NieError, match="ridge is no neural network; use one of mlp"):
         search("ridge", settings, runner=runner(tmp_path), trials=1)
     with pytest.raises(NieError, match="no ranges under 'search'"):
         search("rgtn", settings, runner=runner(tmp_path), trials=1)

@@ -1,0 +1,71 @@
+"""Every study, and the search, on graphs of a user's own: with text and without, and never with numeric facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from downstream.studies.catalogue import STUDIES
+from downstream.studies.needs import lacking
+from nie.__main__ import main
+from nie.data import load
+
+NODES = 120
+FOLDS = [name for name, study in STUDIES.items() if study.ground.unit == "folds"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ring with chords, importance growing with the number of a node: once with text, once without."""
+    root = tmp_path_factory.mktemp("own")
+    steps = {"next": 1, "skip": 7}
+    triples = [f"n{i}\t{name}\tn{(i + step) % NODES}" for i in range(NODES) for name, step in steps.items()]
+    (root / "triples.tsv").write_text("\n".join(triples) + "\n")
+    (root / "scores.tsv").write_text("".join(f"n{i}\t{i * i}\n" for i in range(NODES)))
+    (root / "text.tsv").write_text("".join(f"n{i}\tthing number {i} of decade {i // 10}\n" for i in range(NODES)))
+    files = ["--triples", str(root / "triples.tsv"), "--scores", str(root / "scores.tsv")]
+    for name, more in (("plain", []), ("texts", ["--text", str(root / "text.tsv")])):
+        assert main(["data", "build", name, *files, *more, "--data-root", str(root / "data"), "--quiet"]) == 0
+    return root
+
+
+def arguments(root: Path) -> list[str]:
+    return ["--data-root", str(root / "data"), "--run-root", str(root / "runs")]
+
+
+SHORT = ["--features.structural", "relations", "--folds.run", "0"]
+
+
+@pytest.mark.parametrize("graph", ["plain", "texts"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_a_graph_lacks_is_said_once_and_in_one_sentence(
+    name: str, graph: str, root: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["study", name, graph, "--report-only", *arguments(root)]) == 2  # nothing was run before
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nie: ")]
+    assert len(said) == 1
+    assert said[0].count("no feature") == 0
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == len(set(warnings)) <= 1
+
+
+# best needs a recipe of the dataset's own, tsne has no arms, and every row of missing reads numeric facts.
+@pytest.mark.parametrize("name", [name for name in FOLDS if name not in ("best", "tsne", "missing")])
+def test_a_study_runs_with_what_the_graph_has(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    study, kg = STUDIES[name], load("texts", root / "data")
+    settings = study.ground.settings("texts", "fast", SHORT if name != "channels-ladder" else [], 2)
+    arm = next(arm for arm in study.arms(settings) if arm.licap is None and not lacking(arm, kg))
+    flags = ["--folds.run", "0"] if name == "channels-ladder" else SHORT
+    code = main(["study", name, "texts", "--only", arm.name, "--epochs", "2", *flags, *arguments(root), "--quiet"])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert f"| {arm.name}" in printed.out
+
+
+@pytest.mark.parametrize("method", ["gcn", "rgtn"])
+def test_a_search_has_ranges_on_any_graph(method: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    assert main(["search", method, "plain", "--trials", "0", *arguments(root), *SHORT, "--quiet"]) == 2
+    assert "No trial was finished" in capsys.readouterr().err
