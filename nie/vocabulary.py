@@ -74,7 +74,3 @@ def known_fusion(name: str) -> str:
     if name not in FUSIONS:
         raise ValueError(f"a fusion must be one of {', '.join(FUSIONS)}{nearest(name, FUSIONS)}")
     return name
-
-
-FUSION_NAMES = tuple(FUSIONS)
-NEEDS_LOGVAR = tuple(name for name, fusion in FUSIONS.items() if fusion.needs_logvar)

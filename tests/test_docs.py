@@ -1,4 +1,7 @@
-"""README and docs: every Python block runs and prints what its comments promise; every command named there exists."""
+"""README and docs: every Python block runs and prints what its comments promise; every command named there exists.
+
+docs/extending.md is run as a reader would do it, from its first block to its last, in one folder.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,40 @@ import contextlib
 import io
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from stage_helpers import store_synthetic
 
+import nie.training.loop
+from downstream.losses.table import TIER_LOSSES
+from downstream.methods.table import METHODS
+from downstream.metrics.registry import METRICS
+from downstream.studies.catalogue import STUDIES
+from nie.__main__ import main
 from nie.commands.command_line import make_parser
+from nie.data import BUILDERS, FEATURES
+from nie.runs.run import Run, read_run
+from nie.vocabulary import FUSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXTENDING = ROOT / "docs" / "extending.md"
+TABLES: tuple[dict[str, Any], ...] = (METHODS, STUDIES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, BUILDERS)
+
+
+def blocks_of(page: Path) -> list[tuple[str, str]]:
+    """Language and text of every block of code."""
+    return re.findall(r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+
+
 BLOCKS = [
     pytest.param(language, text, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, (language, text) in enumerate(re.findall(r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.S))
+    if page != EXTENDING
+    for number, (language, text) in enumerate(blocks_of(page))
 ]
 
 
@@ -40,7 +65,100 @@ def test_code_blocks(language: str, text: str) -> None:
                 assert not flags or arguments.takes_flags, line
 
 
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The page about extending nie, run from its first block to its last; what each command printed."""
+    folder = tmp_path_factory.mktemp("extending")
+    store_synthetic(folder / "datasets")
+    printed = {}
+    before = [dict(table) for table in TABLES]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        try:
+            for language, text in blocks_of(EXTENDING):
+                if language == "python":
+                    exec(compile(text, "block", "exec"), {"__name__": "own"})
+                elif language == "yaml":
+                    Path(text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+                else:
+                    for line in text.splitlines():
+                        out = io.StringIO()
+                        with contextlib.redirect_stdout(out):
+                            assert main([*shlex.split(line)[1:], "--quiet"]) == 0, line
+                        printed[line] = out.getvalue()
+            yield printed
+        finally:
+            for table, entries in zip(TABLES, before, strict=True):
+                table.clear()
+                table.update(entries)
+
+
+def run_of(printed: dict[str, str], *words: str) -> Run:
+    """The run that the first command with these words made."""
+    out = next(out for line, out in printed.items() if all(word in line for word in words))
+    return read_run(Path(out.splitlines()[-1]))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_a_network_of_ones_own_has_recipes_and_flags(extended: dict[str, str]) -> None:
+    config = run_of(extended, "--method gin").config
+    assert config["model"] == {"hidden_size": 32, "num_layers": 2, "feat_drop": 0.3}
+    assert config["optim"]["lr"] == 0.02
+    assert config["optim"]["weight_decay"] == 0.001
+    deep = run_of(extended, "gin-tiers")
+    assert deep.config["model"]["num_layers"] == 3
+    assert deep.array(0, "tiers.npy", (300, 4)).min() >= 0
+
+
+def test_a_network_of_ones_own_keeps_what_is_finished(extended: dict[str, str]) -> None:
+    assert run_of(extended, "--method gin").finished_folds() == [0, 1]
+    first, more = [out.splitlines()[-1] for line, out in extended.items() if "--method gin" in line][:2]
+    assert first == more
+
+
+def test_a_network_of_ones_own_continues_after_it_was_stopped(
+    extended: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_of(extended, "--method gin")
+    command = ["downstream", "--recipe", "gin.yaml", "--method", "gin", "--run-root", "again", "--quiet"]
+    calls, step = [], nie.training.loop.torch.optim.Adam.step
+
+    def stopped(self: Any, *arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return step(self, *arguments, **options)
+
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(nie.training.loop.torch.optim.Adam, "step", stopped)
+    assert main(command) == 130
+    assert main(command) == 0
+    assert 20 < len(calls) < 32  # it did not begin again
+    again = next(Path("again").rglob("model.safetensors"))
+    assert again.read_bytes() == (whole.fold_path(0) / "model.safetensors").read_bytes()
+
+
+def test_what_the_page_adds_stands_in_tables_and_studies(extended: dict[str, str]) -> None:
+    table = extended["nie table synthetic"]
+    assert all(f"| {row} " in table for row in ("gin", "gin-blocks", "gin-tiers", "gcn"))
+    study = next(out for line, out in extended.items() if line.startswith("nie study"))
+    assert all(f"| {arm} " in study for arm in ("1 layers", "2 layers", "3 layers"))
+
+
+def test_what_the_page_adds_is_computed(extended: dict[str, str]) -> None:
+    assert run_of(extended, "gin-margin").config["loss"]["tier_loss"] == "margin"
+    assert -1 <= run_of(extended, "--select kendall").metrics(0)["test"]["kendall"] <= 1
+    assert "kendall" not in run_of(extended, "--method gin").metrics(0)["test"]  # it was made before the metric
+    assert list(Path("datasets/synthetic/features").glob("reciprocity-*.npy"))
+    assert run_of(extended, "--model.fusion max").config["model"]["fusion"] == "max"
+    assert run_of(extended, "--dataset tiny").config["dataset"] == "tiny"
+
+
+def test_the_network_of_the_page_is_short() -> None:
+    (code,) = [text for language, text in blocks_of(EXTENDING) if language == "python" and '"gin"] =' in text]
+    assert len(code.splitlines()) <= 60

@@ -30,7 +30,8 @@ BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
     "db15k": db15k,
     "mkg-w": mkg_w,
 }
-NEEDS_RAW = frozenset(BUILDERS) - {"geo"}
+"""By name. A builder with an argument ``raw`` is given the folder of its raw files; its others are options."""
+
 _GEO = re.compile(r"geo(?:-(\d+))?")
 
 
@@ -109,7 +110,7 @@ def build(
     else:
         raise NieError(_unknown(name, root))
     _check_options(name, builder, options)
-    if kind in NEEDS_RAW:
+    if "raw" in inspect.signature(builder).parameters:
         options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
     kg = _with_files(builder(**options), features or {})
