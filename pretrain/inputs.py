@@ -105,13 +105,20 @@ class StageInputs:
         return digests
 
 
-def prepare(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> StageInputs:
+def prepare(
+    config: FoldsRunConfig, *, data_root: str | Path = "datasets", kg: KnowledgeGraph | None = None
+) -> StageInputs:  # fmt: skip
     """Load or build everything that ``config`` asks for.
+
+    Args:
+        config: the settings.
+        data_root: folder of the datasets.
+        kg: the dataset's graph, where it is loaded already.
 
     Raises:
         NieError: the dataset, a feature or a fold cannot be had.
     """
-    kg = load(config.dataset, data_root)
+    kg = load(config.dataset, data_root) if kg is None else kg
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
     names = feature_names(kg, config.features) if config.reads_features else {}
     channels = {channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()}

@@ -32,7 +32,7 @@ COMMANDS = {
     "data info": ["data", "info", "synthetic"],
     "table": ["table", "synthetic"],
     "report of importance": ["study", "main", "synthetic", "--report-only", *OF_IMPORTANCE],
-    # "report of links": ["study", "kge", "links", "--report-only", *OF_LINKS],
+    "report of links": ["study", "kge", "links", "--report-only", *OF_LINKS],
 }
 STEPS = """
 import contextlib, importlib, io, json, sys
@@ -71,7 +71,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         [sys.executable, "-c", STEPS, steps], capture_output=True, text=True, cwd=Path(__file__).parent.parent
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
-    for study, dataset in (("main", "synthetic"),):
+    for study, dataset in (("main", "synthetic"), ("kge", "links")):
         assert len(list((root / "runs" / "studies" / dataset).glob(f"{study}-*/report.html"))) == 1
     return {step: set(names) for step, names in json.loads(answer.stdout).items()}
 

@@ -26,9 +26,11 @@ def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
     """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
     texts = {}
     for name, figure in figures.items():
+        figure.draw_without_rendering()  # places everything, which takes as long as drawing it: once is enough
+        figure.set_layout_engine("none")
         for kind in ("png", "svg"):
             content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=150, bbox_inches="tight")
+            figure.savefig(content, format=kind, dpi=150)
             write_bytes(folder / f"{name.replace(' ', '-')}.{kind}", content.getvalue())
         text = content.getvalue().decode("utf-8")
         texts[name] = text[text.index("<svg") :]  # without the XML declaration, to stand inside a page

@@ -14,8 +14,6 @@ from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from nie.runs.stage import Stage
 
-CAPTION = IMPORTANCE.caption
-
 
 def markdown_table(results: Results, stage: Stage[Any] = IMPORTANCE) -> str:
     """One row a run of ``stage``, and below them the published rows."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from downstream.stages.table import STAGES
+from nie.data import KnowledgeGraph, load
 from nie.errors import NieError
 from nie.progress import log, track
 from nie.runs.run import Run, open_run, read_run, run_path
@@ -39,8 +40,15 @@ class Runner:
         if jobs > CORES:
             log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
         self.data_root, self.run_root, self.jobs = data_root, run_root, jobs
+        self._graphs: dict[str, KnowledgeGraph] = {}
         self._inputs: dict[str, Any] = {}
         self._made_from: dict[str, dict[str, str]] = {}
+
+    def graph(self, dataset: str) -> KnowledgeGraph:
+        """The graph of that name, loaded once."""
+        if dataset not in self._graphs:
+            self._graphs[dataset] = load(dataset, self.data_root)
+        return self._graphs[dataset]
 
     def inputs(self, config: RunConfig) -> Any:
         """The inputs of ``config``; made once for all runs that ask for the same."""
@@ -48,7 +56,8 @@ class Runner:
         key = stage.alike(config)
         if key not in self._inputs:
             kept = dict(list(self._inputs.items())[-1:])  # runs alternate between two inputs at most
-            self._inputs = {**kept, key: stage.inputs(config, data_root=self.data_root)}
+            made = stage.inputs(config, data_root=self.data_root, kg=self.graph(config.dataset))
+            self._inputs = {**kept, key: made}
         return self._inputs[key]
 
     def made_from(self, config: RunConfig) -> dict[str, str]:

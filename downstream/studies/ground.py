@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from downstream.reports import figures
 from downstream.reports.results import Results, best_run
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.links.stage import LINKS
 from downstream.studies.cost import seconds_by_row
 from downstream.studies.link_settings import LinkSettings
 from downstream.studies.settings import Settings
-from nie.data import load
+from nie.data import KnowledgeGraph
 from nie.runs.run import Run
 
 FOLDS_NOTE = (
@@ -51,14 +52,14 @@ class Ground:
         settings: ``(dataset, profile, flags, epochs)``: what arms are made from.
         test_note: how paired tests are to be read.
         test_share: test nodes over training nodes of a run, by which such a test is corrected; 0 for none.
-        figures: ``(results, runs by row, data_root)``: figures by title; None for what cannot be drawn.
+        figures: ``(results, runs by row, graph)``: figures by title; None for what cannot be drawn.
     """
 
     unit: str
     settings: Callable[[str, str, Sequence[str], int | None], StudySettings]
     test_note: str
     test_share: Callable[[Run], float]
-    figures: Callable[[Results, Mapping[str, Run], str | Path], dict[str, Any]]
+    figures: Callable[[Results, Mapping[str, Run], KnowledgeGraph], dict[str, Any]]
 
 
 def _test_share(run: Run) -> float:
@@ -66,18 +67,18 @@ def _test_share(run: Run) -> float:
     return len(split["test"]) / len(split["train"])
 
 
-def _figures_of_folds(results: Results, runs: Mapping[str, Run], data_root: str | Path) -> dict[str, Any]:
+def _figures_of_folds(results: Results, runs: Mapping[str, Run], kg: KnowledgeGraph) -> dict[str, Any]:
     best = best_run(list(runs.values()))
     name = next(row for row, run in runs.items() if run is best)
     return {
         "folds": figures.fold_points(results),
         "learning curves": figures.learning_curves(runs),
-        "predicted against true": figures.predicted_against_true(name, best, load(results.dataset, data_root)),
+        "predicted against true": figures.predicted_against_true(name, best, kg),
         "training cost": figures.training_cost(seconds_by_row(runs)),
     }
 
 
-def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _data_root: str | Path) -> dict[str, Any]:
+def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: KnowledgeGraph) -> dict[str, Any]:
     return {
         "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
         "learning curves": figures.learning_curves(runs, "mrr"),
@@ -85,8 +86,8 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _data_roo
     }
 
 
-FOLDS = Ground("folds", Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
+FOLDS = Ground(IMPORTANCE.unit, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
 """Importance estimation."""
 
-REPETITIONS = Ground("repetitions", LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
+REPETITIONS = Ground(LINKS.unit, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
 """Link prediction; repetitions on one split do not share their randomness, so nothing is corrected."""

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from downstream.stages.links.stage import LINKS
 from downstream.studies.ground import REPETITIONS
 from downstream.studies.link_settings import LinkSettings
 from downstream.studies.needs import RELATION_WORDS, TEXT
@@ -28,10 +29,6 @@ TEXT_LR = 0.05
 """The same for what reads relations' names: on FB15K's validating relations 0.05 and 0.005 have twice 1's MRR."""
 HELD_OUT = 0.1
 SIMILARITY = 0.3
-CAPTION = (
-    "Filtered realistic ranks of the test triples, both ends; mean ± population standard deviation over repetitions, "
-    "each with a seed of its own. Unseen entity: test triples with an entity that no training triple names."
-)
 
 
 def _kge(settings: LinkSettings) -> list[Arm]:
@@ -98,7 +95,7 @@ LINK_STUDIES = (
         tested=("mrr", "mrr, unseen entity"),
         columns=("mrr", "hits@1", "hits@3", "hits@10", "mrr, unseen entity"),
         also=functools.partial(later("downstream.studies.link_tables:kge_tables"), _kge_pairs),
-        caption=CAPTION,
+        caption=LINKS.caption,
         ground=REPETITIONS,
     ),
     Study(
@@ -111,7 +108,7 @@ LINK_STUDIES = (
         also=learned_weights,
         caption=f"{HELD_OUT:.0%} of the relations have no training triple, and their test triples are ranked with "
         "rotations made from their names, with the mean rotation of the other relations, and with random ones. The "
-        "relations held out are the same in all repetitions. " + CAPTION,
+        "relations held out are the same in all repetitions. " + LINKS.caption,
         ground=REPETITIONS,
     ),
 )

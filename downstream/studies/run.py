@@ -13,7 +13,6 @@ from downstream.studies.ground import StudySettings
 from downstream.studies.report import write_report
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Study, finished_arms, run_arms
-from nie.data import load
 from nie.errors import NieError, nearest
 
 
@@ -50,7 +49,7 @@ def run_study(
     for wanted in only:
         if wanted not in names:
             raise NieError(f"The study {study.name} has no arm {wanted!r}{nearest(wanted, names)}: {', '.join(names)}.")
-    kg = load(settings.dataset, runner.data_root)
+    kg = runner.graph(settings.dataset)
     chosen = served([arm for arm in every if not only or arm.name in only], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
@@ -63,7 +62,7 @@ def run_study(
     runs = finished_arms(arms, runner)
     if runs or not failed:
         further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
-        drawn = {**study.ground.figures(Results.of(runs), runs, runner.data_root), **own}
+        drawn = {**study.ground.figures(Results.of(runs), runs, kg), **own}
         shown = {title: figure for title, figure in drawn.items() if figure is not None}
         text = report(figures.write_figures(folder, shown), further)
     raise_failures(failed, f"in {folder}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports.page import Table
-from downstream.reports.tables import CAPTION
+from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.ground import FOLDS, Ground
 from downstream.studies.needs import Need
@@ -86,7 +86,7 @@ class Study:
     tested: tuple[str, ...] = ("rmse", "spearman")
     columns: tuple[str, ...] = ()
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
-    caption: str = CAPTION
+    caption: str = IMPORTANCE.caption
     ground: Ground = FOLDS
     run: Callable[..., str] | None = None
 

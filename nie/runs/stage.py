@@ -18,7 +18,8 @@ class Stage(Generic[Config]):
         command: its word on the command line.
         title: what it does, in a few words.
         recipes: its recipes and settings.
-        inputs: ``(config, *, data_root) -> inputs``: what its folds share, with ``made_from``, sha256 by name.
+        inputs: ``(config, *, data_root, kg=None) -> inputs``: what its folds share, with ``made_from``, sha256 by name;
+            the graph is loaded unless it is given.
         alike: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
         folds_flag: the flag that says which folds, or repetitions, to run.

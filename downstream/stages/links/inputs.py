@@ -50,13 +50,21 @@ class LinkInputs:
     wanted_device: str
 
     @classmethod
-    def of(cls, config: LinkConfig, *, data_root: str | Path = "datasets") -> LinkInputs:
+    def of(
+        cls, config: LinkConfig, *, data_root: str | Path = "datasets", kg: KnowledgeGraph | None = None
+    ) -> LinkInputs:  # fmt: skip
         """Load or build everything that ``config`` asks for.
+
+        Args:
+            config: the settings.
+            data_root: folder of the datasets.
+            kg: the dataset's graph, where it is loaded already.
 
         Raises:
             NieError: the dataset or a feature cannot be had, or the graph is too small for the settings.
         """
-        kg = whole = with_held_out(load(config.dataset, data_root), config.hold_out, config.seed, config.valid_at_least)
+        kg = load(config.dataset, data_root) if kg is None else kg
+        kg = whole = with_held_out(kg, config.hold_out, config.seed, config.valid_at_least)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
         settings, unseen, text = FeaturesConfig(), config.unseen.features, config.model.relations.text

@@ -1,0 +1,81 @@
+"""A fold's things are made once: counted over the main job, and over a method that reads no features."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage_helpers import SMALL_FLAGS, store_synthetic
+
+import downstream.methods.fold_work
+import downstream.stages.runner
+import nie.data.message_passing
+import nie.inputs.tensors
+import pretrain.inputs
+import pretrain.licap
+from downstream.metrics.fold_judge import FoldJudge
+from downstream.stages.runner import Runner
+from downstream.studies.overview import main_job
+from nie.__main__ import main
+from nie.runs.provenance import git_commit
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each thing is made from here on."""
+    counts: Counter[str] = Counter()
+
+    def count(
+        what: str, owner: Any, name: str, when: Callable[..., bool] = lambda *_arguments, **_options: True
+    ) -> None:
+        original: Callable[..., Any] = getattr(owner, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            counts[what] += when(*arguments, **options)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    for module in (downstream.stages.runner, pretrain.inputs):
+        count("graph", module, "load")
+    count("features of a channel", pretrain.inputs, "named_features")
+    count("message graph", nie.data.message_passing, "message_graph")
+    count("features of a fold", downstream.methods.fold_work, "_channels")
+    count("embeddings of a fold", downstream.methods.fold_work, "read_embeddings")
+    count("judge", FoldJudge, "__init__")
+    count("contrast sets", pretrain.licap, "_draw")
+    count("standardised input", nie.inputs.tensors, "input_tensor")
+    count("git query", subprocess, "run", lambda command, **_options: command[0] == "git")
+    git_commit.cache_clear()
+    return counts
+
+
+def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[str], tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner)
+    folds = channels = inputs = 2  # PageRank's inputs have no channel; all other rows and LICAP share theirs
+    rows, pretrained = 5, 1
+    assert made == {
+        "graph": 1,
+        "features of a channel": channels,
+        "message graph": 1,
+        "features of a fold": rows * folds,
+        "embeddings of a fold": pretrained * folds,
+        "judge": inputs * folds,
+        "contrast sets": folds,
+        "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and RGTN
+        "git query": 1,
+    }
+
+
+def test_a_method_of_the_graph_alone_computes_no_features(made: Counter[str], tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / "runs"), "--quiet"]
+    command = ["downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "pagerank", "--folds.run", "0,1"]
+    assert main([*command, "--features.semantic", "minilm", *roots]) == 0
+    assert made == {"graph": 1, "features of a fold": 2, "judge": 2, "git query": 1}
