@@ -139,6 +139,6 @@ def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch
 
     monkeypatch.setattr(nie.data, "build", lambda *_arguments, **_options: Built())
     monkeypatch.setattr(nie.data, "info", lambda _kg: "")
-    monkeypatch.setattr(downstream.main_job, "main_job", job)
+    monkeypatch.setattr(downstream.studies.overview, "main_job", job)
     assert main(["run", "geo", "--min-population", "5000", *roots]) == 2
     assert asked == ["geo-5000"]

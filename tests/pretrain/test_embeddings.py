@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from downstream.stages.importance import IMPORTANCE
 from nie.data import KnowledgeGraph, synthetic
 from nie.errors import NieError
 from nie.runs.files import write_array, write_json
@@ -71,9 +72,8 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_stage_2_run_is_told_from_a_pretrained_one(tmp_path: Path) -> None:
-    config = PRETRAINING.recipes.load(overrides={"dataset": KG.name})
-    run = open_run(config, root=tmp_path)
+    run = open_run(IMPORTANCE.recipes.load(overrides={"dataset": KG.name}), root=tmp_path)
     with run.fold(0) as folder:
         write_json(folder / "metrics.json", {"binding": binding(KG, FOLD)})
-    with pytest.raises(NieError, match="not a pretrained run"):
+    with pytest.raises(NieError, match="a run of the stage downstream, and a run of the stage pretrain is needed"):
         read_embeddings(run.path, KG, FOLD)
