@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our best estimate on fb15k: averaged RGTN and R-GCN networks, boosting and ridge, blended by weights that are chosen
-# on validation nodes. Settings are in downstream/recipes/fb15k-best.yaml; flags are passed on to all of them.
+# on validation nodes. Settings are in downstream/stages/recipes/fb15k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh all

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our best estimate on tmdb5k: RGTN, boosting and ridge, blended by weights that are chosen on validation
-# nodes. Settings are in downstream/recipes/tmdb5k-best.yaml; flags are passed on to all of them.
+# nodes. Settings are in downstream/stages/recipes/tmdb5k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh all

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stage 2 on fb15k: RGTN. Settings are in downstream/recipes/fb15k-fast.yaml; flags are passed on, for example
+# Stage 2 on fb15k: RGTN. Settings are in downstream/stages/recipes/fb15k-fast.yaml; flags are passed on, for example
 # --pretrained RUN with the folder that scripts/pretrain_fb15k.sh printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."

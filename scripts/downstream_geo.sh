@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stage 2 on geo: RGTN. Settings are in downstream/recipes/geo-fast.yaml; flags are passed on, for example
+# Stage 2 on geo: RGTN. Settings are in downstream/stages/recipes/geo-fast.yaml; flags are passed on, for example
 # --pretrained RUN with the folder that scripts/pretrain_geo.sh printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stage 2 on tmdb5k: RGTN. Settings are in downstream/recipes/tmdb5k-fast.yaml; flags are passed on, for example
+# Stage 2 on tmdb5k: RGTN. Settings are in downstream/stages/recipes/tmdb5k-fast.yaml; flags are passed on, for example
 # --pretrained RUN with the folder that scripts/pretrain_tmdb5k.sh printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Link prediction on db15k: RotatE. Settings are in downstream/links/recipes/db15k-rotate.yaml; flags are passed on, for
+# Link prediction on db15k: RotatE. Settings are in downstream/stages/links/recipes/db15k-rotate.yaml; flags are passed on, for
 # example --repeats 0,1,2 or --channels text=minilm.
 set -euo pipefail
 cd "$(dirname "$0")/.."

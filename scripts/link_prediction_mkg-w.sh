@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Link prediction on mkg-w: RotatE, with the general settings of downstream/links/recipes/rotate.yaml, which were not searched
+# Link prediction on mkg-w: RotatE, with the general settings of downstream/stages/links/recipes/rotate.yaml, which were not searched
 # on it; flags are passed on, for example --repeats 0,1,2.
 set -euo pipefail
 cd "$(dirname "$0")/.."

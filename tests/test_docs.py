@@ -20,11 +20,13 @@ import nie.training.loop
 from downstream.losses.table import TIER_LOSSES
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS
+from downstream.stages.table import STAGES
 from downstream.studies.catalogue import STUDIES
 from nie.__main__ import main
 from nie.commands.command_line import make_parser
 from nie.data import BUILDERS, FEATURES
 from nie.runs.run import Run, read_run
+from nie.settings.recipes import field_names
 from nie.vocabulary import FUSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +65,15 @@ def test_code_blocks(language: str, text: str) -> None:
             elif words[:1] == ["nie"]:
                 arguments, flags = make_parser().parse_known_args(words[1:])
                 assert not flags or arguments.takes_flags, line
+
+
+def test_the_tree_of_the_design_page_is_what_there_is() -> None:
+    tree = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("```")[1]
+    named = {word.rstrip("/").split("/")[-1] for word in re.findall(r"[\w/]+/|\w+\.py", tree)}
+    for package in ("nie", "pretrain", "downstream"):
+        for path in [ROOT / package, *(ROOT / package).iterdir()]:
+            if (path / "__init__.py").exists() or (path.suffix == ".py" and package == "nie"):
+                assert path.name in named, f"docs/design.md does not name {path.relative_to(ROOT)}"
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +173,38 @@ def test_what_the_page_adds_is_computed(extended: dict[str, str]) -> None:
 def test_the_network_of_the_page_is_short() -> None:
     (code,) = [text for language, text in blocks_of(EXTENDING) if language == "python" and '"gin"] =' in text]
     assert len(code.splitlines()) <= 60
+
+
+def every_setting() -> set[str]:
+    """The dotted names of the settings of all stages and methods."""
+    classes = [
+        settings
+        for stage in STAGES.values()
+        for settings in (stage.recipes.methods().values() if stage.recipes.methods else [stage.recipes.settings])
+    ]
+    return {name for settings in classes for name in field_names(settings)}
+
+
+def settings_of_recipes() -> Iterator[str]:
+    """The dotted names of what recipes set, for all methods or for single ones, and of what they search."""
+
+    def names(values: dict[str, Any], before: str = "") -> Iterator[str]:
+        for name, value in values.items():
+            yield f"{before}{name}"
+            if isinstance(value, dict):
+                yield from names(value, f"{before}{name}.")
+
+    for stage in STAGES.values():
+        for recipe in stage.recipes.names():
+            document = stage.recipes.read(recipe)
+            for part in (document, *document.get("methods", {}).values()):
+                yield from names(part)
+
+
+@pytest.mark.parametrize("name", sorted(every_setting() - set(settings_of_recipes())))
+def test_a_setting_that_no_recipe_sets_is_set_by_a_study_or_explained(name: str) -> None:
+    leaf = name.rsplit(".", 1)[-1]
+    studies = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "downstream" / "studies").glob("*.py"))
+    texts = "".join(path.read_text(encoding="utf-8") for path in (*PAGES, *(ROOT / "scripts").glob("*.sh")))
+    by_study = re.search(rf'\b{leaf}=|"{leaf}": ', studies)
+    assert by_study or re.search(rf"(?<![\w.]){re.escape(name)}\b", texts), f"nothing sets or explains {name}"

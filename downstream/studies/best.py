@@ -21,7 +21,7 @@ def _best(settings: Settings) -> list[Arm]:
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
     name = IMPORTANCE.recipes.own(settings.dataset, "best")
     if name == "best":
-        raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/recipes.")
+        raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/stages/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
     methods = ["rgtn", *(method for method in IMPORTANCE.recipes.read(name)["methods"] if method != "blend")]
     ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
