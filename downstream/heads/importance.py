@@ -68,7 +68,7 @@ class ImportanceHead(nn.Module):
                 channel is the node's.
 
         Raises:
-            NieError: another number of channels or another size, or centrality where it is not due.
+            NieError: another number of channels or another size, or a centrality that the head does not read.
         """
         if tokens.shape[1:] != (self.num_channels, self.size):
             raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {self.num_channels}, {self.size}).")

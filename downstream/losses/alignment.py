@@ -105,9 +105,9 @@ def alignment_loss(
         0.0
     """
     if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
-        raise NieError(f"ratios are {ratios}; three numbers that are not negative and sum to 1 are due.")
+        raise NieError(f"ratios must be three numbers that are not negative and sum to 1; got {ratios}.")
     if soft_targets is not None and soft_targets.shape != (len(projected), len(projected)):
-        raise NieError(f"soft_targets have shape {tuple(soft_targets.shape)}; one row and column a node are due.")
+        raise NieError(f"soft_targets must have one row and one column a node; got {tuple(soft_targets.shape)}.")
 
     def feature(a: Tensor, b: Tensor) -> Tensor:
         return F.mse_loss(F.normalize(a, dim=1), F.normalize(b, dim=1))
@@ -175,7 +175,7 @@ def _pairs(projected: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, Tensor, Te
     """Every pair of channels, on the nodes that have both, with their rows."""
     if projected.dim() != 3 or mask.shape != projected.shape[:2]:
         raise NieError(
-            f"projected has shape {tuple(projected.shape)} and mask {tuple(mask.shape)}; (N, M, P) and (N, M) are due."
+            f"projected must be (N, M, P) and mask (N, M); got {tuple(projected.shape)} and {tuple(mask.shape)}."
         )
     for first, second in itertools.combinations(range(projected.shape[1]), 2):
         rows = (mask[:, first] & mask[:, second]).nonzero()[:, 0]

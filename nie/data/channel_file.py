@@ -121,7 +121,7 @@ def _placed(
 ) -> NDArray[np.float64]:
     """The rows in the order of the nodes, nan for those that have none."""
     if ids.dtype.kind not in "Uiu":
-        raise NieError(f"{path}: channel {name} has ids of {ids.dtype}; names, or ids that are whole numbers, are due.")
+        raise NieError(f"{path}: ids of channel {name} must be names or whole numbers; got {ids.dtype}.")
     if ids.shape != (len(rows),):
         raise NieError(f"{path}: channel {name} has {len(rows)} rows but ids of shape {ids.shape}.")
     place = {key: node for node, key in enumerate(node_names)}

@@ -70,7 +70,7 @@ class CoAttention(nn.Module):
             NieError: another number of channels or another size.
         """
         if tokens.shape[1:] != (self.num_channels, self.size):
-            raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {self.num_channels}, {self.size}).")
+            raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
         partial = None if mask is None or bool(mask.all()) else mask
         tokens = tokens if partial is None else hide(tokens, partial)
         score = self.query(tokens) @ self.key(tokens).transpose(1, 2) / math.sqrt(self.size)  # (N, C, C)

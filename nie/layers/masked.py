@@ -61,8 +61,9 @@ def hide(tokens: Tensor, mask: Tensor) -> Tensor:
 def check_tokens(tokens: Tensor, mask: Tensor, size: int, num_channels: int, logvar: Tensor | None) -> None:
     """Raise unless the shapes fit."""
     if tokens.dim() != 3 or tokens.shape[1:] != (num_channels, size):
-        raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {num_channels}, {size}).")
+        raise NieError(f"tokens must have the shape (N, {num_channels}, {size}); got {tuple(tokens.shape)}.")
     if mask.shape != tokens.shape[:2] or mask.dtype != torch.bool:
-        raise NieError(f"mask is {mask.dtype} of shape {tuple(mask.shape)}; bool of {tuple(tokens.shape[:2])} is due.")
+        shape = tuple(tokens.shape[:2])
+        raise NieError(f"mask must be bool of shape {shape}; got {mask.dtype} of {tuple(mask.shape)}.")
     if logvar is not None and logvar.shape != tokens.shape:
-        raise NieError(f"logvar has shape {tuple(logvar.shape)}; that of tokens, {tuple(tokens.shape)}, is due.")
+        raise NieError(f"logvar must have the shape of tokens, {tuple(tokens.shape)}; got {tuple(logvar.shape)}.")

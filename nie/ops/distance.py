@@ -48,7 +48,7 @@ def complex_distance(
     """
     expect("query", query, (None, None))
     if query.shape[1] % 2:
-        raise NieError(f"query has {query.shape[1]} columns; an even number, real parts and imaginary ones, is due.")
+        raise NieError(f"query must have an even number of columns, half of them real parts; got {query.shape[1]}.")
     expect("keys", keys, (None, query.shape[1]))
     if rows is not None:
         expect("rows", rows, (len(query), None))

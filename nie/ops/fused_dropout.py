@@ -27,6 +27,7 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     Raises:
         NieError: the probability does not lie in [0, 1).
 
+    >>> import torch
     >>> sorted(set(dropout(torch.ones(1000), 0.5).tolist()))
     [0.0, 2.0]
     """

@@ -39,7 +39,7 @@ class SoftmaxFusion(nn.Module):
         super().__init__()
         start = torch.ones(num_channels) if weights is None else torch.tensor(list(weights), dtype=torch.float32)
         if start.shape != (num_channels,) or not bool((start.isfinite() & (start > 0)).all()):
-            raise NieError(f"weights are {weights}; {num_channels} positive numbers are due, one a channel.")
+            raise NieError(f"weights must be {num_channels} positive numbers, one a channel; got {weights}.")
         self.start = start
         self.logits = nn.Parameter(torch.empty(num_channels))
         self.lr_scales = {"logits": LOGITS_LR_SCALE}

@@ -121,7 +121,7 @@ def _check(
     if text is None and not learned:
         raise NieError("Relation vectors come from text or from free parameters; give text, or learned=True.")
     if text is not None and (text.dim() != 2 or len(text) != num_relations):
-        raise NieError(f"text has shape {tuple(text.shape)}; ({num_relations}, d) is due.")
+        raise NieError(f"text must have the shape ({num_relations}, d); got {tuple(text.shape)}.")
     if min(similarity_weight, context_weight) < 0 or similarity_weight + context_weight >= 1:
         raise NieError(
             f"similarity_weight {similarity_weight} and context_weight {context_weight}: they are not negative, and "

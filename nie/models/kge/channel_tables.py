@@ -83,9 +83,11 @@ def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_enti
         raise NieError("The channel structural is the model's own embedding; give yours another name.")
     for name, table in channels.items():
         if table.dim() != 2 or len(table) != num_entities:
-            raise NieError(f"The channel {name} has shape {tuple(table.shape)}; ({num_entities}, d) is due.")
+            raise NieError(f"The channel {name} must have the shape ({num_entities}, d); got {tuple(table.shape)}.")
     for name, mask in masks.items():
         if name != "structural" and name not in channels:
             raise NieError(f"There is a mask of {name!r}, which is no channel{nearest(name, channels)}.")
         if mask.shape != (num_entities,) or mask.dtype != torch.bool:
-            raise NieError(f"The mask of {name} is {mask.dtype} {tuple(mask.shape)}; bool ({num_entities},) is due.")
+            raise NieError(
+                f"The mask of {name} must be bool of shape ({num_entities},); got {mask.dtype} of {tuple(mask.shape)}."
+            )

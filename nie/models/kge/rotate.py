@@ -117,6 +117,6 @@ class RotatE(nn.Module):
         phases: Tensor = self.relations()
         if phases.shape != (self.num_relations, self.size):
             raise NieError(
-                f"relations gives {tuple(phases.shape)}; ({self.num_relations}, {self.size}) phases are due."
+                f"relations must give phases of shape ({self.num_relations}, {self.size}); got {tuple(phases.shape)}."
             )
         return phases

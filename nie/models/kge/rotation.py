@@ -66,7 +66,7 @@ def check_triples(triples: Tensor, entities: Tensor, phases: Tensor, ends: tuple
     Ids on a GPU are not looked at, as that would wait for it.
     """
     if triples.dim() != 2 or triples.shape[1] != 3:
-        raise NieError(f"triples have shape {tuple(triples.shape)}; (B, 3) of head, relation and tail is due.")
+        raise NieError(f"triples must have the shape (B, 3), of head, relation and tail; got {tuple(triples.shape)}.")
     if triples.device.type != "cpu" or not len(triples):
         return
     for column, table, kind in (*((end, entities, "entity") for end in ends), (1, phases, "relation")):

@@ -131,11 +131,11 @@ def test_neighbourhoods_are_sets_without_direction() -> None:
 
 def test_bad_input() -> None:
     projected, mask = inputs()
-    with pytest.raises(NieError, match="sum to 1 are due"):
+    with pytest.raises(NieError, match="sum to 1; got"):
         alignment_loss(projected, mask, ratios=(0.5, 0.3, 0.3))
-    with pytest.raises(NieError, match="one row and column a node"):
+    with pytest.raises(NieError, match="one row and one column a node"):
         alignment_loss(projected, mask, soft_targets=torch.ones(2, 2))
-    with pytest.raises(NieError, match=r"\(N, M, P\) and \(N, M\) are due"):
+    with pytest.raises(NieError, match=r"projected must be \(N, M, P\)"):
         cosine_mse_loss(projected, mask[:, :2])
     with pytest.raises(NieError, match="temperature is 0"):
         modality_contrastive_loss(projected, mask, temperature=0.0)

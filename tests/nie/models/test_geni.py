@@ -14,6 +14,7 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.models import GENI
+from nie.models.blocks import Degrees
 
 SIZES = {"structural": 3, "semantic": 5}
 
@@ -80,12 +81,14 @@ def test_a_full_neighbour_batch_equals_the_whole_graph_with_its_gradients() -> N
         torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
 
 
-def test_centrality_can_be_given() -> None:
+def test_degrees_can_be_given() -> None:
     graph, etype = random_graph()
     model, feats = build(), features()
-    centrality = graph.in_degrees().double().clamp(min=1).log()
-    torch.testing.assert_close(model(graph, feats, etype, centrality).score, model(graph, feats, etype).score)
-    assert not torch.allclose(model(graph, feats, etype, centrality + 1).score, model(graph, feats, etype).score)
+    degrees, own = Degrees.of(graph), model(graph, feats, etype).score
+    torch.testing.assert_close(model(graph, feats, etype, degrees=degrees).score, own)
+    assert not torch.allclose(
+        model(graph, feats, etype, degrees=Degrees(degrees.entering + 1, degrees.leaving)).score, own
+    )
 
 
 def test_what_does_not_fit_is_refused() -> None:

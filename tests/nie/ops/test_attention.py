@@ -1,5 +1,6 @@
 """Both kinds of attention in every variant, each on every backend against one loop.
 
+With nie.ops.attention go its checks, nie.ops.shapes, and what the fused kernels are told, nie.ops.call.
 Triton's kernels run in its interpreter here, which `conftest` switches on where there is no GPU.
 """
 

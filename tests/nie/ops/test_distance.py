@@ -1,4 +1,4 @@
-"""nie.ops.distance on both backends, against a loop."""
+"""nie.ops.distance and its kernels, nie.ops.numba_backend.complex_distance, against a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nie.ops.fused_dropout, and the layer nie.layers.Dropout on it."""
+"""nie.ops.fused_dropout, and the layer on it, nie.layers.dropout."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""nie.layers.fusion: what holds for every method, and what each one computes."""
+"""nie.layers.fusion.channel_fusion: what holds for every fusion.
+
+It is all that there is to say of nie.layers.fusion.projected and nie.layers.fusion.proxy_attention, and holds by the
+functions of nie.layers.masked.
+"""
 
 from __future__ import annotations
 
-import copy
-import math
 from typing import Any
 
 import pytest
@@ -12,8 +14,7 @@ from reference.graphs import normal
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer, SoftmaxFusion
-from nie.training.loop import rate_groups
+from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer
 
 SIZE, NODES = 8, 12
 PERMUTES = ("attention", "uncertainty", "inverse_variance", "proxy_attention")
@@ -152,70 +153,13 @@ def test_gradcheck(method: str) -> None:
     assert torch.autograd.gradcheck(lambda t, v: fuse(fusion, t, mask[:5], v).vector, needed)
 
 
-def test_inverse_variance_is_free_of_scale_and_the_published_form_is_not() -> None:
-    tokens, mask, logvar = inputs()
-    for method, same in (("inverse_variance", True), ("uncertainty", False)):
-        fusion = build(method)
-        one, two = fuse(fusion, tokens, mask, logvar), fuse(fusion, tokens, mask, logvar + 2 * math.log(3))
-        assert torch.allclose(one.weights, two.weights) is same
-
-
-def test_inverse_variance_is_one_over_the_variance() -> None:
-    variance = torch.tensor([[0.5, 2.0, 1.0]]).double()
-    logvar = variance.log()[..., None].expand(1, 3, SIZE)
-    fused = build("inverse_variance")(normal(1, 3, SIZE), logvar=logvar)
-    torch.testing.assert_close(fused.weights, (1 / variance) / (1 / variance).sum())
-
-
-def test_the_published_uncertainty_equals_the_loop() -> None:
-    tokens, mask, logvar = inputs()
-    weights = fuse(build("uncertainty", temperature=0.5), tokens, mask, logvar).weights
-    for node in range(NODES):
-        there = mask[node].nonzero()[:, 0].tolist()
-        scores = [math.exp(1 / ((float((logvar[node, m] / 2).exp().mean()) + 1e-6) * 0.5)) for m in there]
-        for m, score in zip(there, scores, strict=True):
-            assert weights[node, m] == pytest.approx(score / sum(scores))
-
-
-def test_given_weights_are_where_softmax_starts() -> None:
-    fusion = SoftmaxFusion(SIZE, 3, weights=[0.6, 0.4, 1e-9])
-    weights = fusion(torch.zeros(1, 3, SIZE), torch.ones(1, 3, dtype=torch.bool)).weights
-    torch.testing.assert_close(weights, torch.tensor([[0.6, 0.4, 1e-3]]) / 1.001)
-
-
-def test_softmax_has_a_learning_rate_of_its_own() -> None:
-    groups = rate_groups(copy.deepcopy(ChannelFusion("softmax", SIZE, 3)), 0.01)
-    assert sorted((group["lr"], sum(p.numel() for p in group["params"])) for group in groups) == [(0.01, 8), (0.1, 3)]
-
-
-def test_the_extractor_starts_as_the_identity() -> None:
-    fusion = ChannelFusion("cross_modal_transformer", SIZE, 3).double().train()
-    tokens, mask, _ = inputs()
-    torch.testing.assert_close(fusion(tokens, mask).tokens[mask], tokens[mask], rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("literal", [True, False])
-def test_attention_of_the_published_form_is_a_constant(literal: bool) -> None:
-    """The trap: over one key the softmax is 1, so queries and keys learn nothing."""
-    fusion = build("cross_modal_transformer", literal=literal)
-    assert isinstance(fusion.fusion, CrossModalTransformer)
-    tokens, mask, _ = inputs()
-    fusion(tokens, mask).vector.square().sum().backward()
-    for name, parameter in fusion.named_parameters():
-        if name.endswith(("query.weight", "key.weight")):
-            assert parameter.grad is not None
-            assert bool(parameter.grad.abs().max() < 1e-12) is literal, name
-    weights = fusion.fusion.attention(tokens, mask)[0]
-    assert bool((weights.max(dim=1).values == 1).all()) is literal
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"method": "atention"}, r"no fusion 'atention'.*did you mean 'attention'"),
         ({"method": "concat", "num_channels": 0}, "give at least one"),
-        ({"method": "softmax", "weights": [1.0, 2.0]}, "3 positive numbers are due"),
-        ({"method": "softmax", "weights": [1.0, -2.0, 1.0]}, "3 positive numbers are due"),
+        ({"method": "softmax", "weights": [1.0, 2.0]}, "must be 3 positive numbers"),
+        ({"method": "softmax", "weights": [1.0, -2.0, 1.0]}, "must be 3 positive numbers"),
         ({"method": "uncertainty", "temperature": 0.0}, "it is positive"),
         ({"method": "gated_uncertainty", "alpha": 1.5}, "between 0 and 1"),
         ({"method": "proxy_attention", "num_heads": 3}, "does not divide the size 8"),
@@ -231,10 +175,10 @@ def test_bad_input() -> None:
     fusion = ChannelFusion("uncertainty", SIZE, 3)
     tokens, mask, logvar = (part.float() if part.is_floating_point() else part for part in inputs())
     for arguments, words in (
-        ((tokens[:, :2], mask[:, :2], logvar[:, :2]), r"tokens have shape \(12, 2, 8\), not \(N, 3, 8\)"),
-        ((tokens, mask[:, :2], logvar), r"bool of \(12, 3\) is due"),
-        ((tokens, mask.float(), logvar), "mask is torch.float32"),
-        ((tokens, mask, logvar[:, :2]), r"logvar has shape \(12, 2, 8\)"),
+        ((tokens[:, :2], mask[:, :2], logvar[:, :2]), r"tokens must have the shape \(N, 3, 8\); got \(12, 2, 8\)"),
+        ((tokens, mask[:, :2], logvar), r"bool of shape \(12, 3\)"),
+        ((tokens, mask.float(), logvar), "got torch.float32"),
+        ((tokens, mask, logvar[:, :2]), r"logvar must have the shape .* got \(12, 2, 8\)"),
         ((tokens, mask, None), "use variational encoders"),
     ):
         with pytest.raises(NieError, match=words):

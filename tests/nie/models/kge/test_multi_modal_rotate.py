@@ -1,4 +1,7 @@
-"""nie.models.kge.multi_modal_rotate and what it is made of."""
+"""nie.models.kge.multi_modal_rotate and what it is made of.
+
+These are nie.models.kge.channel_tables, nie.models.kge.channel_generator and nie.models.kge.relation_guided.
+"""
 
 from __future__ import annotations
 
@@ -201,9 +204,9 @@ def test_what_is_saved_and_reset() -> None:
     [
         ({"channels": {}}, "needs a channel besides"),
         ({"channels": {"structural": torch.ones(6, 2)}}, "give yours another name"),
-        ({"channels": {"text": torch.ones(5, 2)}}, r"channel text has shape \(5, 2\); \(6, d\)"),
+        ({"channels": {"text": torch.ones(5, 2)}}, r"channel text must have the shape \(6, d\); got \(5, 2\)"),
         ({"masks": {"txt": HAVE_TEXT}}, r"mask of 'txt', which is no channel \(did you mean 'text'\?\)"),
-        ({"masks": {"text": HAVE_TEXT[:3]}}, r"mask of text is torch.bool \(3,\)"),
+        ({"masks": {"text": HAVE_TEXT[:3]}}, r"mask of text must be bool of shape \(6,\)"),
         ({"fusion": "relation_guided", "fusion_settings": {"literal": True}}, "has no settings, so literal"),
         ({"fusion": "sums"}, r"no fusion 'sums' \(did you mean 'sum'\?\)"),
     ],

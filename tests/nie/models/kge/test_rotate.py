@@ -1,4 +1,4 @@
-"""nie.models.kge.rotate."""
+"""nie.models.kge.rotate and its arithmetic, nie.models.kge.rotation."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_reset_parameters() -> None:
 
 
 def test_what_does_not_fit() -> None:
-    with pytest.raises(NieError, match=r"\(B, 3\) of head"):
+    with pytest.raises(NieError, match=r"\(B, 3\), of head"):
         model()(TRIPLES[:, :2])
     with pytest.raises(NieError, match="no side 'middle'"):
         model().against(TRIPLES, "middle")  # type: ignore[arg-type]
@@ -101,5 +101,5 @@ def test_phases_that_something_else_makes() -> None:
     made = RotatE(num_entities=6, num_relations=2, size=5, margin=3.0, relations=Table(net.phases.detach())).double()
     made.load_state_dict({"entities": net.entities, "relations.phases": net.phases})
     torch.testing.assert_close(made(TRIPLES), net(TRIPLES), rtol=0, atol=0)
-    with pytest.raises(NieError, match=r"relations gives \(2, 4\); \(2, 5\) phases are due"):
+    with pytest.raises(NieError, match=r"phases of shape \(2, 5\); got \(2, 4\)"):
         RotatE(num_entities=6, num_relations=2, size=5, relations=Table(torch.ones(2, 4)))(TRIPLES)

@@ -1,4 +1,7 @@
-"""What only the fused CPU kernels promise; that they compute the same as DGL's is in ../test_attention.py."""
+"""What only the fused CPU kernels promise; that they compute the same as DGL's is in ../test_attention.py.
+
+Its tensors become arrays by nie.ops.numba_backend.arrays.
+"""
 
 from __future__ import annotations
 

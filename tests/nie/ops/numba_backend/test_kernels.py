@@ -1,4 +1,7 @@
-"""How the fused CPU kernels are made; that the attentions are right is in ../test_attention.py."""
+"""How the fused CPU kernels of nie.ops.numba_backend.dot and nie.ops.numba_backend.additive are made.
+
+That the attentions are right is in ../test_attention.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""downstream.heads.importance, and the activations of its scores, nie.layers.activations."""
+
 from __future__ import annotations
 
 import pytest
