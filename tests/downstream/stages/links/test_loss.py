@@ -1,4 +1,4 @@
-"""downstream.stages.links.losses_ and downstream.stages.links.negatives."""
+"""downstream.stages.links.loss and .negatives."""
 
 from __future__ import annotations
 

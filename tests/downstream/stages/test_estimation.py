@@ -1,4 +1,4 @@
-"""downstream.stages.importance: the stage."""
+"""downstream.stages.estimation: the stage of importance estimation."""
 
 import os
 import signal

@@ -208,7 +208,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / "runs")]
     assert main(["link", "--recipe", str(recipe), "--repeats", "0,1", *roots]) == 0
     printed = capsys.readouterr().out
-    assert "mrr: 0." in printed
+    assert "| rotate   | 0." in printed
     assert "(n=2)" in printed
 
 
