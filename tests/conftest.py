@@ -15,8 +15,28 @@ if not torch.cuda.is_available():
     # asked for is not changed by it.
     os.environ["TRITON_INTERPRET"] = "1"
 
-# The graphs of the tests are small: a second thread costs them more than it gives.
+# The graphs of the tests are small: a second thread costs more than it gives, also in processes that tests start.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+MOST_PROCESSES = 4
+"""Each needs a gigabyte and imports torch and DGL of its own; a machine with many cores may be told ``-n 16``."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite on several cores where nobody says how many: ``-n 0`` keeps it in one process.
+
+    A test that is asked for by its path or node id runs in this process, because it would end before others had
+    imported what they need. Each process starts with neighbouring tests and takes others' when it has none left.
+    """
+    option, whole = config.option, config.args_source is not pytest.Config.ArgsSource.ARGS
+    inside = hasattr(config, "workerinput") or option.collectonly or option.usepdb
+    if whole and not inside and getattr(option, "numprocesses", 0) is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        option.numprocesses = min(cores, MOST_PROCESSES) if cores > 1 else None
+        if option.dist == "no":
+            option.dist = "worksteal"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
