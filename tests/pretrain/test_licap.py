@@ -16,7 +16,9 @@ from nie.runs.files import read_json
 from nie.runs.run import Run
 from pretrain.binning import closeness
 from pretrain.cross_validation import make_folds
+from pretrain.inputs import StageInputs
 from pretrain.licap import contrast_sets, licap_loss
+from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
 from pretrain.stage import PRETRAINING
 
@@ -25,6 +27,10 @@ def run(root: Path, **changes: object) -> Run:
     settings = {**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, **changes}
     config = PRETRAINING.recipes.load(overrides=settings)
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
+
+
+def without_features(config: LicapConfig, kg: KnowledgeGraph) -> StageInputs:
+    return StageInputs(kg, {}, make_folds(kg.label_mask), config)
 
 
 @pytest.fixture
@@ -104,7 +110,7 @@ def test_relations_can_be_left_out(use_relations: bool, kg: KnowledgeGraph, tmp_
 def test_the_loss_weighs_its_two_terms(eta1: float, eta2: float, kg: KnowledgeGraph, tmp_path: Path) -> None:
     overrides = {**SMALL, "loss": {"gamma": 0.2, "eta1": eta1, "eta2": eta2}}
     config = PRETRAINING.recipes.load(overrides=overrides)
-    bins = contrast_sets(config, kg.targets, make_folds(kg.label_mask)[0])
+    bins = contrast_sets(config, without_features(config, kg), make_folds(kg.label_mask)[0])
     embedding = torch.randn(kg.num_nodes, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     top, pool = embedding[torch.from_numpy(bins.top)], embedding[torch.from_numpy(bins.pool)]
     finer = finer_bin_loss(top, torch.from_numpy(bins.bin), torch.from_numpy(closeness(bins.num_bins)))
@@ -117,7 +123,8 @@ def test_random_sampling_draws_other_nodes(kg: KnowledgeGraph) -> None:
     sets = {}
     for sampling in ("top_first", "random"):
         loss = {"gamma": 0.2, "sampling": sampling}
-        sets[sampling] = contrast_sets(PRETRAINING.recipes.load(overrides={**SMALL, "loss": loss}), kg.targets, fold)
+        config = PRETRAINING.recipes.load(overrides={**SMALL, "loss": loss})
+        sets[sampling] = contrast_sets(config, without_features(config, kg), fold)
     assert set(sets["top_first"].top) != set(sets["random"].top)
     assert all(set(bins.top) <= set(fold.train) for bins in sets.values())
 
@@ -126,7 +133,7 @@ def test_an_interrupted_fold_continues_to_the_same_result(
     kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = run(tmp_path)
-    monkeypatch.setattr(nie.fit, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
     calls = 0
 
     def interrupted(*arguments: object) -> torch.Tensor:

@@ -82,8 +82,8 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
         ({"features": ROWS, "ids": [0, 1]}, r"3 rows but ids of shape \(2,\)"),
         ({"a": ROWS, "b": ROWS}, "holds a, b; an array named features"),
         ({}, "holds nothing"),
-        ({"features": ROWS, "ids": [0.0, 1.0, 2.0]}, "ids of float64; names, or ids that are whole numbers"),
-        ({"features": ROWS, "ids": [True, False, True]}, "ids of bool"),
+        ({"features": ROWS, "ids": [0.0, 1.0, 2.0]}, "must be names or whole numbers; got float64"),
+        ({"features": ROWS, "ids": [True, False, True]}, "got bool"),
         ({"features": np.empty((3, 0))}, "rows without numbers"),
     ],
 )

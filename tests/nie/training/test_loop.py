@@ -75,7 +75,7 @@ def test_every_selecting_metric_keeps_its_own_state() -> None:
 def test_an_interrupted_run_continues_to_the_same_bits(
     schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nie.fit, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
     whole = Problem()
     expected = whole.fit(schedule=schedule)
     checkpoint = tmp_path / "checkpoint.pt"

@@ -36,12 +36,12 @@ def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     save(kg, tmp_path / "synthetic" / "processed")
     config = IMPORTANCE.recipes.load(overrides=ON_CPU)
     inputs = prepare(config, data_root=tmp_path)
-    rows = relation_features(inputs, "tfidf")
+    rows = relation_features(inputs.relation_source, "tfidf")
     assert len(rows) == inputs.message.num_relations == 2 * kg.num_relations + 1
     assert rows.mean(dim=0).abs().max() < 1e-5
-    plain = RelationInputs.of(RelationsConfig(), inputs, {})
+    plain = RelationInputs.of(RelationsConfig(), inputs.relation_source, {})
     assert plain.table(10) is None
-    fused = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)})
+    fused = RelationInputs.of(RelationsConfig(**FUSED), inputs.relation_source, {"a": torch.randn(kg.num_nodes, 3)})
     table = fused.table(10)
     assert table is not None
     assert table().shape == (len(rows), 10)
@@ -56,7 +56,9 @@ def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> 
     save(kg, tmp_path / "synthetic" / "processed")
     graph = {"inverse_relations": inverse, "self_loops": loops}
     inputs = prepare(IMPORTANCE.recipes.load(overrides={**ON_CPU, "graph": graph}), data_root=tmp_path)
-    table = RelationInputs.of(RelationsConfig(**FUSED), inputs, {"a": torch.randn(kg.num_nodes, 3)}).table(10)
+    table = RelationInputs.of(
+        RelationsConfig(**FUSED), inputs.relation_source, {"a": torch.randn(kg.num_nodes, 3)}
+    ).table(10)
     assert table is not None
     assert table().shape == (1 + inverse + loops, 10)
 
