@@ -1,4 +1,7 @@
-"""nie.models.convolutional and its layers, nie.layers.graph_conv and nie.layers.sage_conv, against plain matrices."""
+"""nie.models.convolutional, nie.models.sgc and their layers, nie.layers.graph_conv and nie.layers.sage_conv.
+
+Each is compared with plain matrices; what holds for every model is in test_models.py.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,15 @@ def test_gcn_is_its_formula() -> None:
     for layer in model.layers:
         h = torch.relu(symmetric(graph) @ h @ layer.weight + layer.bias)
     torch.testing.assert_close(model(graph, features(), etype).score, model.readout(h)[:, 0], rtol=0, atol=1e-10)
+
+
+def test_sgc_is_its_formula() -> None:
+    graph, etype = random_graph()
+    model = build("sgc", num_hops=3).eval()
+    with torch.no_grad():
+        model.bias.fill_(0.5)
+    expected = (symmetric(graph).matrix_power(3) @ joined() @ model.linear.weight.T)[:, 0] + 0.5
+    torch.testing.assert_close(model(graph, features(), etype).score, expected, rtol=0, atol=1e-10)
 
 
 def test_graphsage_is_its_formula() -> None:

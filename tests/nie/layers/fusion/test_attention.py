@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 
 import torch
+from reference.fusions import SIZE
 
 from nie.layers.fusion import ChannelFusion, SoftmaxFusion
 from nie.training.loop import rate_groups
-
-SIZE, NODES = 8, 12
 
 
 def test_given_weights_are_where_softmax_starts() -> None:

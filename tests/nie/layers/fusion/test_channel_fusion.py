@@ -10,36 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from reference.fusions import NODES, SIZE, build, fuse, inputs
 from reference.graphs import normal
-from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer
+from nie.layers.fusion import FUSIONS, ChannelFusion
 
-SIZE, NODES = 8, 12
 PERMUTES = ("attention", "uncertainty", "inverse_variance", "proxy_attention")
 """Methods without a parameter of a single channel."""
-
-
-def build(method: str, num_channels: int = 3, **settings: Any) -> ChannelFusion:
-    torch.manual_seed(0)
-    fusion = ChannelFusion(method, SIZE, num_channels, **settings).double().eval()
-    with torch.no_grad():
-        fusion.null.fill_(7.0)
-        if isinstance(fusion.fusion, CrossModalTransformer):  # away from the identity that it starts as
-            nn.init.normal_(fusion.fusion.out.weight, std=0.3)
-    return fusion
-
-
-def inputs(num_channels: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    mask = torch.rand(NODES, num_channels, generator=generator) < 0.6
-    mask[0], mask[1] = True, False
-    return normal(NODES, num_channels, SIZE), mask, normal(NODES, num_channels, SIZE, seed=5) * 0.5
-
-
-def fuse(fusion: ChannelFusion, tokens: Tensor, mask: Tensor | None, logvar: Tensor) -> Any:
-    return fusion(tokens, mask, logvar=logvar if FUSIONS[fusion.method].needs_logvar else None)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from reference.graphs import normal
-from torch import Tensor, nn
+from reference.fusions import SIZE, build, inputs
 
 from nie.layers.fusion import ChannelFusion, CrossModalTransformer
-
-SIZE, NODES = 8, 12
-
-
-def build(method: str, num_channels: int = 3, **settings: Any) -> ChannelFusion:
-    torch.manual_seed(0)
-    fusion = ChannelFusion(method, SIZE, num_channels, **settings).double().eval()
-    with torch.no_grad():
-        fusion.null.fill_(7.0)
-        if isinstance(fusion.fusion, CrossModalTransformer):  # away from the identity that it starts as
-            nn.init.normal_(fusion.fusion.out.weight, std=0.3)
-    return fusion
-
-
-def inputs(num_channels: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    mask = torch.rand(NODES, num_channels, generator=generator) < 0.6
-    mask[0], mask[1] = True, False
-    return normal(NODES, num_channels, SIZE), mask, normal(NODES, num_channels, SIZE, seed=5) * 0.5
 
 
 def test_the_extractor_starts_as_the_identity() -> None:
