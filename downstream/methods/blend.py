@@ -10,7 +10,6 @@ from scipy.optimize import nnls
 
 from downstream.methods.fitted import Fitted, Floats
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.method_settings import BlendConfig
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
@@ -23,12 +22,12 @@ def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
     Raises:
         NieError: a part is of a method that is not honest, because it has seen test labels; or see `blend`.
     """
-    assert isinstance(work.config, BlendConfig)
-    for part in work.config.parts:
+    parts = work.config.reads_runs()["parts"]
+    for part in parts:
         method = read_run(part, "downstream").config.get("method")
         if not is_honest(method):
             raise NieError(f"{part} has seen the test labels ({method}); a blend with it would, too.")
-    return blend(work.config.parts, work.inputs.kg, work.fold)
+    return blend(parts, work.inputs.kg, work.fold)
 
 
 def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:

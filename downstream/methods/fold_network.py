@@ -61,8 +61,7 @@ class FoldNetwork:
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:
         """The tensors of a fold, from its features by channel."""
-        config, inputs, fold = work.config, work.inputs, work.fold
-        assert isinstance(config, NetworkConfig)
+        config, inputs, fold = work.network, work.inputs, work.fold
         targets, device = inputs.kg.targets[fold.train], inputs.device
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)

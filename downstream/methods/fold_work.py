@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from downstream.methods.importance_settings import FeatureConfig, ImportanceConfig
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
 from nie.errors import NieError
@@ -46,6 +46,11 @@ class FoldWork:
         judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
         return cls(method, config, inputs, fold, _channels(config, inputs, fold), judge)
 
+    @property
+    def network(self) -> NetworkConfig:
+        """The settings, which are a network's where ``method`` is one."""
+        return cast(NetworkConfig, self.config)
+
     def check(self) -> Any:
         """Refuse what cannot work; what this made is what ``method.fit`` takes."""
         return self.method.check(self)
@@ -54,12 +59,13 @@ class FoldWork:
 def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
     """The features of the fold by channel; of a pretrained channel the degrees stay as they are."""
     channels = dict(inputs.channels)
-    if isinstance(config, FeatureConfig) and config.pretrained is not None:
-        embeddings = read_embeddings(config.pretrained, inputs.kg, fold)
-        for name in config.replaced or embeddings:
+    asked = config.on_embeddings
+    if asked is not None and asked.pretrained is not None:
+        embeddings = read_embeddings(asked.pretrained, inputs.kg, fold)
+        for name in asked.replaced or embeddings:
             if name not in embeddings:
                 raise NieError(
-                    f"replaced names the channel {name}, which the pretrained run {config.pretrained} has not; "
+                    f"replaced names the channel {name}, which the pretrained run {asked.pretrained} has not; "
                     f"use --replaced {','.join(embeddings)}."
                 )
             degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()

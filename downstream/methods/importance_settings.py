@@ -37,6 +37,11 @@ class ImportanceLossConfig(Section):
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
         return self
 
+    @property
+    def of_channels(self) -> ChannelLossConfig | None:
+        """What the channels of a network are trained on; None for a network that reads all of them as one."""
+        return None
+
 
 class ChannelLossConfig(ImportanceLossConfig):
     """The same, with what the channels of a network are trained on beside."""
@@ -50,6 +55,11 @@ class ChannelLossConfig(ImportanceLossConfig):
     )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
 
+    @property
+    def of_channels(self) -> ChannelLossConfig:
+        """These settings."""
+        return self
+
 
 class ImportanceConfig(FoldsRunConfig):
     """Stage 2, importance estimation; a method that reads more than the graph has a subclass."""
@@ -62,6 +72,11 @@ class ImportanceConfig(FoldsRunConfig):
     def run_label(self) -> str:
         """The label that was given, or the method."""
         return self.label or self.method
+
+    @property
+    def on_embeddings(self) -> FeatureConfig | None:
+        """These settings where pretrained embeddings take the place of features, else None."""
+        return None
 
 
 class FeatureConfig(ImportanceConfig):
@@ -77,6 +92,11 @@ class FeatureConfig(ImportanceConfig):
     def run_label(self) -> str:
         """The label that was given, or the method, with ``+licap`` on pretrained features."""
         return self.label or self.method + ("+licap" if self.pretrained else "")
+
+    @property
+    def on_embeddings(self) -> FeatureConfig | None:
+        """These settings where pretrained embeddings take the place of features, else None."""
+        return self if self.pretrained else None
 
     def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
         """The stage-1 run, where there is one."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from downstream.heads.names import HeadName
-from downstream.methods.importance_settings import ChannelLossConfig, ImportanceConfig, ModelConfig, NetworkConfig
+from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
 from nie.settings.sections import FusionName, RelationsConfig
 from nie.vocabulary import FUSIONS, ActivationName, EncoderName, RelationMode
 
@@ -45,13 +45,14 @@ class RGTNConfig(ModelConfig):
 
     def check(self, run: NetworkConfig) -> None:
         """Losses and the parts that they train are given together."""
-        assert isinstance(run.loss, ChannelLossConfig)
+        loss = run.loss.of_channels
+        assert loss is not None, "RGTN is made with the losses of channels"
         variational = "variational" in self.encoders.values()
-        if (run.loss.alignment_weight > 0) != (self.projection_size is not None):
+        if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
-        if self.reconstruct and run.loss.variational_weight == 0:
+        if self.reconstruct and loss.variational_weight == 0:
             raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
-        if run.loss.variational_weight > 0 and not FUSIONS[self.fusion].needs_logvar and not variational:
+        if loss.variational_weight > 0 and not FUSIONS[self.fusion].needs_logvar and not variational:
             raise ValueError("loss.variational_weight needs variances: a fusion by uncertainty or model.encoders")
         if self.reconstruct and not variational:
             raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")

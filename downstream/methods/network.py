@@ -17,7 +17,6 @@ from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import TIERS_FILE, Fitted, Floats
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.registry import METRICS
 from downstream.metrics.tiers import tier_borders
@@ -35,8 +34,7 @@ MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
 
 def check_selection(work: FoldWork) -> None:
     """Raise if the validation labels of a fold cannot choose an epoch."""
-    config, fold, targets = work.config, work.fold, work.inputs.kg.targets
-    assert isinstance(config, NetworkConfig)
+    config, fold, targets = work.network, work.fold, work.inputs.kg.targets
     labels = targets[fold.val]
     for name in config.selecting:
         metric = METRICS[name]
@@ -60,11 +58,10 @@ def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
     Epochs are chosen on the validation nodes: by ``select`` for the scores, by ``select_value`` for the predictions.
     The members differ in their seed; their outputs are averaged. A member that is finished is not trained again.
     """
-    assert isinstance(work.config, NetworkConfig)
-    if work.config.members == 1:
+    if work.network.members == 1:
         return _fit_member(work, folder, 0)
     fits = []
-    for member in range(work.config.members):
+    for member in range(work.network.members):
         part = folder / f"member{member}"
         part.mkdir(exist_ok=True)
         fitted = _stored(part)
@@ -85,8 +82,7 @@ def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
 
 # Long because its functions share one network, one generator and one place in torch's random state.
 def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
-    config, fold = work.config, work.fold
-    assert isinstance(config, NetworkConfig)
+    config, fold = work.network, work.fold
     given = FoldNetwork.of(work)
     shown, train = given.shown, given.train
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member

@@ -20,7 +20,6 @@ from downstream.losses.table import TIER_LOSSES, tier_loss
 from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
-from downstream.methods.importance_settings import ChannelLossConfig
 from nie.models import ChannelStates, ImportanceScores
 
 ALIGNED_NODES = 1024
@@ -41,7 +40,8 @@ class TrainingLoss:
         loss = given.config.loss
         if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
             self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
-        if isinstance(loss, ChannelLossConfig) and loss.alignment == "neighbourhood" and loss.alignment_weight:
+        beside = loss.of_channels
+        if beside is not None and beside.alignment == "neighbourhood" and beside.alignment_weight:
             self.linked = neighbours(*given.ends, len(given.known))
 
     def __call__(
@@ -66,12 +66,13 @@ class TrainingLoss:
         total = loss.importance_weight * total
         if scores.tier_logits is not None and given.tiers is not None:
             total = total + loss.tier_weight * self._tiers(scores.tier_logits[at], given.tiers[rows])
-        if scores.states is not None and isinstance(loss, ChannelLossConfig):
+        beside = loss.of_channels
+        if scores.states is not None and beside is not None:
             if scores.states.projected is not None:
-                total = total + loss.alignment_weight * self._alignment(scores.states, nodes, loss.alignment)
-            if loss.variational_weight:
+                total = total + beside.alignment_weight * self._alignment(scores.states, nodes, beside.alignment)
+            if beside.variational_weight:
                 known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
-                total = total + loss.variational_weight * _variational(scores.states, feats, known)
+                total = total + beside.variational_weight * _variational(scores.states, feats, known)
         return total
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:
