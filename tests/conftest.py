@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from kernel_cache import share_kernels
 
 if not torch.cuda.is_available():
     # Triton reads it while it is imported: its kernels then run in its interpreter, on the CPU. What runs without being
     # asked for is not changed by it.
     os.environ["TRITON_INTERPRET"] = "1"
+
+share_kernels()
 
 # The graphs of the tests are small: a second thread costs more than it gives, also in processes that tests start.
 torch.set_num_threads(1)
