@@ -65,11 +65,13 @@ def top_bins(targets: npt.ArrayLike, train_ids: Ids, *, gamma: float = 0.1, widt
     labels = np.asarray(targets, dtype=np.float64)
     train_ids = np.asarray(train_ids, dtype=np.int64)
     if labels.ndim != 1 or labels.shape != train_ids.shape:
-        raise NieError(f"targets {labels.shape} and train_ids {train_ids.shape} must be two lists of one length.")
+        raise NieError(
+            f"targets and train_ids must be two lists of one length; got {labels.shape} and {train_ids.shape}."
+        )
     if not np.isfinite(labels).all():
         raise NieError("The labels of the training nodes contain nan or infinity; every training node needs a label.")
     if not 0 < gamma < 1:
-        raise NieError(f"gamma is {gamma}; the share of training nodes in the top bin lies between 0 and 1.")
+        raise NieError(f"gamma, the share of training nodes in the top bin, must lie between 0 and 1; got {gamma}.")
     count = len(labels)
     border_rank = round(gamma * count)
     if not 0 < border_rank < count:
@@ -104,7 +106,7 @@ def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ids, int]:
         (array([0, 0, 1, 3]), 4)
     """
     if not width > 0:
-        raise NieError(f"width is {width}; the width of a finer bin is positive.")
+        raise NieError(f"width, that of a finer bin, must be positive; got {width}.")
     steps = np.maximum(np.ceil((labels - border) / width) - 1, 0)
     if steps.max() >= MAX_BINS:
         raise NieError(
@@ -132,7 +134,7 @@ def closeness(num_bins: int) -> Floats:
                [0.1667, 0.6667, 1.    ]])
     """
     if num_bins < 1:
-        raise NieError(f"num_bins is {num_bins}; at least one bin is needed.")
+        raise NieError(f"num_bins must be at least 1; got {num_bins}.")
     bins = np.arange(num_bins)
     half = np.maximum(bins, num_bins - 1 - bins)[:, None]  # n_m / 2
     distance = np.abs(bins[None, :] - bins[:, None])

@@ -74,7 +74,7 @@ def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: i
         True
     """
     if num_folds < 2:
-        raise NieError(f"num_folds is {num_folds}; cross-validation needs at least 2.")
+        raise NieError(f"num_folds must be at least 2; got {num_folds}.")
     labelled = np.flatnonzero(label_mask).astype(np.int64)
     count, halves = len(labelled), 2 * num_folds
     if count < halves:

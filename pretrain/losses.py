@@ -40,9 +40,9 @@ def info_nce(
         0.3133
     """
     if not temperature > 0:
-        raise NieError(f"temperature is {temperature}; it is positive (LICAP uses 0.05).")
+        raise NieError(f"temperature must be positive (LICAP uses 0.05); got {temperature}.")
     if len(query) == 0 or len(keys) == 0:
-        raise NieError(f"A contrastive loss needs queries and keys; there are {len(query)} and {len(keys)}.")
+        raise NieError(f"A contrastive loss needs at least one query and one key; got {len(query)} and {len(keys)}.")
     score = F.normalize(query, dim=-1) @ F.normalize(keys, dim=-1).T / temperature  # (Q, K)
     matched = score.gather(1, positive[:, None]).squeeze(1)  # (Q,)
     if weight is not None:

@@ -1,4 +1,4 @@
-"""Stage 1 as a value."""
+"""Stage 1, pretraining by LICAP, as a value: its settings, its recipes and what runs it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a finished run can say about nodes and triples."""
+"""What a finished run can say: the importance of every node, and what completes a triple."""

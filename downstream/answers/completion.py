@@ -73,7 +73,7 @@ def complete(
     if (head is None) == (tail is None):
         raise NieError("Give one end of the triple, --head or --tail; the other is what is looked for.")
     if top < 1:
-        raise NieError(f"top is {top}; give at least 1.")
+        raise NieError(f"top must be at least 1; got {top}.")
     run.check_stage(LINKS.name)
     repeats = run.finished_folds()
     if not repeats:

@@ -71,9 +71,9 @@ class ImportanceHead(nn.Module):
             NieError: another number of channels or another size, or a centrality that the head does not read.
         """
         if tokens.shape[1:] != (self.num_channels, self.size):
-            raise NieError(f"tokens have shape {tuple(tokens.shape)}, not (N, {self.num_channels}, {self.size}).")
+            raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
         if (centrality is None) != (self.scale is None):
-            raise NieError("centrality is given exactly when the head was built with a scaled_channel.")
+            raise NieError("centrality must be given to a head that was built with a scaled_channel, and to no other.")
         by_channel: Tensor = ACTIVATIONS[self.activation]((tokens * self.weight).sum(-1) + self.bias)  # (N, C)
         if self.scale is not None and self.scaled_channel is not None and centrality is not None:
             columns = list(by_channel.unbind(1))

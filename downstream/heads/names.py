@@ -1,4 +1,4 @@
-"""The heads that settings choose from; torch is not needed to read their names."""
+"""The names of the heads that settings choose from; reading them loads no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiers of importance from the logits of a head."""
+"""From the logits of a head to the probability of every tier of importance, and what a tier is worth."""
 
 from __future__ import annotations
 

@@ -68,15 +68,15 @@ class BaselineInput:
         nodes = self.kg.num_nodes
         if self.features.ndim != 2 or len(self.features) != nodes or len(self.targets) != nodes:
             raise NieError(
-                f"features {self.features.shape} and targets {self.targets.shape} need one row for each of the "
-                f"graph's {nodes} nodes."
+                f"features and targets must have a row for each of the graph's {nodes} nodes; got "
+                f"{self.features.shape} and {self.targets.shape}."
             )
         if not np.isfinite(self.features).all():
             raise NieError("The features contain nan or infinity; every node needs a finite feature row.")
         for part in ("train", "val"):
             ids = getattr(self.fold, part)
             if len(ids) == 0 or not np.isfinite(self.targets[ids]).all():
-                raise NieError(f"Fold {self.fold.index}: every {part} node needs a finite label, and at least one.")
+                raise NieError(f"Fold {self.fold.index} must have at least one {part} node, and each a finite label.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What every method of importance estimation gives on a fold."""
+"""The one record that every method gives on a fold, be it a network, a baseline or a blend."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict
         for name in asked.replaced or embeddings:
             if name not in embeddings:
                 raise NieError(
-                    f"replaced names the channel {name}, which the pretrained run {asked.pretrained} has not; "
+                    f"replaced names the channel {name}, which the pretrained run {asked.pretrained} does not embed; "
                     f"use --replaced {','.join(embeddings)}."
                 )
             degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()

@@ -115,9 +115,9 @@ class SearchRange(Section):
     def _one_kind_of_range(self) -> SearchRange:
         numbers = self.low is not None and self.high is not None and self.low < self.high
         if numbers == (self.choices is not None):
-            raise ValueError("give either low < high, or choices")
+            raise ValueError("a range must have either low < high, or choices")
         if self.log and not (self.low and self.low > 0):
-            raise ValueError("a logarithmic scale needs low > 0")
+            raise ValueError("low must be above 0 on a logarithmic scale")
         return self
 
     def ends(self) -> list[bool | int | float | str]:
@@ -191,6 +191,8 @@ class NetworkConfig(FeatureConfig):
     @model_validator(mode="after")
     def _parts_go_together(self) -> NetworkConfig:
         if self.loss.importance_weight == 0 and self.select not in ("macro_f1", "balanced_accuracy"):
-            raise ValueError("loss.importance_weight is 0, so that tiers alone are learned: use select macro_f1")
+            raise ValueError(
+                "loss.importance_weight is 0, so that tiers alone are learned; choose epochs by select macro_f1"
+            )
         self.model.check(self)
         return self

@@ -49,7 +49,7 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         variational = "variational" in self.encoders.values()
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
-            raise ValueError("loss.alignment_weight and model.projection_size are given together or not at all")
+            raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")
         if self.reconstruct and loss.variational_weight == 0:
             raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
         if loss.variational_weight > 0 and not FUSIONS[self.fusion].needs_logvar and not variational:

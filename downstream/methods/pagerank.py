@@ -52,11 +52,11 @@ def pagerank(
         array([0.5405, 0.    , 0.4595])
     """
     if not 0 <= damping < 1:
-        raise NieError(f"damping is {damping}; it lies in [0, 1).")
+        raise NieError(f"damping must be in [0, 1); got {damping}.")
     nodes = kg.num_nodes
     restart = np.ones(nodes) if personalization is None else np.asarray(personalization, dtype=np.float64)
     if restart.shape != (nodes,) or not np.isfinite(restart).all() or restart.min() < 0 or restart.sum() == 0:
-        raise NieError(f"personalization needs one weight >= 0 for each of {nodes} nodes, and not all of them 0.")
+        raise NieError(f"personalization must hold a weight of at least 0 for each of {nodes} nodes, and one above 0.")
     restart = restart / restart.sum()
     out_degree = np.bincount(kg.src, minlength=nodes)
     # Duplicate (dst, src) entries are added up by the sparse product, which is what multiplicity as weight means.

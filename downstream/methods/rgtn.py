@@ -55,7 +55,9 @@ class RGTN(MultiChannelEncoder):
         if centrality_scale and "structural" not in channels:
             raise NieError("centrality_scale scales the channel 'structural', which channel_sizes does not name.")
         if centrality_scale and head != "channels":
-            raise NieError("centrality_scale scales the score of a channel, which a head of kind 'vector' has not.")
+            raise NieError(
+                "centrality_scale scales the score of a channel, and a head of kind 'vector' gives channels no score."
+            )
         scaled = channels.index("structural") if centrality_scale else None
         heads = {
             "head": ImportanceHead(size, len(channels), activation=activation, scaled_channel=scaled)

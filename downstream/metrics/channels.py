@@ -48,7 +48,7 @@ def match_ranks(query: Array, keys: Array) -> npt.NDArray[np.float64]:
         [1.0, 2.5, 2.5]
     """
     if query.shape != keys.shape or len(query) < 2:
-        raise NieError(f"query has shape {query.shape} and keys {keys.shape}; both must be (n, d), with n at least 2.")
+        raise NieError(f"query and keys must both be (n, d) with n at least 2; got {query.shape} and {keys.shape}.")
     if not (np.isfinite(query).all() and np.isfinite(keys).all()):
         raise NieError("The embeddings hold values that are not finite.")
     likeness = _normalised(query.astype(np.float64)) @ _normalised(keys.astype(np.float64)).T

@@ -67,7 +67,7 @@ def ndcg_at_k(target: npt.ArrayLike, prediction: npt.ArrayLike, k: int) -> float
     true, predicted = checked_pair(target, prediction)
     _check_k(k, len(true))
     if true.min() < 0:
-        raise NieError(f"ndcg takes the target as gain, and gains are not negative; the smallest is {true.min():g}.")
+        raise NieError(f"NDCG takes the target as a gain, which must not be negative; the smallest is {true.min():g}.")
     discount = np.log2(np.arange(2, k + 2))
     ideal = float(np.sum(true[_top(true, k)] / discount))
     return float(np.sum(true[_top(predicted, k)] / discount)) / ideal if ideal > 0 else float("nan")
@@ -92,7 +92,7 @@ def checked_pair(target: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Floa
     true, predicted = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if true.ndim != 1 or true.shape != predicted.shape or len(true) == 0:
         raise NieError(
-            f"target {true.shape} and prediction {predicted.shape} must be two lists of one length, not empty."
+            f"target and prediction must be two lists of one length, not empty; got {true.shape} and {predicted.shape}."
         )
     for name, values in (("target", true), ("prediction", predicted)):
         if not np.isfinite(values).all():
@@ -102,7 +102,7 @@ def checked_pair(target: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Floa
 
 def _check_k(k: int, count: int) -> None:
     if not 1 <= k <= count:
-        raise NieError(f"k = {k} does not fit a test set of {count} nodes; 1 <= k <= {count} is needed.")
+        raise NieError(f"k must be between 1 and {count}, the number of nodes; got {k}.")
 
 
 def _top(values: Floats, k: int) -> npt.NDArray[np.intp]:

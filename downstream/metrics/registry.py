@@ -103,7 +103,7 @@ def selectable(name: str) -> str:
     """
     names = [known for known, metric in METRICS.items() if metric.selectable]
     if name not in names:
-        raise ValueError(f"epochs are chosen by one of {', '.join(names)}{nearest(str(name), names)}")
+        raise ValueError(f"epochs must be chosen by one of {', '.join(names)}{nearest(str(name), names)}")
     return name
 
 

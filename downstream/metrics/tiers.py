@@ -28,7 +28,7 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
         [90.0, 50.0]
     """
     if not shares or sorted(set(shares)) != list(shares) or not 0 < shares[0] <= shares[-1] < 1:
-        raise NieError(f"shares are {tuple(shares)}; they ascend between 0 and 1.")
+        raise NieError(f"shares must ascend between 0 and 1; got {tuple(shares)}.")
     borders: Floats = np.quantile(train_labels, 1 - np.asarray(shares), method="higher")
     counts = np.bincount(tiers(train_labels, borders), minlength=len(shares) + 1)
     if (counts == 0).any():

@@ -1,1 +1,1 @@
-"""What downstream runs: importance estimation and link prediction."""
+"""The tasks, importance estimation and link prediction, each a value; the table of stages; the runner of many runs."""

@@ -1,4 +1,4 @@
-"""Importance estimation, stage 2, as a value."""
+"""Stage 2, importance estimation, as a value: its settings by method, its recipes and what runs it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Runner:
 
     def __init__(self, *, data_root: str | Path, run_root: str | Path, jobs: int = 1) -> None:
         if jobs < 1:
-            raise NieError(f"jobs is {jobs}; give the number of processes that run at a time, 1 or more.")
+            raise NieError(f"jobs, the number of processes that run at a time, must be at least 1; got {jobs}.")
         if jobs > CORES:
             log.warning("%d jobs share %d cores; as many jobs as cores are faster", jobs, CORES)
         self.data_root, self.run_root, self.jobs = data_root, run_root, jobs

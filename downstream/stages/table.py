@@ -1,4 +1,7 @@
-"""The stages that there are."""
+"""The stages that there are: pretraining, importance estimation and link prediction.
+
+Whoever opens a run looks its stage up here by the name that the run's provenance gives.
+"""
 
 from __future__ import annotations
 

@@ -205,10 +205,10 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"loss": {"alignment_weight": 0.1}}, "alignment_weight and model.projection_size are given together"),
-        ({"model": {"projection_size": 4}}, "alignment_weight and model.projection_size are given together"),
+        ({"loss": {"alignment_weight": 0.1}}, "alignment_weight and model.projection_size must be given together"),
+        ({"model": {"projection_size": 4}}, "alignment_weight and model.projection_size must be given together"),
         ({"loss": {"importance_weight": 0.0}}, "leaves nothing to learn"),
-        ({"loss": {"importance_weight": 0.0, "tier_weight": 1.0}}, "use select macro_f1"),
+        ({"loss": {"importance_weight": 0.0, "tier_weight": 1.0}}, "choose epochs by select macro_f1"),
         ({"loss": {"variational_weight": 0.1}}, "needs variances: a fusion by uncertainty"),
         ({"model": {"reconstruct": True, "encoders": {"semantic": "variational"}}}, "by which its decoders learn"),
         (

@@ -77,7 +77,7 @@ def test_closeness_falls_with_the_distance(num_bins: int) -> None:
 
 
 def test_closeness_needs_a_bin() -> None:
-    with pytest.raises(NieError, match="at least one bin"):
+    with pytest.raises(NieError, match="num_bins must be at least 1"):
         closeness(0)
 
 
@@ -90,10 +90,10 @@ IDS = np.arange(50)
     [
         (RAMP[:4], {"gamma": 0.1}, "4 training nodes rounds to 0 top nodes"),
         (RAMP, {"gamma": 0.999}, "rounds to 50 top nodes"),
-        (RAMP, {"gamma": 0.0}, "gamma is 0.0"),
-        (RAMP, {"gamma": 1.0}, "gamma is 1.0"),
-        (RAMP, {"width": 0.0}, "width is 0.0"),
-        (RAMP, {"width": float("nan")}, "width is nan"),
+        (RAMP, {"gamma": 0.0}, "must lie between 0 and 1; got 0.0"),
+        (RAMP, {"gamma": 1.0}, "must lie between 0 and 1; got 1.0"),
+        (RAMP, {"width": 0.0}, "must be positive; got 0.0"),
+        (RAMP, {"width": float("nan")}, "must be positive; got nan"),
         (RAMP * 1e6, {}, "more than 1000 bins"),
         (np.full(50, 3.0), {}, "All 50 training labels are equal"),
         (np.r_[RAMP[:10], np.full(40, 60.0)], {}, "the non-top pool is empty"),

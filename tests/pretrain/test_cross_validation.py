@@ -114,5 +114,5 @@ def test_too_few_labelled(labelled: int) -> None:
 
 
 def test_one_fold() -> None:
-    with pytest.raises(NieError, match="num_folds is 1"):
+    with pytest.raises(NieError, match="num_folds must be at least 2; got 1"):
         make_folds(np.ones(10, dtype=bool), num_folds=1)

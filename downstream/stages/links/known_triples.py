@@ -34,7 +34,7 @@ class KnownTriples:
         if outside.any():
             row = triples[np.argmax(outside.any(axis=1))]
             raise NieError(
-                f"The triple {row.tolist()} does not fit {num_entities} entities, {num_relations} relations."
+                f"The triple {row.tolist()} does not fit {num_entities} entities and {num_relations} relations."
             )
         self.num_entities, self.num_relations = num_entities, num_relations
         distinct = np.unique(triples, axis=0)

@@ -126,10 +126,10 @@ def self_adversarial_loss(
     """
     if negative.dim() != 2 or positive.shape != negative.shape[:1] or negative.shape[1] == 0:
         raise NieError(
-            f"positive has shape {tuple(positive.shape)} and negative {tuple(negative.shape)}; (B,) and (B, K)."
+            f"positive must be (B,) and negative (B, K); got {tuple(positive.shape)} and {tuple(negative.shape)}."
         )
     if temperature < 0:
-        raise NieError(f"temperature is {temperature}; it is at least 0.")
+        raise NieError(f"temperature must be at least 0; got {temperature}.")
     drawn = negative.detach() * temperature
     if false is not None:
         drawn = drawn.masked_fill(false, torch.finfo(drawn.dtype).min)

@@ -94,7 +94,7 @@ def corrupt(
         (True, [False])
     """
     if count < 1:
-        raise NieError(f"{count} negatives a triple: give at least 1.")
+        raise NieError(f"A triple must have at least 1 negative; got {count}.")
     at_head = torch.rand(len(triples), generator=generator) < share[triples[:, 1]]
     drawn = entities[torch.randint(len(entities), (len(triples), count), generator=generator)]
     column = torch.where(at_head, 0, 2)[:, None].expand(-1, count).reshape(-1, 1)

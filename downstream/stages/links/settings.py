@@ -94,11 +94,13 @@ class LinkConfig(RunConfig):
         if not self.channels and self.model.model_dump(exclude=plain) != KGEConfig().model_dump(exclude=plain):
             raise ValueError("model.fusion and what belongs to it need channels, such as channels: {text: minilm}")
         if (self.loss.auxiliary != "none") != (self.model.projection_size is not None):
-            raise ValueError("loss.auxiliary and model.projection_size are given together or not at all")
+            raise ValueError("loss.auxiliary and model.projection_size must be given together or not at all")
         if (self.loss.adversarial_weight > 0) != self.model.generator:
-            raise ValueError("loss.adversarial_weight and model.generator are given together or not at all")
+            raise ValueError("loss.adversarial_weight and model.generator must be given together or not at all")
         if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
-            raise ValueError("model.extract_after switches on the fusion cross_modal_transformer, and no other")
+            raise ValueError(
+                "model.extract_after switches on the fusion cross_modal_transformer; with another, leave it at 0"
+            )
         if self.model.extract_after >= self.optim.max_epochs:
             raise ValueError(
                 "model.extract_after is optim.max_epochs or more, so that the extractor would never take part"
@@ -106,14 +108,18 @@ class LinkConfig(RunConfig):
         if self.model.fusion_settings and self.model.fusion == "relation_guided":
             raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
         if self.unseen != UnseenConfig() and (self.channels or self.unseen.features == "none"):
-            raise ValueError("unseen needs unseen.features and no channels, which place such entities themselves")
+            raise ValueError("unseen needs unseen.features, and no channels: these place such entities themselves")
         if len(set(self.repeats)) < len(self.repeats):
             raise ValueError("repeats names a repetition twice")
         relations = self.model.relations
         if relations != RelationsConfig() and self.channels:
-            raise ValueError("model.relations is for RotatE without channels")
+            raise ValueError(
+                "model.relations serves RotatE without channels alone; leave channels or model.relations out"
+            )
         if relations.context_weight:
-            raise ValueError("model.relations.context_weight reads features of nodes, which RotatE has not")
+            raise ValueError(
+                "model.relations.context_weight reads features of nodes, and RotatE reads none; leave it at 0"
+            )
         if self.hold_out_relations and (relations.learned or relations.text == "none"):
             raise ValueError(
                 "hold_out_relations needs relations of text alone: --model.relations.text, --no-model.relations.learned"

@@ -1,4 +1,4 @@
-"""Link prediction as a value."""
+"""Link prediction as a value: its settings, its recipes and what runs it."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_names_and_words(made: tuple[Run, Path]) -> None:
     [
         ({"head": None}, "--head or --tail"),
         ({"tail": "e1"}, "--head or --tail"),
-        ({"top": 0}, "top is 0"),
+        ({"top": 0}, "top must be at least 1"),
         ({"relation": "four"}, "no relation 'four'"),
     ],
 )

@@ -137,5 +137,5 @@ def test_bad_input() -> None:
         alignment_loss(projected, mask, soft_targets=torch.ones(2, 2))
     with pytest.raises(NieError, match=r"projected must be \(N, M, P\)"):
         cosine_mse_loss(projected, mask[:, :2])
-    with pytest.raises(NieError, match="temperature is 0"):
+    with pytest.raises(NieError, match="temperature must be positive"):
         modality_contrastive_loss(projected, mask, temperature=0.0)

@@ -127,7 +127,7 @@ def test_bad_input(given_: BaselineInput) -> None:
         replace(given_, features=spoilt)
     unlabelled = np.flatnonzero(~given_.kg.label_mask)
     fold = Fold(2, given_.fold.train, unlabelled, given_.fold.test)
-    with pytest.raises(NieError, match="Fold 2: every val node needs a finite label"):
+    with pytest.raises(NieError, match="Fold 2 must have at least one val node, and each a finite label"):
         replace(given_, fold=fold)
     with pytest.raises(NieError, match="Fold 2: every train node"):
         replace(given_, fold=Fold(2, unlabelled[:0], given_.fold.val, given_.fold.test))

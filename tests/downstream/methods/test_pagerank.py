@@ -70,12 +70,12 @@ def test_personalised_pagerank_against_networkx(kg: KnowledgeGraph) -> None:
 
 def test_pagerank_bad_input() -> None:
     kg = synthetic(seed=1)
-    with pytest.raises(NieError, match="damping is 1"):
+    with pytest.raises(NieError, match=r"damping must be in \[0, 1\); got 1"):
         pagerank(kg, damping=1.0)
     with pytest.raises(NieError, match="did not converge in 3 iterations"):
         pagerank(kg, tol=0.0, max_iterations=3)
     for weights in (np.ones(3), -np.ones(kg.num_nodes), np.zeros(kg.num_nodes), np.full(kg.num_nodes, np.nan)):
-        with pytest.raises(NieError, match="one weight >= 0 for each of"):
+        with pytest.raises(NieError, match="a weight of at least 0 for each of"):
             pagerank(kg, personalization=weights)
 
 

@@ -37,7 +37,7 @@ def test_collapsed_embeddings_are_at_chance_in_whatever_order_sums_are_made() ->
 @pytest.mark.parametrize(
     ("query", "keys", "words"),
     [
-        (np.ones((3, 2)), np.ones((4, 2)), r"both must be \(n, d\)"),
+        (np.ones((3, 2)), np.ones((4, 2)), r"must both be \(n, d\)"),
         (np.ones((1, 2)), np.ones((1, 2)), "n at least 2"),
         (np.full((3, 2), np.nan), np.ones((3, 2)), "not finite"),
     ],

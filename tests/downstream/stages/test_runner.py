@@ -61,5 +61,5 @@ def test_a_job_that_dies_is_reported_with_its_last_lines_while_the_others_finish
 
 
 def test_no_jobs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NieError, match="jobs is 0"):
+    with pytest.raises(NieError, match="at least 1; got 0"):
         Runner(data_root=tmp_path, run_root=tmp_path, jobs=0)

@@ -42,9 +42,9 @@ def test_a_triple_whose_negatives_are_all_true_learns_from_itself() -> None:
 @pytest.mark.parametrize(
     ("positive", "negative", "temperature", "words"),
     [
-        (torch.zeros(3), torch.zeros(2, 4), 1.0, r"\(B,\) and \(B, K\)"),
-        (torch.zeros(2), torch.zeros(2, 0), 1.0, r"\(B,\) and \(B, K\)"),
-        (torch.zeros(2), torch.zeros(2, 4), -1.0, "temperature is -1.0"),
+        (torch.zeros(3), torch.zeros(2, 4), 1.0, r"must be \(B,\) and negative \(B, K\)"),
+        (torch.zeros(2), torch.zeros(2, 0), 1.0, r"must be \(B,\) and negative \(B, K\)"),
+        (torch.zeros(2), torch.zeros(2, 4), -1.0, "temperature must be at least 0; got -1.0"),
     ],
 )
 def test_bad_input(positive: torch.Tensor, negative: torch.Tensor, temperature: float, words: str) -> None:

@@ -89,7 +89,7 @@ def test_only_the_entities_given_are_drawn() -> None:
 
 
 def test_bad_counts() -> None:
-    with pytest.raises(NieError, match="0 negatives a triple"):
+    with pytest.raises(NieError, match="at least 1 negative; got 0"):
         corrupt(
             torch.from_numpy(TRIPLES),
             0,

@@ -129,11 +129,14 @@ def test_channels_help_entities_that_training_never_saw(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"model": {"fusion": "sum"}}, "need channels"),
-        ({"channels": {"text": "tfidf"}, "loss": {"auxiliary": "info_nce"}}, "model.projection_size are given"),
-        ({"channels": {"text": "tfidf"}, "loss": {"adversarial_weight": 1.0}}, "model.generator are given"),
-        ({"channels": {"text": "tfidf"}, "model": {"extract_after": 5}}, "and no other"),
-        ({"model": {"relations": {"context_weight": 0.1}}}, "which RotatE has not"),
-        ({"channels": {"text": "tfidf"}, "model": {"relations": {"text": "tfidf"}}}, "for RotatE without channels"),
+        ({"channels": {"text": "tfidf"}, "loss": {"auxiliary": "info_nce"}}, "model.projection_size must be given"),
+        ({"channels": {"text": "tfidf"}, "loss": {"adversarial_weight": 1.0}}, "model.generator must be given"),
+        ({"channels": {"text": "tfidf"}, "model": {"extract_after": 5}}, "with another, leave it at 0"),
+        ({"model": {"relations": {"context_weight": 0.1}}}, "RotatE reads none"),
+        (
+            {"channels": {"text": "tfidf"}, "model": {"relations": {"text": "tfidf"}}},
+            "serves RotatE without channels alone",
+        ),
         ({"hold_out_relations": 0.1}, "needs relations of text alone"),
         (
             {"channels": {"text": "tfidf"}, "model": {"fusion": "relation_guided", "fusion_settings": {"a": 1}}},
@@ -257,7 +260,7 @@ def test_entities_of_no_training_triple_are_placed_by_likeness(tmp_path: Path) -
     "changes", [{"unseen": {"neighbours": 3}}, {"unseen": {"features": "tfidf"}, "channels": {"text": "tfidf"}}]
 )
 def test_unseen_needs_features_and_no_channels(changes: dict[str, Any]) -> None:
-    with pytest.raises(NieError, match=r"unseen\.features and no channels"):
+    with pytest.raises(NieError, match=r"unseen\.features, and no channels"):
         config(**changes)
 
 

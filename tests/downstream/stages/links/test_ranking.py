@@ -79,5 +79,5 @@ def test_known_answers_among_candidates() -> None:
 
 
 def test_ids_out_of_range() -> None:
-    with pytest.raises(NieError, match=r"\[0, 3, 1\] does not fit 2 entities, 3 relations"):
+    with pytest.raises(NieError, match=r"\[0, 3, 1\] does not fit 2 entities and 3 relations"):
         KnownTriples(np.array([[0, 3, 1]]), 2, 3)
