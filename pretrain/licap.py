@@ -6,8 +6,8 @@ TNNLS 2024. Only labels of a fold's training nodes are ever read.
 
 from __future__ import annotations
 
-import functools
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from nie.runs.provenance import sitting
 from nie.runs.run import Run, open_run, run_folds
 from nie.runs.weights import write_weights
 from nie.training.loop import History, fit, seeded
-from pretrain.binning import TopBins, closeness, top_bins
+from nie.training.neighbourhood import NeighbourSampler
+from pretrain.binning import TopBins, top_bins
+from pretrain.contrast import Contrast, num_steps
 from pretrain.cross_validation import Fold, binding, fold_seed, write_split
 from pretrain.inputs import StageInputs, prepare
 from pretrain.licap_settings import LicapConfig
@@ -57,38 +59,33 @@ def pretrain(
     return run
 
 
-def licap_loss(embedding: Tensor, bins: TopBins, config: LicapConfig) -> Tensor:
-    """``eta1 L1 + eta2 L2`` of METHODS section 3 for the (N, d) ``embedding`` of all nodes."""
-    top_ids, pool_ids, bin_of_top, coefficients = _on_device(bins, embedding.device)
-    top = embedding[top_ids]
-    loss = embedding.new_zeros(())
+def licap_loss(embedding: Tensor, contrast: Contrast, config: LicapConfig) -> Tensor:
+    """``eta1 L1 + eta2 L2`` of METHODS section 3 for the (N, d) ``embedding`` of all nodes, or of a step's."""
+    loss, temperature = embedding.new_zeros(()), config.loss.temperature
+    top = embedding[contrast.top]
     if config.loss.eta1:
-        loss = loss + config.loss.eta1 * top_bin_loss(top, embedding[pool_ids], temperature=config.loss.temperature)
+        loss = loss + config.loss.eta1 * top_bin_loss(top, embedding[contrast.pool], temperature=temperature)
     if config.loss.eta2:
-        finer = finer_bin_loss(top, bin_of_top, coefficients, temperature=config.loss.temperature)
+        finer = finer_bin_loss(top, contrast.bin, contrast.closeness, temperature=temperature)
         loss = loss + config.loss.eta2 * finer
     return loss
-
-
-@functools.lru_cache(maxsize=1)  # every epoch of a fold asks for the same
-def _on_device(bins: TopBins, device: torch.device) -> tuple[Tensor, ...]:
-    """Top nodes, pool, finer bins of the top nodes and closeness coefficients, as tensors on ``device``."""
-    arrays = (bins.top, bins.pool, bins.bin, closeness(bins.num_bins))
-    return tuple(torch.from_numpy(array).to(device) for array in arrays)
 
 
 def contrast_sets(config: LicapConfig, inputs: StageInputs, fold: Fold) -> TopBins:
     """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone.
 
     Raises:
-        NieError: the labels make no bins to contrast.
+        NieError: the labels make no bins to contrast, or batches are too small for them.
     """
     loss = config.loss
     key = ("contrast sets", fold.index, config.seed, loss.sampling, loss.gamma, loss.width)
     try:
-        return inputs.once(key, lambda: _draw(config, inputs.kg.targets[fold.train], fold))
+        bins = inputs.once(key, lambda: _draw(config, inputs.kg.targets[fold.train], fold))
+        if config.batch.size is not None:
+            num_steps(len(bins.top), len(bins.pool), config.batch.size)
     except NieError as error:
         raise NieError(f"Fold {fold.index} of {config.dataset}: {error}") from error
+    return bins
 
 
 def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold) -> TopBins:
@@ -141,24 +138,42 @@ def _pretrain_channel(
     sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
     relations = RelationInputs.of(config.model.relations, inputs.relation_source, {name: feat})
-    graph, etype = inputs.message.graph, inputs.message.etype
-    with seeded(fold_seed(config.seed, fold.index)):
+    contrast, batch = Contrast.of(bins, inputs.device), config.batch
+    seed = fold_seed(config.seed, fold.index)
+    generator = torch.Generator().manual_seed(seed)
+    with seeded(seed):
         settings["relations"] = relations.table(config.model.rel_size)
         model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
         model.to(inputs.device)
+
+        def embedding() -> Tensor:
+            made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
+            return made
+
+        def losses() -> Iterator[Tensor]:
+            if batch.size is None:
+                yield licap_loss(embedding(), contrast, config)
+                return
+            for nodes, own in contrast.parts(batch.size, generator):
+                found = sampler.sample(nodes.cpu(), generator)
+                own_embedding = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
+                yield licap_loss(own_embedding, own, config)
+
+        sampler = NeighbourSampler(inputs.message, [batch.fanout] * model.num_hops)
         history, _ = fit(
             model,
-            lambda: [licap_loss(model(graph, feat, etype), bins, config)],
-            lambda: {"contrast": licap_loss(model(graph, feat, etype), bins, config).item()},
+            losses,
+            lambda: {"contrast": licap_loss(embedding(), contrast, config).item()},
             optim=config.optim,
             select={"contrast": False},
             label=f"LICAP {name} fold {fold.index}",
             checkpoint=folder / name / "checkpoint.pt",
+            generators=[generator],
             also_log=lambda: relation_weights(model),
         )
         with torch.no_grad():
-            embedding = model(graph, feat, etype).cpu().numpy()
-    write_array(folder / name / "embeddings.npy", embedding)
+            embeddings = embedding().cpu().numpy()
+    write_array(folder / name / "embeddings.npy", embeddings)
     write_curves(folder / name / "curves.csv", history.rows)
     write_weights(folder / name / "model.safetensors", model)
     log.info(

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import ChannelName, OptimConfig, RelationsConfig, Section
+from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
 
 
 class PreGATConfig(Section):
@@ -52,6 +52,7 @@ class LicapConfig(FoldsRunConfig):
     )
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
+    batch: BatchConfig = BatchConfig()
     optim: OptimConfig = OptimConfig(patience=20, clip_norm=10.0)
 
     def run_label(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,6 +38,9 @@ class PreGAT(nn.Module):
         >>> PreGAT(5, 16, num_relations=7)(graph, torch.ones(3, 5), torch.tensor([0, 6, 6])).shape
         torch.Size([3, 16])
     """
+
+    num_hops: ClassVar[int] = 2
+    """Blocks that a sampled batch needs."""
 
     def __init__(
         self,

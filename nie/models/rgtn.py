@@ -18,8 +18,6 @@ from nie.models.pregat import PreGAT
 from nie.models.transformer import Encoder
 from nie.vocabulary import ENCODERS, FUSIONS
 
-PREGAT_LAYERS = 2
-
 
 class MultiChannelEncoder(nn.Module):
     """Features by channel, an encoder each, and a fusion; what a head makes of the result is a subclass's business.
@@ -47,7 +45,8 @@ class MultiChannelEncoder(nn.Module):
             :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
         num_layers: of the encoder ``transformer``; ``pregat`` always has two.
         head_size, num_heads, rel_size, feat_drop, attn_drop: of both, see :class:`~nie.models.pregat.PreGAT`.
-        transformer: further settings of :class:`~nie.models.transformer.TransformerBlock`.
+        transformer: further settings of :class:`~nie.models.transformer.TransformerBlock`; ``ffn_drop`` is
+            0.3 by default.
 
     Raises:
         NieError: no channel, or an unknown encoder or fusion.
@@ -66,7 +65,7 @@ class MultiChannelEncoder(nn.Module):
         self.channels, encoders = tuple(channel_sizes), encoders or {}
         _check(self.channels, encoders)
         self.kinds = tuple(encoders.get(name, "transformer") for name in self.channels)
-        self.depths = {"transformer": num_layers, "pregat": PREGAT_LAYERS}
+        self.depths = {"transformer": num_layers, "pregat": PreGAT.num_hops}
         self.size = size = head_size * num_heads
         self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if relations is None else relations
 
@@ -77,7 +76,7 @@ class MultiChannelEncoder(nn.Module):
                 return VariationalEncoder(in_size, size, dropout=feat_drop)
             if kind == "pregat":
                 return PreGAT(in_size, size, num_relations=num_relations, **shared)
-            return Encoder(in_size, num_layers, **shared, **transformer)
+            return Encoder(in_size, num_layers, **shared, **{"ffn_drop": 0.3, **transformer})
 
         # A list, because a channel's name may hold a dot or be a method's name, which a ModuleDict refuses.
         self.encoders = nn.ModuleList(

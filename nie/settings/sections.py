@@ -84,7 +84,11 @@ class OptimConfig(Section):
 class BatchConfig(Section):
     """Training on sampled blocks instead of the whole graph."""
 
-    size: int | None = Field(None, ge=4, description="training nodes a batch; by default all, on the whole graph")
+    size: int | None = Field(
+        None,
+        ge=4,
+        description="training nodes a batch (in stage 1 of both bins); by default all, on the whole graph",
+    )
     fanout: int = Field(-1, ge=-1, description="in-edges sampled a node and layer; -1: all")
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """pretrain.licap: the stage."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 
 import nie.training.loop
 import pretrain.licap
-from nie.data import KnowledgeGraph
+from nie.data import KnowledgeGraph, message_graph
 from nie.data.store import save
 from nie.errors import NieError
+from nie.models import PreGAT
 from nie.runs.files import read_json
 from nie.runs.run import Run
+from nie.training.neighbourhood import NeighbourSampler
 from pretrain.binning import closeness
-from pretrain.cross_validation import make_folds
-from pretrain.inputs import StageInputs
+from pretrain.contrast import Contrast
+from pretrain.inputs import StageInputs, prepare
 from pretrain.licap import contrast_sets, licap_loss
 from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
@@ -29,8 +32,10 @@ def run(root: Path, **changes: object) -> Run:
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
 
 
-def without_features(config: LicapConfig, kg: KnowledgeGraph) -> StageInputs:
-    return StageInputs(kg, {}, make_folds(kg.label_mask), config)
+def prepared(root: Path, **changes: object) -> tuple[LicapConfig, StageInputs]:
+    config = PRETRAINING.recipes.load(overrides={**SMALL, **changes})
+    assert isinstance(config, LicapConfig)
+    return config, prepare(config, data_root=root / "data")
 
 
 @pytest.fixture
@@ -108,47 +113,100 @@ def test_relations_can_be_left_out(use_relations: bool, kg: KnowledgeGraph, tmp_
 
 @pytest.mark.parametrize(("eta1", "eta2"), [(1.0, 0.0), (0.0, 2.0), (1.0, 0.5)])
 def test_the_loss_weighs_its_two_terms(eta1: float, eta2: float, kg: KnowledgeGraph, tmp_path: Path) -> None:
-    overrides = {**SMALL, "loss": {"gamma": 0.2, "eta1": eta1, "eta2": eta2}}
-    config = PRETRAINING.recipes.load(overrides=overrides)
-    bins = contrast_sets(config, without_features(config, kg), make_folds(kg.label_mask)[0])
+    config, inputs = prepared(tmp_path, loss={"gamma": 0.2, "eta1": eta1, "eta2": eta2})
+    bins = contrast_sets(config, inputs, inputs.folds[0])
     embedding = torch.randn(kg.num_nodes, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     top, pool = embedding[torch.from_numpy(bins.top)], embedding[torch.from_numpy(bins.pool)]
     finer = finer_bin_loss(top, torch.from_numpy(bins.bin), torch.from_numpy(closeness(bins.num_bins)))
     expected = eta1 * top_bin_loss(top, pool) + eta2 * finer
-    assert torch.allclose(licap_loss(embedding, bins, config), expected, rtol=1e-12)
+    found = licap_loss(embedding, Contrast.of(bins, torch.device("cpu")), config)
+    assert torch.allclose(found, expected, rtol=1e-12)
 
 
-def test_random_sampling_draws_other_nodes(kg: KnowledgeGraph) -> None:
-    fold = make_folds(kg.label_mask)[0]
+def test_random_sampling_draws_other_nodes(kg: KnowledgeGraph, tmp_path: Path) -> None:
     sets = {}
     for sampling in ("top_first", "random"):
-        loss = {"gamma": 0.2, "sampling": sampling}
-        config = PRETRAINING.recipes.load(overrides={**SMALL, "loss": loss})
-        sets[sampling] = contrast_sets(config, without_features(config, kg), fold)
+        config, inputs = prepared(tmp_path, loss={"gamma": 0.2, "sampling": sampling})
+        sets[sampling] = contrast_sets(config, inputs, inputs.folds[0])
     assert set(sets["top_first"].top) != set(sets["random"].top)
-    assert all(set(bins.top) <= set(fold.train) for bins in sets.values())
+    assert all(set(bins.top) <= set(inputs.folds[0].train) for bins in sets.values())
 
 
-def test_an_interrupted_fold_continues_to_the_same_result(
-    kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_step_of_all_nodes_and_all_their_neighbours_has_the_loss_of_the_whole_graph(
+    kg: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    expected = run(tmp_path)
+    config, inputs = prepared(tmp_path, loss={"gamma": 0.2})
+    contrast = Contrast.of(contrast_sets(config, inputs, inputs.folds[0]), torch.device("cpu"))
+    message = message_graph(kg)
+    feat = torch.from_numpy(kg.channels["semantic"].features.copy()).double()
+    torch.manual_seed(0)
+    model = PreGAT(feat.shape[1], 16, num_relations=message.num_relations).double()
+    whole = licap_loss(model(message.graph, feat, message.etype), contrast, config)
+    generator = torch.Generator().manual_seed(0)
+    ((nodes, own),) = contrast.parts(10_000, generator)
+    found = NeighbourSampler(message, [-1] * model.num_hops).sample(nodes, generator)
+    embedding = model(found.blocks, feat[found.nodes], found.etypes)
+    assert len(embedding) == len(contrast.top) + len(contrast.pool)
+    torch.testing.assert_close(licap_loss(embedding, own, config), whole, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [20, 33, 1000])
+def test_the_steps_of_an_epoch_part_the_nodes(size: int, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    config, inputs = prepared(tmp_path, loss={"gamma": 0.2})
+    contrast = Contrast.of(contrast_sets(config, inputs, inputs.folds[0]), torch.device("cpu"))
+    bin_of = dict(zip(contrast.top.tolist(), contrast.bin.tolist(), strict=True))
+    top, pool = [], []
+    for nodes, own in contrast.parts(size, torch.Generator().manual_seed(0)):
+        assert len(nodes) == len(own.top) + len(own.pool) <= size
+        assert len(own.top) >= 2
+        assert len(own.pool) >= 1
+        assert own.bin.tolist() == [bin_of[node] for node in nodes[own.top].tolist()]
+        top += nodes[own.top].tolist()
+        pool += nodes[own.pool].tolist()
+    assert sorted(top) == sorted(contrast.top.tolist())
+    assert sorted(pool) == sorted(contrast.pool.tolist())
+
+
+def test_training_on_sampled_blocks_learns(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    result = run(tmp_path, batch={"size": 40, "fanout": 3}, channels=["semantic"], optim={"max_epochs": 12})
+    rows = (result.fold_path(0) / "semantic" / "curves.csv").read_text().splitlines()
+    place = rows[0].split(",").index("contrast")
+    contrast = [float(row.split(",")[place]) for row in rows[1:]]
+    assert min(contrast) < 0.9 * contrast[0]
+
+
+def test_batches_too_small_for_a_contrast_are_refused_before_anything_is_written(
+    kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    with pytest.raises(NieError, match=r"Fold 0 of synthetic: batch.size 4 is too small"):
+        run(tmp_path, batch={"size": 4})
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("batch", "stop"), [({}, 15), ({"size": 40, "fanout": 3}, 23)])
+def test_an_interrupted_fold_continues_to_the_same_result(
+    batch: dict[str, int], stop: int, kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(tmp_path, batch=batch)
     monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
     calls = 0
 
-    def interrupted(*arguments: object) -> torch.Tensor:
+    def interrupted(*arguments: Any) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls == 15:  # each epoch takes two: in the second channel's second epoch
+        if calls == stop:
             raise KeyboardInterrupt
         return licap_loss(*arguments)
 
-    config = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     monkeypatch.setattr(pretrain.licap, "licap_loss", interrupted)
+    again = {"data_root": tmp_path / "data", "run_root": tmp_path / "again"}
+    config, _ = prepared(tmp_path, folds={"run": [0]}, loss={"gamma": 0.2}, batch=batch)
     with pytest.raises(KeyboardInterrupt):
-        pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / "again")
-    resumed = pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / "again")
-    assert calls < 15 + 24
+        pretrain.licap.pretrain(config, **again)
+    before = calls
+    resumed = pretrain.licap.pretrain(config, **again)
+    monkeypatch.setattr(pretrain.licap, "licap_loss", licap_loss)
+    assert 0 < calls - before < 2 * before
     assert resumed.metrics(0) == expected.metrics(0)
     for channel in ("structural", "semantic"):
         paths = [result.fold_path(0) / channel / "embeddings.npy" for result in (expected, resumed)]

@@ -1,39 +1,53 @@
-"""nie.ops.neighbours on every backend, and nie.ops.plain_sums, which stands in where none has a kernel."""
+"""nie.ops.neighbours, and the sum in plain torch that stands in for it on CUDA."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.graphs import normal, random_graph
+from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops import neighbour_sum, plain_sums, relational_sum
+from nie.ops import dgl_backend, neighbour_sum, plain_sums
 
 
-@pytest.mark.parametrize("backend", ["dgl", "numba", "plain"])
-def test_it_equals_the_loop_with_its_gradient(backend: str) -> None:
-    if backend == "numba":
-        pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
-    graph, _ = random_graph()
-    value = normal(graph.num_nodes(), 3).requires_grad_()
-    out = plain_sums.neighbour_sum(graph, value) if backend == "plain" else neighbour_sum(graph, value, backend=backend)
-    expected = torch.zeros_like(value)
-    for source, target in zip(*(ends.tolist() for ends in graph.edges()), strict=True):
-        expected = expected.index_add(0, torch.tensor([target]), value[source][None])
-    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
-    weight = normal(*out.shape, seed=1)
-    (grad,), (expected_grad,) = (torch.autograd.grad((one * weight).sum(), [value]) for one in (out, expected))
-    torch.testing.assert_close(grad, expected_grad, rtol=0, atol=1e-10)
-
-
-def test_plain_sums_by_relation_equal_dgls() -> None:
+def graphs() -> list[tuple[dgl.DGLGraph, Tensor]]:
     graph, etype = random_graph()
-    value, coefficient = normal(graph.num_nodes(), 2, 3), normal(NUM_RELATIONS, 2, seed=1)
-    expected = relational_sum(graph, value, coefficient, etype, backend="dgl")
-    torch.testing.assert_close(plain_sums.relational_sum(graph, value, coefficient, etype), expected)
+    _, _, (block,) = dgl.dataloading.NeighborSampler([2]).sample_blocks(graph, torch.tensor([7, 0, 4]))
+    empty = dgl.graph(([], []), num_nodes=4)
+    return [(graph, etype), (block, etype[block.edata[dgl.EID]]), (empty, torch.zeros(0, dtype=torch.int64))]
+
+
+@pytest.mark.parametrize("place", range(3), ids=["graph", "block", "no edges"])
+@pytest.mark.parametrize("call", [neighbour_sum, plain_sums.neighbour_sum, dgl_backend.neighbour_sum])
+def test_values_and_gradients_equal_the_loop(call: Callable[..., Tensor], place: int) -> None:
+    graph, _ = graphs()[place]
+    value = normal(graph.num_src_nodes(), 3, requires_grad=True)
+    expected = torch.zeros(graph.num_dst_nodes(), 3, dtype=torch.float64)
+    for src, dst in zip(*(ends.tolist() for ends in graph.edges()), strict=True):
+        expected[dst] = expected[dst] + value[src]
+    found, weight = call(graph, value), normal(*expected.shape, seed=1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    grads = [
+        torch.autograd.grad((out * weight).sum(), value, allow_unused=True)[0]
+        for out in (found, expected + 0 * value.sum())
+    ]
+    torch.testing.assert_close(grads[0], grads[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.cuda
+def test_on_cuda_it_gives_what_the_cpu_does_and_the_same_bits_every_time() -> None:
+    graph, _ = random_graph(num_nodes=500, num_edges=20_000)
+    value = normal(500, 8)
+    found = [neighbour_sum(graph, value.cuda()) for _ in range(5)]
+    torch.testing.assert_close(found[0].cpu(), neighbour_sum(graph, value), rtol=0, atol=1e-10)
+    assert all(torch.equal(one, found[0]) for one in found)
 
 
 def test_values_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(NieError, match="value has shape"):
-        neighbour_sum(dgl.graph(([0], [1])), torch.ones(3, 1))
+    graph, _ = random_graph()
+    with pytest.raises(NieError, match=r"value has shape \(8, 3\)"):
+        neighbour_sum(graph, normal(8, 3))

@@ -11,6 +11,7 @@ import torch
 from stage_helpers import SMALL, store_synthetic
 
 from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
@@ -25,7 +26,7 @@ def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root / "data")
     run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)
-    return run, FoldNetwork.of(config, inputs, inputs.channels, inputs.folds[0])
+    return run, FoldNetwork.of(FoldWork.of(config, inputs, inputs.folds[0]))
 
 
 @pytest.mark.parametrize("changes", [{}, {"shown_labels": 0.5}, {"select_value": "rmse"}, {"method": "gcn"}])

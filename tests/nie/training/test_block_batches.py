@@ -1,0 +1,151 @@
+"""nie.training.block_batches and nie.training.neighbourhood, with the network of every method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from downstream.methods.table import METHODS
+from nie.data import MessageGraph, message_graph, synthetic
+from nie.training.block_batches import NeighbourBatches
+from nie.training.neighbourhood import NeighbourSampler
+
+NETWORKS = [name for name, method in METHODS.items() if method.build is not None]
+SIZES = {"structural": 4, "semantic": 8}  # of the synthetic graph
+TIERS = 4
+
+
+@pytest.fixture(scope="module")
+def message() -> MessageGraph:
+    return message_graph(synthetic(0), inverse_relations=True)
+
+
+def features() -> dict[str, Tensor]:
+    kg = synthetic(0)
+    return {name: torch.from_numpy(kg.channels[name].features.copy()).double() for name in SIZES}
+
+
+def train_nodes() -> Tensor:
+    return torch.from_numpy(synthetic(0).label_mask.nonzero()[0])
+
+
+def build(name: str, message: MessageGraph, **options: Any) -> nn.Module:
+    """The network of a method, every parameter away from the value that it starts with."""
+    make = METHODS[name].build
+    assert make is not None
+    torch.manual_seed(0)
+    model: nn.Module = make(
+        channel_sizes=SIZES, num_relations=message.num_relations, tier_outputs=TIERS, **options
+    ).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def hops(model: nn.Module) -> int:
+    found: Any = model.num_hops
+    return int(found)
+
+
+def batches(message: MessageGraph, model: nn.Module, size: int, fanout: int) -> NeighbourBatches:
+    return NeighbourBatches(message, train_nodes(), size, [fanout] * hops(model))
+
+
+CASES = [
+    *((name, {}) for name in NETWORKS),
+    ("rgtn", {"centrality_scale": True}),
+    *(("rgtn", {"num_layers": layers, "encoders": {"semantic": "pregat"}}) for layers in (1, 2, 3)),
+    ("rgtn", {"num_layers": 1, "encoders": {"semantic": "pregat", "structural": "variational"}}),
+    ("rgtn", {"encoders": {"semantic": "variational", "structural": "variational"}}),
+    ("rgtn", {"encoders": {"semantic": "pregat", "structural": "pregat"}}),
+    ("sgc", {"num_hops": 3}),
+    ("gcn", {"num_layers": 3}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_all_neighbours_give_what_the_whole_graph_gives(
+    name: str, options: dict[str, Any], message: MessageGraph
+) -> None:
+    model, feats = build(name, message, **options), features()
+    made = batches(message, model, size=40, fanout=-1)
+    with torch.no_grad():
+        whole = model(message.graph, feats, message.etype)
+        seen = []
+        for rows, found in made.epoch(model, feats, torch.arange(len(made.train)), torch.Generator().manual_seed(0)):
+            ids = made.train[rows]
+            seen.append(ids)
+            assert whole.tier_logits.shape == (len(feats["semantic"]), TIERS)
+            for part in ("score", "by_channel", "tier_logits"):
+                torch.testing.assert_close(getattr(found, part), getattr(whole, part)[ids], rtol=0, atol=1e-6)
+    assert torch.equal(torch.cat(seen).sort().values, made.train)
+    assert max(map(len, seen)) <= 40
+    assert max(map(len, seen)) - min(map(len, seen)) <= 1
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_all_neighbours_are_those_of_the_whole_graph(name: str, message: MessageGraph) -> None:
+    model, feats, nodes = build(name, message), features(), train_nodes()[:30]
+    found = NeighbourSampler(message, [-1] * hops(model)).sample(nodes, torch.Generator())
+    given = {channel: feat[found.nodes] for channel, feat in feats.items()}
+    gradients = []
+    for scores, rows in (
+        (model(message.graph, feats, message.etype), nodes),
+        (model(found.blocks, given, found.etypes, degrees=found.degrees), torch.arange(30)),
+    ):
+        model.zero_grad()
+        (scores.score[rows].square().sum() + scores.tier_logits[rows].square().sum()).backward()
+        gradients.append({key: value.grad for key, value in model.named_parameters() if value.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for key, grad in gradients[0].items():
+        torch.testing.assert_close(gradients[1][key], grad, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_samples_are_a_function_of_the_generator(name: str, message: MessageGraph) -> None:
+    model, feats = build(name, message), features()
+    made = batches(message, model, size=40, fanout=2)
+
+    def epoch(seed: int) -> Tensor:
+        """Scores by node."""
+        score = torch.zeros(len(made.train), dtype=torch.float64)
+        for rows, scores in made.epoch(model, feats, torch.arange(len(score)), torch.Generator().manual_seed(seed)):
+            score[rows] = scores.score
+        return score
+
+    with torch.no_grad():
+        assert torch.equal(epoch(1), epoch(1))
+        assert torch.allclose(epoch(1), epoch(2)) == (hops(model) == 0)
+
+
+@pytest.mark.parametrize(("name", "options"), [("sgc", {"num_hops": 2}), ("sgc", {"num_hops": 1})])
+def test_the_mean_over_samples_is_the_whole_graph(name: str, options: dict[str, Any], message: MessageGraph) -> None:
+    """A model that is linear in what it sums is met without bias, although its normalisation is the graph's."""
+    model, feats, nodes = build(name, message, **options), features(), train_nodes()[:20]
+    sampler, generator, repeats = NeighbourSampler(message, [3] * hops(model)), torch.Generator().manual_seed(0), 400
+    with torch.no_grad():
+        expected = model(message.graph, feats, message.etype).score[nodes]
+        drawn = []
+        for _ in range(repeats):
+            found = sampler.sample(nodes, generator)
+            given = {channel: feat[found.nodes] for channel, feat in feats.items()}
+            drawn.append(model(found.blocks, given, found.etypes, degrees=found.degrees).score)
+    scores = torch.stack(drawn)
+    error = scores.std(0) / repeats**0.5
+    assert error.max() > 0
+    assert ((scores.mean(0) - expected).abs() <= 5 * error + 1e-9).all()
+
+
+def test_a_sampled_block_has_no_more_edges_than_asked_for(message: MessageGraph) -> None:
+    nodes = train_nodes()[:10]
+    found = NeighbourSampler(message, [2, 2]).sample(nodes, torch.Generator())
+    assert all(block.in_degrees().max() <= 2 for block in found.blocks)
+    assert found.blocks[-1].num_dst_nodes() == 10
+    assert len(found.nodes) == found.blocks[0].num_src_nodes()
+    assert torch.equal(found.nodes[:10], nodes)
+    assert torch.equal(found.degrees.entering, message.graph.in_degrees(found.nodes))
+    assert torch.equal(found.degrees.leaving, message.graph.out_degrees(found.nodes))
