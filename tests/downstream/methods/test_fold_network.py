@@ -13,6 +13,7 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
@@ -26,7 +27,7 @@ def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root / "data")
     run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)
-    return run, FoldNetwork.of(FoldWork.of(config, inputs, inputs.folds[0]))
+    return run, FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[0]))
 
 
 @pytest.mark.parametrize("changes", [{}, {"shown_labels": 0.5}, {"select_value": "rmse"}, {"method": "gcn"}])
@@ -50,7 +51,7 @@ def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path, members=2)
-    with pytest.raises(NieError, match="a fold of one member"):
+    with pytest.raises(NieError, match="a finished fold of one member"):
         given.load(run, 0)
     (run.fold_path(0) / "model.safetensors").write_bytes(b"junk")
     with pytest.raises(NieError, match="do not fit the run's settings"):

@@ -18,6 +18,7 @@ from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.table import METHODS
 from downstream.methods.training_loss import ALIGNED_NODES, TrainingLoss
 from downstream.metrics.tiers import tier_borders, tiers
 from downstream.stages.estimation import estimate
@@ -45,7 +46,7 @@ def network(root: Path, **changes: Any) -> tuple[FoldNetwork, StageInputs]:
     config = IMPORTANCE.recipes.load(overrides={**SMALL, "device": "cpu", **changes})  # as what is made below
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root)
-    return FoldNetwork.of(FoldWork.of(config, inputs, inputs.folds[0])), inputs
+    return FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[0])), inputs
 
 
 def made_scores(num_nodes: int = N, tiers: int = 0) -> tuple[ImportanceScores, dict[str, torch.Tensor]]:
