@@ -11,6 +11,7 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.corruption import KINDS, SHARES, corrupted, corruption_report
@@ -31,7 +32,7 @@ def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: 
     assert isinstance(one.config, NetworkConfig)
     (run,) = runner.run([one.config])
     inputs = runner.inputs(one.config)
-    given = FoldNetwork.of(FoldWork.of(one.config, inputs, inputs.folds[0]))
+    given = FoldNetwork.of(FoldWork.of(METHODS["rgtn"], one.config, inputs, inputs.folds[0]))
     found = list(corrupted(given, given.load(run, 0), inputs.folds[0], inputs.kg.targets))
     assert [(each.kind, each.share) for each in found] == [(kind, share) for kind in KINDS for share in SHARES]
     whole = run.metrics(0)["test"]

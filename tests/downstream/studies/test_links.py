@@ -1,4 +1,4 @@
-"""downstream.studies.links, .settings and .zero_shot, through the studies that run them."""
+"""downstream.studies.links, link_settings and link_tables."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from link_helpers import ring, ring_of_many
 
-from downstream.stages.links.held_out_relations import with_held_out_relations
-from downstream.stages.links.known_triples import KnownTriples
 from downstream.stages.links.stage import LINKS
-from downstream.stages.links.zero_shot import zero_shot_figures
 from downstream.stages.runner import Runner
 from downstream.studies.catalogue import find_study
 from downstream.studies.link_settings import LinkSettings
-from downstream.studies.links import published_links
+from downstream.studies.link_tables import published_links
 from downstream.studies.run import run_study
 from nie.__main__ import main
 from nie.data.store import save
-from nie.errors import NieError
-from nie.models.kge import RotatE
 
 TINY = [
     "--model.size", "4", "--negatives.count", "9", "--optim.eval_every", "1", "--repeats", "0,1",
@@ -38,7 +31,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     names = [f"/{way}/{step} step{'s' * (step > 1)}" for step in (1, 2, 3) for way in ("on",)]
     save(replace(kg, relation_names=names), tmp_path / "data" / "links" / "processed")
     for module in ("downstream.studies.links", "downstream.studies.relations"):
-        monkeypatch.setattr(f"{module}.TEXT", "tfidf")
+        monkeypatch.setattr(f"{module}.TEXT_FEATURES", "tfidf")
     return {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
 
 
@@ -107,41 +100,6 @@ def test_relations_without_training_triples(roots: dict[str, Path]) -> None:
     assert "MRR, random rotation" in text
     assert "## Learned weights" in text
     assert "text, similar relations, weight learned | similarity weight" in text
-
-
-def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
-    ring_of_many(tmp_path)
-    from nie.data import load
-
-    kg = load("links", tmp_path)
-    parts = with_held_out_relations(kg, 0.2, 0)
-    tested, chosen = (set(parts.held_out[name][:, 1].tolist()) for name in ("test", "valid"))
-    assert len(tested) == 4
-    assert len(chosen) == 2
-    assert not tested & chosen
-    assert not (tested | chosen) & set(parts.etype.tolist())
-    expected = kg.held_out["test"][np.isin(kg.held_out["test"][:, 1], list(tested))]
-    np.testing.assert_array_equal(parts.held_out["test"], expected)
-    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 of the 20 relations"):
-        with_held_out_relations(kg, 0.01, 0)
-
-
-def test_rotations_that_know_nothing() -> None:
-    class Table(torch.nn.Module):
-        def forward(self) -> torch.Tensor:
-            return torch.tensor([[0.2, 3.0], [0.4, -3.0], [9.0, 9.0]])
-
-    model = RotatE(num_entities=5, num_relations=3, size=2, relations=Table())
-    triples = np.array([[0, 2, 1], [3, 2, 4]])
-    known = KnownTriples(triples, 5, 3)
-    trained = torch.tensor([True, True, False])
-    with torch.no_grad():
-        turned = torch.polar(torch.ones(2), torch.tensor([0.3, torch.pi]))
-        first = torch.complex(model.entities[0, :2], model.entities[0, 2:]) * turned
-        model.entities[1] = torch.cat([first.real, first.imag])
-        found = zero_shot_figures(model, torch.from_numpy(triples[:1]), known, trained, torch.Generator())
-    assert found["mrr, mean rotation"] == 1.0
-    assert 0 < found["mrr, random rotation"] <= 1
 
 
 def test_published_rows_stand_apart() -> None:

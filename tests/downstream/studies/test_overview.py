@@ -37,10 +37,10 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr("pretrain.licap.contrast_sets", too_small)
+    monkeypatch.setattr("pretrain.licap._draw", too_small)
     runs = main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
     assert [run.config["label"] for run in runs] == ["pagerank", "ridge", "boosting", "rgtn"]
-    assert "LICAP is left out. The top bin is empty." in caplog.text
+    assert caplog.text.count("LICAP is left out. Fold 0 of synthetic: The top bin is empty.") == 1
 
 
 def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from stage_helpers import store_synthetic
 
+from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.search import search
@@ -88,3 +89,18 @@ def test_the_first_trial_has_the_settings_that_are_there(settings: Settings, tmp
     (tmp_path / "fast.yaml").write_text(RECIPE.replace("search:", "optim: {lr: 0.0123}\n    search:"))
     found = yaml.safe_load(search("gcn", settings, runner=runner(tmp_path), trials=1))
     assert found["methods"]["gcn"]["optim"]["lr"] == 0.0123
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.build is not None])
+def test_every_network_has_ranges_on_every_graph(method: str) -> None:
+    for dataset in ("mine", "geo", "fb15k"):
+        assert Settings(dataset).ranges(method).keys() >= {"optim.lr", "loss.listwise_weight"}
+
+
+def test_a_dataset_s_own_ranges_win(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "synthetic-fast.yaml").write_text(
+        "dataset: synthetic\nmethods: {gcn: {search: {seed: {low: 1, high: 3}}}, mlp: {}}\n"
+    )
+    assert set(settings.ranges("gcn")) == {"seed"}
+    (tmp_path / "synthetic-fast.yaml").write_text("dataset: synthetic\n")
+    assert "model.hidden_size" in settings.ranges("gcn")
