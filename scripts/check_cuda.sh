@@ -35,7 +35,7 @@ tests() { # those marked cuda, and all of the backend, which run in Triton's int
 }
 
 stages() { # where --device auto, the default, means CUDA; two minutes and more
-    part stages 240 "${run_tests[@]}" tests/downstream tests/pretrain tests/nie/test_fit.py
+    part stages 240 "${run_tests[@]}" tests/downstream tests/pretrain tests/nie/training
 }
 
 kernels() { # on a random graph too, because FB15K is so small that the GPU mostly waits for Python
