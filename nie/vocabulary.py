@@ -19,7 +19,7 @@ EncoderName = Literal["transformer", "pregat", "variational"]
 """What reads a channel."""
 
 ActivationName = Literal["linear", "leaky_relu"]
-"""Of a score."""
+"""The activation of a score."""
 
 REL_MODES: tuple[str, ...] = get_args(RelationMode)
 ENCODERS: tuple[str, ...] = get_args(EncoderName)
@@ -66,7 +66,7 @@ def known_fusion(name: str) -> str:
     """``name``, if `FUSIONS` has it.
 
     Raises:
-        ValueError: it has not; the nearest name is given.
+        ValueError: there is no such fusion; the nearest name is given.
 
     >>> known_fusion("sum")
     'sum'

@@ -61,7 +61,7 @@ def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: i
     Args:
         label_mask: (N,) bool, True where a node has an importance.
         num_folds: k, at least 2.
-        seed: of the permutation; 0 gives the published folds.
+        seed: seed of the permutation; 0 gives the published folds.
 
     Raises:
         NieError: fewer than ``2 * num_folds`` labelled nodes, so that a validation set would be empty.

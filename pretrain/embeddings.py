@@ -18,7 +18,7 @@ from pretrain.cross_validation import Fold, binding
 
 
 def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[str, Channel]:
-    """Read the embeddings by channel that a stage-1 run made for ``fold`` of ``kg``.
+    """Read the embeddings by channel that a run of LICAP pretraining made for ``fold`` of ``kg``.
 
     Raises:
         NieError: there are none, or they belong to another dataset or fold.

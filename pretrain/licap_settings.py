@@ -1,4 +1,4 @@
-"""The settings of stage 1, LICAP pretraining."""
+"""The settings of LICAP pretraining, which is stage 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PreGATConfig(Section):
     use_relations: bool = Field(True, description="off: plain GAT")
     feat_drop: float = Field(0.0, ge=0, lt=1)
     attn_drop: float = Field(0.0, ge=0, lt=1)
-    negative_slope: float = Field(0.01, ge=0, description="of the LeakyReLU on attention scores")
+    negative_slope: float = Field(0.01, ge=0, description="slope of the LeakyReLU on attention scores below 0")
     relations: RelationsConfig = RelationsConfig()
 
 

@@ -1,4 +1,7 @@
-"""Precomputed embeddings from a file: .npy, .npz, or torch's .pth and .pt, of which only weights are loaded."""
+"""A channel of precomputed embeddings, read from a file: .npy, .npz, or torch's .pth and .pt.
+
+Of torch's files only tensors are loaded, so that no code in them runs.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,9 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
     With ``names`` or ``ids``, nodes that are not named lack the channel, and so do nodes whose row is nan.
 
     Args:
-        path: of the file.
-        name: of the channel, for messages.
-        node_names: of the N nodes.
+        path: path of the file.
+        name: name of the channel, which messages say.
+        node_names: names of the N nodes.
 
     Raises:
         NieError: another kind of file, a wrong number of rows, unknown or repeated nodes, or a row that is not finite.

@@ -30,7 +30,7 @@ BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
     "db15k": db15k,
     "mkg-w": mkg_w,
 }
-"""By name. A builder with an argument ``raw`` is given the folder of its raw files; its others are options."""
+"""Builders by name. An argument ``raw`` is the folder of the raw files; all others are options of the dataset."""
 
 _GEO = re.compile(r"geo(?:-(\d+))?")
 

@@ -1,4 +1,4 @@
-"""Raw files from their public sources: resumed, retried, checked by sha256, never half in place."""
+"""Download of raw files from their public sources: resumed, retried, checked by sha256, in place only when whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RemoteFile:
     Args:
         path: path inside the dataset's raw folder.
         sha256: of the unpacked file.
-        url: address of the file, or of a zip archive; None where there is none that needs no account.
+        url: address of the file, or of a zip archive; None where every address needs an account.
         member: name inside the zip archive, when ``url`` is one.
         page: where a person finds it, when ``url`` is None.
     """

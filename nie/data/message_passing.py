@@ -1,4 +1,4 @@
-"""The graph that models pass messages on, made from a knowledge graph."""
+"""From a knowledge graph to the DGL graph along whose edges models pass messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words in names of entities and relations."""
+"""From the names of entities and relations, such as URIs, to words that a text encoder can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features by channel: which they are, how they are standardised, and controls that say less. No torch."""
+"""Features by channel: how they are named and standardised, and controls that say less. Nothing here loads torch."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def controlled(channel: Channel, control: str, seed: int) -> Channel:
         channel: the real one.
         control: ``shuffled``, the rows of the nodes that have it in random order; ``noise``, normal values with the
             mean and deviation of each column; ``flags``, one column, whether a node has it.
-        seed: of the randomness.
+        seed: seed of what is drawn at random.
 
     Raises:
         NieError: an unknown control.

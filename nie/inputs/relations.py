@@ -47,7 +47,7 @@ class RelationInputs:
         config: the settings.
         num_relations: R, of the message graph.
         text: (R, d) features of the relations' names, standardised.
-        context: of the message graph.
+        context: surroundings of the relations in the message graph.
     """
 
     config: RelationsConfig

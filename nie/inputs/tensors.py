@@ -1,4 +1,4 @@
-"""Channels as the tensors that models read."""
+"""Features by channel as the tensors that models read."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ChannelDropout(nn.Module):
         super().__init__()
         if not 0 <= p <= 1 or warmup < 0:
             raise NieError(
-                f"Channel dropout of p {p} with warmup {warmup}: p lies in [0, 1], and warmup is not negative."
+                f"Channel dropout needs a p in [0, 1] and a warmup that is not negative; got {p} and {warmup}."
             )
         self.p, self.warmup = p, warmup
         self.register_buffer("calls", torch.zeros((), dtype=torch.long))

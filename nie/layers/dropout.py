@@ -9,7 +9,7 @@ from nie.ops.drop_pattern import threshold
 
 
 class Dropout(nn.Module):
-    """What `torch.nn.Dropout` does, by :func:`nie.ops.fused_dropout`, which is much faster on the CPU.
+    """What `torch.nn.Dropout` does, by :func:`nie.ops.dropout`, which is much faster on the CPU.
 
     Args:
         p: probability of an element to become zero, in [0, 1).
@@ -25,7 +25,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        threshold(p)  # refuses what is no probability
+        threshold(p)  # it refuses what is no probability
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

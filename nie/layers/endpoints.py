@@ -39,7 +39,7 @@ def endpoints(graph: dgl.DGLGraph, feat: Features, size: int) -> tuple[Tensor, T
 
 
 def check_relations(rel_size: int, rel: Tensor | None, etype: Tensor | None) -> None:
-    """Raise unless a layer built for relations of ``rel_size`` (0: none) is given exactly what it needs."""
+    """Raise unless a layer is given exactly the relations that it was built for; ``rel_size`` 0 stands for none."""
     if rel_size == 0 and (rel is not None or etype is not None):
         raise NieError("This layer was built with rel_size=0, so it takes no rel and no etype.")
     if rel_size > 0 and (rel is None or etype is None):

@@ -26,7 +26,7 @@ class GENIConv(nn.Module):
     Args:
         rel_size: size of the relation embeddings; 0 leaves relations out.
         num_heads: number of heads H.
-        negative_slope: of the LeakyReLU.
+        negative_slope: slope of the LeakyReLU below 0.
         attn_drop: dropout probability of the attention weights, in training.
 
     Example:

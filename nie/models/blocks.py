@@ -65,7 +65,7 @@ def log_in_degree(graph: dgl.DGLGraph, like: Tensor, degrees: Degrees | None = N
     Args:
         graph: a graph, or the last block.
         like: has the type and the device of the result.
-        degrees: of the whole graph, for a block of sampled neighbours, whose in-degree is the sample's.
+        degrees: degrees of the whole graph, for a block of sampled neighbours, whose in-degree is the sample's.
     """
     degree: Tensor = graph.in_degrees() if degrees is None else degrees.of_block(graph)[1]
     return degree.to(like).clamp(min=1).log()

@@ -74,8 +74,8 @@ class ConvolutionalModel(nn.Module):
         num_layers: number of convolutions.
         feat_drop: dropout probability of the input of every convolution.
         tier_outputs: size of a further readout of :math:`h_L`, for tiers of importance; 0 for none.
-        settings: of the convolution: ``num_heads``, ``attn_drop`` and ``negative_slope`` of ``gat``, ``num_bases`` of
-            ``rgcn``.
+        settings: settings of the convolution: ``num_heads``, ``attn_drop`` and ``negative_slope`` of ``gat``, and
+            ``num_bases`` of ``rgcn``.
 
     Raises:
         NieError: an unknown convolution, or heads that do not divide the hidden size.
@@ -128,7 +128,7 @@ class ConvolutionalModel(nn.Module):
             graph: one graph, or a sequence of ``num_hops`` blocks; nodes without in-edges are allowed.
             feats: features by channel (N, size); with blocks, of the source nodes of the first.
             etype: (E,) relation of every edge; with blocks, a sequence of them.
-            degrees: of the whole graph, by which ``gcn`` divides; give them with blocks.
+            degrees: degrees of the whole graph, by which ``gcn`` divides; give them with blocks.
 
         Raises:
             NieError: a channel is missing, or shapes do not fit.

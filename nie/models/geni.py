@@ -26,14 +26,14 @@ class GENI(nn.Module):
     Args:
         channel_sizes: size of the features by channel; read side by side.
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
-        hidden_size: of the scoring networks; None is half the size of the features.
+        hidden_size: hidden size of the scoring networks; by default half the size of the features.
         num_heads: scoring networks, and heads of every layer.
         num_layers: layers of score aggregation.
         rel_size: size of the relation embeddings.
         feat_drop: dropout probability of the features and of the hidden layer.
         attn_drop: dropout probability of the attention weights.
-        negative_slope: of the attention's LeakyReLU.
-        activation: of the final score, ``linear`` or (as published) ``leaky_relu``.
+        negative_slope: slope of the attention's LeakyReLU below 0.
+        activation: activation of the final score, ``linear`` or (as published) ``leaky_relu``.
         centrality_scale: False leaves the centrality adjustment out.
         tier_outputs: size of a head for tiers of importance on the heads' aggregated scores, each adjusted by
             centrality; 0 for none.
@@ -113,7 +113,8 @@ class GENI(nn.Module):
             graph: one graph, or a sequence of ``num_layers`` blocks.
             feats: features by channel (N, size); with blocks, of the source nodes of the first.
             etype: (E,) relation of every edge; with blocks, a sequence of them.
-            degrees: of the whole graph, for the centrality. Taken from the graph when left out; give them with blocks.
+            degrees: degrees of the whole graph, for the centrality. By default they are those of ``graph``; give them
+                with blocks.
 
         Raises:
             NieError: a channel is missing, or shapes do not fit.

@@ -1,4 +1,4 @@
-"""What every model of stage 2 gives."""
+"""What every model that estimates importance returns."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ class PreGAT(nn.Module):
         in_size: size of the node features.
         out_size: size of the embeddings.
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
-        head_size, num_heads: of layer 1.
+        head_size, num_heads: size and number of the heads of layer 1.
         rel_size: size of the relation embeddings.
         relations: makes the relation embeddings (num_relations, rel_size) when called, such as
             :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
         use_relations: False leaves the relations out, which is plain GAT (the ablation).
         feat_drop: dropout probability of both layers' inputs, in training.
         attn_drop: dropout probability of the attention weights, in training.
-        negative_slope: of the attention's LeakyReLU.
+        negative_slope: slope of the attention's LeakyReLU below 0.
 
     Example:
         >>> import torch

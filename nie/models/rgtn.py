@@ -29,22 +29,23 @@ class MultiChannelEncoder(nn.Module):
     Args:
         channel_sizes: size of the features by channel; one channel or more.
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
-        heads: of the subclass, by attribute name: ``head`` and ``tier_head``. They are parameters of the model in this
-            order: the head behind the fusion, the head for tiers last.
+        heads: heads of the subclass, by attribute name: ``head`` and ``tier_head``. They are parameters of the model
+            in this order: the head behind the fusion, the head for tiers last.
         encoders: by channel, ``transformer`` for those that are not named. ``transformer`` and ``pregat`` read the
             graph, so that every node has such a channel, whatever its own features are; ``variational``
             (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and the channel is missing where
             they are.
         fusion: a key of :data:`nie.layers.FUSIONS`.
-        fusion_settings: of the fusion, such as ``temperature`` or ``literal``.
+        fusion_settings: settings of the fusion, such as ``temperature`` or ``literal``.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
         projection_size: project every channel's encoding to so many columns, for losses that align the channels.
         reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
         relations: makes the relation embeddings (num_relations, rel_size) when called, such as
             :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
-        num_layers: of the encoder ``transformer``; ``pregat`` always has two.
-        head_size, num_heads, rel_size, feat_drop, attn_drop: of both, see :class:`~nie.models.pregat.PreGAT`.
+        num_layers: layers of the encoder ``transformer``; ``pregat`` always has two.
+        head_size, num_heads, rel_size, feat_drop, attn_drop: settings of both encoders, see
+            :class:`~nie.models.pregat.PreGAT`.
         transformer: further settings of :class:`~nie.models.transformer.TransformerBlock`; ``ffn_drop`` is
             0.3 by default.
 

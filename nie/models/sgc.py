@@ -65,7 +65,7 @@ class SGC(nn.Module):
             graph: one graph, or a sequence of ``num_hops`` blocks.
             feats: features by channel (N, size); with blocks, of the source nodes of the first.
             etype: not looked at.
-            degrees: of the whole graph; give them with blocks.
+            degrees: degrees of the whole graph; give them with blocks.
 
         Raises:
             NieError: a channel is missing, or shapes do not fit.

@@ -23,7 +23,8 @@ class TransformerBlock(nn.Module):
 
     Args:
         in_size: size of the node features.
-        head_size, num_heads: of the attention; the output has ``head_size * num_heads`` columns.
+        head_size, num_heads: size and number of the heads of the attention; the output has ``head_size * num_heads``
+            columns.
         rel_size: size of the relation embeddings.
         mode: how the relation enters the attention, see :class:`nie.layers.RelGraphTransformerConv`.
         feat_drop: dropout probability of the block's input.

@@ -42,9 +42,9 @@ class VisionTextDualEncoder(nn.Module):
     Args:
         image_encoder: images (N, ...) -> (N, image_size).
         text_encoder: texts (N, ...) -> (N, text_size).
-        image_size, text_size: of the encodings.
-        size: of the common space.
-        num_classes: of the head on the fused projections; 0 for none.
+        image_size, text_size: sizes of the two encodings.
+        size: size of the common space.
+        num_classes: classes of the head on the fused projections; 0 leaves the head out.
         fusion: a key of :data:`nie.layers.FUSIONS` that needs no variances.
 
     Example:

@@ -1,6 +1,8 @@
-"""The two kinds of in-edge attention: checks of the shapes, then the backend.
+"""The two kinds of attention over in-edges: additive attention and attention by dot products.
 
-First derivatives only: a second derivative is refused by the fused backends and wrong on DGL's.
+The functions here check the shapes and hand the work to a backend.
+
+They have first derivatives only: the fused backends refuse a second one, and DGL's gives a wrong one.
 
 Notation: a graph (or a block of a sampled batch) has N_src source and N_dst destination nodes, E edges, R relations;
 H heads of D values each. Softmaxes run over the edges that end in the same node.
@@ -65,12 +67,12 @@ def additive_attention(
         dst_score: (N_dst, H).
         rel_score: (R, H), or None for no relation term.
         etype: (E,) relation of every edge; given exactly when ``rel_score`` is.
-        negative_slope: of the LeakyReLU.
+        negative_slope: slope of the LeakyReLU below 0.
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
-        seed: of the dropout; the same seed drops the same weights on every backend. By default drawn from torch's
-            generator, as torch's own dropout is.
+        seed: seed of the dropout; the same seed drops the same weights on every backend. By default it is drawn from
+            torch's generator, as that of torch's own dropout is.
         backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
-        return_attention: return the weights before dropout too.
+        return_attention: whether to return the weights, as they are before dropout, too.
 
     Returns:
         (N_dst, H, D), which is 0 for nodes without in-edges; with ``return_attention`` the pair of it and the weights
@@ -132,10 +134,10 @@ def dot_attention(
         etype: (E,) relation of every edge; given exactly when ``rel`` is.
         mode: one of ``REL_MODES``.
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
-        seed: of the dropout; the same seed drops the same weights on every backend. By default drawn from torch's
-            generator, as torch's own dropout is.
+        seed: seed of the dropout; the same seed drops the same weights on every backend. By default it is drawn from
+            torch's generator, as that of torch's own dropout is.
         backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
-        return_attention: return the weights before dropout too.
+        return_attention: whether to return the weights, as they are before dropout, too.
 
     Returns:
         (N_dst, H, D), which is 0 for nodes without in-edges; with ``return_attention`` the pair of it and the weights
@@ -165,7 +167,7 @@ def attend_additively(
 ) -> Attended:  # fmt: skip
     """What `additive_attention` computes, as a record in either case."""
     if not negative_slope >= 0:
-        raise NieError(f"negative_slope is {negative_slope}; the slope of a LeakyReLU is 0 or more.")
+        raise NieError(f"negative_slope must be 0 or more; got {negative_slope}.")
     num_heads = value.shape[1] if value.dim() == 3 else -1
     expect("value", value, (graph.num_src_nodes(), None, None))
     _expect_values(value)
@@ -205,10 +207,10 @@ def attend_by_products(
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:
-    threshold(attn_drop)  # refuses what is no probability
+    threshold(attn_drop)  # it refuses what is no probability
     return draw_seed() if seed is None and attn_drop > 0 else seed or 0
 
 
 def _expect_values(value: Tensor) -> None:
     if value.dim() == 3 and 0 in value.shape[1:]:
-        raise NieError(f"value has shape {tuple(value.shape)}; attention needs a head and a value in it.")
+        raise NieError(f"value must have at least one head of at least one value; got shape {tuple(value.shape)}.")

@@ -1,4 +1,4 @@
-"""Which implementation of the attention runs: DGL's kernels, or fused ones by numba (CPU) and Triton (CUDA)."""
+"""The choice of a backend: DGL's kernels, or fused ones that numba (CPU) and Triton (CUDA) compile."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ def _is_installed(package: str) -> bool:
 
 
 def choose_backend(value: Tensor, wanted: str | None = None) -> str:
-    """Return the backend for values (N, H, D): numba on the CPU, triton on CUDA, dgl where the former cannot be had.
+    """Return the backend for values (N, H, D): numba on the CPU, triton on CUDA, and dgl where these cannot be had.
 
     Args:
-        value: decides by its device, its type (the fused kernels take float32 and float64) and its head size.
-        wanted: overrides the choice, as the environment variable ``NIE_OPS_BACKEND`` does where this is None.
+        value: what is computed with. Its device, its type (the fused kernels take float32 and float64) and the size of
+            its heads decide.
+        wanted: a backend that overrides the choice, as the environment variable ``NIE_OPS_BACKEND`` does where this
+            is None.
 
     Raises:
         NieError: ``wanted`` or ``NIE_OPS_BACKEND`` names no backend, or one that cannot be had here.

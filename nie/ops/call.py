@@ -12,14 +12,14 @@ from nie.ops.edge_index import Prepared, Relations, prepare
 
 
 class Call(NamedTuple):
-    """What a call has beside its tensors.
+    """What a fused kernel is told beside its tensors.
 
     Attributes:
         prepared: the graph's edges, on the device that computes.
-        relations: of the edges, or None.
+        relations: the relations of the edges, or None for edges without.
         kind: how a relation enters the score: ``plain`` (not at all), ``mul``, ``add`` or ``dot``.
-        slope: of the LeakyReLU of additive attention.
-        attn_drop, seed: of the dropout.
+        slope: slope of the LeakyReLU of additive attention below 0.
+        attn_drop, seed: probability and seed of the dropout.
         weights: whether the attention weights are returned.
     """
 

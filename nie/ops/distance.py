@@ -1,4 +1,4 @@
-"""Distances of complex vectors, queries to keys."""
+"""Distances from complex vectors, the queries, to others, the keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Which attention weights a dropout drops, as a function of a seed."""
+"""Which elements a dropout drops, as a function of a seed: no mask is stored, and every backend drops the same ones.
+
+Whether the attention weight of edge e and head h is kept depends on the counter e * H + h and on the seed alone, by an
+integer hash. A backward pass, another backend, or a pass that visits the edges in another order computes the same
+answer again. For features, the counter is the place of the element.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,6 @@ from nie.errors import NieError
 
 # Two rounds of a 32-bit finaliser with low bias (C. Wellons, "Prospecting for hash functions", 2018).
 FIRST, SECOND = 0x7FEB352D, 0x846CA68B
-
-
 _MASK = 0xFFFFFFFF
 
 
@@ -20,7 +23,7 @@ def draw_seed() -> int:
 
 
 def threshold(probability: float) -> int:
-    """The hashes below it are dropped.
+    """The number below which a hash means that its element is dropped.
 
     Raises:
         NieError: the probability does not lie in [0, 1).
@@ -29,7 +32,7 @@ def threshold(probability: float) -> int:
     True
     """
     if not 0 <= probability < 1:
-        raise NieError(f"The dropout is {probability}; a dropout probability lies in [0, 1).")
+        raise NieError(f"The dropout must be a probability in [0, 1); got {probability}.")
     return min(round(probability * 2**32), _MASK)
 
 

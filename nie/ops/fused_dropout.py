@@ -1,9 +1,4 @@
-"""Dropout as a function of a seed: no mask is stored, and every backend drops the same attention weights.
-
-Whether the weight of edge e and head h is kept depends on the counter e * H + h and the seed alone, through an integer
-hash. A backward pass, another backend or a graph whose edges are visited in another order recompute the same answer.
-For features, the counter is the element's place.
-"""
+"""Dropout of features by a fused kernel that stores no mask; `nie.ops.drop_pattern` says which elements it drops."""
 
 from __future__ import annotations
 
@@ -21,8 +16,9 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     the numba backend runs, a fused kernel takes a tenth of that and stores no mask.
 
     Args:
-        x: of any shape.
-        probability: in [0, 1); drawn from torch's default generator.
+        x: a tensor of any shape.
+        probability: probability of an element to become 0, in [0, 1). What is dropped is drawn from torch's default
+            generator.
 
     Raises:
         NieError: the probability does not lie in [0, 1).

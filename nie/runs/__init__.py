@@ -1,1 +1,1 @@
-"""Run folders: files, weights, provenance, and running stages."""
+"""Run directories: their files, weights and provenance; and what a stage is, which makes them."""

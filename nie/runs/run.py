@@ -1,4 +1,4 @@
-"""Run directories: resolved configuration, provenance, folds that appear when they are finished, resume.
+"""Run directories: settings, provenance, and folds that appear when they are finished and can be continued until then.
 
 ::
 
@@ -116,7 +116,7 @@ class Run:
             raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
 
     def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
-        """The (N,) float64 predictions of a finished fold of stage 2, on the label scale."""
+        """The (N,) float64 predictions of a finished fold of the importance stage, on the scale of the labels."""
         return self.array(fold, "predictions.npy", (num_nodes,))
 
     def scores(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:

@@ -1,1 +1,1 @@
-"""Settings: sections, runs and recipes; they know no stage and no method, and import no torch."""
+"""Settings: their sections, what every run has, and recipes. They know no stage and no method, and load no torch."""

@@ -39,8 +39,8 @@ class Recipes(Generic[Config]):
     """The recipes of a stage, and the settings that they resolve to.
 
     Attributes:
-        name: of the stage, for errors.
-        folder: of the YAML files.
+        name: name of the stage, which errors say.
+        folder: folder of the YAML files.
         settings: the class of the settings; what all methods share, where the stage has methods.
         methods: gives the settings' class by method; None for a stage without methods.
         default_method: the method of a recipe that names none.

@@ -106,8 +106,8 @@ class RelationsConfig(Section):
     learned: bool = Field(True, description="a vector of free parameters a relation")
     text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
     text_lr: float = Field(1.0, gt=0, description="learning rate of what reads their names, in shares of optim.lr")
-    similarity_weight: float = Field(0.0, ge=0, lt=1, description="of what the most similar relations add")
-    context_weight: float = Field(0.0, ge=0, lt=1, description="of what the graph around a relation adds")
+    similarity_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the most similar relations add")
+    context_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the graph around a relation adds")
     learn_weights: bool = Field(False, description="learn both weights, from those given")
 
     @model_validator(mode="after")

@@ -1,1 +1,1 @@
-"""The one training loop, and batches of sampled blocks."""
+"""The one training loop of all models, and the batches of sampled blocks that it may run on."""

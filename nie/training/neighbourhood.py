@@ -22,7 +22,7 @@ class Neighbourhood:
         nodes: (N,) ids of the nodes that the first block reads; the sampled ones come first.
         blocks: one a layer, the first layer's first.
         etypes: (E,) relation of every edge, for each of the blocks.
-        degrees: of ``nodes``, in the whole graph.
+        degrees: degrees of ``nodes`` in the whole graph.
     """
 
     nodes: Tensor

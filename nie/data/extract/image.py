@@ -54,7 +54,7 @@ class ImageFeatureExtractor:
         """A model of timm without its classifier, and timm's own transform for it.
 
         Args:
-            name: of the model, such as ``resnet50``.
+            name: name of the model, such as ``resnet50``.
             weights: its file (``.safetensors``, or ``.pth`` of weights alone); nothing is downloaded.
             random: True for random weights, which must be asked for.
             batch_size: images at a time.

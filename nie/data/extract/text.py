@@ -28,7 +28,7 @@ class TextFeatureExtractor:
     states are averaged over the tokens that are there: ``sum_t m_t h_t / sum_t m_t``.
 
     Args:
-        folder: of the model; nothing is downloaded.
+        folder: folder of the model; nothing is downloaded.
         max_tokens: longer texts are cut there.
         batch_size: texts at a time.
 

@@ -61,7 +61,7 @@ def features(
         kg: the graph.
         name: "node2vec", "degrees", "relations", "minilm", "tfidf", or a channel of ``kg``.
         root: folder of the datasets.
-        seed: of features that draw at random; the others ignore it.
+        seed: seed of the features that draw at random; the others ignore it.
         settings: keyword arguments of the feature function.
 
     Raises:

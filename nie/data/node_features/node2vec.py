@@ -46,7 +46,7 @@ def node2vec(
         window: skip-gram window, in steps.
         epochs: passes of skip-gram over the walks.
         negative: negative samples a pair.
-        seed: of walks and skip-gram.
+        seed: seed of the walks and of the skip-gram model.
 
     Raises:
         NieError: the extra ``structure`` (gensim) is not installed, a setting is out of range, or the graph has no

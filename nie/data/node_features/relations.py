@@ -1,4 +1,4 @@
-"""What relations a node takes part in, as features."""
+"""The relations that a node takes part in, as features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def relation_profile(kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> Cha
     Args:
         kg: the graph; only its edges are read.
         dim: number of dimensions at most.
-        seed: of the randomised SVD.
+        seed: seed of the randomised SVD.
 
     >>> from nie.data.synthetic_graph import synthetic
     >>> kg = synthetic(0)

@@ -48,7 +48,7 @@ def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:
     Args:
         kg: the graph; only its text is read.
         dim: number of dimensions at most.
-        seed: of the randomised SVD.
+        seed: seed of the randomised SVD.
 
     >>> from nie.data.synthetic_graph import synthetic
     >>> tfidf_svd(synthetic(0), dim=16).features.shape

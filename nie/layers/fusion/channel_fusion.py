@@ -47,7 +47,7 @@ class ChannelFusion(nn.Module):
         method: a key of `nie.vocabulary.FUSIONS`.
         size: size H of a channel's vector.
         num_channels: M, at least 1.
-        settings: of the method.
+        settings: settings of the method, which its class names.
 
     Raises:
         NieError: an unknown method or setting, or no channel.

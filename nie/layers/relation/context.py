@@ -98,7 +98,7 @@ class ContextEnhancer(nn.Module):
     :class:`RelationContext`, so that the graph really enters.
 
     Args:
-        context: of the graph; kept, but not saved with the weights.
+        context: surroundings of the relations; the module keeps them, but does not save them with its weights.
         size: D, of a relation vector.
 
     Example:

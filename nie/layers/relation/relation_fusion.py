@@ -28,16 +28,16 @@ class RelationFusion(nn.Module):
         num_relations: R.
         size: D.
         text: (R, d) features of the relations' names, standardised.
-        learned: with a vector of free parameters a relation; needed where there is no text.
-        context: of the graph, for the context enhancer.
+        learned: whether every relation has a vector of free parameters; it must where there is no text.
+        context: surroundings of the relations in the graph, which the context enhancer reads.
         similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative and below 1 together; 0 leaves the
             enhancer out.
         learn_weights: learn them.
         deviation: standard deviation of :math:`r` to begin with; free phases of RotatE begin with
             :math:`\pi / \sqrt 3`.
         text_lr: learning rate of the projection of text, in shares of the others'; see
-            :func:`nie.training.loop.rate_groups`: one
-            step of Adam changes a projected number by up to lr times d times the features' size, a free one by lr.
+            `nie.training.loop.rate_groups`. One step of
+            Adam changes a projected number by up to lr times d times the features' size, a free one by lr.
 
     Raises:
         NieError: neither text nor parameters, text of another number of rows, or weights that do not fit.
@@ -124,8 +124,8 @@ def _check(
         raise NieError(f"text must have the shape ({num_relations}, d); got {tuple(text.shape)}.")
     if min(similarity_weight, context_weight) < 0 or similarity_weight + context_weight >= 1:
         raise NieError(
-            f"similarity_weight {similarity_weight} and context_weight {context_weight}: they are not negative, and "
-            "below 1 together."
+            f"similarity_weight and context_weight must not be negative, and must be below 1 together; got "
+            f"{similarity_weight} and {context_weight}."
         )
     if context_weight and (context is None or context.relations.shape != (num_relations, num_relations)):
         raise NieError("context_weight needs the context of all relations, from relation_context.")

@@ -43,7 +43,7 @@ class SimilarityEnhancer(nn.Module):
         super().__init__()
         for name, value in (("threshold", threshold), ("temperature", temperature)):
             if not 0 < value < 1:
-                raise NieError(f"{name} is {value}; it lies between 0 and 1.")
+                raise NieError(f"{name} must lie between 0 and 1; got {value}.")
         self.initial = (threshold, temperature)
         self.threshold = nn.Parameter(torch.empty(()))
         self.temperature = nn.Parameter(torch.empty(()))

@@ -63,7 +63,7 @@ class MultiModalRotatE(nn.Module):
         size: D, complex dimensions; a channel's vector has 2 D numbers.
         margin: the score of a perfect match.
         fusion: a key of :data:`nie.layers.FUSIONS`, or ``relation_guided``.
-        fusion_settings: of the fusion.
+        fusion_settings: settings of the fusion.
         channel_drop: probability of hiding a channel of an entity in training.
         channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
             rarely, so that they bear much larger steps than a network that all entities share. An optimiser of yours

@@ -26,8 +26,8 @@ class RotatE(nn.Module):
         margin: the score of a perfect match.
         relations: makes the phases (R, D) when called, such as :class:`nie.layers.relation.RelationFusion`; by default
             they are learned freely.
-        handicap: with a buffer ``handicap`` (N,) of zeros, which `scorer` subtracts from the scores of entities, for
-            those that have been placed without training (:func:`nie.models.kge.likeness.placed_by_likeness`).
+        handicap: whether there is a buffer ``handicap`` (N,) of zeros, which `scorer` subtracts from the scores of
+            entities: it is for those that `nie.models.kge.likeness.placed_by_likeness` has placed without training.
 
     Example:
         >>> model = RotatE(num_entities=5, num_relations=2, size=8)

@@ -61,7 +61,7 @@ def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etyp
 
 
 def dropout(x: Tensor, probability: float, seed: int) -> Tensor:
-    """See :func:`nie.ops.fused_dropout`."""
+    """See :func:`nie.ops.dropout`."""
     out: Tensor = _Dropout.apply(x, probability, seed)  # type: ignore[no-untyped-call]
     return out
 

@@ -1,4 +1,4 @@
-"""The kernels of :func:`nie.ops.distance` on the CPU; see `nie.ops.numba_backend.kernels` for how they are called.
+"""The kernels of :func:`nie.ops.complex_distance` on the CPU; `nie.ops.numba_backend.kernels` says how to call them.
 
 Rows are flat, the ``size`` real parts before the ``size`` imaginary ones. A kernel works on one tile of dimensions:
 ``n`` of them from ``column`` on. A distance is the sum over tiles.

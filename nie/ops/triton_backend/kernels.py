@@ -64,7 +64,7 @@ def _store(whole, part, row, place, values, head, dim, heads: tl.constexpr, size
 
 @triton.jit
 def _mix(x):
-    """One round of the hash of `nie.ops.fused_dropout`."""
+    """One round of the hash of `nie.ops.drop_pattern`."""
     x = (x ^ (x >> 16)) * _FIRST
     x = (x ^ (x >> 15)) * _SECOND
     return x ^ (x >> 16)

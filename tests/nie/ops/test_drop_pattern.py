@@ -44,5 +44,5 @@ def test_seeds_and_probabilities() -> None:
     torch.manual_seed(3)
     assert draw_seed() == first
     for bad in (-0.1, 1.0, float("nan")):
-        with pytest.raises(NieError, match="The dropout is"):
+        with pytest.raises(NieError, match="must be a probability"):
             threshold(bad)

@@ -66,7 +66,7 @@ def test_layer_in_training_and_evaluation() -> None:
     assert Dropout(0.0)(x) is x
     assert repr(layer) == "Dropout(p=0.5)"
     for call in (lambda: ops.dropout(x, 1.0), lambda: Dropout(1.0)):
-        with pytest.raises(NieError, match=r"is 1\.0; a dropout probability"):
+        with pytest.raises(NieError, match=r"must be a probability in \[0, 1\); got 1\.0"):
             call()
 
 

@@ -100,7 +100,7 @@ def test_it_is_the_relation_table_of_a_layer() -> None:
         ({"text": None, "learned": False}, "give text, or learned=True"),
         ({"text": torch.ones(5, 2)}, r"text must have the shape \(6, d\); got \(5, 2\)"),
         ({"similarity_weight": 0.8}, "below 1 together"),
-        ({"similarity_weight": -0.1}, "not negative"),
+        ({"similarity_weight": -0.1}, "must not be negative"),
         ({"similarity_weight": 0.0, "context_weight": 0.0, "learn_weights": True}, "which are both 0"),
     ],
 )

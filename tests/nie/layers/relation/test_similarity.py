@@ -51,5 +51,5 @@ def test_threshold_and_temperature_learn() -> None:
     assert bool(enhance.threshold.grad)
     assert bool(enhance.temperature.grad)
     assert not SimilarityEnhancer()(torch.ones(1, 3)).any()
-    with pytest.raises(NieError, match="threshold is 1"):
+    with pytest.raises(NieError, match="threshold must lie between"):
         SimilarityEnhancer(threshold=1.0)
