@@ -60,7 +60,7 @@ def pretrain(
 
 
 def licap_loss(embedding: Tensor, contrast: Contrast, config: LicapConfig) -> Tensor:
-    """``eta1 L1 + eta2 L2`` of METHODS section 3 for the (N, d) ``embedding`` of all nodes, or of a step's."""
+    """``eta1 L1 + eta2 L2``, LICAP's two contrasts, for the (N, d) ``embedding`` of all nodes, or of a step's."""
     loss, temperature = embedding.new_zeros(()), config.loss.temperature
     top = embedding[contrast.top]
     if config.loss.eta1:

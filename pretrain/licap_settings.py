@@ -11,7 +11,7 @@ from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, Relatio
 
 
 class PreGATConfig(Section):
-    """The encoder that LICAP trains (METHODS section 2)."""
+    """PreGAT, the encoder that LICAP trains."""
 
     head_size: int = Field(8, ge=1)
     num_heads: int = Field(8, ge=1)
@@ -26,7 +26,7 @@ class PreGATConfig(Section):
 
 
 class LicapLossConfig(Section):
-    """Label informed contrast (METHODS section 3)."""
+    """Label informed contrast (LICAP, TNNLS 2024)."""
 
     gamma: float = Field(0.1, gt=0, lt=1, description="share of training nodes in the top bin")
     width: float = Field(1.0, gt=0, description="width of a finer bin, on the label scale")

@@ -21,7 +21,7 @@ MetricName = Annotated[str, AfterValidator(selectable)]
 
 
 class ImportanceLossConfig(Section):
-    """Regression on the score, a listwise term (METHODS section 4), and tiers of importance beside."""
+    """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance beside."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
     list_size: int = Field(100, ge=2, description="n: nodes a list, the node itself included")

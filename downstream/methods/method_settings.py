@@ -13,7 +13,7 @@ from nie.vocabulary import FUSIONS, ActivationName, EncoderName, RelationMode
 
 
 class RGTNConfig(ModelConfig):
-    """The relational graph transformer network (METHODS section 4), with further channels, encoders and fusions."""
+    """RGTN (Huang et al., KDD 2021), with further channels, encoders and fusions."""
 
     head_size: int = Field(8, ge=1)
     num_heads: int = Field(8, ge=1)
@@ -59,7 +59,7 @@ class RGTNConfig(ModelConfig):
 
 
 class GENIConfig(ModelConfig):
-    """GENI (METHODS section 5)."""
+    """GENI (Park et al., KDD 2019)."""
 
     hidden_size: int | None = Field(None, ge=1, description="of the scoring networks; by default half the features")
     num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
