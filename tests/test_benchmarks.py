@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,40 @@ from nie.data.store import save
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> tuple[dict[str, Any], str, str]:
-    """The JSON, the Markdown and the standard output of the command on a synthetic graph."""
+Script = Callable[..., str]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Script:
+    """Run a script of ``benchmarks`` as its command line does; what it prints.
+
+    It runs in this process, which has imported torch and DGL already. That one can be started as a process of its own
+    is in `test_a_graph_that_cannot_be_had_is_left_out`.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+    def run_script(name: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        capsys.readouterr()
+        runpy.run_path(str(ROOT / "benchmarks" / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_script
+
+
+def run(script: Script, folder: Path, *arguments: str) -> tuple[dict[str, Any], str, str]:
+    """The JSON, the Markdown and the standard output of the benchmark of attention on a synthetic graph."""
     files = {"--json": folder / "bench.json", "--markdown": folder / "bench.md"}
-    command = [sys.executable, str(ROOT / "benchmarks" / "attention.py"), "--quick", "--datasets", "synthetic"]
-    command += ["--repeat", "1", "--threads", "1", *arguments, *(str(part) for pair in files.items() for part in pair)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return json.loads(files["--json"].read_text()), files["--markdown"].read_text(), done.stdout
+    printed = script(
+        "attention.py", "--quick", "--datasets", "synthetic", "--repeat", "1", "--threads", "1", *arguments,
+        *(str(part) for pair in files.items() for part in pair),
+    )  # fmt: skip
+    return json.loads(files["--json"].read_text()), files["--markdown"].read_text(), printed
 
 
-def test_every_part_is_in_the_results(tmp_path: Path) -> None:
-    # On DGL's kernels alone nothing has to be compiled.
-    results, markdown, printed = run(tmp_path, NIE_OPS_BACKEND="dgl")
+def test_every_part_is_in_the_results(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIE_OPS_BACKEND", "dgl")  # on DGL's kernels alone nothing has to be compiled
+    results, markdown, printed = run(script, tmp_path)
     assert results["machine"]["cores"] >= 1
     assert results["machine"]["packages"]["torch"]
     (graph,) = results["datasets"]
@@ -75,7 +98,10 @@ def test_what_dgl_cannot_run_on_a_device_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     command = [sys.executable, "-c", WITHOUT_DGL_ON_THE_DEVICE, "--quick", "--datasets", "synthetic", "--repeat", "1"]
     command += ["--threads", "1", "--json", str(file), "--parts", "contestants", "preparation"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT), os.environ["PYTHONPATH"]]),
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     results = json.loads(file.read_text())
@@ -91,10 +117,11 @@ def test_what_dgl_cannot_run_on_a_device_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel does not count peaks")
-def test_memory_counts_what_a_contestant_allocates(tmp_path: Path) -> None:
-    results, _, _ = run(
-        tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-5000", NIE_OPS_BACKEND="dgl"
-    )
+def test_memory_counts_what_a_contestant_allocates(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIE_OPS_BACKEND", "dgl")
+    results, _, _ = run(script, tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-5000")
     row = results["datasets"][0]["contestants"][0]
     assert row["name"] == "additive_attention [dgl]"
     # Its scores on the edges, (E, H) floats, are saved for the backward pass, in megabytes.
@@ -110,9 +137,9 @@ def test_a_graph_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_bytes_of_the_roofline_are_counted_by_hand(tmp_path: Path) -> None:
+def test_the_bytes_of_the_roofline_are_counted_by_hand(script: Script, tmp_path: Path) -> None:
     pytest.importorskip("numba")
-    results, _, _ = run(tmp_path, "--parts", "contestants", "roofline", "--heads", "2", "--size", "4")
+    results, _, _ = run(script, tmp_path, "--parts", "contestants", "roofline", "--heads", "2", "--size", "4")
     graph = results["datasets"][0]
     nodes, edges = graph["num_nodes"], graph["num_edges"]
     forward = graph["roofline"]["mul"]["forward"]
@@ -120,42 +147,32 @@ def test_the_bytes_of_the_roofline_are_counted_by_hand(tmp_path: Path) -> None:
     assert forward["streamed"] == edges * 8 + nodes * (2 * 8 + 2 * 2) * 4
 
 
-def test_pagerank_beside_networkx(tmp_path: Path) -> None:
+def test_pagerank_beside_networkx(script: Script, tmp_path: Path) -> None:
     store_synthetic(tmp_path)
-    command = [sys.executable, str(ROOT / "benchmarks" / "pagerank.py"), "synthetic", "--repeat", "1"]
-    done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if "to 1e-9" in line]
+    printed = script("pagerank.py", "synthetic", "--repeat", "1", "--data-root", str(tmp_path))
+    rows = [line for line in printed.splitlines() if "to 1e-9" in line]
     assert len(rows) == 2
     assert all(float(row.split("|")[-2]) < 1e-8 for row in rows)
 
 
-def test_relational_sum_beside_dgl(tmp_path: Path) -> None:
+def test_relational_sum_beside_dgl(script: Script, tmp_path: Path) -> None:
     store_synthetic(tmp_path)
-    command = [sys.executable, str(ROOT / "benchmarks" / "relational.py"), "synthetic", "--repeat", "1"]
-    done = subprocess.run([*command, "--data-root", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert [line.split("|")[-2].strip() for line in done.stdout.splitlines() if "| ours" in line] == ["1.0"]
+    printed = script("relational.py", "synthetic", "--repeat", "1", "--data-root", str(tmp_path))
+    assert [line.split("|")[-2].strip() for line in printed.splitlines() if "| ours" in line] == ["1.0"]
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments", "words"),
+    ("name", "arguments", "words"),
     [
         ("fusions.py", ["--nodes", "50", "--repeat", "1"], "| cross_modal_transformer"),
         ("digits.py", ["--epochs", "2"], "| both"),
     ],
 )
-def test_small_benchmarks_run(script: str, arguments: list[str], words: str) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert words in done.stdout
+def test_small_benchmarks_run(script: Script, name: str, arguments: list[str], words: str) -> None:
+    assert words in script(name, *arguments)
 
 
-def test_the_benchmark_of_links_runs(tmp_path: Path) -> None:
+def test_the_benchmark_of_links_runs(script: Script, tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "synthetic" / "processed")
     sizes = ["--size", "4", "--negatives", "5", "--batch-size", "64", "--steps", "2", "--repeat", "1"]
-    command = [sys.executable, str(ROOT / "benchmarks" / "links.py"), "synthetic", "--data-root", str(tmp_path), *sizes]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "| nie, negatives apart" in done.stdout
+    assert "| nie, negatives apart" in script("links.py", "synthetic", "--data-root", str(tmp_path), *sizes)
