@@ -31,13 +31,14 @@ def has_text(kg: KnowledgeGraph) -> bool:
 
 
 def _has_semantic_channel(kg: KnowledgeGraph, config: Any) -> bool:
-    return config.features.semantic != "auto" or "semantic" in kg.channels or has_text(kg)
+    name, _, _control = config.features.semantic.partition("~")
+    return name != "auto" or "semantic" in kg.channels or has_text(kg)
 
 
 TEXT = Need("texts of entities", "build it with --text FILE", lambda kg, _config: has_text(kg))
 
 SEMANTIC = Need(
-    "a semantic channel", "build it with --text FILE, or with --features semantic=FILE", _has_semantic_channel
+    "a semantic channel", "build it with --text FILE or with --features semantic=FILE", _has_semantic_channel
 )
 """Of importance estimation, which reads a ready channel as well as texts."""
 

@@ -33,14 +33,14 @@ def served(arms: Sequence[Arm], kg: KnowledgeGraph, study: str) -> list[Arm]:
     left = set(left_out.pop((), []))
     if arms and not left:
         needs = dict.fromkeys(need for missing in left_out for need in missing)
-        what, remedy = (joined([getattr(need, part) for need in needs]) for part in ("what", "remedy"))
+        what, remedy = joined([need.what for need in needs]), "; ".join(need.remedy for need in needs)
         raise NieError(f"The study {study} needs {what}, which {kg.name} has not; {remedy}.")
     if left_out:
-        reasons = [
-            f"{', '.join(rows)} (it has not: {joined([need.what for need in missing])})"
+        reasons = [  # names of rows have commas of their own
+            f"for want of {joined([need.what for need in missing])}: {'; '.join(rows)}"
             for missing, rows in left_out.items()
         ]
-        log.warning("On %s the study %s leaves out %s.", kg.name, study, "; ".join(reasons))
+        log.warning("On %s the study %s leaves out, %s.", kg.name, study, " | ".join(reasons))
     return [arm for arm in arms if arm.name in left]
 
 

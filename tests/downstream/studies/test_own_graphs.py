@@ -1,15 +1,17 @@
-"""Every study, and the search, on graphs of a user's own: with text and without, and never with numeric facts."""
+"""Every study, and the search, on graphs of a user's own, which have no numeric facts and not always text."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from downstream.studies.catalogue import STUDIES
-from downstream.studies.needs import lacking
+from downstream.studies.served import lacking, served
 from nie.__main__ import main
 from nie.data import load
+from nie.data.store import save
 
 NODES = 120
 FOLDS = [name for name, study in STUDIES.items() if study.ground.unit == "folds"]
@@ -17,7 +19,10 @@ FOLDS = [name for name, study in STUDIES.items() if study.ground.unit == "folds"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ring with chords, importance growing with the number of a node: once with text, once without."""
+    """A ring with chords, importance growing with the number of a node.
+
+    It is there with texts, with names alone, which count as texts, and without a word of entities or relations.
+    """
     root = tmp_path_factory.mktemp("own")
     steps = {"next": 1, "skip": 7}
     triples = [f"n{i}\t{name}\tn{(i + step) % NODES}" for i in range(NODES) for name, step in steps.items()]
@@ -27,6 +32,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = ["--triples", str(root / "triples.tsv"), "--scores", str(root / "scores.tsv")]
     for name, more in (("plain", []), ("texts", ["--text", str(root / "text.tsv")])):
         assert main(["data", "build", name, *files, *more, "--data-root", str(root / "data"), "--quiet"]) == 0
+    kg = load("plain", root / "data")
+    mute = replace(kg, name="mute", text=[None] * kg.num_nodes, relation_names=["P1", "P2"])
+    save(mute, root / "data" / "mute" / "processed")
     return root
 
 
@@ -37,7 +45,7 @@ def arguments(root: Path) -> list[str]:
 SHORT = ["--features.structural", "relations", "--folds.run", "0"]
 
 
-@pytest.mark.parametrize("graph", ["plain", "texts"])
+@pytest.mark.parametrize("graph", ["plain", "texts", "mute"])
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_a_graph_lacks_is_said_once_and_in_one_sentence(
     name: str, graph: str, root: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
@@ -48,6 +56,43 @@ def test_what_a_graph_lacks_is_said_once_and_in_one_sentence(
     assert said[0].count("no feature") == 0
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == len(set(warnings)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("channels", ["none", "structural"]),
+        ("channels-ladder", ["S", "degrees only, mlp"]),
+        ("interaction", ["alignment 0", "alignment 0 + licap"]),
+        ("relations", ["random", "random, similar relations", "random, context", "random, fused"]),
+        ("kge", ["RotatE"]),
+    ],
+)
+def test_a_graph_without_words_has_the_rows_that_read_none(name: str, rows: list[str], root: Path) -> None:
+    study, kg = STUDIES[name], load("mute", root / "data")
+    arms = study.arms(study.ground.settings("mute", "fast", [], None))
+    assert [arm.name for arm in served(arms, kg, name)] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("retrieval", "needs a semantic channel, which mute has not; build it with --text FILE"),
+        ("missing", "needs a semantic channel and a channel of numbers named facts, which mute has not"),
+        ("zero-shot", "needs words in the names of its relations, which mute has not"),
+        ("best", "needs a recipe mute-best.yaml"),
+    ],
+)
+def test_a_study_of_what_a_graph_lacks_is_refused(
+    name: str, message: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["study", name, "mute", *arguments(root), "--quiet"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_no_row_can_do_without_is_said_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "grid", "texts", "--features.semantic", "minilmm", *arguments(root), "--quiet"]) == 2
+    assert capsys.readouterr().err.count("There is no feature 'minilmm'") == 1
 
 
 # best needs a recipe of the dataset's own, tsne has no arms, and every row of missing reads numeric facts.

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stage_helpers import store_synthetic
 
 from downstream.reports.results import Results
 from downstream.reports.tables import markdown_table
 from downstream.stages.runner import Runner
+from downstream.studies import maps
 from downstream.studies.catalogue import find_study
 from downstream.studies.report import compare
 from downstream.studies.run import run_study
@@ -121,6 +123,10 @@ def test_maps_of_embeddings(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "table.md", "table.csv", "report.html", "train.png", "train.svg", "test.png", "test.svg",
     }  # fmt: skip
+
+
+def test_a_map_of_equal_points_is_a_point() -> None:
+    assert not maps._map(np.ones((50, 4)), 0).any()  # scikit-learn's t-SNE crashes the process there
 
 
 @pytest.mark.usefixtures("short")
