@@ -10,9 +10,10 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel
 from nie.errors import NieError
-from nie.inputs.channels import input_tensor, standardized
+from nie.inputs.channels import standardized
+from nie.inputs.device import choose_device
+from nie.inputs.tensors import input_tensor
 from nie.settings.sections import FeaturesConfig
-from pretrain import inputs
 from pretrain.cross_validation import fold_seed
 from pretrain.inputs import prepare
 
@@ -87,8 +88,8 @@ def test_auto_takes_cuda_where_the_kernels_can_run(
     devices: int, triton: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, devices=devices, triton=triton)
-    assert inputs.choose_device("auto") == torch.device(chosen)
-    assert inputs.choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto") == torch.device(chosen)
+    assert choose_device("cpu") == torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_device_that_cannot_be_had_is_one_sentence(
 ) -> None:
     pretend(monkeypatch, devices=devices, triton=triton)
     with pytest.raises(NieError, match=message):
-        inputs.choose_device(wanted)
+        choose_device(wanted)
 
 
 @pytest.mark.cuda

@@ -11,7 +11,7 @@ from reference.graphs import large_graph, random_graph
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops import prepared as preparation
+from nie.ops import edge_index as preparation
 from nie.ops.edge_index import prepare, relation_span
 
 
