@@ -9,9 +9,9 @@ from reference.attention import dot_attention
 from torch import Tensor, nn
 
 from downstream.heads.importance import ImportanceHead
+from downstream.methods.rgtn import RGTN
 from nie.dgl_compat import dgl
 from nie.layers import CoAttention, RelGraphTransformerConv
-from nie.models import RGTN
 from nie.models.transformer import TransformerBlock
 
 

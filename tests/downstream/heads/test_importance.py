@@ -59,7 +59,7 @@ def test_reset_parameters_sets_everything() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(NieError, match=r"shape \(9, 3, 6\), not \(N, 2, 6\)"):
+    with pytest.raises(NieError, match=r"must be \(N, 2, 6\); got \(9, 3, 6\)"):
         build()(normal(9, 3, SIZE))
     with pytest.raises(NieError, match="scaled_channel"):
         build()(normal(9, 2, SIZE), normal(9))

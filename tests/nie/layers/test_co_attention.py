@@ -62,5 +62,5 @@ def test_reset_parameters_forgets_the_running_statistics() -> None:
 
 
 def test_other_shapes_are_refused() -> None:
-    with pytest.raises(NieError, match=r"shape \(9, 3, 6\), not \(N, 2, 6\)"):
+    with pytest.raises(NieError, match=r"must be \(N, 2, 6\); got \(9, 3, 6\)"):
         build(2)(normal(9, 3, SIZE))

@@ -11,15 +11,18 @@ import torch
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 from torch import Tensor
 
+from downstream.methods.table import METHODS
 from nie.dgl_compat import dgl
-from nie.models import MODELS
 
 SIZES = {"structural": 3, "semantic": 5}
 
 
 def build(name: str, **options: Any) -> torch.nn.Module:
     torch.manual_seed(0)
-    return MODELS[name](channel_sizes=SIZES, num_relations=NUM_RELATIONS, **options).double()
+    build = METHODS[name].build
+    assert build is not None
+    model: torch.nn.Module = build(channel_sizes=SIZES, num_relations=NUM_RELATIONS, **options)
+    return model.double()
 
 
 def features(num_nodes: int = 9) -> dict[str, Tensor]:

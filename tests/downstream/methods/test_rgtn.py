@@ -1,4 +1,7 @@
-"""nie.models.rgtn against a loop, with every fusion and encoder; its results are of nie.models.outputs."""
+"""downstream.methods.rgtn against a loop, with every fusion and encoder.
+
+Its body is nie.models.rgtn, and its results are of nie.models.outputs.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from reference.resets import check_reset
 from reference.transformer import rgtn
 from torch import Tensor, nn
 
+from downstream.heads.names import HEADS
+from downstream.methods.rgtn import RGTN
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.layers import FUSIONS
-from nie.models import RGTN, MultiChannelNIE
-from nie.models.rgtn import HEADS
+from nie.models.blocks import Degrees
 from nie.ops import REL_MODES
 
 SIZES = {"structural": 3, "semantic": 8}  # 8 = head_size * num_heads, so this channel's shortcut is the identity
@@ -110,14 +114,15 @@ def test_training_on_blocks_from_the_data_loader() -> None:
         scores.score.sum().backward()
 
 
-def test_centrality_can_be_given() -> None:
+def test_degrees_can_be_given() -> None:
     graph, etype = random_graph()
     model, feats = warm(build(centrality_scale=True)), features()
-    log_degree = graph.in_degrees().double().clamp(min=1).log()
-    torch.testing.assert_close(model(graph, feats, etype, log_degree).score, model(graph, feats, etype).score)
-    assert not torch.allclose(model(graph, feats, etype, log_degree + 1).score, model(graph, feats, etype).score)
+    degrees = Degrees.of(graph)
+    other = Degrees(degrees.entering + 1, degrees.leaving)
+    torch.testing.assert_close(model(graph, feats, etype, degrees=degrees).score, model(graph, feats, etype).score)
+    assert not torch.allclose(model(graph, feats, etype, degrees=other).score, model(graph, feats, etype).score)
     plain = warm(build())
-    torch.testing.assert_close(plain(graph, feats, etype, log_degree).score, plain(graph, feats, etype).score)
+    torch.testing.assert_close(plain(graph, feats, etype, degrees=other).score, plain(graph, feats, etype).score)
 
 
 @pytest.mark.parametrize("name", ["feat_drop", "ffn_drop", "attn_drop"])
@@ -181,7 +186,7 @@ MIXED = {"structural": 3, "semantic": 8, "numeric": 5}
 ENCODERS_OF_MIXED = {"semantic": "pregat", "numeric": "variational"}
 
 
-def mixed(**options: Any) -> MultiChannelNIE:
+def mixed(**options: Any) -> RGTN:
     return build(MIXED, **{"encoders": ENCODERS_OF_MIXED} | options)
 
 
@@ -276,7 +281,7 @@ def test_variational_channels_are_sampled_in_training_only() -> None:
         ({"encoders": {"numeric": "variation"}}, r"no encoder 'variation'.*did you mean 'variational'"),
         ({"head": "vektor"}, r"no head 'vektor'.*did you mean 'vector'"),
         ({"fusion": "som"}, r"no fusion 'som'.*did you mean 'sum'"),
-        ({"head": "vector", "centrality_scale": True}, "head of kind 'vector' has not"),
+        ({"head": "vector", "centrality_scale": True}, "head of kind 'vector' gives channels no score"),
     ],
 )
 def test_what_does_not_exist_is_refused(options: dict[str, Any], words: str) -> None:
@@ -302,7 +307,7 @@ def test_nan_where_a_channel_is_missing_reaches_no_weight() -> None:
         ({"structural": normal(7, 3)}, {}, "structural has 7 rows"),
         ({}, {"semantik": torch.ones(9, dtype=torch.bool)}, "'semantik', which the model has not.*'semantic'"),
         ({}, {"semantic": torch.ones(13, dtype=torch.bool)}, r"bool of shape \(9,\)"),
-        ({}, {"semantic": torch.ones(9)}, "float32 of shape"),
+        ({}, {"semantic": torch.ones(9)}, r"got torch.float32"),
     ],
 )
 def test_features_and_masks_that_do_not_fit(feats: dict[str, Tensor], masks: dict[str, Tensor], words: str) -> None:

@@ -1,0 +1,70 @@
+"""nie.inputs.channels, as the inputs of a stage are made from them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stage_helpers import SMALL, store_synthetic
+
+from downstream.stages.importance import IMPORTANCE
+from nie.data import Channel
+from nie.errors import NieError
+from nie.inputs.channels import standardized
+from pretrain.inputs import prepare
+
+
+def prepared(root: Path, **changes: object):
+    store_synthetic(root)
+    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
+
+
+def test_degrees_can_be_left_out(tmp_path: Path) -> None:
+    features = {**SMALL["features"], "degrees": False}
+    assert len(prepared(tmp_path, features=features).channels["structural"]) == 1
+
+
+def test_features_can_be_joined(tmp_path: Path) -> None:
+    features = {"structural": "structural+relations", "semantic": "semantic+tfidf"}
+    inputs = prepared(tmp_path, features=features)
+    assert len(inputs.channels["structural"]) == 3
+    assert len(inputs.channels["semantic"]) == 2
+    with pytest.raises(NieError, match=r"no feature 'relation'.*did you mean 'relations'"):
+        prepared(tmp_path, features={"structural": "structural+relation"})
+
+
+def test_standardising_sees_only_nodes_that_have_the_channel() -> None:
+    features = np.array([[1, 5], [3, 5], [100, 100]], np.float32)
+    result = standardized(Channel(features, np.array([True, True, False])))
+    assert result.tolist() == [[-1, 0], [1, 0], [0, 0]]
+
+
+def test_further_channels_and_none(tmp_path: Path) -> None:
+    features = {
+        "structural": "none",
+        "semantic": "semantic",
+        "more": {"numeric": "relations", "both": "semantic+tfidf"},
+    }
+    channels = prepared(tmp_path, features=features).channels
+    assert {name: len(parts) for name, parts in channels.items()} == {"semantic": 1, "numeric": 1, "both": 2}
+    with pytest.raises(NieError, match="No channel of features is left"):
+        prepared(tmp_path, features={"structural": "none", "semantic": "none"})
+    with pytest.raises(NieError, match=r"give it as --features\.semantic"):
+        prepared(tmp_path, features={"more": {"semantic": "tfidf"}})
+
+
+def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
+    names = ("semantic", "semantic~shuffled", "semantic~noise", "semantic~flags")
+    features = {"structural": "structural", "semantic": "none", "more": {f"a {name}": name for name in names}}
+    channels = prepared(tmp_path, features=features).channels
+    parts = {name: channels[f"a {name}"][0] for name in names}
+    real, shuffled, noise, flags = (parts[name] for name in names)
+    for control in (shuffled, noise):
+        assert control.features.shape == real.features.shape
+        assert np.array_equal(control.mask, real.mask)
+        assert not np.array_equal(control.features, real.features)
+    np.testing.assert_array_equal(np.sort(shuffled.features, axis=0), np.sort(real.features, axis=0))
+    assert len({tuple(row) for row in real.features} & {tuple(row) for row in shuffled.features}) > 100
+    np.testing.assert_allclose(noise.features.mean(0), real.features.mean(0), atol=0.5)
+    np.testing.assert_array_equal(flags.features[:, 0], real.mask)
+    with pytest.raises(NieError, match=r"no control 'shufled'.*did you mean 'shuffled'"):
+        prepared(tmp_path, features={"structural": "structural~shufled"})
