@@ -295,3 +295,10 @@ SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_every_script_is_valid_bash(script: Path) -> None:
     subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_a_process_that_a_test_starts_imports_the_packages_and_not_the_tests(tmp_path: Path) -> None:
+    code = "import nie, pretrain, downstream; print(*(p.__file__ for p in (nie, pretrain, downstream)), sep='\\n')"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = [Path(line).resolve() for line in answer.stdout.splitlines()]
+    assert found == [ROOT / name / "__init__.py" for name in ("nie", "pretrain", "downstream")]

@@ -3,6 +3,9 @@
 Numba keeps them beside the source, in ``__pycache__``: a fresh clone would compile all of them again, which is a third
 of the time of the tests of operators. Here the folder is named by what all kernels are made from, so that clones with
 other sources never meet in it. Numba itself asks for the same bytes of source, numba's version and the same processor.
+
+This file has a folder of its own because the folder is on the path of every process that a test starts: from ``tests``,
+the folders ``nie``, ``pretrain`` and ``downstream`` there would be taken for the packages.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-OPS = Path(__file__).parents[1] / "nie" / "ops"
+OPS = Path(__file__).parents[2] / "nie" / "ops"
 KEPT = 8
 """States of the sources whose kernels stay on disk; one takes some tens of megabytes."""
 
