@@ -245,7 +245,7 @@ def test_dropout_draws_its_seed_from_torchs_generator(kind: str) -> None:
         outs.append(attend(kind, graph, etype, tensors, attn_drop=0.5))
     assert torch.equal(outs[0], outs[1])
     assert not torch.equal(outs[0], outs[2])
-    with pytest.raises(NieError, match=r"dropout is 1\.0"):
+    with pytest.raises(NieError, match=r"got 1\.0"):
         attend(kind, graph, etype, tensors, attn_drop=1.0)
 
 
@@ -349,9 +349,9 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(NieError, match=r"'gat'.*did you mean 'gate'"):
         ops.dot_attention(graph, **good, etype=etype, mode="gat")
     scores = inputs("pregat", graph, etype)
-    with pytest.raises(NieError, match=r"negative_slope is -0\.5"):
+    with pytest.raises(NieError, match=r"negative_slope must be 0 or more; got -0\.5"):
         ops.additive_attention(graph, **scores, etype=etype, negative_slope=-0.5)
-    with pytest.raises(NieError, match="needs a head"):
+    with pytest.raises(NieError, match="at least one head"):
         ops.dot_attention(graph, *[torch.zeros(9, 0, 4)] * 3)
     with pytest.raises(NieError, match="dst_score"):
         ops.additive_attention(graph, **scores | {"dst_score": normal(9, 1)}, etype=etype)
