@@ -12,13 +12,20 @@ from sklearn.preprocessing import StandardScaler
 from stage_helpers import with_labels
 
 from downstream.methods import baselines
-from downstream.methods.baselines import BASELINES, BaselineInput, MonotoneScale
+from downstream.methods.baselines import BaselineInput, MonotoneScale
+from downstream.methods.fitted import Fitted
 from downstream.methods.pagerank import pagerank
 from downstream.metrics.importance import rmse, spearman
 from nie.data.node_features.degrees import degree_features
 from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, make_folds
+
+BASELINES: dict[str, Callable[[BaselineInput], Fitted]] = {
+    name.removesuffix("_baseline").replace("_", "-"): function
+    for name, function in vars(baselines).items()
+    if name.endswith("_baseline")
+}
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +113,7 @@ HONEST = {name: method for name, method in BASELINES.items() if name != "ppr-pub
 
 @pytest.mark.parametrize("method", HONEST.values(), ids=HONEST)
 def test_reruns_are_identical_and_blind_to_test_labels(
-    given_: BaselineInput, method: Callable[[BaselineInput], baselines.Prediction]
+    given_: BaselineInput, method: Callable[[BaselineInput], Fitted]
 ) -> None:
     changed = given_.targets.copy()
     changed[given_.fold.test] += np.random.default_rng(0).normal(0, 9, len(given_.fold.test))

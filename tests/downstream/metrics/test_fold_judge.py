@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from downstream.metrics.fold_judge import FoldJudge
-from downstream.metrics.registry import HIGHER_IS_BETTER, TIER_METRICS, evaluate
+from downstream.metrics.registry import METRICS, TIER_METRICS, evaluate
 from pretrain.cross_validation import make_folds
 
 LABELS = np.random.default_rng(0).gamma(2.0, size=1000)
@@ -17,7 +17,7 @@ def test_scores_rank_and_predictions_are_compared_in_value() -> None:
     figures = FoldJudge(LABELS, FOLD)(FOLD.test, prediction, -LABELS)
     assert figures["rmse"] == 1
     assert figures["spearman"] == -1
-    assert set(figures) <= set(HIGHER_IS_BETTER)
+    assert set(figures) <= set(METRICS)
 
 
 def test_probabilities_take_the_place_of_cutting() -> None:
