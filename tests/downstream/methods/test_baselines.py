@@ -126,7 +126,7 @@ def test_reruns_are_identical_and_blind_to_test_labels(
 
 
 def test_bad_input(given_: BaselineInput) -> None:
-    with pytest.raises(NieError, match="one row for each of the graph's 300 nodes"):
+    with pytest.raises(NieError, match="must have a row for each of the graph's 300 nodes"):
         replace(given_, features=given_.features[:-1])
     spoilt = given_.features.copy()
     spoilt[3, 1] = np.nan
@@ -136,7 +136,7 @@ def test_bad_input(given_: BaselineInput) -> None:
     fold = Fold(2, given_.fold.train, unlabelled, given_.fold.test)
     with pytest.raises(NieError, match="Fold 2 must have at least one val node, and each a finite label"):
         replace(given_, fold=fold)
-    with pytest.raises(NieError, match="Fold 2: every train node"):
+    with pytest.raises(NieError, match="Fold 2 must have at least one train node"):
         replace(given_, fold=Fold(2, unlabelled[:0], given_.fold.val, given_.fold.test))
 
 
