@@ -30,6 +30,7 @@ from nie.errors import NieError
 from nie.progress import log
 from nie.runs.files import read_json, write_json
 from nie.runs.provenance import origin
+from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
 
 DONE = "DONE"
@@ -251,7 +252,7 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
             f"{folder} is not a run directory (it has no config.yaml); give the folder that a stage printed."
         )
     try:
-        document = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        document = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.") from error
     if not isinstance(document, dict) or "dataset" not in document or "label" not in document:

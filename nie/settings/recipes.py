@@ -16,6 +16,7 @@ for single methods::
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +25,14 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nie.errors import NieError, nearest
 from nie.settings.run import RunConfig
 from nie.settings.sections import Section
 
 Config = TypeVar("Config", bound=RunConfig)
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C is ten times as fast; it is in the wheels of PyYAML, and not in every build of one's own."""
 OWN = ("label", "model", "search")
 
 
@@ -161,16 +163,14 @@ def resolve(
         for name, field in settings.model_fields.items()
         if isinstance(field.default, Section)
     }
+    given = _merge(defaults, values)
     try:
-        resolved = _with_flags(settings)(_cli_parse_args=list(flags), **_merge(defaults, values))
-        return settings.model_validate(resolved.model_dump(include=set(settings.model_fields)))
+        return settings.model_validate(_with_flags(settings, given, flags) if flags else given)
     except ValidationError as error:
         raise NieError(_explain(settings, error, source)) from error
-    except SettingsError as error:
-        raise NieError(_explain_flag(settings, str(error), flags)) from error
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(SafeLoader):  # type: ignore[misc, valid-type]
     """YAML's safe loader, which otherwise lets the last of two equal keys win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -180,7 +180,8 @@ class _UniqueKeys(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", node.start_mark)
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:
@@ -245,10 +246,25 @@ def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
             yield f"  {prefix + name:<30} {field.description or ''} [{value}]"
 
 
-def _with_flags(stage: type[Config]) -> type[Any]:
-    """The stage's class with a command-line parser over it; the environment is deliberately not read."""
+def _with_flags(settings: type[Config], values: Mapping[str, Any], flags: Sequence[str]) -> dict[str, Any]:
+    """``values`` with what the flags say in their place."""
+    parse, unreadable = _flag_parser(settings)
+    try:
+        return dict(parse(_cli_parse_args=list(flags), **values).model_dump(include=set(settings.model_fields)))
+    except unreadable as error:
+        raise NieError(_explain_flag(settings, str(error), flags)) from error
 
-    class WithFlags(BaseSettings, stage):  # type: ignore[valid-type, misc]
+
+@functools.cache
+def _flag_parser(settings: type[RunConfig]) -> tuple[type[Any], type[Exception]]:
+    """The settings' class with a command-line parser over it, and the error of flags that it cannot read.
+
+    The environment is deliberately not read. The library is imported here because it takes longer than all else that a
+    command without flags does.
+    """
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+    class WithFlags(BaseSettings, settings):  # type: ignore[valid-type, misc]
         model_config = SettingsConfigDict(
             frozen=True, extra="forbid", cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie"
         )
@@ -263,7 +279,7 @@ def _with_flags(stage: type[Config]) -> type[Any]:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (init_settings,)
 
-    return WithFlags
+    return WithFlags, SettingsError
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
