@@ -26,7 +26,7 @@ from nie.__main__ import main
 from nie.commands.command_line import make_parser
 from nie.data import BUILDERS, FEATURES
 from nie.runs.run import Run, read_run
-from nie.settings.recipes import field_names
+from nie.settings.flags import field_names
 from nie.vocabulary import FUSIONS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,8 @@ from downstream.methods.importance_settings import ImportanceConfig, NetworkConf
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.settings.recipes import flag_value, resolve
+from nie.settings.flags import flag_value
+from nie.settings.recipes import resolve
 from nie.settings.run import FoldsRunConfig
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING

@@ -30,7 +30,7 @@ class SettingsParser(argparse.ArgumentParser):
         if self.listed is not None:
             text = f"{text}\n{self.listed()}\n"
         if self.settings is not None:
-            from nie.settings.recipes import flags_help
+            from nie.settings.flags import flags_help
 
             text = f"{text}\nsettings, all of them flags too [default]:\n{flags_help(self.settings())}\n"
         return text

@@ -14,7 +14,7 @@ from nie.commands.data import building_options, given_building_options
 from nie.commands.parser import Commands, roots
 from nie.runs.run import PROVENANCE, read_run
 from nie.runs.stage import Stage
-from nie.settings.recipes import flag_value
+from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
 
 

@@ -11,7 +11,6 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.errors import NieError
 from nie.runs.stage import Stage
-from nie.settings.recipes import field_names, flags_help
 from pretrain.stage import PRETRAINING
 
 GEO = {"dataset": "geo"}
@@ -29,21 +28,6 @@ def test_flags_win_over_overrides_over_recipe_over_defaults(tmp_path: Path) -> N
 def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
     config = PRETRAINING.recipes.load(overrides={"dataset": "geo", "optim": {"lr": 0.1}})
     assert (config.optim.lr, config.optim.patience, config.optim.clip_norm) == (0.1, 20, 10.0)
-
-
-def test_flags_of_every_kind() -> None:
-    flags = ["--optim.lr", "1e-3", "--no-model.residual", "--folds.run", "0,1", "--optim.clip_norm=2"]
-    config = IMPORTANCE.recipes.load(overrides=GEO, flags=flags)
-    assert config.optim.lr == 0.001
-    assert config.model.residual is False
-    assert config.folds.run == (0, 1)
-    assert config.optim.clip_norm == 2.0
-
-
-def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEED", "5")
-    monkeypatch.setenv("DEVICE", "cuda")
-    assert PRETRAINING.recipes.load(overrides=GEO).seed == 0
 
 
 @pytest.mark.parametrize(
@@ -159,10 +143,3 @@ def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_p
 @pytest.mark.parametrize("path", sorted(IMPORTANCE.recipes.folder.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
     assert IMPORTANCE.recipes.load(path.stem, overrides={"method": method}).method == method
-
-
-@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
-def test_help_has_a_line_a_setting(stage: Stage[Any]) -> None:
-    methods = METHODS if stage.recipes.methods else [None]
-    for settings in dict.fromkeys(map(stage.recipes.settings_of, methods)):
-        assert len(flags_help(settings).splitlines()) == len(list(field_names(settings)))

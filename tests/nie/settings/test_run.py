@@ -11,7 +11,7 @@ from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.settings import LinkConfig
 from nie.errors import NieError
-from nie.settings.recipes import field_names
+from nie.settings.flags import field_names
 from nie.settings.run import RunConfig
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING

@@ -1,0 +1,110 @@
+"""Settings on the command line: dotted flags, ``--optim.lr 1e-3 --no-model.residual``, their help and their errors."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
+
+from pydantic import BaseModel
+
+from nie.errors import NieError, nearest
+from nie.settings.run import RunConfig
+from nie.settings.sections import Section
+
+
+def flag_value(flags: Sequence[str], name: str) -> str | None:
+    """The value of the last ``--name value`` or ``--name=value``.
+
+    >>> flag_value(["--method", "gcn", "--method=geni"], "--method")
+    'geni'
+    """
+    value = None
+    for flag, after in itertools.zip_longest(flags, flags[1:]):
+        if flag == name:
+            value = after
+        elif flag.startswith(f"{name}="):
+            value = flag.split("=", maxsplit=1)[1]
+    return value
+
+
+def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield every setting's dotted name.
+
+    >>> from nie.settings.sections import BatchConfig
+    >>> list(field_names(BatchConfig))
+    ['size', 'fanout']
+    """
+    for name, field in section.model_fields.items():
+        if is_section(field.annotation):
+            yield from field_names(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def flags_help(stage: type[RunConfig]) -> str:
+    """One line a setting: its flag, its meaning and its default."""
+    return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
+
+
+def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name, "required")
+        if isinstance(value, Section):
+            yield from _help_lines(value, f"{prefix}{name}.")
+        else:
+            yield f"  {prefix + name:<30} {field.description or ''} [{value}]"
+
+
+def with_flags(settings: type[RunConfig], values: Mapping[str, Any], flags: Sequence[str]) -> dict[str, Any]:
+    """``values`` with what the flags say in their place.
+
+    Raises:
+        NieError: an unknown flag, or one that cannot be read.
+    """
+    parse, unreadable = _flag_parser(settings)
+    try:
+        return dict(parse(_cli_parse_args=list(flags), **values).model_dump(include=set(settings.model_fields)))
+    except unreadable as error:
+        raise NieError(_explain(settings, str(error), flags)) from error
+
+
+@functools.cache
+def _flag_parser(settings: type[RunConfig]) -> tuple[type[Any], type[Exception]]:
+    """The settings' class with a command-line parser over it, and the error of flags that it cannot read.
+
+    The environment is deliberately not read. The library is imported here because it takes longer than all else that a
+    command without flags does.
+    """
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+    class WithFlags(BaseSettings, settings):  # type: ignore[valid-type, misc]
+        model_config = SettingsConfigDict(
+            frozen=True, extra="forbid", cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie"
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *_env: PydanticBaseSettingsSource,
+            **_files: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return WithFlags, SettingsError
+
+
+def _explain(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
+    known = {f"--{name}" for name in field_names(stage)} | {f"--no-{name}" for name in field_names(stage)}
+    for flag in flags:
+        name = flag.split("=", maxsplit=1)[0]
+        if name.startswith("--") and name not in known:
+            return f"Unknown flag {name!r}{nearest(name, known)}."
+    return f"The flags {' '.join(flags)!r} cannot be read: {message}."
+
+
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
