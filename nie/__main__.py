@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from downstream.stages.table import explained
 from nie.commands.command_line import make_parser
 from nie.errors import NieError
+from nie.runs.run import OtherStage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NieError, OSError, MemoryError) as error:
         if arguments.debug:
             raise
-        print(f"nie: {error or 'out of memory'}", file=sys.stderr)
+        said = explained(error) if isinstance(error, OtherStage) else error or "out of memory"
+        print(f"nie: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         if arguments.debug:

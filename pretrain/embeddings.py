@@ -15,6 +15,7 @@ from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
+from pretrain.licap_settings import LicapConfig
 
 
 def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[str, Channel]:
@@ -23,7 +24,7 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
     Raises:
         NieError: there are none, or they belong to another dataset or fold.
     """
-    run = read_run(path, "pretrain")
+    run = read_run(path, LicapConfig.stage)
     if not run.is_done(fold.index):
         raise NieError(
             f"The pretrained run {path} has no finished fold {fold.index}; run its stage for that fold first."

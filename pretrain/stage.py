@@ -13,8 +13,9 @@ PRETRAINING: Stage[LicapConfig] = Stage(
     name=LicapConfig.stage,
     command="pretrain",
     title="stage 1: LICAP pretraining",
-    recipes=Recipes("pretrain", Path(__file__).parent / "recipes", LicapConfig),
+    recipes=Recipes(Path(__file__).parent / "recipes", LicapConfig),
     inputs=later("pretrain.inputs:prepare"),
     alike=later("pretrain.inputs:prepared_alike"),
     run=later("pretrain.licap:pretrain"),
+    read_by="'nie downstream --pretrained' reads it",
 )

@@ -10,6 +10,7 @@ from scipy.optimize import nnls
 
 from downstream.methods.fitted import Fitted, Floats
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import ImportanceConfig
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
@@ -24,7 +25,7 @@ def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
     """
     parts = work.config.reads_runs()["parts"]
     for part in parts:
-        method = read_run(part, "downstream").config.get("method")
+        method = read_run(part, ImportanceConfig.stage).config.get("method")
         if not is_honest(method):
             raise NieError(f"{part} has seen the test labels ({method}); a blend with it would, too.")
     return blend(parts, work.inputs.kg, work.fold)
@@ -51,7 +52,7 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
         NieError: a part has not finished the fold, is of another dataset or fold, is no run of the importance stage,
             or has the name of another part.
     """
-    runs = [read_run(part, "downstream") for part in parts]
+    runs = [read_run(part, ImportanceConfig.stage) for part in parts]
     names = [run.path.name for run in runs]
     if len(set(names)) < len(names):
         raise NieError(f"The parts {', '.join(names)} are not all different; blend different runs.")

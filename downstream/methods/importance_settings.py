@@ -146,6 +146,8 @@ class ModelConfig(Section):
 class NetworkConfig(FeatureConfig):
     """Stage 2 by a neural network; `NetworkConfig.of` gives the class of one network's settings."""
 
+    not_in_name: ClassVar[dict[str, Any]] = {**FeatureConfig.not_in_name, "search": True}
+
     model: ModelConfig
     loss: ImportanceLossConfig = ImportanceLossConfig()
     batch: BatchConfig = BatchConfig()

@@ -14,7 +14,7 @@ from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.errors import NieError
-from nie.runs.run import READERS, Run, mean_sd, read_run
+from nie.runs.run import Run, mean_sd, read_run
 from nie.runs.stage import Stage
 
 COLUMNS = IMPORTANCE.columns
@@ -129,7 +129,7 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
     runs = [run for run in runs if run.finished_folds()]
     if not runs:
         others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob("*/summary.json"))]
-        there = "".join(f" There are runs of 'nie {STAGES[name].command}': {READERS[name]}." for name in others)
+        there = "".join(f" There are runs of 'nie {STAGES[name].command}': {STAGES[name].read_by}." for name in others)
         raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.{there}")
     return sorted(runs, key=lambda run: _position(str(run.config["label"])))
 

@@ -21,11 +21,16 @@ IMPORTANCE: Stage[ImportanceConfig] = Stage(
     command="downstream",
     title="stage 2: importance estimation",
     recipes=Recipes(
-        "downstream", Path(__file__).parent / "recipes", ImportanceConfig, _settings_by_method, default_method="rgtn"
+        Path(__file__).parent / "recipes",
+        ImportanceConfig,
+        _settings_by_method,
+        default_method=ImportanceConfig.model_fields["method"].default,
+        of_one_method=frozenset({"label", "model", "search"}),
     ),
     inputs=later("pretrain.inputs:prepare"),
     alike=later("pretrain.inputs:prepared_alike"),
     run=later("downstream.stages.estimation:estimate"),
+    read_by="'nie predict' gives the scores of its nodes, 'nie table' its figures",
     columns=("rmse", "medianae", "ndcg@100", "spearman", "over@100"),
     caption="Test nodes of the folds named; mean ± population standard deviation over folds. "
     "Compare only rows of the same folds.",

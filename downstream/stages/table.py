@@ -9,8 +9,18 @@ from typing import Any
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.stage import LINKS
+from nie.runs.run import OtherStage
 from nie.runs.stage import Stage
 from pretrain.stage import PRETRAINING
 
 STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IMPORTANCE, LINKS)}
 """By name, which is `nie.settings.run.RunConfig.stage` of their settings."""
+
+
+def explained(error: OtherStage) -> str:
+    """The error in words of the command line, with what does read such a run."""
+    made_by, needed = STAGES[error.made_by], STAGES[error.needed]
+    return (
+        f"{error.path} is a run of 'nie {made_by.command}', and a run of 'nie {needed.command}' is needed here; "
+        f"{made_by.read_by}."
+    )

@@ -14,9 +14,7 @@ def add_commands(commands: Commands) -> None:
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=Path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=Path, required=True, help="scores.csv or scores.parquet")
-    completing = commands.add(
-        "complete", "what completes a triple, from a finished run of link prediction", _complete
-    )  # fmt: skip
+    completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=Path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
     ends = completing.add_mutually_exclusive_group(required=True)
@@ -37,7 +35,7 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.node_scores import score_nodes, write_scores
     from nie.runs.run import read_run
 
-    scores = score_nodes(read_run(arguments.run_folder, "downstream"), data_root=arguments.data_root)
+    scores = score_nodes(read_run(arguments.run_folder), data_root=arguments.data_root)
     write_scores(scores, arguments.out)
     print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 
@@ -47,6 +45,6 @@ def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.runs.run import read_run
 
     print(completion_table(complete(
-        read_run(arguments.run_folder, "links"), relation=arguments.relation, head=arguments.head, tail=arguments.tail,
+        read_run(arguments.run_folder), relation=arguments.relation, head=arguments.head, tail=arguments.tail,
         top=arguments.top, include_known=arguments.known, data_root=arguments.data_root,
     )))  # fmt: skip

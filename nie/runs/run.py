@@ -35,12 +35,18 @@ from nie.settings.run import RunConfig
 
 DONE = "DONE"
 PROVENANCE = "provenance.json"
-READERS = {
-    "pretrain": "'nie downstream --pretrained' reads it",
-    "downstream": "'nie predict' gives the scores of its nodes, 'nie table' its figures",
-    "links": "'nie complete' answers questions with it",
-}
-"""What can be done with a run, by the stage that made it."""
+
+
+class OtherStage(NieError):
+    """A run of another stage than the one whose runs are read here.
+
+    Attributes:
+        made_by, needed: names of the two; `downstream.stages.table.explained` says what reads a run of the former.
+    """
+
+    def __init__(self, path: Path, made_by: str, needed: str) -> None:
+        super().__init__(f"{path} is a run of the stage {made_by}, and a run of the stage {needed} is needed here.")
+        self.path, self.made_by, self.needed = path, made_by, needed
 
 
 @dataclass(frozen=True)
@@ -63,16 +69,9 @@ class Run:
         return str(read_json(self.path / PROVENANCE).get("stage"))
 
     def check_stage(self, stage: str) -> None:
-        """Raise unless the stage of that name made the run; the message says what reads such a run.
-
-        Raises:
-            NieError: another stage made it.
-        """
+        """Raise `OtherStage` unless the stage of that name made the run."""
         if self.stage != stage:
-            use = READERS.get(self.stage, "run its stage again")
-            raise NieError(
-                f"{self.path} is a run of the stage {self.stage}, and a run of the stage {stage} is needed here; {use}."
-            )
+            raise OtherStage(self.path, self.stage, stage)
 
     def fold_path(self, fold: int) -> Path:
         """Folder of a finished fold."""
@@ -244,7 +243,7 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
         stage: the stage that must have made it; by default any.
 
     Raises:
-        NieError: there is no run at ``path``, or another stage made it; the message says what reads such a run.
+        NieError: there is no run at ``path``, or, as `OtherStage`, another stage made it.
     """
     folder = Path(path)
     if not (folder / "config.yaml").is_file():

@@ -22,8 +22,9 @@ class Stage(Generic[Config]):
             the graph is loaded unless it is given.
         alike: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
+        read_by: what can be done with its runs, and by which command, as errors say.
         folds_flag: the flag that says which folds, or repetitions, to run.
-        unit: what the numbered parts of its runs are.
+        unit: what a run is repeated over, in the plural: folds, or repetitions.
         columns: the test figures that a table of its runs shows; none where nothing is tested.
         caption: what stands below such a table.
     """
@@ -35,6 +36,7 @@ class Stage(Generic[Config]):
     inputs: Callable[..., Any]
     alike: Callable[[Config], str]
     run: Callable[..., Any]
+    read_by: str
     folds_flag: str = "--folds.run"
     unit: str = "folds"
     columns: tuple[str, ...] = ()

@@ -32,7 +32,6 @@ from nie.settings.sections import Section
 Config = TypeVar("Config", bound=RunConfig)
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C is ten times as fast; it is in the wheels of PyYAML, and not in every build of one's own."""
-OWN = ("label", "model", "search")
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,18 @@ class Recipes(Generic[Config]):
     """The recipes of a stage, and the settings that they resolve to.
 
     Attributes:
-        name: name of the stage, which errors say.
         folder: folder of the YAML files.
         settings: the class of the settings; what all methods share, where the stage has methods.
         methods: gives the settings' class by method; None for a stage without methods.
         default_method: the method of a recipe that names none.
+        of_one_method: what stands at the top of a recipe for its own method alone.
     """
 
-    name: str
     folder: Path
     settings: type[Config]
     methods: Callable[[], Mapping[str, type[Config]]] | None = None
     default_method: str = ""
+    of_one_method: frozenset[str] = frozenset()
 
     def own(self, dataset: str, profile: str) -> str:
         """Name of the dataset's own recipe of a profile, or of the general one."""
@@ -73,7 +72,7 @@ class Recipes(Generic[Config]):
             path = self.folder / f"{recipe}.yaml"
         if not path.is_file():
             hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
-            raise NieError(f"There is no {self.name} recipe {str(recipe)!r}{hint}.")
+            raise NieError(f"There is no recipe {str(recipe)!r}{hint}.")
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -137,7 +136,7 @@ class Recipes(Generic[Config]):
         assert self.methods is not None
         shared = _known_to(self.settings_of(method), document, list(self.methods().values()))
         if document.get("method", self.default_method) != method:
-            shared = {key: value for key, value in shared.items() if key not in OWN}
+            shared = {key: value for key, value in shared.items() if key not in self.of_one_method}
         own = (shared.pop("methods", None) or {}).get(method) or {}
         return {**_merge(shared, own), "method": method}
 

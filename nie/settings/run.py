@@ -6,15 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from nie.settings.sections import FeaturesConfig, FoldsConfig, GraphConfig, Section
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 DEFAULTS_VERSION = 1
-AnyRun = TypeVar("AnyRun", bound="RunConfig")
-AnyFolds = TypeVar("AnyFolds", bound="OnFolds")
 
 
 class RunConfig(Section):
@@ -22,6 +23,8 @@ class RunConfig(Section):
 
     stage: ClassVar[str]
     """Name of the stage that reads these settings, which is also the folder of its runs."""
+    not_in_name: ClassVar[dict[str, Any]] = {"label": True, "reported": True}
+    """What changes no result, as pydantic's ``exclude``: it is no part of the name of a run's folder."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
@@ -40,7 +43,7 @@ class RunConfig(Section):
         """The folds, or the repetitions that stand in their place, to run."""
         raise NotImplementedError
 
-    def on_folds(self: AnyRun, *folds: int) -> AnyRun:
+    def on_folds(self, *folds: int) -> Self:
         """The same settings, to be run on these folds."""
         raise NotImplementedError
 
@@ -54,11 +57,8 @@ class RunConfig(Section):
         A new setting whose default changes nothing leaves finished runs where they are. Whoever changes what a default
         means raises `DEFAULTS_VERSION`.
         """
-        document = self.model_dump(
-            mode="json", exclude={"label", "reported", "search", "repeats"}, exclude_defaults=True
-        )
-        folds = {key: value for key, value in document.pop("folds", {}).items() if key != "run"}
-        document |= {"folds": folds} if folds else {}
+        document = self.model_dump(mode="json", exclude=self.not_in_name, exclude_defaults=True)
+        document = {key: value for key, value in document.items() if value != {} or key not in self.not_in_name}
         # A run's folder name says what is in it, wherever it is kept.
         for setting, paths in self.reads_runs().items():
             document[setting] = Path(paths).name if isinstance(paths, str) else [Path(path).name for path in paths]
@@ -66,9 +66,10 @@ class RunConfig(Section):
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
 
-class OnFolds(Section):
+class FoldsRunConfig(RunConfig):
     """What the stages share that read a graph with features and run on folds of its labelled nodes."""
 
+    not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "folds": {"run"}}
     reads_features: ClassVar[bool] = True
     """False for a method that looks at the graph, or at other runs, alone: no features are computed for it."""
 
@@ -81,10 +82,6 @@ class OnFolds(Section):
         """The folds to run."""
         return self.folds.run
 
-    def on_folds(self: AnyFolds, *folds: int) -> AnyFolds:
+    def on_folds(self, *folds: int) -> Self:
         """The same settings, to be run on these folds."""
         return self.model_copy(update={"folds": self.folds.model_copy(update={"run": folds})})
-
-
-class FoldsRunConfig(OnFolds, RunConfig):
-    """What a run on folds has."""

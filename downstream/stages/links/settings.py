@@ -65,6 +65,7 @@ class LinkConfig(RunConfig):
     """Link prediction by a model of embeddings."""
 
     stage: ClassVar[str] = "links"
+    not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "repeats": True}
 
     channels: dict[str, str] = Field(
         {}, description="further channels of entities by name, each of features joined by +"
