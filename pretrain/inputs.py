@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from nie.data import MessageGraph
-    from nie.inputs.relations import RelationSource
+    from nie.inputs.relations import RelationInputs, RelationSource
+    from nie.settings.sections import RelationsConfig
 
 Made = TypeVar("Made")
 
@@ -89,6 +90,25 @@ class StageInputs:
         from nie.inputs.relations import RelationSource
 
         return RelationSource(self.kg, self.message, self.device, self.data_root)
+
+    def relations(self, config: RelationsConfig, feats: Mapping[str, torch.Tensor]) -> RelationInputs:
+        """What relation vectors are made from; made once for all folds where it reads no pretrained features.
+
+        Args:
+            config: how they are made.
+            feats: (N, d) by channel, of `tensor`, which the context of relations is made from.
+
+        Raises:
+            NieError: the names of the relations hold no words.
+        """
+        from nie.inputs.relations import RelationInputs
+
+        def make() -> RelationInputs:
+            return RelationInputs.of(config, self.relation_source, feats)
+
+        read = feats if config.context_weight else {}
+        raw = all(feat is self._made.get(("tensor", name)) for name, feat in read.items())
+        return self.once(("relations", config, tuple(read)), make) if raw else make()
 
     @functools.cached_property
     def made_from(self) -> dict[str, str]:

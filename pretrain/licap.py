@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nie.errors import NieError
-from nie.inputs.relations import RelationInputs, relation_weights
+from nie.inputs.relations import relation_weights
 from nie.models import PreGAT
 from nie.ops.backend import choose_backend
 from nie.progress import log
@@ -52,8 +52,11 @@ def pretrain(
         NieError: bad input, in one sentence.
     """
     inputs = inputs or prepare(config, data_root=data_root)
-    for fold in config.folds.run:  # what cannot be contrasted is refused before anything is written
+    for fold in config.folds.run:  # what cannot work is refused before anything is written
         contrast_sets(config, inputs, inputs.folds[fold])
+    with seeded(0):
+        for name in _channels(config, inputs):
+            _encoder(config, inputs, name)
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
     return run
@@ -100,7 +103,7 @@ def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold) -> TopB
 def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
     started = time.monotonic()
     bins = contrast_sets(config, inputs, fold)
-    channels = [name for name in config.channels if name in inputs.channels]
+    channels = _channels(config, inputs)
     histories = {name: _pretrain_channel(config, inputs, fold, bins, name, folder) for name in channels}
     write_split(folder, fold)
     write_json(folder / "metrics.json", {
@@ -130,28 +133,46 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
     })  # fmt: skip
 
 
+def _channels(config: LicapConfig, inputs: StageInputs) -> list[str]:
+    """Those to pretrain that the graph has.
+
+    Raises:
+        NieError: it has none of them.
+    """
+    channels: list[str] = [name for name in config.channels if name in inputs.channels]
+    if not channels:
+        there = f"it has {', '.join(inputs.channels)}" if inputs.channels else "it has no features"
+        raise NieError(f"{config.dataset} has none of the channels {', '.join(config.channels)} to pretrain; {there}.")
+    return channels
+
+
+def _encoder(config: LicapConfig, inputs: StageInputs, name: str) -> PreGAT:
+    """A new encoder of a channel, with parameters of torch's random state."""
+    feat = inputs.tensor(inputs.channels[name])
+    sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
+    settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
+    settings["relations"] = inputs.relations(config.model.relations, {name: feat}).table(config.model.rel_size)
+    model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
+    return model.to(inputs.device)
+
+
 def _pretrain_channel(
     config: LicapConfig, inputs: StageInputs, fold: Fold, bins: TopBins, name: str, folder: Path
 ) -> History:
     """Train one channel's encoder and write its weights, curves and embeddings."""
     feat = inputs.tensor(inputs.channels[name])
-    sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
-    settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
-    relations = RelationInputs.of(config.model.relations, inputs.relation_source, {name: feat})
     contrast, batch = Contrast.of(bins, inputs.device), config.batch
     seed = fold_seed(config.seed, fold.index)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
-        settings["relations"] = relations.table(config.model.rel_size)
-        model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
-        model.to(inputs.device)
+        model = _encoder(config, inputs, name)
 
         def embedding() -> Tensor:
             made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
             return made
 
         def losses() -> Iterator[Tensor]:
-            if batch.size is None:
+            if sampler is None or batch.size is None:
                 yield licap_loss(embedding(), contrast, config)
                 return
             for nodes, own in contrast.parts(batch.size, generator):
@@ -159,7 +180,8 @@ def _pretrain_channel(
                 own_embedding = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
                 yield licap_loss(own_embedding, own, config)
 
-        sampler = NeighbourSampler(inputs.message, [batch.fanout] * model.num_hops)
+        fanouts = [batch.fanout] * model.num_hops
+        sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts)
         history, _ = fit(
             model,
             losses,

@@ -16,7 +16,6 @@ from downstream.losses.table import TIER_LOSSES
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
-from downstream.metrics.tiers import tier_borders, tiers
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.inputs.relations import RelationInputs
@@ -78,8 +77,8 @@ class FoldNetwork:
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
             known=known.to(device),
-            tiers=torch.from_numpy(tiers(targets, tier_borders(targets))).to(device) if config.learns_tiers else None,
-            relations=None if relations is None else RelationInputs.of(relations, inputs.relation_source, feats),
+            tiers=torch.from_numpy(work.judge.tiers_of(fold.train)).to(device) if config.learns_tiers else None,
+            relations=None if relations is None else inputs.relations(relations, feats),
             ends=(inputs.kg.src, inputs.kg.dst),
         )
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from downstream.losses.table import AlignmentName, TierLossName
-from downstream.metrics.registry import selectable
+from downstream.metrics.registry import METRICS, selectable
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
 
@@ -192,9 +192,11 @@ class NetworkConfig(FeatureConfig):
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> NetworkConfig:
-        if self.loss.importance_weight == 0 and self.select not in ("macro_f1", "balanced_accuracy"):
+        if self.loss.importance_weight == 0 and not METRICS[self.select].of_tiers:
+            of_tiers = [name for name, metric in METRICS.items() if metric.selectable and metric.of_tiers]
             raise ValueError(
-                "loss.importance_weight is 0, so that tiers alone are learned; choose epochs by select macro_f1"
+                "loss.importance_weight is 0, so that tiers alone are learned; choose epochs by select "
+                f"{' or '.join(of_tiers)}"
             )
         self.model.check(self)
         return self

@@ -44,9 +44,11 @@ class RGTNConfig(ModelConfig):
         return self.relations
 
     def check(self, run: NetworkConfig) -> None:
-        """Losses and the parts that they train are given together."""
+        """Losses and the parts that they train are given together, and what scales a channel's score finds one."""
         loss = run.loss.of_channels
         assert loss is not None, "RGTN is made with the losses of channels"
+        if self.centrality_scale and self.head != "channels":
+            raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
         variational = "variational" in self.encoders.values()
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")
@@ -86,6 +88,13 @@ class GATConfig(HiddenConfig):
     num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
     attn_drop: float = Field(0.0, ge=0, lt=1)
     negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+
+    def check(self, run: NetworkConfig) -> None:
+        """Every head gets as much of the hidden size."""
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"model.hidden_size must be a multiple of model.num_heads; got {self.hidden_size} and {self.num_heads}"
+            )
 
 
 class SGCConfig(ModelConfig):

@@ -19,7 +19,6 @@ from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.registry import METRICS
-from downstream.metrics.tiers import tier_borders
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
 from nie.models import ChannelStates, ImportanceScores
@@ -32,41 +31,57 @@ from pretrain.cross_validation import fold_seed
 MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
 
 
-def check_selection(work: FoldWork) -> None:
+def check_network(work: FoldWork) -> FoldNetwork:
+    """What the network reads on the fold, once it is sure that one can be built and that its epoch can be chosen.
+
+    Raises:
+        NieError: the settings do not go together, or not with the graph or the labels.
+    """
+    _check_selection(work)
+    given = FoldNetwork.of(work)
+    with seeded(0):
+        given.build()  # thrown away: it only shows that the settings go together
+    return given
+
+
+def _check_selection(work: FoldWork) -> None:
     """Raise if the validation labels of a fold cannot choose an epoch."""
-    config, fold, targets = work.network, work.fold, work.inputs.kg.targets
-    labels = targets[fold.val]
+    config, fold = work.network, work.fold
+    labels = work.inputs.kg.targets[fold.val]
     for name in config.selecting:
         metric = METRICS[name]
         if metric.of_tiers:
-            tier_borders(targets[fold.train])
-        elif metric.min_nodes > len(labels):
+            work.judge.tiers_of(fold.train)
+        if metric.min_nodes > len(labels):
+            others = [other for other, known in METRICS.items() if known.selectable and not known.of_tiers]
+            fitting = [other for other in others if METRICS[other].min_nodes <= len(labels)]
             raise NieError(
-                f"select is {name}, but fold {fold.index} of {config.dataset} has {len(labels)} validation nodes; "
-                "use spearman, rmse or a smaller k."
+                f"Epochs are chosen by {name}, which needs {metric.min_nodes} validation nodes, but fold {fold.index} "
+                f"of {config.dataset} has {len(labels)} validation nodes; choose by one of {', '.join(fitting)}."
             )
-        if name == "spearman" and len(np.unique(labels)) < 2:
+        if metric.needs_different_labels and len(np.unique(labels)) < 2:
             raise NieError(
                 f"The validation labels of fold {fold.index} of {config.dataset} are all equal ({len(labels)} nodes), "
-                "so they rank nothing; give more labels or use --select rmse."
+                f"so {name} is not defined on them; give more labels or choose epochs by rmse."
             )
 
 
-def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
+def fit_network(work: FoldWork, given: FoldNetwork, folder: Path) -> Fitted:
     """Train the configured network, or ``members`` of them, write weights and curves, and predict every node.
 
     Epochs are chosen on the validation nodes: by ``select`` for the scores, by ``select_value`` for the predictions.
-    The members differ in their seed; their outputs are averaged. A member that is finished is not trained again.
+    The members differ in their seed; their outputs are averaged. A member that is finished is not trained again. All
+    of them read what `check_network` ``given``.
     """
     if work.network.members == 1:
-        return _fit_member(work, folder, 0)
+        return _fit_member(given, folder, 0)
     fits = []
     for member in range(work.network.members):
         part = folder / f"member{member}"
         part.mkdir(exist_ok=True)
         fitted = _stored(part)
         if fitted is None:
-            fitted = _fit_member(work, part, member)
+            fitted = _fit_member(given, part, member)
             _store(part, fitted)
         fits.append(fitted)
     probabilities = [one.probability for one in fits if one.probability is not None]
@@ -81,9 +96,8 @@ def fit_network(work: FoldWork, _checked: None, folder: Path) -> Fitted:
 
 
 # Long because its functions share one network, one generator and one place in torch's random state.
-def _fit_member(work: FoldWork, folder: Path, member: int) -> Fitted:
-    config, fold = work.network, work.fold
-    given = FoldNetwork.of(work)
+def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
+    work, config, fold = given.work, given.config, given.work.fold
     shown, train = given.shown, given.train
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     generator = torch.Generator().manual_seed(seed)

@@ -48,7 +48,7 @@ def network(
     return Method(
         NetworkConfig.of(model, loss),
         fit=later("downstream.methods.network:fit_network"),
-        check=later("downstream.methods.network:check_selection"),
+        check=later("downstream.methods.network:check_network"),
         build=build,
         takes_masks=takes_masks,
     )

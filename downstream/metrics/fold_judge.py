@@ -33,10 +33,21 @@ class FoldJudge:
 
     def __init__(self, targets: Floats, fold: Fold) -> None:
         self.targets, self.fold = targets, fold
+        self.borders: Floats | None = None
         try:
-            self.borders: Floats | None = tier_borders(targets[fold.train])
-        except NieError:  # too few labels, or too many equal ones
-            self.borders = None
+            self.borders = tier_borders(targets[fold.train])
+        except NieError as error:  # too few labels, or too many equal ones: raised where tiers are asked for
+            self._no_tiers = f"Fold {fold.index}: {error}"
+
+    def tiers_of(self, ids: Ints) -> Ints:
+        """(n,) tier of the label of each of the nodes ``ids``.
+
+        Raises:
+            NieError: the training labels make no tiers.
+        """
+        if self.borders is None:
+            raise NieError(self._no_tiers)
+        return tiers(self.targets[ids], self.borders)
 
     def __call__(
         self, ids: Ints, prediction: Floats, score: Floats | None = None, probability: Floats | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy.typing as npt
 
@@ -25,6 +26,7 @@ class Metric:
         function: (target, prediction) -> float; None for those that come in a group, as the figures of tiers do.
         ranks: depends on the order of the predictions only, so a raw score serves as well.
         min_nodes: fewest nodes it is defined on.
+        needs_different_labels: undefined where all labels are equal, as those that compare ranks are.
         of_tiers: is of tiers of importance, which need labels that make some.
         selectable: epochs and settings may be chosen by it.
     """
@@ -34,14 +36,15 @@ class Metric:
     function: Callable[[npt.ArrayLike, npt.ArrayLike], float] | None = None
     ranks: bool = False
     min_nodes: int = 1
+    needs_different_labels: bool = False
     of_tiers: bool = False
     selectable: bool = False
 
 
 def _of_nodes(
-    title: str, function: Callable[..., float], higher: bool, *, ranks: bool = True, min_nodes: int = 1
+    title: str, function: Callable[..., float], higher: bool, *, ranks: bool = True, **defined: Any
 ) -> Metric:
-    return Metric(title, higher, function, ranks, min_nodes, selectable=True)
+    return Metric(title, higher, function, ranks, selectable=True, **defined)
 
 
 def _of_tiers(title: str, higher: bool, *, selectable: bool = False) -> Metric:
@@ -55,7 +58,7 @@ RETRIEVED = (1, 10, 50)
 METRICS: dict[str, Metric] = {
     "rmse": _of_nodes("RMSE", rmse, False, ranks=False),
     "medianae": _of_nodes("MedianAE", median_ae, False, ranks=False),
-    "spearman": _of_nodes("SPEARMAN", spearman, True),
+    "spearman": _of_nodes("SPEARMAN", spearman, True, needs_different_labels=True),
     **{f"ndcg@{k}": _of_nodes(f"NDCG@{k}", partial(ndcg_at_k, k=k), True, min_nodes=k) for k in TOP_K},
     **{f"over@{k}": _of_nodes(f"OVER@{k}", partial(over_at_k, k=k), True, min_nodes=k) for k in TOP_K},
     # Tiers of importance: `downstream.metrics.tiers`.

@@ -48,7 +48,8 @@ def estimate(
         work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
         ready[fold] = work, work.check()
     run = open_run(config, root=run_root, made_from=inputs.made_from)
-    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready[fold], folder))
+    # What a fold reads may be large, so that it is let go when the fold is finished.
+    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))
     return run
 
 

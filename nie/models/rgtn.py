@@ -65,6 +65,8 @@ class MultiChannelEncoder(nn.Module):
         super().__init__()
         self.channels, encoders = tuple(channel_sizes), encoders or {}
         _check(self.channels, encoders)
+        if transformer.get("mode") == "gate" and num_relations < 2:
+            raise NieError("mode 'gate' normalises over relations and needs two of them; use mode 'mul' or 'add'.")
         self.kinds = tuple(encoders.get(name, "transformer") for name in self.channels)
         self.depths = {"transformer": num_layers, "pregat": PreGAT.num_hops}
         self.size = size = head_size * num_heads

@@ -12,16 +12,20 @@ import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
 import downstream.methods.fold_work
+import downstream.metrics.fold_judge
 import downstream.stages.runner
 import nie.data.message_passing
+import nie.inputs.relations
 import nie.inputs.tensors
 import pretrain.inputs
 import pretrain.licap
+from downstream.methods.fold_network import FoldNetwork
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.stages.runner import Runner
 from downstream.studies.overview import main_job
 from nie.__main__ import main
 from nie.runs.provenance import git_commit
+from nie.training.neighbourhood import NeighbourSampler
 
 
 @pytest.fixture
@@ -47,6 +51,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count("features of a fold", downstream.methods.fold_work, "_channels")
     count("embeddings of a fold", downstream.methods.fold_work, "read_embeddings")
     count("judge", FoldJudge, "__init__")
+    count("borders of tiers", downstream.metrics.fold_judge, "tier_borders")
+    count("network of a fold", FoldNetwork, "of")
+    count("text of relations", nie.inputs.relations, "relation_features")
+    count("context of relations", nie.inputs.relations, "_context")
+    count("sampler", NeighbourSampler, "__init__")
     count("contrast sets", pretrain.licap, "_draw")
     count("standardised input", nie.inputs.tensors, "input_tensor")
     count("git query", subprocess, "run", lambda command, **_options: command[0] == "git")
@@ -67,6 +76,8 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
         "features of a fold": rows * folds,
         "embeddings of a fold": pretrained * folds,
         "judge": inputs * folds,
+        "borders of tiers": inputs * folds,
+        "network of a fold": (1 + pretrained) * folds,
         "contrast sets": folds,
         "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and RGTN
         "git query": 1,
@@ -78,4 +89,29 @@ def test_a_method_of_the_graph_alone_computes_no_features(made: Counter[str], tm
     roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / "runs"), "--quiet"]
     command = ["downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "pagerank", "--folds.run", "0,1"]
     assert main([*command, "--features.semantic", "minilm", *roots]) == 0
-    assert made == {"graph": 1, "features of a fold": 2, "judge": 2, "git query": 1}
+    assert made == {"graph": 1, "features of a fold": 2, "judge": 2, "borders of tiers": 2, "git query": 1}
+
+
+def test_members_share_what_a_fold_has_and_folds_share_relations(made: Counter[str], tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / "runs"), "--quiet"]
+    shared = [*SMALL_FLAGS[:-1], "2", "--model.relations.text", "tfidf", "--model.relations.context_weight", "0.2"]
+    command = ["--recipe", "fast", "--dataset", "synthetic", *shared, *roots]
+    assert main(["downstream", *command, "--members", "2", "--loss.tier_weight", "1"]) == 0
+    assert made == {
+        "graph": 1,
+        "features of a channel": 2,
+        "message graph": 1,
+        "features of a fold": 2,
+        "judge": 2,
+        "borders of tiers": 2,
+        "network of a fold": 2,
+        "text of relations": 1,
+        "context of relations": 1,
+        "standardised input": 2,
+        "git query": 1,
+    }
+    made.clear()
+    assert main(["pretrain", *command]) == 0
+    # Of each channel for both folds, as the context is made of the channel; no step is sampled without batches.
+    assert (made["text of relations"], made["context of relations"], made["sampler"]) == (2, 2, 0)
