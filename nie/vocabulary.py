@@ -1,16 +1,8 @@
-"""The names that settings and layers share, each list once.
-
-They stand apart from the layers that they name, because settings are read where nothing may load torch.
-"""
+"""The names that settings and layers share, each list once."""
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from nie.errors import nearest
+from typing import Literal, get_args
 
 RelationMode = Literal["mul", "add", "gate", "dot"]
 """How a relation enters the attention of the graph transformer."""
@@ -23,54 +15,3 @@ ActivationName = Literal["linear", "leaky_relu"]
 
 REL_MODES: tuple[str, ...] = get_args(RelationMode)
 ENCODERS: tuple[str, ...] = get_args(EncoderName)
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """A way in which the channels of a node become one vector; ``fusion(size, num_channels, **settings)`` builds it.
-
-    Attributes:
-        home: its class, or ``"package.module:Class"``, which is imported when the fusion is built.
-        needs_logvar: it weighs channels by their uncertainty, so that it needs the log-variances of their vectors.
-    """
-
-    home: str | Callable[..., Any]
-    needs_logvar: bool = False
-
-    @property
-    def layer(self) -> Callable[..., Any]:
-        """Its class."""
-        layer: Callable[..., Any] = pkgutil.resolve_name(self.home) if isinstance(self.home, str) else self.home
-        return layer
-
-    def __call__(self, size: int, num_channels: int, **settings: Any) -> Any:
-        return self.layer(size, num_channels, **settings)
-
-
-FUSIONS: dict[str, Fusion] = {
-    "concat": Fusion("nie.layers.fusion.projected:ConcatFusion"),
-    "sum": Fusion("nie.layers.fusion.projected:SumFusion"),
-    "softmax": Fusion("nie.layers.fusion.attention:SoftmaxFusion"),
-    "attention": Fusion("nie.layers.fusion.attention:AttentionFusion"),
-    "co_attention": Fusion("nie.layers.fusion.channel_fusion:CoAttentionFusion"),
-    "uncertainty": Fusion("nie.layers.fusion.uncertainty:UncertaintyFusion", needs_logvar=True),
-    "inverse_variance": Fusion("nie.layers.fusion.uncertainty:InverseVarianceFusion", needs_logvar=True),
-    "gated_uncertainty": Fusion("nie.layers.fusion.uncertainty:GatedUncertaintyFusion", needs_logvar=True),
-    "proxy_attention": Fusion("nie.layers.fusion.proxy_attention:ProxyAttentionFusion"),
-    "cross_modal_transformer": Fusion("nie.layers.fusion.cross_modal_transformer:CrossModalTransformer"),
-}
-"""How the channels of a node become one vector, by name. A new fusion is a class and an entry here."""
-
-
-def known_fusion(name: str) -> str:
-    """``name``, if `FUSIONS` has it.
-
-    Raises:
-        ValueError: there is no such fusion; the nearest name is given.
-
-    >>> known_fusion("sum")
-    'sum'
-    """
-    if name not in FUSIONS:
-        raise ValueError(f"a fusion must be one of {', '.join(FUSIONS)}{nearest(name, FUSIONS)}")
-    return name

@@ -25,9 +25,9 @@ from downstream.studies.catalogue import STUDIES
 from nie.__main__ import main
 from nie.commands.command_line import make_parser
 from nie.data import BUILDERS, FEATURES
+from nie.fusions import FUSIONS
 from nie.runs.run import Run, read_run
 from nie.settings.flags import field_names
-from nie.vocabulary import FUSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
+from nie.fusions import FUSIONS
 from nie.settings.sections import FusionName, RelationsConfig
-from nie.vocabulary import FUSIONS, ActivationName, EncoderName, RelationMode
+from nie.vocabulary import ActivationName, EncoderName, RelationMode
 
 
 class RGTNConfig(ModelConfig):

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
+from nie.fusions import FUSIONS
 from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder, VariationalEncoder
 from nie.layers.variational import GaussianHeads
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ChannelStates, check_channels
 from nie.models.pregat import PreGAT
 from nie.models.transformer import Encoder
-from nie.vocabulary import ENCODERS, FUSIONS
+from nie.vocabulary import ENCODERS
 
 
 class MultiChannelEncoder(nn.Module):

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from nie.vocabulary import known_fusion
+from nie.fusions import known_fusion
 
 ChannelName = Literal["structural", "semantic"]
 FusionName = Annotated[str, AfterValidator(known_fusion)]
-"""A key of `nie.vocabulary.FUSIONS`."""
+"""A key of `nie.fusions.FUSIONS`."""
 
 
 class Section(BaseModel):

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from nie.fusions import known_fusion
 from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section
-from nie.vocabulary import known_fusion
 
 LinkFusionName = Annotated[str, AfterValidator(lambda name: name if name == "relation_guided" else known_fusion(name))]
 """A fusion, or the one that RotatE alone has: attention with a temperature of the relation's own."""

@@ -1,4 +1,4 @@
-"""Weighted means of channels: with global weights, and with weights that each node's channels decide on."""
+"""Means of channels: with global weights, with weights of each node's own, and after attention among the channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.layers.masked import Fused, masked_softmax
+from nie.layers.co_attention import CoAttention
+from nie.layers.masked import Fused, masked_mean, masked_softmax
 
 LEAST_WEIGHT = 1e-3
 LOGITS_LR_SCALE = 10.0
@@ -85,3 +86,26 @@ class AttentionFusion(nn.Module):
         """See :class:`nie.layers.fusion.ChannelFusion`."""
         weights = masked_softmax(torch.tanh(self.key(tokens)) @ self.query, mask)
         return Fused.weighted(weights, tokens)
+
+
+class CoAttentionFusion(nn.Module):
+    """:class:`nie.layers.CoAttention`, RGTN's own; the vector is the mean of the tokens that a node has.
+
+    Args:
+        size: H.
+        num_channels: M.
+        dropout: probability after the feed-forward network.
+    """
+
+    def __init__(self, size: int, num_channels: int, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.co_attention = CoAttention(size, num_channels, dropout=dropout)
+
+    def reset_parameters(self) -> None:
+        """Reset the co-attention."""
+        self.co_attention.reset_parameters()
+
+    def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
+        """See :class:`ChannelFusion`."""
+        attended = self.co_attention(tokens, mask)
+        return Fused(masked_mean(attended, mask), None, attended)

@@ -9,32 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
-from nie.layers.co_attention import CoAttention
-from nie.layers.masked import Fused, check_tokens, hide, masked_mean
-from nie.vocabulary import FUSIONS
-
-
-class CoAttentionFusion(nn.Module):
-    """:class:`nie.layers.CoAttention`, RGTN's own; the vector is the mean of the tokens that a node has.
-
-    Args:
-        size: H.
-        num_channels: M.
-        dropout: probability after the feed-forward network.
-    """
-
-    def __init__(self, size: int, num_channels: int, *, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.co_attention = CoAttention(size, num_channels, dropout=dropout)
-
-    def reset_parameters(self) -> None:
-        """Those of the co-attention."""
-        self.co_attention.reset_parameters()
-
-    def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
-        """See :class:`ChannelFusion`."""
-        attended = self.co_attention(tokens, mask)
-        return Fused(masked_mean(attended, mask), None, attended)
+from nie.fusions import FUSIONS
+from nie.layers.masked import Fused, check_tokens, hide
 
 
 class ChannelFusion(nn.Module):
@@ -44,7 +20,7 @@ class ChannelFusion(nn.Module):
     fusion; a node that has no channel gets a learned null vector, weights 0 and tokens 0.
 
     Args:
-        method: a key of `nie.vocabulary.FUSIONS`.
+        method: a key of `nie.fusions.FUSIONS`.
         size: size H of a channel's vector.
         num_channels: M, at least 1.
         settings: settings of the method, which its class names.
@@ -74,7 +50,7 @@ class ChannelFusion(nn.Module):
         for name in settings:
             if name not in known:
                 raise NieError(f"The fusion {method} has no setting {name!r}{nearest(name, known)}.")
-        self.fusion = FUSIONS[method](size, num_channels, **settings) if num_channels > 1 else None
+        self.fusion = FUSIONS[method].layer(size, num_channels, **settings) if num_channels > 1 else None
 
     def reset_parameters(self) -> None:
         """A null vector of 0; the method resets itself."""

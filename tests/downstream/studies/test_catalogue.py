@@ -51,14 +51,14 @@ def test_the_arms_of_a_study_are_runs_of_their_own_on_the_same_ground(study: Stu
 NEWCOMERS = """
 import downstream.losses.table as losses
 import downstream.metrics.registry as registry
-import nie.vocabulary as vocabulary
+import nie.fusions as fusions
 from downstream.methods.table import METHODS
 
 METHODS["newcomer"] = METHODS["gcn"]
-vocabulary.FUSIONS["newcomer"] = vocabulary.Fusion("nowhere:Newcomer", needs_logvar=True)
+fusions.FUSIONS["newcomer"] = fusions.Fusion("nowhere:Newcomer", needs_logvar=True)
 losses.TIER_LOSSES["newcomer"] = losses.TIER_LOSSES["focal"]
 registry.METRICS["newcomer"] = registry.METRICS["macro_f1"]
-for module in (vocabulary, losses, registry):
+for module in (fusions, losses, registry):
     for name, value in list(vars(module).items()):
         if isinstance(value, tuple) and value and all(isinstance(word, str) for word in value):
             setattr(module, name, (*value, "newcomer"))

@@ -1,0 +1,61 @@
+"""How the channels of a node become one vector: the fusions by name, each with where its class is.
+
+The table stands apart from the layers that it names, because settings are read where nothing may load torch.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nie.errors import nearest
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A way in which the channels of a node become one vector; ``layer(size, num_channels, **settings)`` builds it.
+
+    Attributes:
+        home: its class, or ``"package.module:Class"``, which is imported when the fusion is built.
+        needs_logvar: it weighs channels by their uncertainty, so that it needs the log-variances of their vectors.
+    """
+
+    home: str | Callable[..., Any]
+    needs_logvar: bool = False
+
+    @property
+    def layer(self) -> Callable[..., Any]:
+        """Its class."""
+        layer: Callable[..., Any] = pkgutil.resolve_name(self.home) if isinstance(self.home, str) else self.home
+        return layer
+
+
+FUSIONS: dict[str, Fusion] = {
+    "concat": Fusion("nie.layers.fusion.projected:ConcatFusion"),
+    "sum": Fusion("nie.layers.fusion.projected:SumFusion"),
+    "softmax": Fusion("nie.layers.fusion.attention:SoftmaxFusion"),
+    "attention": Fusion("nie.layers.fusion.attention:AttentionFusion"),
+    "co_attention": Fusion("nie.layers.fusion.attention:CoAttentionFusion"),
+    "uncertainty": Fusion("nie.layers.fusion.uncertainty:UncertaintyFusion", needs_logvar=True),
+    "inverse_variance": Fusion("nie.layers.fusion.uncertainty:InverseVarianceFusion", needs_logvar=True),
+    "gated_uncertainty": Fusion("nie.layers.fusion.uncertainty:GatedUncertaintyFusion", needs_logvar=True),
+    "proxy_attention": Fusion("nie.layers.fusion.proxy_attention:ProxyAttentionFusion"),
+    "cross_modal_transformer": Fusion("nie.layers.fusion.cross_modal_transformer:CrossModalTransformer"),
+}
+"""How the channels of a node become one vector, by name. A new fusion is a class and an entry here."""
+
+
+def known_fusion(name: str) -> str:
+    """``name``, if `FUSIONS` has it.
+
+    Raises:
+        ValueError: there is no such fusion; the nearest name is given.
+
+    >>> known_fusion("sum")
+    'sum'
+    """
+    if name not in FUSIONS:
+        raise ValueError(f"a fusion must be one of {', '.join(FUSIONS)}{nearest(name, FUSIONS)}")
+    return name
