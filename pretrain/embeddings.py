@@ -27,7 +27,8 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
     run = read_run(path, LicapConfig.stage)
     if not run.is_done(fold.index):
         raise NieError(
-            f"The pretrained run {path} has no finished fold {fold.index}; run its stage for that fold first."
+            f"The pretrained run {path} has no finished fold {fold.index}; run 'nie pretrain' with --folds.run "
+            f"{fold.index} first."
         )
     metrics = run.metrics(fold.index)
     found, wanted = metrics.get("binding", {}), binding(kg, fold)
@@ -44,8 +45,8 @@ def _read_channel(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
     path = run.fold_path(fold) / name / "embeddings.npy"
     try:
         array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise NieError(f"{path} is missing or damaged; run its pretraining stage again.") from error
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise run.damaged(path, fold) from error
     if array.ndim != 2 or len(array) != num_nodes:
         raise NieError(f"{path} has shape {array.shape}, but the graph has {num_nodes} nodes.")
     return Channel(array, np.ones(num_nodes, dtype=bool))

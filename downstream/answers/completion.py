@@ -82,7 +82,10 @@ def complete(
     inputs = LinkInputs.of(config, data_root=data_root)
     changed = run.changed_source(inputs.made_from)
     if changed:
-        raise NieError(f"{run.path} was made from another {config.dataset} ({changed}); run 'nie link' again.")
+        raise NieError(
+            f"{run.path} was made from another {config.dataset} ({changed}); move it away, then run 'nie "
+            f"{LINKS.command}' again."
+        )
     side: Side = "tail" if tail is None else "head"
     given, about = find_entity(inputs.kg, head or tail or ""), find_relation(inputs.kg, relation)
     seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)

@@ -52,10 +52,15 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
     run.check_stage(IMPORTANCE.name)
     folds = run.finished_folds()
     if not folds:
-        raise NieError(f"{run.path} has no finished fold to predict from; run its stage to the end first.")
+        raise NieError(
+            f"{run.path} has no finished fold to predict from; run 'nie {IMPORTANCE.command}' to its end first."
+        )
     kg = load(run.config["dataset"], data_root)
     if run.changed_source({"dataset_sha256": kg.digest}):
-        raise NieError(f"{run.path} was made from another version of {kg.name}; run its stage again.")
+        raise NieError(
+            f"{run.path} was made from another version of {kg.name}; move it away, then run 'nie {IMPORTANCE.command}' "
+            "again."
+        )
     mean, score = (
         np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.scores)
     )

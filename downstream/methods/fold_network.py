@@ -119,10 +119,13 @@ class FoldNetwork:
         """
         apart = run.fold_path(fold) / "model_value.safetensors"
         path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
-        if not path.exists():
-            raise NieError(f"{path} is missing; give a run with a finished fold of one member.")
+        if self.config.members > 1:
+            raise NieError(f"{run.path} averages {self.config.members} networks; give a run of one member.")
         model = self.build()
-        read_weights(path, model)
+        try:
+            read_weights(path, model)
+        except NieError as error:
+            raise run.damaged(path, fold) from error
         return model.eval()
 
     @property

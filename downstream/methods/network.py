@@ -205,10 +205,13 @@ def _stored(folder: Path) -> Fitted | None:
     """A member that was finished in an earlier sitting."""
     if not (folder / "member.json").exists():
         return None
-    document = read_json(folder / "member.json")
-    score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
     tiers = folder / TIERS_FILE
-    probability = np.load(tiers, allow_pickle=False) if tiers.exists() else None
+    try:
+        document = read_json(folder / "member.json")
+        score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
+        probability = np.load(tiers, allow_pickle=False) if tiers.exists() else None
+    except (NieError, FileNotFoundError, ValueError, EOFError) as error:
+        raise NieError(f"A file in {folder} is damaged; remove that folder and run the same command again.") from error
     agreed, facts = document.pop("agreement"), document.pop("facts")
     return Fitted(score, prediction, probability, agreed, facts, document)
 

@@ -14,6 +14,7 @@ from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.errors import NieError
+from nie.progress import log
 from nie.runs.run import Run, mean_sd, read_run
 from nie.runs.stage import Stage
 
@@ -113,13 +114,16 @@ def _check_same_ground(runs: Mapping[str, Run]) -> None:
             other, known = seen.setdefault(fold, (name, bound))
             if bound != known:
                 raise NieError(
-                    f"Fold {fold} of {name} and of {other} are on different versions of the dataset or of the split; "
-                    f"remove the older of {run.path} and {runs[other].path}, or run it again."
+                    f"Fold {fold} of {name} ({run.path}) and of {other} ({runs[other].path}) are on different folds or "
+                    "versions of the dataset, so their figures do not compare."
                 )
 
 
 def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
-    """All stage-2 runs of ``dataset`` with at least one finished fold, simple methods first.
+    """The stage-2 runs of ``dataset`` with at least one finished fold that compare, simple methods first.
+
+    Those that compare are on the same folds of the same version of the graph; where there are several such groups, it
+    is the largest, and the newest of several as large. A warning names the runs that are left out.
 
     Raises:
         NieError: there are none; the message says which runs of other stages there are, and what reads them.
@@ -131,7 +135,28 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
         others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob("*/summary.json"))]
         there = "".join(f" There are runs of 'nie {STAGES[name].command}': {STAGES[name].read_by}." for name in others)
         raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.{there}")
-    return sorted(runs, key=lambda run: _position(str(run.config["label"])))
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_ground(run), []).append(run)
+    chosen = max(groups.values(), key=lambda group: (len(group), max(_written(run) for run in group)))
+    left_out = [run.path.name for run in runs if run not in chosen]
+    if left_out:
+        log.warning(
+            "These runs are on other folds or another version of the graph and are left out: %s.", ", ".join(left_out)
+        )
+    return sorted(chosen, key=lambda run: _position(str(run.config["label"])))
+
+
+def _ground(run: Run) -> str:
+    """A key of the graph with its labels and of the folds that a run was tested on."""
+    folds = {name: value for name, value in run.config.get("folds", {}).items() if name != "run"}
+    bound = run.metrics(run.finished_folds()[0]).get("binding", {})
+    return f"{bound.get('dataset_sha256')} {sorted(folds.items())}"
+
+
+def _written(run: Run) -> float:
+    """When the run last changed, in seconds."""
+    return (run.path / "summary.json").stat().st_mtime
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:

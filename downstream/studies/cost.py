@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Mapping
-from typing import Any
 
 from downstream.reports.page import Table
 from nie.errors import NieError
-from nie.runs.files import read_json
 from nie.runs.run import Run, read_run
 
 COST_NOTE = (
@@ -52,7 +50,7 @@ def _mean_seconds(run: Run) -> float:
 
 
 def _seconds(run: Run, fold: int) -> float:
-    timing: dict[str, Any] = read_json(run.fold_path(fold) / "timing.json")
+    timing = run.timing(fold)
     return float(timing.get("train_seconds", timing["seconds_this_sitting"]))
 
 
@@ -62,5 +60,5 @@ def _size(run: Run) -> list[str]:
     facts = run.metrics(fold).get("fit", {})
     parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]
     counts = [part["parameters"] for part in parts if "parameters" in part]
-    epoch = read_json(run.fold_path(fold) / "timing.json").get("seconds_per_epoch")
+    epoch = run.timing(fold).get("seconds_per_epoch")
     return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]

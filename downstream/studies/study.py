@@ -214,7 +214,9 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
         if run.finished_folds():
             changed = run.changed_source(runner.made_from(config))
             if changed:
-                log.warning("%s is left out: %s is of other data (%s); remove it", arm.name, path, changed)
+                log.warning(
+                    "%s is left out: %s is of other data (%s); move it away to run it anew", arm.name, path, changed
+                )
             else:
                 runs[arm.name] = run
     return runs

@@ -31,11 +31,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NieError(f"{path} is missing; the run is incomplete, start it again.") from error
+        raise NieError(f"{path} is missing.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise NieError(f"{path} is damaged ({error}); remove its fold and run again.") from error
+        raise NieError(f"{path} is damaged ({error}).") from error
     if not isinstance(document, dict):
-        raise NieError(f"{path} is damaged (no JSON object); remove its fold and run again.")
+        raise NieError(f"{path} is damaged (no JSON object).")
     return document
 
 

@@ -34,6 +34,7 @@ from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
 
 DONE = "DONE"
+CONFIG = "config.yaml"
 PROVENANCE = "provenance.json"
 
 
@@ -66,12 +67,36 @@ class Run:
     @property
     def stage(self) -> str:
         """Name of the stage that made it."""
-        return str(read_json(self.path / PROVENANCE).get("stage"))
+        return str(self._provenance()["stage"])
 
     def check_stage(self, stage: str) -> None:
         """Raise `OtherStage` unless the stage of that name made the run."""
         if self.stage != stage:
             raise OtherStage(self.path, self.stage, stage)
+
+    def _provenance(self) -> dict[str, Any]:
+        """What the run was made from. It is made once, so that nothing but a copy of it can say it again."""
+        path = self.path / PROVENANCE
+        try:
+            known = read_json(path)
+            known["stage"]
+        except (NieError, KeyError) as error:
+            raise NieError(
+                f"{path} is missing or damaged; restore it, or move the folder {self.path} away and run again the "
+                "command that made it."
+            ) from error
+        return known
+
+    def damaged(self, path: Path, fold: int | None = None) -> NieError:
+        """The error of a file that is missing or cannot be read, with what makes it anew.
+
+        Args:
+            path: the file.
+            fold: the finished fold that it is of, which a rerun keeps as long as it is there; None for a file beside
+                the folds, which a rerun writes.
+        """
+        first = "" if fold is None else f"remove the folder {self.fold_path(fold)} and "
+        return NieError(f"{path} is missing or damaged; {first}run again the command that made it.")
 
     def fold_path(self, fold: int) -> Path:
         """Folder of a finished fold."""
@@ -113,7 +138,7 @@ class Run:
             with np.load(path, allow_pickle=False) as archive:
                 return {part: archive[part] for part in ("train", "val", "test")}
         except (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
+            raise self.damaged(path, fold) from error
 
     def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
         """The (N,) float64 predictions of a finished fold of the importance stage, on the scale of the labels."""
@@ -130,14 +155,25 @@ class Run:
         try:
             array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         except (FileNotFoundError, ValueError, EOFError) as error:
-            raise NieError(f"{path} is missing or damaged; remove its fold and run the stage again.") from error
+            raise self.damaged(path, fold) from error
         if array.shape != shape:
             raise NieError(f"{path} has shape {array.shape}, but the graph asks for {shape}.")
         return array.astype(np.float64)
 
     def metrics(self, fold: int) -> dict[str, Any]:
         """What ``metrics.json`` of a finished fold says."""
-        return read_json(self.fold_path(fold) / "metrics.json")
+        return self._document(fold, "metrics.json")
+
+    def timing(self, fold: int) -> dict[str, Any]:
+        """What ``timing.json`` of a finished fold says."""
+        return self._document(fold, "timing.json")
+
+    def _document(self, fold: int, name: str) -> dict[str, Any]:
+        path = self.fold_path(fold) / name
+        try:
+            return read_json(path)
+        except NieError as error:
+            raise self.damaged(path, fold) from error
 
     def changed_source(self, made_from: Mapping[str, str]) -> str | None:
         """What the run was made from that is not as it is now, and how, or None.
@@ -145,7 +181,7 @@ class Run:
         Args:
             made_from: sha256 by name, as they are now.
         """
-        known = read_json(self.path / PROVENANCE)
+        known = self._provenance()
         for name, digest in made_from.items():
             if known.get(name) != digest:
                 return f"{name} {str(known.get(name))[:8]}, now {digest[:8]}"
@@ -199,15 +235,16 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
     path = run_path(config, root)
     run = Run(path, {**config.model_dump(mode="json"), "label": config.run_label()})
     made_from = made_from or {}
-    if (path / PROVENANCE).exists():
+    if (path / PROVENANCE).exists() or run.finished_folds():  # folds of unknown origin are not taken over
         changed = run.changed_source(made_from)
         if changed:
             raise NieError(
                 f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
             )
-    else:
-        with atomic_file(path / "config.yaml") as temporary:
+    if _stored_config(path) is None:  # also where it was damaged since
+        with atomic_file(path / CONFIG) as temporary:
             temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
+    if not (path / PROVENANCE).exists():
         write_json(path / PROVENANCE, origin(config, made_from))
     return run
 
@@ -246,17 +283,22 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
         NieError: there is no run at ``path``, or, as `OtherStage`, another stage made it.
     """
     folder = Path(path)
-    if not (folder / "config.yaml").is_file():
-        raise NieError(
-            f"{folder} is not a run directory (it has no config.yaml); give the folder that a stage printed."
-        )
-    try:
-        document = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.") from error
-    if not isinstance(document, dict) or "dataset" not in document or "label" not in document:
-        raise NieError(f"{folder / 'config.yaml'} is damaged; run the stage again.")
+    document = _stored_config(folder)
+    if document is None and not any((folder / name).is_file() for name in (CONFIG, PROVENANCE)):
+        raise NieError(f"{folder} is not a run directory (it has no {CONFIG}); give the folder that a command printed.")
+    if document is None:
+        raise Run(folder, {}).damaged(folder / CONFIG)
     run = Run(folder, document)
     if stage is not None:
         run.check_stage(stage)
     return run
+
+
+def _stored_config(folder: Path) -> dict[str, Any] | None:
+    """The settings that a run keeps; None where they are missing or damaged."""
+    try:
+        document = yaml.load((folder / CONFIG).read_text(encoding="utf-8"), Loader=SafeLoader)
+    except (FileNotFoundError, NotADirectoryError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    whole = isinstance(document, dict) and "dataset" in document and "label" in document
+    return document if whole else None

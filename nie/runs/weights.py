@@ -20,9 +20,11 @@ def read_weights(path: Path, model: nn.Module) -> None:
     """Load a model's parameters and buffers from safetensors, in place.
 
     Raises:
-        NieError: the file is damaged, or of another model.
+        NieError: the file is missing, damaged, or of another model.
     """
     try:
         model.load_state_dict(safetensors.torch.load_file(path))
+    except FileNotFoundError as error:
+        raise NieError(f"{path} is missing.") from error
     except (RuntimeError, safetensors.SafetensorError) as error:
-        raise NieError(f"The weights in {path} do not fit the run's settings; run its fold again.") from error
+        raise NieError(f"The weights in {path} are damaged, or of another model.") from error

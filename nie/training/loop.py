@@ -225,16 +225,23 @@ class _State:
 
     def load(self, path: Path) -> None:
         try:
-            document: dict[str, Any] = torch.load(path, weights_only=True)
+            # It may have been written on a GPU that this machine lacks.
+            document: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
             self.model.load_state_dict(document["model"])
             self.optimizer.load_state_dict(document["optimizer"])
             self.scheduler.load_state_dict(document["scheduler"])
             self.history = History(**document["history"])
             self.best_states = document["best_states"]
             torch.set_rng_state(document["rng"])
-            if document["cuda_rng"]:
-                torch.cuda.set_rng_state_all(document["cuda_rng"])
+            for device, saved in zip(range(torch.cuda.device_count()), document["cuda_rng"], strict=False):
+                torch.cuda.set_rng_state(saved, device)
             for generator, saved in zip(self.generators, document["generators"], strict=True):
                 generator.set_state(saved)
+        except (MemoryError, torch.cuda.OutOfMemoryError):
+            raise
         except Exception as error:  # of a damaged file, torch's reader raises whatever its bytes lead to
-            raise NieError(f"{path} is not a checkpoint of this run; delete it to start the fold again.") from error
+            reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+            raise NieError(
+                f"{path} cannot be read as a checkpoint of this run ({reason}); if it is damaged, delete it to start "
+                "the fold again."
+            ) from error

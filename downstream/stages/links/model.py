@@ -48,8 +48,9 @@ def load_model(config: LinkConfig, inputs: LinkInputs, run: Run, repeat: int) ->
         NieError: its weights are missing or do not fit.
     """
     path = run.fold_path(repeat) / "model.safetensors"
-    if not path.exists():
-        raise NieError(f"{path} is missing; give a run with a finished repetition.")
     model = build_model(config, inputs)
-    read_weights(path, model)
+    try:
+        read_weights(path, model)
+    except NieError as error:
+        raise run.damaged(path, repeat) from error
     return model.eval()

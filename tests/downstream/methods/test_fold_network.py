@@ -51,8 +51,10 @@ def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path, members=2)
-    with pytest.raises(NieError, match="a finished fold of one member"):
+    with pytest.raises(NieError, match="averages 2 networks; give a run of one member"):
         given.load(run, 0)
-    (run.fold_path(0) / "model.safetensors").write_bytes(b"junk")
-    with pytest.raises(NieError, match="do not fit the run's settings"):
-        given.load(run, 0)
+    run, given = trained(tmp_path)
+    for damage in (lambda path: path.write_bytes(b"junk"), Path.unlink):
+        damage(run.fold_path(0) / "model.safetensors")
+        with pytest.raises(NieError, match=r"model.safetensors is missing or damaged; remove the folder .*fold0 and"):
+            given.load(run, 0)

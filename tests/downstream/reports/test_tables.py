@@ -1,5 +1,6 @@
 """downstream.reports.tables."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,38 @@ def test_places_are_among_rows_of_the_same_folds(tmp_path: Path) -> None:
 def test_a_report_over_nothing_says_so() -> None:
     with pytest.raises(NieError, match="No run has a finished fold"):
         Results.of({})
+
+
+def on_ground(root: Path, label: str, graph: str = "a", seed: int = 0) -> Run:
+    """A finished run on a version of the graph and on folds of a seed."""
+    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy", "label": label, "folds": {"seed": seed, "run": [0]}})
+    run = open_run(config, root=root)
+    with run.fold(0) as folder:
+        bound = {"dataset": "toy", "dataset_sha256": graph, "fold_sha256": f"{graph}{seed}"}
+        write_json(folder / "metrics.json", {"binding": bound, "test": FIGURES})
+    run.write_summary()
+    return run
+
+
+@pytest.mark.parametrize("other", [{"graph": "b"}, {"seed": 1}])
+def test_runs_on_other_folds_or_an_older_graph_are_left_out_and_named(
+    other: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = on_ground(tmp_path, "odd", **other)
+    for label in ("ridge", "rgtn"):
+        on_ground(tmp_path, label)
+    with caplog.at_level("WARNING", "nie"):
+        made = results(tmp_path)
+    assert list(made.rows) == ["ridge", "rgtn"]
+    (message,) = caplog.messages
+    assert message.endswith(f"are left out: {odd.path.name}.")
+    with pytest.raises(NieError, match="so their figures do not compare") as caught:
+        Results.of({"odd": odd, "ridge": on_ground(tmp_path / "more", "ridge", graph="c")})
+    assert "remove" not in str(caught.value)
+
+
+def test_of_groups_as_large_the_newest_is_shown(tmp_path: Path) -> None:
+    for time, label in enumerate(("newest", "old", "older"), start=1):
+        run = on_ground(tmp_path, label, graph=label)
+        os.utime(run.path / "summary.json", (100 - time, 100 - time))
+    assert list(results(tmp_path).rows) == ["newest"]

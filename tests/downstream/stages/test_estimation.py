@@ -177,6 +177,11 @@ def test_members_are_averaged_and_finished_ones_are_kept(kg: KnowledgeGraph, tmp
     (half / "DONE").unlink()
     marker = (half / "member0" / "model.safetensors").stat().st_mtime_ns
     (half / "member1" / "member.json").unlink()
+    kept = (half / "member0" / "outputs.npy").read_bytes()
+    (half / "member0" / "outputs.npy").write_bytes(b"junk")
+    with pytest.raises(NieError, match=r"member0 is damaged; remove that folder and run the same command again"):
+        run(tmp_path, members=2, select_value="rmse")
+    (half / "member0" / "outputs.npy").write_bytes(kept)
     again = run(tmp_path, members=2, select_value="rmse")
     assert (again.fold_path(0) / "member0" / "model.safetensors").stat().st_mtime_ns == marker
     np.testing.assert_array_equal(np.load(again.fold_path(0) / "member1" / "outputs.npy"), outputs[1])

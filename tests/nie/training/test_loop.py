@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -140,5 +141,42 @@ def test_a_loss_that_is_not_finite_stops_with_advice() -> None:
 def test_a_damaged_or_malicious_checkpoint_is_one_sentence(content: bytes, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes(content)
-    with pytest.raises(NieError, match="not a checkpoint of this run"):
+    with pytest.raises(
+        NieError, match=r"cannot be read as a checkpoint of this run \(.+\); if it is damaged, delete it"
+    ):
         Problem().fit(checkpoint)
+
+
+def test_a_machine_without_memory_for_a_checkpoint_does_not_call_it_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    for error in (MemoryError, torch.cuda.OutOfMemoryError):
+        with monkeypatch.context() as patch, pytest.raises(error):
+            patch.setattr(torch, "load", Mock(side_effect=error))
+            Problem().fit(tmp_path / "checkpoint.pt")
+
+
+def test_a_run_begun_on_a_gpu_continues_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+    checkpoint, first, load = tmp_path / "checkpoint.pt", Problem(), torch.load
+    first.stop_at = 13
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(checkpoint)
+    document = load(checkpoint, weights_only=True)
+    torch.save({**document, "cuda_rng": [torch.zeros(16, dtype=torch.uint8)]}, checkpoint)
+    # Tensors of a GPU cannot be made here: without a place to go they would not be read where there is none.
+    monkeypatch.setattr(torch, "load", loading := Mock(side_effect=load))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert Problem().fit(checkpoint).epochs == 30
+    assert loading.call_args.kwargs["map_location"] == "cpu"
+
+
+@pytest.mark.cuda
+def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+    checkpoint, first = tmp_path / "checkpoint.pt", Problem()
+    first.model, first.x, first.stop_at = first.model.cuda(), first.x.cuda(), 13
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(checkpoint)
+    assert Problem().fit(checkpoint).epochs == 30
