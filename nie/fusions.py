@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nie.errors import nearest
-
 
 @dataclass(frozen=True)
 class Fusion:
@@ -45,17 +43,3 @@ FUSIONS: dict[str, Fusion] = {
     "cross_modal_transformer": Fusion("nie.layers.fusion.cross_modal_transformer:CrossModalTransformer"),
 }
 """How the channels of a node become one vector, by name. A new fusion is a class and an entry here."""
-
-
-def known_fusion(name: str) -> str:
-    """``name``, if `FUSIONS` has it.
-
-    Raises:
-        ValueError: there is no such fusion; the nearest name is given.
-
-    >>> known_fusion("sum")
-    'sum'
-    """
-    if name not in FUSIONS:
-        raise ValueError(f"a fusion must be one of {', '.join(FUSIONS)}{nearest(name, FUSIONS)}")
-    return name

@@ -8,12 +8,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-
-from pydantic import AfterValidator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from nie.errors import NieError, nearest
 from nie.later import later
+from nie.settings.sections import one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,20 +45,6 @@ TIER_LOSSES: dict[str, TierLoss] = {
 }
 
 
-def known_tier_loss(name: str) -> str:
-    """``name``, if `TIER_LOSSES` has it.
-
-    Raises:
-        ValueError: it has not; the nearest name is given.
-
-    >>> known_tier_loss("focal")
-    'focal'
-    """
-    if name not in TIER_LOSSES:
-        raise ValueError(f"a loss of tiers must be one of {', '.join(TIER_LOSSES)}{nearest(name, TIER_LOSSES)}")
-    return name
-
-
 def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = None) -> Tensor:
     """The loss of a head on tiers.
 
@@ -86,7 +71,5 @@ def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = 
     return value
 
 
-TierLossName = Annotated[str, AfterValidator(known_tier_loss)]
+TierLossName = Annotated[str, one_of("a loss of tiers", TIER_LOSSES)]
 AlignmentName = Literal["combined", "neighbourhood", "contrastive", "cosine_mse"]
-
-ALIGNMENTS: tuple[str, ...] = get_args(AlignmentName)

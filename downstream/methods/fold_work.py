@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.method import Method
@@ -50,10 +50,6 @@ class FoldWork:
     def network(self) -> NetworkConfig:
         """The settings, which are a network's where ``method`` is one."""
         return cast(NetworkConfig, self.config)
-
-    def check(self) -> Any:
-        """Refuse what cannot work; what this made is what ``method.fit`` takes."""
-        return self.method.check(self)
 
 
 def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:

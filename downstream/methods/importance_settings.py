@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
 from downstream.losses.table import AlignmentName, TierLossName
-from downstream.metrics.registry import METRICS, selectable
+from downstream.metrics.registry import METRICS
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
+from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
 
-MetricName = Annotated[str, AfterValidator(selectable)]
+MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
 
 class ImportanceLossConfig(Section):

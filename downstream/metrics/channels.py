@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from downstream.metrics.registry import RETRIEVED
+from downstream.metrics.registry import RETRIEVAL_KS
 from nie.errors import NieError
 
+Array = np.ndarray[Any, Any]
 Floats = npt.NDArray[np.float64]
+ROUNDING = 1e-9
 
 
 def linear_cka(one: Floats, other: Floats) -> float:
@@ -27,13 +29,7 @@ def linear_cka(one: Floats, other: Floats) -> float:
     return float(np.linalg.norm(y.T @ x) ** 2 / scale) if scale > 0 else 0.0
 
 
-Array = np.ndarray[Any, Any]
-
-
-ROUNDING = 1e-9
-
-
-def match_ranks(query: Array, keys: Array) -> npt.NDArray[np.float64]:
+def match_ranks(query: Array, keys: Array) -> Floats:
     """(n,) rank, from 1, of every query's own key among all keys by cosine; ties count half.
 
     Args:
@@ -55,11 +51,11 @@ def match_ranks(query: Array, keys: Array) -> npt.NDArray[np.float64]:
     own = likeness.diagonal()[:, None]
     # Products of equal rows differ in their last bits, as the order of a sum does.
     better, equal = (likeness > own + ROUNDING).sum(axis=1), (np.abs(likeness - own) <= ROUNDING).sum(axis=1)
-    ranks: npt.NDArray[np.float64] = 1 + better + (equal - 1) / 2
+    ranks: Floats = 1 + better + (equal - 1) / 2
     return ranks
 
 
-def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = RETRIEVED) -> dict[str, float]:
+def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = RETRIEVAL_KS) -> dict[str, float]:
     """Recall@k, mean reciprocal rank and median rank of `match_ranks`, each with what chance gives.
 
     >>> figures = retrieval_metrics(np.eye(4), np.eye(4), cutoffs=(1,))

@@ -52,7 +52,7 @@ def _of_tiers(title: str, higher: bool, *, selectable: bool = False) -> Metric:
 
 
 TOP_K = (20, 50, 100, 200)
-RETRIEVED = (1, 10, 50)
+RETRIEVAL_KS = (1, 10, 50)
 """The k of recall@k, when one channel of an entity looks for another."""
 
 METRICS: dict[str, Metric] = {
@@ -68,7 +68,7 @@ METRICS: dict[str, Metric] = {
     "top_recall": _of_tiers("top recall", True),
     "calibration_error": _of_tiers("calibration error", False),
     # How the channels of a network agree: `downstream.metrics.channels`.
-    **{f"recall@{k}": Metric(f"recall@{k}", True) for k in RETRIEVED},
+    **{f"recall@{k}": Metric(f"recall@{k}", True) for k in RETRIEVAL_KS},
     "mrr": Metric("MRR", True),
     "mrr over chance": Metric("MRR over chance", True),
     "median rank": Metric("median rank", False),
@@ -82,9 +82,6 @@ METRICS: dict[str, Metric] = {
 }
 """Every figure that a finished run may have."""
 
-TIER_METRICS = tuple(name for name, metric in METRICS.items() if metric.of_tiers)
-RETRIEVAL_METRICS = (*(f"recall@{k}" for k in RETRIEVED), "mrr", "mrr over chance", "median rank")
-
 
 def node_metrics() -> tuple[str, ...]:
     """The metrics that compare predictions of nodes with their labels; every run of stage 2 has those that are defined.
@@ -93,21 +90,6 @@ def node_metrics() -> tuple[str, ...]:
     ('rmse', 'medianae', 'spearman')
     """
     return tuple(name for name, metric in METRICS.items() if metric.function is not None)
-
-
-def selectable(name: str) -> str:
-    """``name``, if epochs may be chosen by the metric.
-
-    Raises:
-        ValueError: they may not, or there is none of this name.
-
-    >>> selectable("spearman")
-    'spearman'
-    """
-    names = [known for known, metric in METRICS.items() if metric.selectable]
-    if name not in names:
-        raise ValueError(f"epochs must be chosen by one of {', '.join(names)}{nearest(str(name), names)}")
-    return name
 
 
 def title(name: str) -> str:

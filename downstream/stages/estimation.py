@@ -25,6 +25,7 @@ from pretrain.cross_validation import binding, write_split
 from pretrain.inputs import StageInputs, prepare
 
 SHOWN = ("rmse", "medianae", "spearman", "ndcg@100", "over@100")
+"""Figures that the log gives after a fold."""
 
 
 def estimate(
@@ -46,7 +47,7 @@ def estimate(
     ready = {}
     for fold in config.folds.run:  # what cannot work is refused before anything is written
         work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
-        ready[fold] = work, work.check()
+        ready[fold] = work, work.method.check(work)
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     # What a fold reads may be large, so that it is let go when the fold is finished.
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))

@@ -85,12 +85,15 @@ class Runner:
             folds_of: dict[str, list[int]] = {}
             for fold in config.fold_numbers:
                 try:
-                    self._run(config.on_folds(fold))
+                    one = config.on_folds(fold)
+                    STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
                 except (NieError, RuntimeError, MemoryError, OSError) as error:
                     if not isinstance(error, NieError):  # such as no memory left; where it happened helps
                         log.error("%s fold %d", config.run_label(), fold, exc_info=error)
                     folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
-            failed += [f"{config.run_label()} fold {_listed(folds)}: {what}" for what, folds in folds_of.items()]
+            failed += [
+                f"{config.run_label()} fold {', '.join(map(str, folds))}: {what}" for what, folds in folds_of.items()
+            ]
         return failed
 
     def path(self, config: RunConfig) -> Path:
@@ -114,9 +117,6 @@ class Runner:
         for run in runs:
             run.write_summary()
         return failed
-
-    def _run(self, config: RunConfig) -> None:
-        STAGES[config.stage].run(config, run_root=self.run_root, inputs=self.inputs(config))
 
     def _run_apart(self, config: RunConfig, run: Run, fold: int) -> str | None:
         """Run one fold in a process of its own; what it said if it failed."""
@@ -145,7 +145,3 @@ def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
     """Raise one error for all that failed, if any did; the others are ``finished``."""
     if failed:
         raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
-
-
-def _listed(folds: Sequence[int]) -> str:
-    return ", ".join(map(str, folds))

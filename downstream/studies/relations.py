@@ -16,8 +16,6 @@ from nie.runs.run import Run, mean_sd
 TEXT_FEATURES = "minilm"
 SIMILARITY, CONTEXT = 0.3, 0.2
 RANDOM = "random"
-
-
 FUSED = "random + text, fused"
 
 

@@ -14,8 +14,6 @@ from nie.progress import log
 from nie.settings.sections import FeaturesConfig
 
 Parts: TypeAlias = tuple[Channel, ...]
-
-
 CONTROLS = ("shuffled", "noise", "flags")
 
 

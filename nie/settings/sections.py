@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from nie.fusions import known_fusion
+from nie.errors import nearest
+from nie.fusions import FUSIONS
+
+
+def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda entry: True) -> AfterValidator:
+    """A validator of settings that are a key of ``table``, as it is when they are read, with an entry that fits.
+
+    >>> one_of("a fusion", FUSIONS).func("summ")
+    Traceback (most recent call last):
+        ...
+    ValueError: a fusion must be one of concat, sum, ..., cross_modal_transformer (did you mean 'sum'?)
+    """
+
+    def check(name: str) -> str:
+        names = [known for known, entry in table.items() if fits(entry)]
+        if name not in names:
+            raise ValueError(f"{what} must be one of {', '.join(names)}{nearest(name, names)}")
+        return name
+
+    return AfterValidator(check)
+
 
 ChannelName = Literal["structural", "semantic"]
-FusionName = Annotated[str, AfterValidator(known_fusion)]
-"""A key of `nie.fusions.FUSIONS`."""
+FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 
 
 class Section(BaseModel):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from nie.fusions import known_fusion
+from nie.fusions import FUSIONS
 from nie.settings.run import RunConfig
-from nie.settings.sections import OptimConfig, RelationsConfig, Section
+from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
 
-LinkFusionName = Annotated[str, AfterValidator(lambda name: name if name == "relation_guided" else known_fusion(name))]
+LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({"relation_guided": None}, FUSIONS))]
 """A fusion, or the one that RotatE alone has: attention with a temperature of the relation's own."""
 
 

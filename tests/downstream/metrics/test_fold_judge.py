@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from downstream.metrics.fold_judge import FoldJudge
-from downstream.metrics.registry import METRICS, TIER_METRICS, evaluate
+from downstream.metrics.registry import METRICS, evaluate
 from pretrain.cross_validation import make_folds
 
 LABELS = np.random.default_rng(0).gamma(2.0, size=1000)
@@ -29,5 +29,5 @@ def test_probabilities_take_the_place_of_cutting() -> None:
 
 def test_labels_that_make_no_tiers_have_no_such_figures() -> None:
     figures = FoldJudge(np.ones(1000), FOLD)(FOLD.test, LABELS)
-    assert not set(figures) & set(TIER_METRICS)
+    assert not any(METRICS[name].of_tiers for name in figures)
     assert figures.keys() == evaluate(np.ones(len(FOLD.test)), LABELS[FOLD.test]).keys()
