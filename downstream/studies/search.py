@@ -19,6 +19,8 @@ from downstream.studies.study import Arm
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
+from nie.runs.stage import Stage
+from pretrain.stage import PRETRAINING
 
 STAGE1 = "licap."
 
@@ -161,6 +163,19 @@ def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note
     """The best settings as additions to the recipes of both stages."""
     stage1 = _nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)})
     stage2 = _nested({k: v for k, v in values.items() if not k.startswith(STAGE1)})
-    name = f"recipes/{IMPORTANCE.recipes.own(settings.dataset, settings.profile)}.yaml"
-    text = f"# {note}\n# to downstream/{name}:\n{yaml.safe_dump({'methods': {method: stage2}}, sort_keys=False)}"
-    return f"{text}# to pretrain/{name}:\n{yaml.safe_dump(stage1, sort_keys=False)}" if stage1 else text
+    text = f"# {note}\n"
+    for stage, values in ((IMPORTANCE, {"methods": {method: stage2}}), (PRETRAINING, stage1)):
+        if values:
+            text += f"# {_place(stage, settings)}:\n{yaml.safe_dump(values, sort_keys=False)}"
+    return text
+
+
+def _place(stage: Stage[Any], settings: Settings) -> str:
+    """Where a stage's settings of the dataset belong."""
+    name = stage.recipes.own(settings.dataset, settings.profile)
+    path, here = stage.recipes.path(name), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    if name != settings.profile:
+        return f"add to {shown}"
+    own = f"{settings.dataset}-{stage.command}.yaml"  # the recipe of all graphs is no place for one's own
+    return f"add to a copy of {shown}, say {own}, which is given as --recipe {own} --dataset {settings.dataset}"

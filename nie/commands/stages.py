@@ -43,7 +43,7 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
     from downstream.reports.results import Results, named
     from downstream.reports.tables import markdown_table
 
-    folder = Path(arguments.recipe).parent
+    folder = stage.recipes.path(arguments.recipe).parent
     if (folder / PROVENANCE).is_file():  # the recipe is that of a run
         read_run(folder, stage.name)
     config = stage.recipes.load(arguments.recipe, flags=flags)

@@ -45,8 +45,8 @@ def load(
     """Return a dataset: ``<root>/<name>/processed`` when it is there, else built and saved there first.
 
     Args:
-        name: "geo", "geo-500" (cities from a population of 500, 1000, 5000), "fb15k", "tmdb5k", or an own graph that
-            ``nie data build`` made.
+        name: of `BUILDERS`: "geo", "geo-500" (cities from a population of 500, 1000, 5000), "fb15k", "tmdb5k", and for
+            link prediction "fb15k-lp", "db15k", "mkg-w"; or an own graph that ``nie data build`` made.
         root: folder of the datasets.
         raw: folder with the raw files, needed only to build (see `nie.data.raw.find_raw`).
         options: options of the builder; a processed dataset must have been built with the same ones.

@@ -36,11 +36,17 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     >>> list(field_names(BatchConfig))
     ['size', 'fanout']
     """
+    for name, _ in _fields(section, prefix):
+        yield name
+
+
+def _fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting's dotted name and its type."""
     for name, field in section.model_fields.items():
         if is_section(field.annotation):
-            yield from field_names(field.annotation, f"{prefix}{name}.")
+            yield from _fields(field.annotation, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}"
+            yield f"{prefix}{name}", field.annotation
 
 
 def flags_help(stage: type[RunConfig]) -> str:
@@ -103,7 +109,24 @@ def _explain(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
         name = flag.split("=", maxsplit=1)[0]
         if name.startswith("--") and name not in known:
             return f"Unknown flag {name!r}{nearest(name, known)}."
-    return f"The flags {' '.join(flags)!r} cannot be read: {message}."
+    return _stray_value(stage, flags) or f"The flags {' '.join(flags)!r} cannot be read: {message}."
+
+
+def _stray_value(stage: type[RunConfig], flags: Sequence[str]) -> str | None:
+    """One sentence for the first value that no flag takes, or None."""
+    switches = {name for name, kind in _fields(stage) if kind is bool}
+    last, awaited = "", False
+    for item in flags:
+        if item.startswith("--"):
+            last = item.removeprefix("--no-").removeprefix("--")
+            awaited = "=" not in item and last not in switches
+        elif awaited:
+            awaited = False
+        elif last in switches:
+            return f"{item!r} belongs to no flag; a switch takes no value: it is --{last} or --no-{last}."
+        else:
+            return f"{item!r} belongs to no flag; a flag takes one value, and a list is written as --folds.run 0,1."
+    return None
 
 
 def is_section(annotation: Any) -> TypeGuard[type[Section]]:

@@ -61,15 +61,18 @@ class Recipes(Generic[Config]):
         """Names of the recipes, sorted."""
         return sorted(file.stem for file in self.folder.glob("*.yaml"))
 
+    def path(self, recipe: str | Path) -> Path:
+        """The file of a recipe, by name in the stage's folder or by path; it need not be there."""
+        named = Path(recipe).suffix not in (".yaml", ".yml")
+        return self.folder / f"{recipe}.yaml" if named else Path(recipe)
+
     def read(self, recipe: str | Path) -> dict[str, Any]:
         """Read a recipe by name (``fb15k-fast``) or path (``my.yaml``).
 
         Raises:
             NieError: there is no such recipe, or it is not a YAML mapping.
         """
-        path = Path(recipe)
-        if path.suffix not in (".yaml", ".yml"):
-            path = self.folder / f"{recipe}.yaml"
+        path = self.path(recipe)
         if not path.is_file():
             hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
             raise NieError(f"There is no recipe {str(recipe)!r}{hint}.")
@@ -214,7 +217,9 @@ def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str
         return f"Unknown key {key!r} in {source}{nearest(key, field_names(stage))}."
     if first["type"] == "missing":
         return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
-    if not key:  # two settings that do not go together
-        return f"In {source}: {first['msg'].removeprefix('Value error, ')}."
     message = first["msg"].removeprefix("Value error, ")
+    if not key:  # two settings that do not go together
+        return f"In {source}: {message}."
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping):  # likewise, in a section
+        return f"In {source}, under {key!r}: {message}."
     return f"The setting {key!r} in {source} is {first['input']!r}: {message[0].lower()}{message[1:]}."

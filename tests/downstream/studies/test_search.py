@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stage_helpers import store_synthetic
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
-from downstream.studies.search import search
+from downstream.studies.search import _as_recipes, search
 from downstream.studies.settings import Settings
 from nie.errors import NieError
 from nie.runs.run import read_run
@@ -104,3 +105,16 @@ def test_a_dataset_s_own_ranges_win(settings: Settings, tmp_path: Path) -> None:
     assert set(settings.ranges("gcn")) == {"seed"}
     (tmp_path / "synthetic-fast.yaml").write_text("dataset: synthetic\n")
     assert "model.hidden_size" in settings.ranges("gcn")
+
+
+@pytest.mark.parametrize(("dataset", "own"), [("fb15k", True), ("synthetic", False)])
+def test_the_best_settings_say_where_they_belong(
+    dataset: str, own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (tmp_path, Path(__file__).parents[3]):
+        monkeypatch.chdir(folder)
+        text = _as_recipes(Settings(dataset), "gcn", {"optim.lr": 0.1, "licap.loss.gamma": 0.2}, "note")
+        paths = re.findall(r"^# add to (?:a copy of )?(\S+\.yaml)", text, re.MULTILINE)
+        assert [Path(path).is_file() for path in paths] == [True, True]
+        assert all(Path(path).stem == ("fb15k-fast" if own else "fast") for path in paths)
+        assert text.count("--recipe synthetic-") == (0 if own else 2)

@@ -128,6 +128,14 @@ def test_a_run_that_may_not_be_read_is_not_called_damaged(
             read()
 
 
+def test_a_recipe_by_name_is_found_in_the_folder_of_any_run(
+    runs: dict[str, str], roots: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs["pretrain"])
+    own = ["--dataset", "synthetic", *SMALL_FLAGS[:-2], "--folds.run", "0"]
+    assert main(["downstream", "--recipe", "fast", *own, "--method", "ridge", *roots]) == 0
+
+
 def test_what_a_stage_prints_ends_in_the_folder(
     runs: dict[str, str], roots: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

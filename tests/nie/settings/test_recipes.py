@@ -41,12 +41,20 @@ def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
         ({"optim": 3}, [], r"'optim'"),
         ({}, ["--optim.lrr", "1"], r"'--optim.lrr' \(did you mean '--optim.lr'\?\)"),
         ({}, ["--optim.lr"], r"--optim.lr: expected one argument"),
-        ({}, ["stray"], r"stray"),
-        ({"optim": {"patience": 1, "eval_every": 2}}, [], r"ends before the first evaluation"),
+        ({}, ["stray"], r"^'stray' belongs to no flag"),
+        ({}, ["--folds.run", "0", "1"], r"^'1' belongs to no flag; .* --folds.run 0,1"),
+        ({}, ["--optim.lr=1", "2"], r"^'2' belongs to no flag"),
+        ({}, ["--model.centrality_scale", "true"],
+         r"^'true' belongs to no flag; .*it is --model.centrality_scale or --no-model.centrality_scale\.$"),
+        ({}, ["--seed", "1", "--no-model.residual", "0"], r"^'0' belongs to no flag; .*--no-model.residual\.$"),
+        ({"optim": {"patience": 1, "eval_every": 2}}, [],
+         r"^In the settings, under 'optim': patience 1 ends before the first evaluation; raise it to eval_every\.$"),
+        ({}, ["--batch.fanout", "3"], r"^In the settings, under 'batch': fanout is for training in batches"),
+        ({"search": {"optim.lr": {"low": 2, "high": 1}}}, [], r"^In the settings, under 'search.optim.lr': a range"),
         ({"label": "a/b"}, [], r"'label'"),
         ({"device": "tpu"}, [], r"'device'"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_one_sentence_that_names_the_key(document: dict, flags: list[str], message: str) -> None:
     with pytest.raises(NieError, match=message) as caught:
         IMPORTANCE.recipes.load(overrides={**GEO, **document}, flags=flags)
@@ -143,3 +151,9 @@ def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_p
 @pytest.mark.parametrize("path", sorted(IMPORTANCE.recipes.folder.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
     assert IMPORTANCE.recipes.load(path.stem, overrides={"method": method}).method == method
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_recipe_by_name_is_not_looked_for_in_the_working_directory(stage: Stage[Any], tmp_path: Path) -> None:
+    assert stage.recipes.path("study") == stage.recipes.folder / "study.yaml"
+    assert stage.recipes.path(tmp_path / "study.yaml") == tmp_path / "study.yaml"
