@@ -59,21 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def quick_interpreter() -> Iterator[None]:
-    """Halve the time of Triton's interpreter, where it is in use: leave out work that it repeats at every call."""
-    interpreter = pytest.importorskip("triton.runtime.interpreter")
-    call, called = interpreter.InterpretedFunction.__call__, set()
-
-    def call_once_patched(self: Any, *arguments: Any, **options: Any) -> Any:
-        if self.fn in called:  # what it needs of triton.language is replaced since its first call
-            return self.rewrite()(*arguments, **options)
-        called.add(self.fn)
-        return call(self, *arguments, **options)
+    """Halve the time of Triton's interpreter, where it is in use."""
+    pytest.importorskip("triton")
+    from quick_interpreter import quicken
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interpreter.InterpretedFunction, "__call__", call_once_patched)
-        # It checks each integer operation for overflow, and then does nothing unless told to debug.
-        unchecked = interpreter.InterpreterOptions(sanitize_overflow=False)
-        patch.setattr(interpreter.interpreter_builder, "options", unchecked)
+        quicken(patch)
         yield
 
 
