@@ -19,6 +19,8 @@ STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IM
 
 def explained(error: OtherStage) -> str:
     """The error in words of the command line, with what does read such a run."""
+    if error.made_by not in STAGES:  # such as a stage of a file of one's own, which is not loaded now
+        return str(error)
     made_by, needed = STAGES[error.made_by], STAGES[error.needed]
     return (
         f"{error.path} is a run of 'nie {made_by.command}', and a run of 'nie {needed.command}' is needed here; "
