@@ -88,12 +88,8 @@ class Run:
         return known
 
     def damaged(self, path: Path, fold: int | None = None) -> NieError:
-        """The error of a file that is missing or cannot be read, with what makes it anew.
-
-        Args:
-            path: the file.
-            fold: the finished fold that it is of, which a rerun keeps as long as it is there; None for a file beside
-                the folds, which a rerun writes.
+        """The error of a file that cannot be read, with what makes it anew: a rerun keeps a finished ``fold``, so that
+        its folder has to go; it writes a file beside the folds (None) by itself.
         """
         first = "" if fold is None else f"remove the folder {self.fold_path(fold)} and "
         return NieError(f"{path} is missing or damaged; {first}run again the command that made it.")
