@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from downstream.reports.results import Results
 from nie.atomic import write_bytes
 from nie.data import KnowledgeGraph
 from nie.extras import require
-from nie.runs.run import Run
+from nie.runs.files import write_json
+from nie.runs.run import DONE, Run
 
 Array = np.ndarray[Any, Any]
 DRAWN = ("rmse", "spearman")
@@ -31,10 +34,42 @@ def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
         for kind in ("png", "svg"):
             content = io.BytesIO()
             figure.savefig(content, format=kind, dpi=150)
-            write_bytes(folder / f"{name.replace(' ', '-')}.{kind}", content.getvalue())
-        text = content.getvalue().decode("utf-8")
-        texts[name] = text[text.index("<svg") :]  # without the XML declaration, to stand inside a page
+            write_bytes(_path(folder, name, kind), content.getvalue())
+        texts[name] = _inside_a_page(content.getvalue().decode("utf-8"))
     return texts
+
+
+def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, Any]]) -> dict[str, str]:
+    """The SVG text of figures by name: of those in ``folder`` where they were made from the same, else drawn anew.
+
+    Drawing takes most of the time of a report, and a report is often written again with nothing new.
+
+    Args:
+        folder: where figures are, or are written by `write_figures`.
+        made_from: what the figures show, as JSON; the code that draws them is added here.
+        draw: makes the figures.
+    """
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    made_from = json.loads(json.dumps([code, made_from]))
+    index = folder / "figures.json"
+    try:
+        kept = json.loads(index.read_text(encoding="utf-8"))
+        if kept["made_from"] == made_from and all(_path(folder, name, "png").is_file() for name in kept["figures"]):
+            return {name: _inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are drawn
+        pass
+    texts = write_figures(folder, draw())
+    write_json(index, {"made_from": made_from, "figures": list(texts)})
+    return texts
+
+
+def drawn_from(runs: Mapping[str, Run]) -> list[Any]:
+    """What tells whether figures of these runs are still true: rows, runs, and when each fold was finished."""
+    return [
+        [row, run.path.name, fold, (run.fold_path(fold) / DONE).stat().st_mtime_ns]
+        for row, run in runs.items()
+        for fold in run.finished_folds()
+    ]
 
 
 def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
@@ -157,6 +192,15 @@ def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     curves = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, metric)]
     shared = set.intersection(*map(set, curves)) if curves else set()
     return {epoch: float(np.mean([curve[epoch] for curve in curves])) for epoch in sorted(shared)}
+
+
+def _path(folder: Path, name: str, kind: str) -> Path:
+    return folder / f"{name.replace(' ', '-')}.{kind}"
+
+
+def _inside_a_page(svg: str) -> str:
+    """Without the XML declaration."""
+    return svg[svg.index("<svg") :]
 
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from downstream.reports import figures
 from downstream.reports.page import Table
@@ -62,8 +63,12 @@ def run_study(
     runs = finished_arms(arms, runner)
     if runs or not failed:
         further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
-        drawn = {**study.ground.figures(Results.of(runs), runs, kg), **own}
-        shown = {title: figure for title, figure in drawn.items() if figure is not None}
-        text = report(figures.write_figures(folder, shown), further)
+
+        def draw() -> dict[str, Any]:
+            drawn = {**study.ground.figures(Results.of(runs), runs, kg), **own}
+            return {title: figure for title, figure in drawn.items() if figure is not None}
+
+        made_from = [study.name, *figures.drawn_from(runs)]
+        text = report(figures.kept_or_drawn(folder, made_from, draw), further)
     raise_failures(failed, f"in {folder}")
     return text
