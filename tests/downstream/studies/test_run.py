@@ -63,7 +63,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
     text = study(tmp_path, "channels")
     out = tmp_path / "out"
     figures = ("folds", "learning-curves", "predicted-against-true", "training-cost")
-    expected = {"table.md", "table.csv", "table.tex", "folds.csv", "report.html"}
+    expected = {"table.md", "table.csv", "table.tex", "folds.csv", "figures.json", "report.html"}
     expected |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
     assert {path.name for path in out.iterdir()} == expected
     assert (out / "table.md").read_text() == text
