@@ -21,7 +21,7 @@ def later(reference: str) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         return operator.attrgetter(name)(importlib.import_module(module))(*arguments, **options)
 
-    call.__qualname__ = call.__name__ = name
+    call.__module__, call.__qualname__, call.__name__ = module, name, name
     return call
 
 

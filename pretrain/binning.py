@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from nie.errors import NieError
 
@@ -135,6 +134,8 @@ def closeness(num_bins: int) -> Floats:
     """
     if num_bins < 1:
         raise NieError(f"num_bins must be at least 1; got {num_bins}.")
+    from scipy.stats import binom  # a second to load, which stage 2 alone need not pay
+
     bins = np.arange(num_bins)
     half = np.maximum(bins, num_bins - 1 - bins)[:, None]  # n_m / 2
     distance = np.abs(bins[None, :] - bins[:, None])

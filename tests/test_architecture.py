@@ -45,6 +45,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("nie.commands",),
     ("nie", "downstream"),
     ("nie.__main__",),
+    ("nie.forked",),
 )
 """The rooms from the ground up: a room imports from itself and from the rooms before it, never from one behind it."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 from tabulate import tabulate
 
 from downstream.stages.importance import IMPORTANCE
@@ -74,7 +73,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
     return NodeScores(
         name=[str(name) for name in kg.node_names],
         importance=importance,
-        rank=rankdata(-score, method="min").astype(np.int64),
+        rank=_rank(score),
         known=np.where(kg.label_mask, kg.labels, np.nan),
         held_out=held_out,
     )
@@ -126,7 +125,7 @@ def check_target(path: str | Path) -> Path:
 def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these."""
     ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known))
-    true_rank = rankdata(-scores.known[ids], method="min").astype(int)
+    true_rank = _rank(scores.known[ids])
     order = np.argsort(-scores.importance[ids], kind="stable")[:count]
     rows = [
         [place, scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}", true_rank[i], f"{scores.known[ids[i]]:,.0f}"]
@@ -135,3 +134,8 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
     table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
     return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
+
+
+def _rank(score: Array) -> Array:
+    """1 for the highest score; nodes of equal scores share the best of their places."""
+    return np.asarray(np.searchsorted(np.sort(-score), -score) + 1)

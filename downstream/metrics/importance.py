@@ -44,12 +44,22 @@ def spearman(target: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
     >>> spearman([1.0, 2.0], [5.0, 5.0])
     nan
     """
-    from scipy.stats import rankdata  # slow to load, and tables load this module
-
-    true, predicted = (rankdata(values) for values in checked_pair(target, prediction))
+    true, predicted = (average_ranks(values) for values in checked_pair(target, prediction))
     true, predicted = true - true.mean(), predicted - predicted.mean()
     scale = float(np.sqrt((true @ true) * (predicted @ predicted)))
     return float(true @ predicted) / scale if scale > 0 else float("nan")
+
+
+def average_ranks(values: Floats) -> Floats:
+    """Ranks from 1, the lowest value first; values that are equal share the mean of their ranks.
+
+    It is `scipy.stats.rankdata`, which takes a second to load.
+
+    >>> average_ranks(np.array([5.0, 7.0, 5.0])).tolist()
+    [1.5, 3.0, 1.5]
+    """
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
 
 
 def ndcg_at_k(target: npt.ArrayLike, prediction: npt.ArrayLike, k: int) -> float:

@@ -56,9 +56,9 @@ def cut(prediction: Floats, borders: Floats, error: float) -> tuple[npt.NDArray[
     >>> found.tolist(), probability.round(2).tolist()
     ([0], [[0.5, 0.5, 0.0]])
     """
-    from scipy.stats import norm  # slow to load, and tables load this module
+    from scipy.special import ndtr  # slow to load, and tables load this module
 
-    above = norm.cdf((np.asarray(prediction)[:, None] - borders) / max(error, 1e-12))
+    above = ndtr((np.asarray(prediction)[:, None] - borders) / max(error, 1e-12))
     above = np.column_stack([np.zeros(len(above)), above, np.ones(len(above))])
     return tiers(prediction, borders), np.diff(above, axis=1)
 

@@ -7,13 +7,11 @@ of its run. A process that fails does not stop the others: all failures are repo
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
 from nie.errors import NieError
@@ -111,34 +109,45 @@ class Runner:
             runs.append(run)
             tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
-        with ThreadPoolExecutor(self.jobs) as pool:
-            answers = pool.map(lambda task: self._run_apart(*task), tasks)
-            failed += [answer for answer in track(answers, "folds", len(tasks)) if answer]
+        answers = run_apart(
+            [self._command(*task) for task in tasks],
+            jobs=self.jobs,
+            threads=max(1, CORES // self.jobs),
+            modules={STAGES[config.stage].run.__module__ for config, _, _ in tasks} | {"torch._dynamo"},
+        )
+        codes = dict(track(answers, "folds", len(tasks)))
+        for place, (_, run, fold) in enumerate(tasks):
+            if codes[place] != 0 or not run.is_done(fold):
+                failed.append(_what_it_said(run, fold, codes[place]))
         for run in runs:
             run.write_summary()
         return failed
 
-    def _run_apart(self, config: RunConfig, run: Run, fold: int) -> str | None:
-        """Run one fold in a process of its own; what it said if it failed."""
-        log_file = run.path / "logs" / f"fold{fold}.log"
-        log_file.parent.mkdir(exist_ok=True)
+    def _command(self, config: RunConfig, run: Run, fold: int) -> tuple[list[str], Path]:
+        """The command that runs one fold, and the file for what it prints."""
         stage = STAGES[config.stage]
-        command = [
-            sys.executable, "-m", "nie", stage.command, "--recipe", str(run.path / "config.yaml"),
-            stage.folds_flag, str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
+        arguments = [
+            stage.command, "--recipe", str(run.path / "config.yaml"), stage.folds_flag, str(fold),
+            "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
         for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
-            command += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
-        threads = max(1, CORES // self.jobs)
-        with log_file.open("w", encoding="utf-8") as file:
-            code = subprocess.run(
-                command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
-            ).returncode
-        if code == 0 and run.is_done(fold):
-            return None
-        lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-TAIL_LINES:]
-        how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
-        return f"{run.path.name} fold {fold} ({how}, {log_file}): {' / '.join(lines) or 'nothing printed'}"
+            arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
+        log_file = _log_file(run, fold)
+        log_file.parent.mkdir(exist_ok=True)
+        return arguments, log_file
+
+
+def _log_file(run: Run, fold: int) -> Path:
+    return run.path / "logs" / f"fold{fold}.log"
+
+
+def _what_it_said(run: Run, fold: int, code: int) -> str:
+    """Why a fold failed, by the last lines that its process printed."""
+    log_file = _log_file(run, fold)
+    printed = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+    how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
+    lines = " / ".join(printed.strip().splitlines()[-TAIL_LINES:])
+    return f"{run.path.name} fold {fold} ({how}, {log_file}): {lines or 'nothing printed'}"
 
 
 def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
