@@ -25,7 +25,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nie.errors import NieError, nearest
-from nie.settings.flags import field_names, flag_value, is_section, with_flags
+from nie.settings.flags import field_names, flag_value, is_section, said_by_flags
 from nie.settings.run import RunConfig
 from nie.settings.sections import Section
 
@@ -165,8 +165,10 @@ def resolve(
         if isinstance(field.default, Section)
     }
     given = _merge(defaults, values)
+    if flags:
+        given = _merge(given, said_by_flags(settings, tuple(flags)))
     try:
-        return settings.model_validate(with_flags(settings, given, flags) if flags else given)
+        return settings.model_validate(given)
     except ValidationError as error:
         raise NieError(_explain(settings, error, source)) from error
 
