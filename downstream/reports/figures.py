@@ -27,15 +27,18 @@ DRAWN = ("rmse", "spearman")
 
 def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
     """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
+    # `savefig` draws twice, once to find the size of what is drawn, which here is the figure's.
+    pixels, vectors = (require(f"matplotlib.backends.backend_{name}", "report") for name in ("agg", "svg"))
     texts = {}
     for name, figure in figures.items():
-        figure.draw_without_rendering()  # places everything, which takes as long as drawing it: once is enough
-        figure.set_layout_engine("none")
-        for kind in ("png", "svg"):
-            content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=150)
-            write_bytes(_path(folder, name, kind), content.getvalue())
-        texts[name] = _inside_a_page(content.getvalue().decode("utf-8"))
+        figure.set_dpi(150)
+        png, svg = io.BytesIO(), io.BytesIO()
+        pixels.FigureCanvasAgg(figure).print_png(png)
+        figure.set_layout_engine("none")  # what is placed stays there
+        vectors.FigureCanvasSVG(figure).print_svg(svg)
+        write_bytes(_path(folder, name, "png"), png.getvalue())
+        write_bytes(_path(folder, name, "svg"), svg.getvalue())
+        texts[name] = _inside_a_page(svg.getvalue().decode("utf-8"))
     return texts
 
 
