@@ -48,7 +48,7 @@ class ImportanceHead(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform, each vector as a map from ``size`` to one value; zero bias."""
+        """Reset to Xavier-uniform, each vector as a map from ``size`` to one value, and zero bias."""
         bound = (6.0 / (self.size + 1)) ** 0.5
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.mix, -bound, bound)
