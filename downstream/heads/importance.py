@@ -65,7 +65,7 @@ class ImportanceHead(nn.Module):
             tokens: channel vectors.
             centrality: (N,), needed exactly with ``scaled_channel``.
             mask: (N, C) bool, the channels that a node has, one at least; by default all. The score of a missing
-                channel is the node's.
+                channel is given as that of the node.
 
         Raises:
             NieError: another number of channels or another size, or a centrality that the head does not read.

@@ -50,7 +50,7 @@ def _fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def flags_help(stage: type[RunConfig]) -> str:
-    """One line a setting: its flag, its meaning and its default."""
+    """One line for each setting: its flag, its meaning and its default."""
     return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
 
 
@@ -64,7 +64,7 @@ def _help_lines(section: BaseModel, prefix: str) -> Iterator[str]:
 
 
 def with_flags(settings: type[RunConfig], values: Mapping[str, Any], flags: Sequence[str]) -> dict[str, Any]:
-    """``values`` with what the flags say in their place.
+    """``values``, replaced by what the flags say.
 
     Raises:
         NieError: an unknown flag, or one that cannot be read.
@@ -78,7 +78,7 @@ def with_flags(settings: type[RunConfig], values: Mapping[str, Any], flags: Sequ
 
 @functools.cache
 def _flag_parser(settings: type[RunConfig]) -> tuple[type[Any], type[Exception]]:
-    """The settings' class with a command-line parser over it, and the error of flags that it cannot read.
+    """A class that parses flags into the settings, and the error that it raises for flags that it cannot read.
 
     The environment is deliberately not read. The library is imported here because it takes longer than all else that a
     command without flags does.

@@ -19,7 +19,7 @@ DEFAULTS_VERSION = 1
 
 
 class RunConfig(Section):
-    """What every run has."""
+    """The settings that every run has."""
 
     stage: ClassVar[str]
     """Name of the stage that reads these settings, which is also the folder of its runs."""
@@ -71,7 +71,7 @@ class RunConfig(Section):
 
 
 class FoldsRunConfig(RunConfig):
-    """What the stages share that read a graph with features and run on folds of its labelled nodes."""
+    """The settings of stages that read a graph with features and run on folds of its labelled nodes."""
 
     not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "folds": {"run"}}
     reads_features: ClassVar[bool] = True

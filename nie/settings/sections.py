@@ -12,7 +12,7 @@ from nie.fusions import FUSIONS
 
 
 def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda entry: True) -> AfterValidator:
-    """A validator of settings that are a key of ``table``, as it is when they are read, with an entry that fits.
+    """A validator of settings that must be a key of ``table``, as it is when they are read, whose entry fits.
 
     >>> one_of("a fusion", FUSIONS).func("summ")
     Traceback (most recent call last):

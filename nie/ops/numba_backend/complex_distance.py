@@ -28,7 +28,7 @@ _TINY = 1e-30
 
 @functools.cache
 def distance_forward(n: int, chosen: int) -> Any:
-    """Add the tile's part of the distances of the queries from ``first`` up to ``last`` to ``out``, ``count`` a query.
+    """Add the tile's part of the distances of queries ``first`` up to ``last`` to ``out``, ``count`` for each query.
 
     They are the distances to the first ``count`` keys, or, where ``chosen`` is 1, to the keys that ``rows`` names.
     """

@@ -32,7 +32,7 @@ AHEAD = 6
 def compiled(function: Any, *constants: Any) -> Any:
     """Compile ``function`` at its first call and keep it on disk.
 
-    ``constants`` are what a kernel is made for. They go into its name, because numba keeps one file of contents a name:
+    ``constants`` are what a kernel is made for. They go into its name, because numba keeps one file for each name:
     processes that compile for other sizes at the same time must not write to the same one.
 
     Kernels may refer to names of their module but close over nothing but plain numbers: only then does numba find them

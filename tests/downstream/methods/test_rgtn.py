@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_refused() -> None:
         model(graph, {"structural": feats["structural"]}, etype)
     with pytest.raises(NieError, match="2 layers must have 2 blocks and etype tensors; got 3"):
         model([graph] * 3, feats, [etype] * 3)
-    with pytest.raises(NieError, match="not 2 and one etype tensor"):
+    with pytest.raises(NieError, match="got 2 and one etype tensor"):
         model([graph] * 2, feats, etype)
     with pytest.raises(NieError, match="One graph takes one etype tensor"):
         model(graph, feats, [etype] * 2)

@@ -34,7 +34,7 @@ def test_bad_shares(shares: tuple[float, ...]) -> None:
 
 
 def test_equal_labels_make_no_tiers() -> None:
-    with pytest.raises(NieError, match=r"tier \d gets none"):
+    with pytest.raises(NieError, match=r"labels is in tier \d"):
         tier_borders(np.ones(100))
 
 
