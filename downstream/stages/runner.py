@@ -55,7 +55,9 @@ class Runner:
         stage = STAGES[config.stage]
         key = stage.alike(config)
         if key not in self._inputs:
-            kept = dict(list(self._inputs.items())[-1:])  # runs alternate between two inputs at most
+            kept = dict(
+                list(self._inputs.items())[-1:]
+            )  # runs alternate between two inputs at most, so no more are kept
             made = stage.inputs(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]
@@ -77,7 +79,7 @@ class Runner:
         return [read_run(self.path(config)) for config in configs]
 
     def attempt(self, configs: Sequence[RunConfig]) -> list[str]:
-        """Run stages like `run`, every fold on its own, and return a sentence for each failure."""
+        """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other."""
         if self.jobs > 1:
             return self._attempt_apart(configs)
         failed = []
@@ -88,7 +90,7 @@ class Runner:
                     one = config.on_folds(fold)
                     STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
                 except (NieError, RuntimeError, MemoryError, OSError) as error:
-                    if not isinstance(error, NieError):  # such as no memory left; where it happened helps
+                    if not isinstance(error, NieError):  # such as no memory left; the place where it happened helps
                         log.error("%s fold %d", config.run_label(), fold, exc_info=error)
                     folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
             failed += [
@@ -119,7 +121,7 @@ class Runner:
         return failed
 
     def _run_apart(self, config: RunConfig, run: Run, fold: int) -> str | None:
-        """Run one fold in a process of its own; what it said if it failed."""
+        """Run one fold in a process of its own; return what it said if it failed."""
         log_file = run.path / "logs" / f"fold{fold}.log"
         log_file.parent.mkdir(exist_ok=True)
         stage = STAGES[config.stage]
@@ -127,7 +129,10 @@ class Runner:
             sys.executable, "-m", "nie", stage.command, "--recipe", str(run.path / "config.yaml"),
             stage.folds_flag, str(fold), "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
-        for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
+        for (
+            setting,
+            paths,
+        ) in config.reads_runs().items():  # the paths that are stored may date from before the runs were moved
             command += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         threads = max(1, CORES // self.jobs)
         with log_file.open("w", encoding="utf-8") as file:

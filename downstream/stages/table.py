@@ -18,8 +18,8 @@ STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IM
 
 
 def explained(error: OtherStage) -> str:
-    """The error in words of the command line, with what does read such a run."""
-    if error.made_by not in STAGES:  # such as a stage of a file of one's own, which is not loaded now
+    """The error in words of the command line; it says which command does read such a run."""
+    if error.made_by not in STAGES:  # such as a stage of your own whose file is not loaded now
         return str(error)
     made_by, needed = STAGES[error.made_by], STAGES[error.needed]
     return (

@@ -19,7 +19,7 @@ from nie.settings.sections import RelationsConfig
 
 
 class RelationSource(NamedTuple):
-    """Where relation vectors can be made from.
+    """What relation vectors can be made from.
 
     Attributes:
         kg: the graph, with the names of its relations.
