@@ -12,7 +12,7 @@ from nie.errors import NieError
 from pretrain.binning import TopBins, closeness
 
 LEAST_TOP = 2
-"""Top nodes of a step: one alone would be its own centroid."""
+"""The fewest top nodes of a step, because one alone would be its own centroid."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from nie.errors import NieError
 from pretrain.losses import info_nce
 
 RATIOS = (0.5, 0.3, 0.2)
-"""Shares of the contrastive, the feature and the semantic term, as published."""
+"""The shares of the contrastive, the feature and the semantic term, as published."""
 
 
 def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: float | Tensor = 0.07) -> Tensor:

@@ -14,7 +14,7 @@ from nie.runs.stage import Stage
 from pretrain.stage import PRETRAINING
 
 STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IMPORTANCE, LINKS)}
-"""By name, which is `nie.settings.run.RunConfig.stage` of their settings."""
+"""The stages by name, which is `nie.settings.run.RunConfig.stage` of their settings."""
 
 
 def explained(error: OtherStage) -> str:

@@ -87,7 +87,7 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: Know
 
 
 FOLDS = Ground(IMPORTANCE.unit, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
-"""Importance estimation."""
+"""The ground of importance estimation."""
 
 REPETITIONS = Ground(LINKS.unit, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
-"""Link prediction; repetitions on one split do not share their randomness, so nothing is corrected."""
+"""The ground of link prediction; repetitions on one split do not share randomness, so no test is corrected."""

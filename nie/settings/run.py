@@ -24,7 +24,7 @@ class RunConfig(Section):
     stage: ClassVar[str]
     """Name of the stage that reads these settings, which is also the folder of its runs."""
     not_in_name: ClassVar[dict[str, Any]] = {"label": True, "reported": True}
-    """What changes no result, as pydantic's ``exclude``: it is no part of the name of a run's folder."""
+    """The settings that change no result, as pydantic's ``exclude``: they are no part of the name of a run's folder."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
@@ -75,7 +75,7 @@ class FoldsRunConfig(RunConfig):
 
     not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "folds": {"run"}}
     reads_features: ClassVar[bool] = True
-    """False for a method that looks at the graph, or at other runs, alone: no features are computed for it."""
+    """False for a method that reads only the graph or other runs, so that no features are computed for it."""
 
     graph: GraphConfig = GraphConfig()
     features: FeaturesConfig = FeaturesConfig()

@@ -12,7 +12,7 @@ from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
 
 LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({"relation_guided": None}, FUSIONS))]
-"""A fusion, or the one that RotatE alone has: attention with a temperature of the relation's own."""
+"""A fusion, or the one that RotatE alone has: attention with a temperature for each relation."""
 
 
 class KGEConfig(Section):

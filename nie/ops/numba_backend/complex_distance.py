@@ -23,7 +23,7 @@ from nie.ops.numba_backend.vectors import inverse_root, load, maximum, store, su
 _PARTS = 8
 _TILE = 64
 _TINY = 1e-30
-"""Added to nothing: below it a squared difference counts as it, so that a difference of 0 has the gradient 0."""
+"""A lower bound that squared differences are raised to, so that a difference of 0 has the gradient 0."""
 
 
 @functools.cache

@@ -26,7 +26,7 @@ _SHARED = ("vectors.py", "../drop_pattern.py", "kernels.py")
 REVISION = zlib.crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in _SHARED))
 
 AHEAD = 6
-"""Edges between asking for a row and using it. Rows lie at random places; a quarter of the time went into waiting."""
+"""How many edges ahead a row is asked for: rows lie at random places, and a quarter of the time went into waiting."""
 
 
 def compiled(function: Any, *constants: Any) -> Any:
