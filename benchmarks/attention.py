@@ -2,8 +2,8 @@
 
     python benchmarks/attention.py --datasets fb15k tmdb5k geo-500 --json bench.json --markdown bench.md
 
-Needs the extra ``bench`` for the rows of PyG. All contestants take turns, so that what else the machine does hits all
-of them alike; ratios are taken within a turn. Memory is measured apart (see `memory`).
+Needs the extra ``bench`` for the rows of PyG. All contestants take turns, so that other load on the machine
+affects all of them alike; ratios are taken within a turn. Memory is measured apart (see `memory`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         for table in made:
             print(table.text(markdown=False), flush=True)
         tables.extend(made)
-        _write(options, results, tables)  # what is there, in case that a later part is cut off
+        _write(options, results, tables)  # write what there is, in case a later part is cut off
 
     machine = results["machine"]
     print(f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; {machine['device']}; ", end="")

@@ -1,4 +1,4 @@
-"""Who competes: our two operators on every backend, our layers, and what DGL, PyG and plain Python offer instead.
+"""The contestants: our two operators on every backend, our layers, and what DGL, PyG and plain Python offer instead.
 
 Everybody gets N nodes, E edges, H heads of D values and H * D input features. An *operator* starts from values and
 scores that are given; a *layer* makes them from the features by its own projections, which are in its time and memory.
@@ -41,8 +41,8 @@ class Contestant:
         build: makes its step for a case; raises NieError where it cannot be had.
         edge_rows: about how many arrays of E x H x D floats it holds at its peak, as measured; a graph for which these
             are more than the memory at hand is left out.
-        one_head: so slow that it runs once only and with one head; its heads are modules that run one after the other,
-            so that time and memory of all are those of one, times H.
+        one_head: True if it is so slow that it runs only once and with one head; its heads are modules that run one
+            after the other, so that the time and memory of all are those of one, times H.
     """
 
     name: str
@@ -130,7 +130,7 @@ def _call_ours(case: Case, layer: nn.Module, feat: Tensor, table: Tensor) -> Ten
 
 
 def _on_dgl(case: Case, make: Callable[[Case], nn.Module], call: Callable[..., Any]) -> Step:
-    """The same for what runs on DGL itself: the graph is taken to the device here, which no step pays for."""
+    """A step of what runs on DGL itself: the graph is taken to the device here, which is not part of its time."""
     return _layer(replace(case, graph=case.graph_for_dgl()), make, call)
 
 

@@ -106,7 +106,7 @@ def _figures(model: VisionTextDualEncoder, images: Tensor, captions: Tensor, dig
 
 
 def _at_best(captions: Tensor) -> float:
-    """What retrieval gives when every image finds its caption: images that share one cannot be told apart by it."""
+    """Retrieval if every image finds its caption; images that share a caption cannot be told apart by it."""
     own = F.one_hot(captions, len(WORDS)).sum(dim=1).numpy()
     return retrieval_metrics(own, own)["mrr"]
 

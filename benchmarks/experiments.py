@@ -1,4 +1,4 @@
-"""What the table of contestants does not show: growth with sizes and threads, preparation, and heads in one call."""
+"""What the table of contestants does not show: growth with sizes and threads, preparation, heads in one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops import dot_attention
 
-_MODES = ("additive", "mul")  # of these the scaling is measured
+_MODES = ("additive", "mul")  # the operators whose scaling is measured
 _DEGREE = 40
 
 
@@ -77,14 +77,14 @@ def _sweep(cases: Mapping[int, Case], repeat: int, set_threads: bool = False) ->
 
 def _with_threads(step: Step, threads: int) -> Step:
     def forward() -> Sequence[Tensor]:
-        torch.set_num_threads(threads)  # stays for the backward pass
+        torch.set_num_threads(threads)  # kept for the backward pass
         return step.forward()
 
     return Step(forward, step.inputs)
 
 
 def preparation(case: Case, repeat: int, num_seeds: int = 1024, fanout: int = 15) -> list[dict[str, Any]]:
-    """What preparing a graph costs, the whole and a sampled block: its first step less a later one on the same."""
+    """What preparing a graph costs, whole or a sampled block: the time of a first step less that of a later one."""
     rows = []
     for mode in _MODES:
         for backend in _backends(case):

@@ -100,13 +100,15 @@ def _pykeen(options: argparse.Namespace) -> Callable[[], object]:
     )  # fmt: skip
     loop = training.SLCWATrainingLoop(
         model=model, triples_factory=factory, optimizer=torch.optim.Adam(model.parameters(), lr=1e-3, fused=True),
-        automatic_memory_optimization=False,  # its search for a size is no part of training
+        automatic_memory_optimization=False,  # its search for a batch size is not part of training
         negative_sampler="bernoulli", negative_sampler_kwargs={"num_negs_per_pos": options.negatives, "filtered": True},
     )  # fmt: skip
     epochs = itertools.count(1)
 
     def turn() -> None:
-        number = next(epochs)  # PyKEEN trains up to an epoch's number, and nothing where it was there already
+        number = next(
+            epochs
+        )  # PyKEEN trains up to the epoch of a number, and does nothing if it has reached that already
         losses_so_far = loop.train(
             triples_factory=factory, num_epochs=number, continue_training=number > 1, batch_size=options.batch_size,
             use_tqdm=False, use_tqdm_batch=False,

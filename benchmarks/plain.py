@@ -1,4 +1,4 @@
-"""Attention as the published programs write it: Python functions on edges and on nodes, one module a head.
+"""Attention as the published programs write it: Python functions on edges and on nodes, one module for each head.
 
 DGL calls the message function with all edges at once, and the reduce function once for every degree that occurs, with
 the messages of all nodes of that degree; every message is copied several times.

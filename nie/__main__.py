@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments, flags)
     except BrokenPipeError:
-        # The reader of our output has seen enough; Python would complain once more when it closes the stream.
+        # Whoever reads our output has closed it, as head does; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (NieError, OSError, MemoryError) as error:
         if arguments.debug:

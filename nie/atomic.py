@@ -62,8 +62,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write ``content`` atomically.
 
-    What a library can serialise to bytes is written this way, because some writers of their own (safetensors, torch)
-    report a full disk as an error that cannot be told from others.
+    What a library can serialise to bytes is written this way, because the writers of some libraries (safetensors,
+    torch) report a full disk as an error that cannot be told from others.
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)

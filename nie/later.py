@@ -1,4 +1,4 @@
-"""Functions and names that are imported when they are first used, so that what mentions them loads nothing."""
+"""Functions and names that are imported when they are first used, so that naming them loads nothing."""
 
 from __future__ import annotations
 

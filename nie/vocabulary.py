@@ -8,7 +8,7 @@ RelationMode = Literal["mul", "add", "gate", "dot"]
 """How a relation enters the attention of the graph transformer."""
 
 EncoderName = Literal["transformer", "pregat", "variational"]
-"""What reads a channel."""
+"""The encoders that read a channel."""
 
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""

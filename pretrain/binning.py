@@ -13,8 +13,8 @@ from nie.errors import NieError
 Ids: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-POOL_RATIO = 5  # the non-top pool reaches down to the label at rank POOL_RATIO * gamma * n (LICAP)
-MAX_BINS = 1000  # the closeness matrix is num_bins x num_bins; more bins than this is a mistaken width
+POOL_RATIO = 5  # the non-top pool goes down to the label at rank POOL_RATIO * gamma * n (LICAP)
+MAX_BINS = 1000  # the closeness matrix is num_bins x num_bins; more bins than this mean that the width is a mistake
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,8 @@ def top_bins(targets: npt.ArrayLike, train_ids: Ids, *, gamma: float = 0.1, widt
     border_rank = round(gamma * count)
     if not 0 < border_rank < count:
         raise NieError(
-            f"gamma = {gamma} of {count} training nodes rounds to {border_rank} top nodes; "
-            "at least 1 and fewer than all are needed: change gamma or use a larger fold."
+            f"gamma must leave at least 1 top node and 1 other; {gamma} of {count} training nodes rounds to "
+            f"{border_rank} top nodes, so change gamma or use a larger fold."
         )
     descending = np.sort(labels)[::-1]
     if descending[0] == descending[-1]:

@@ -12,7 +12,7 @@ from nie.errors import NieError
 from pretrain.binning import TopBins, closeness
 
 LEAST_TOP = 2
-"""Top nodes of a step: one alone would be its own centroid."""
+"""The fewest top nodes of a step, because one alone would be its own centroid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,12 @@ class Contrast:
 
     @classmethod
     def of(cls, bins: TopBins, device: torch.device) -> Contrast:
-        """All of ``bins``, whose node ids are the rows of an embedding of all nodes."""
+        """Contrast all of ``bins`` in an embedding of all nodes, whose rows are the node ids."""
         arrays = (bins.top, bins.pool, bins.bin, closeness(bins.num_bins))
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def parts(self, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Contrast]]:
-        """Go once through all nodes in random order, in steps of at most ``size``, each with its share of both kinds.
+        """Go once through all nodes in random order, in steps of at most ``size`` with their share of both kinds.
 
         Yields:
             The nodes of a step, and what to compare in an embedding that has a row for each of them.

@@ -79,8 +79,8 @@ def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: i
     count, halves = len(labelled), 2 * num_folds
     if count < halves:
         raise NieError(
-            f"{count} labelled nodes are too few for num_folds = {num_folds}; "
-            f"at least {halves} are needed, or fewer folds."
+            f"num_folds = {num_folds} must have at least {halves} labelled nodes; got {count}, so use fewer folds "
+            "or more labels."
         )
     # The same draw as permutation(linspace(0, 1, count)), kept as the integers rank = u * (count - 1): floor(2k * u)
     # is then exact, and no node moves across a border because 3 * 0.2 is not 0.6.
@@ -98,7 +98,7 @@ def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: i
 
 
 def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:
-    """What an embedding is bound to."""
+    """The digests that bind an embedding to its fold and dataset."""
     return {"dataset": kg.name, "dataset_sha256": kg.digest, "fold_sha256": fold.digest}
 
 

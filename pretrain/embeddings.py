@@ -48,5 +48,5 @@ def _read_channel(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
     except (FileNotFoundError, ValueError, EOFError) as error:
         raise run.damaged(path, fold) from error
     if array.ndim != 2 or len(array) != num_nodes:
-        raise NieError(f"{path} has shape {array.shape}, but the graph has {num_nodes} nodes.")
+        raise NieError(f"{path} must have {num_nodes} rows, one for each node; got the shape {array.shape}.")
     return Channel(array, np.ones(num_nodes, dtype=bool))

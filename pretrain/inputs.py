@@ -35,7 +35,7 @@ class StageInputs:
         channels: raw features by channel, in parts that are standardised apart; the degrees are the last part of the
             structural channel. Empty for a method that reads none.
         folds: all folds, indexed by number.
-        config: the settings, of which those of the graph, the features and the device count.
+        config: the settings; only those of the graph, the features and the device are read.
         data_root: folder of the datasets, where further features are kept.
     """
 
@@ -47,7 +47,7 @@ class StageInputs:
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What ``make`` returned when ``key`` was first asked for: a fold's things that several runs share.
+        """What ``make`` returned when ``key`` was first asked for, such as things of a fold that several runs share.
 
         >>> from nie.data import synthetic
         >>> inputs = StageInputs(synthetic(0), {}, [], FoldsRunConfig(dataset="synthetic"))
@@ -71,7 +71,7 @@ class StageInputs:
         from nie.data import message_graph
 
         message = message_graph(self.kg, **self.config.graph.model_dump())
-        # DGL's own part stays on the CPU, as PyPI's DGL knows nothing else; the kernels copy the edges once.
+        # DGL's own part stays on the CPU, the one device that PyPI's DGL knows; the kernels copy the edges once.
         return replace(message, etype=message.etype.to(self.device))
 
     def tensor(self, parts: Parts) -> torch.Tensor:
@@ -86,7 +86,7 @@ class StageInputs:
 
     @property
     def relation_source(self) -> RelationSource:
-        """Where relation vectors can be made from."""
+        """What relation vectors can be made from."""
         from nie.inputs.relations import RelationSource
 
         return RelationSource(self.kg, self.message, self.device, self.data_root)

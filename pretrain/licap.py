@@ -134,7 +134,7 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
 
 
 def _channels(config: LicapConfig, inputs: StageInputs) -> list[str]:
-    """Those to pretrain that the graph has.
+    """The channels to pretrain, of those that the graph has.
 
     Raises:
         NieError: it has none of them.

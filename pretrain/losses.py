@@ -79,7 +79,7 @@ def top_bin_loss(top: Tensor, non_top: Tensor, *, temperature: float = 0.05) -> 
 
 
 def finer_bin_loss(top: Tensor, bins: Tensor, closeness: Tensor, *, temperature: float = 0.05) -> Tensor:
-    """Order the finer bins: near the centroid of the own bin, the less repelled by a bin the farther it is (LICAP, L2).
+    """Order the finer bins: draw a node to the centroid of its bin and away from those of others (LICAP, L2).
 
     c_n is the mean embedding of finer bin n, normalised after the mean, m the bin of node i, n runs over the bins
     that hold a node, and beta are the closeness coefficients::

@@ -1,4 +1,4 @@
-"""What is drawn at random for contrastive pretraining; every draw comes from the generator that is passed in."""
+"""The random draws of contrastive pretraining; every draw comes from the generator that is passed in."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ part() { # NAME SECONDS COMMAND...: what hangs is killed, and the log has what i
     echo "== $name took $((SECONDS - start)) s"
 }
 
-# A line a test, so that a log that ends at the limit has their names. Several processes, because most of the time goes
+# A line for each test, so that a log that ends at the limit has their names. Several processes, because most of the time goes
 # into compiling kernels; the benchmark plugin would warn of them.
 run_tests=("$python" -m pytest -p no:cacheprovider -vv --tb=short)
 "$python" -c "import xdist" 2>/dev/null && run_tests+=(-p no:benchmark -n 8)

@@ -33,10 +33,10 @@ class Completion:
         names: of the entities.
         texts: of the entities.
         scores: of the triples; higher is likelier, and they compare within one answer only.
-        known: whether the graph holds the triple already, in any split.
-        unseen: whether no training triple names the given entity, so that its channels alone say what it is.
+        known: whether the graph already holds the triple, in any split.
+        unseen: whether no training triple names the given entity, so that the model knows it by its channels alone.
         tested: test triples of this relation; where the given entity is unseen, those with such an entity.
-        hits: share of them whose answer at this side is among the first 10; nan without any.
+        hits: share of these whose answer at this side is among the first 10; nan where there are none.
     """
 
     question: str
@@ -55,20 +55,20 @@ def complete(
 ) -> Completion:  # fmt: skip
     """Rank what completes (head, relation, ?) or (?, relation, tail).
 
-    Entities and relations are given by their name in the graph or by their words, such as "birth place". Entities of
-    which the model knows nothing, as no training triple names them and they have no other channel, are no answers, and
-    neither is the given one, unless training has triples of this relation from an entity to itself.
+    Entities and relations are given by their name in the graph or by their words, such as "birth place". An entity of
+    which the model knows nothing is never an answer: no training triple names it, and it has no channel that the model
+    reads. The given entity is an answer only where training has triples of this relation from an entity to itself.
 
     Args:
         run: a finished run of link prediction; its first repetition answers.
         relation, head, tail: the triple; head or tail is left out.
         top: how many to name.
-        include_known: name entities, too, of which the graph already knows that they complete the triple.
+        include_known: also name entities that complete the triple in the graph already.
         data_root: folder of the datasets.
 
     Raises:
-        NieError: both ends or none are given, a name that is unknown or belongs to several, an entity of which the
-            model knows nothing, another run, or a top below 1.
+        NieError: both ends or none are given, a name is unknown or belongs to several, the model knows nothing of the
+            given entity, the run is of another stage, or top is below 1.
     """
     if (head is None) == (tail is None):
         raise NieError("Give one end of the triple, --head or --tail; the other is what is looked for.")
@@ -91,8 +91,8 @@ def complete(
     seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)
     if not informed[given]:
         raise NieError(
-            f"No training triple names {inputs.kg.node_names[given]} and the model reads no channel of it, so it knows "
-            "nothing of it; train with --channels that it has."
+            f"The model knows nothing of {inputs.kg.node_names[given]}: no training triple names it, and it has none "
+            "of the channels that the model reads; train with --channels that it has."
         )
     triple = torch.tensor([[given, about, 0] if side == "tail" else [0, about, given]], device=inputs.device)
     with torch.no_grad():
@@ -142,7 +142,7 @@ def completion_table(completion: Completion) -> str:
 
 
 def find_entity(kg: KnowledgeGraph, asked: str) -> int:
-    """The entity with this name, or with this text, or whose text begins with these words, where only one has it.
+    """The entity with this name or text, or the only one whose text begins with these words.
 
     Raises:
         NieError: there is none, or several share the text.
@@ -151,7 +151,7 @@ def find_entity(kg: KnowledgeGraph, asked: str) -> int:
 
 
 def find_relation(kg: KnowledgeGraph, asked: str) -> int:
-    """The relation with this name, or with these words in its name where only one has them.
+    """The relation with this name, or the only one with these words in its name.
 
     Raises:
         NieError: there is none, or several share the words.
@@ -172,7 +172,7 @@ def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | Non
         return found[0]
     if found:
         several = ", ".join(names[place] for place in found[:3])
-        raise NieError(f"{asked!r} fits the words of {len(found)}; give the {kind} by its name, such as {several}.")
+        raise NieError(f"{len(found)} have the words {asked!r}; give the {kind} by its name, such as {several}.")
     known = [*names, *(text for text in texts if text)]
     raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
 

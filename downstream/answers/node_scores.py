@@ -22,12 +22,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class NodeScores:
-    """One value a node.
+    """The scores of all nodes.
 
     Attributes:
         name: node names.
         importance: predicted importance, on the scale of the given scores.
-        rank: 1 for the highest score, which is the predicted importance where a method has no score of its own.
+        rank: 1 for the node that the method ranks highest.
         known: the given importance, nan where there is none.
         held_out: True where no model behind ``importance`` has seen the node's own label.
     """

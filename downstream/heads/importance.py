@@ -48,7 +48,7 @@ class ImportanceHead(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform, each vector as a map from ``size`` to one value; zero bias."""
+        """Reset to Xavier-uniform, each vector as a map from ``size`` to one value, and zero bias."""
         bound = (6.0 / (self.size + 1)) ** 0.5
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.mix, -bound, bound)
@@ -65,7 +65,7 @@ class ImportanceHead(nn.Module):
             tokens: channel vectors.
             centrality: (N,), needed exactly with ``scaled_channel``.
             mask: (N, C) bool, the channels that a node has, one at least; by default all. The score of a missing
-                channel is the node's.
+                channel is given as that of the node.
 
         Raises:
             NieError: another number of channels or another size, or a centrality that the head does not read.

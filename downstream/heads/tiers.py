@@ -1,4 +1,4 @@
-"""From the logits of a head to the probability of every tier of importance, and what a tier is worth."""
+"""From the logits of a head to the probability of every tier of importance, and the mean label of a tier."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tier_probabilities(logits: Tensor, *, ordinal: bool) -> Tensor:
 
 
 def num_logits(*, ordinal: bool) -> int:
-    """Outputs of a head for tiers: one a tier, or for an ordinal head one a border between tiers.
+    """Outputs of a head for tiers: one for each tier, or in an ordinal head one for each border between tiers.
 
     >>> num_logits(ordinal=False), num_logits(ordinal=True)
     (4, 3)

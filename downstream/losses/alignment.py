@@ -1,7 +1,7 @@
 """Losses that draw the channels of a node together, on projections (N, M, P) with a mask (N, M) of what is there.
 
-All are means over pairs of channels, and in a pair over the nodes that have both. A pair without enough such nodes
-plays no part, and without any pair the loss is 0: a batch of one node has nothing to contrast with.
+All are means over pairs of channels, and in a pair over the nodes that have both. A pair of too few such nodes is left
+out, and without any pair the loss is 0: a batch of one node has nothing to contrast with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nie.errors import NieError
 from pretrain.losses import info_nce
 
 RATIOS = (0.5, 0.3, 0.2)
-"""Shares of the contrastive, the feature and the semantic term, as published."""
+"""The shares of the contrastive, the feature and the semantic term, as published."""
 
 
 def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: float | Tensor = 0.07) -> Tensor:
@@ -29,7 +29,7 @@ def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: f
     For channels a and b, mean of ``info_nce(a, b)`` and ``info_nce(b, a)``, where the positive of a node is the node.
 
     Args:
-        projected: (N, M, P), from a projection head a channel.
+        projected: (N, M, P), from one projection head for each channel.
         mask: (N, M) bool.
         temperature: T > 0.
 
@@ -91,7 +91,7 @@ def alignment_loss(
     Args:
         projected: (N, M, P).
         mask: (N, M) bool.
-        ratios: of the three terms, not negative, with the sum 1. The weight of the whole is the caller's.
+        ratios: weights of the three terms, not negative, with the sum 1. The weight of the whole is the caller's.
         temperature: T > 0.
         soft_targets: (N, N), rows with the sum 1, of `neighbourhood_targets`.
 
@@ -107,7 +107,7 @@ def alignment_loss(
     if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
         raise NieError(f"ratios must be three numbers that are not negative and sum to 1; got {ratios}.")
     if soft_targets is not None and soft_targets.shape != (len(projected), len(projected)):
-        raise NieError(f"soft_targets must have one row and one column a node; got {tuple(soft_targets.shape)}.")
+        raise NieError(f"soft_targets must have a row and a column for each node; got {tuple(soft_targets.shape)}.")
 
     def feature(a: Tensor, b: Tensor) -> Tensor:
         return F.mse_loss(F.normalize(a, dim=1), F.normalize(b, dim=1))
@@ -164,7 +164,7 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 def _mean_over_pairs(
     projected: Tensor, mask: Tensor, term: Callable[..., Tensor], *, least: int = 1, with_rows: bool = False
 ) -> Tensor:
-    """Mean of a term over the pairs of channels that ``least`` nodes have both of; 0 without such a pair."""
+    """Mean of a term over the pairs of channels that at least ``least`` nodes have; 0 without such a pair."""
     found = [
         term(a, b, rows) if with_rows else term(a, b) for a, b, rows in _pairs(projected, mask) if len(rows) >= least
     ]

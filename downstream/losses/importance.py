@@ -18,7 +18,7 @@ def draw_lists(num_train: int, list_size: int, generator: torch.Generator) -> Te
     Args:
         num_train: number n of training nodes, at least 2.
         list_size: nodes in a list, at least 2; at most ``num_train`` are used.
-        generator: where the randomness comes from; the result is on its device.
+        generator: source of randomness; the result is on its device.
 
     Returns:
         (n, min(list_size, n)) long, positions among the training nodes; column 0 is the node itself.
@@ -33,7 +33,8 @@ def draw_lists(num_train: int, list_size: int, generator: torch.Generator) -> Te
     """
     if num_train < 2 or list_size < 2:
         raise NieError(
-            f"Lists of {list_size} from {num_train} training nodes: the listwise loss needs at least 2 of both."
+            f"The listwise loss must have lists of at least 2 nodes, and at least 2 training nodes; got {list_size} "
+            f"and {num_train}."
         )
     device = generator.device
     circle = torch.randperm(num_train, generator=generator, device=device)

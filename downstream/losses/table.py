@@ -24,8 +24,8 @@ class TierLoss:
 
     Attributes:
         function: ``(logits, target) -> () tensor`` with logits (n, C) and target (n,), the tier of every node.
-        balanced: it takes the weights (C,) of `downstream.losses.tiers.balanced_weights` as ``alpha``, too.
-        ordinal: its logits are (n, C - 1), the answers to "in tier k or above?".
+        balanced: whether it also takes the weights (C,) of `downstream.losses.tiers.balanced_weights`, as ``alpha``.
+        ordinal: whether its logits are (n, C - 1), the answers to "in tier k or above?".
     """
 
     function: Callable[..., Any]

@@ -12,7 +12,7 @@ from nie.errors import NieError
 def focal_loss(
     logits: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: Tensor | None = None, label_smoothing: float = 0.0
 ) -> Tensor:
-    """Focal loss (Lin et al., ICCV 2017): cross-entropy that looks away from what is easy, mean over the nodes.
+    """Focal loss (Lin et al., ICCV 2017): cross-entropy in which easy nodes count less, mean over the nodes.
 
     With p the predicted probability of the true class, ``alpha[class] (1 - p)^gamma CE``; CE is torch's cross-entropy
     with label smoothing. For gamma 0 and no alpha it *is* the cross-entropy.
@@ -41,7 +41,7 @@ def focal_loss(
     if not 0 <= label_smoothing < 1:
         raise NieError(f"label_smoothing must be in [0, 1); got {label_smoothing}.")
     if alpha is not None and alpha.shape != (num_classes,):
-        raise NieError(f"alpha has shape {tuple(alpha.shape)}, but it must hold {num_classes} weights, one a class.")
+        raise NieError(f"alpha must be ({num_classes},), one weight for each class; got {tuple(alpha.shape)}.")
     entropy = F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
     sure = logits.softmax(dim=1).gather(1, target[:, None])[:, 0]
     weight = (1 - sure) ** gamma
@@ -73,7 +73,7 @@ def ordinal_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def balanced_weights(target: Tensor, num_tiers: int) -> Tensor:
-    """(C,) weights with which all tiers count alike, ``n / (C n_c)``; a tier without a node has that of one node.
+    """(C,) weights with which all tiers count alike, ``n / (C n_c)``; a tier without a node counts as one of one node.
 
     >>> balanced_weights(torch.tensor([0, 1, 1, 1]), 2).tolist()
     [2.0, 0.6666666865348816]

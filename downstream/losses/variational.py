@@ -63,8 +63,8 @@ def variational_loss(
     names = list(encodings)
     if not names or set(masks) != set(names) or set(features) != set(decoded) or not set(decoded) <= set(names):
         raise NieError(
-            f"encodings are of the channels {names}; masks must be of the same, and features and decoded of the same "
-            "among them."
+            f"masks must be of the channels of encodings, {names}; features and decoded, of the same channels "
+            "among these."
         )
     prior = [prior_divergence(encodings[name], masks[name]) for name in names]
     errors = [_mean_of((decoded[name] - features[name]).square(), masks[name]) for name in decoded]
@@ -81,7 +81,7 @@ def variational_loss(
 
 def _parts(encoding: Encoding) -> tuple[Tensor, Tensor]:
     if encoding.logvar is None:
-        raise NieError("An encoding without log-variances has no divergence; use a variational encoder.")
+        raise NieError("An encoding must have log-variances to have a divergence; use a variational encoder.")
     return encoding.mean, encoding.logvar
 
 

@@ -58,7 +58,7 @@ class BaselineInput:
 
     @classmethod
     def of(cls, work: FoldWork) -> BaselineInput:
-        """What the fold of a stage gives; a method that reads no features has 0 columns of them."""
+        """The input for a fold; for a method that reads no features, these have 0 columns."""
         kg, fold = work.inputs.kg, work.fold
         columns = [part.features for parts in work.channels.values() for part in parts]
         features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
@@ -72,7 +72,7 @@ class BaselineInput:
                 f"{self.features.shape} and {self.targets.shape}."
             )
         if not np.isfinite(self.features).all():
-            raise NieError("The features contain nan or infinity; every node needs a finite feature row.")
+            raise NieError("The features must be finite in every row; they contain nan or infinity.")
         for part in ("train", "val"):
             ids = getattr(self.fold, part)
             if len(ids) == 0 or not np.isfinite(self.targets[ids]).all():
@@ -118,7 +118,7 @@ def ppr_baseline(given: BaselineInput) -> Fitted:
 
 
 def ppr_published_baseline(given: BaselineInput) -> Fitted:
-    """Personalised PageRank as published: it restarts at the validation and test nodes too, in proportion to theirs.
+    """Personalised PageRank as published: it restarts at the validation and test nodes too.
 
     It looks at the labels that it is tested on. It is here to show what that is worth, not to compare with.
     """
@@ -139,7 +139,7 @@ def linear_baseline(given: BaselineInput) -> Fitted:
 
 
 def forest_baseline(given: BaselineInput) -> Fitted:
-    """Random forest on the features: scikit-learn's defaults, with the square root of the features a split."""
+    """Random forest on the features: scikit-learn's defaults, but each split tries sqrt(d) of the d features."""
     train = given.fold.train
     model = RandomForestRegressor(max_features="sqrt", n_jobs=torch.get_num_threads(), random_state=given.seed)
     model.fit(given.features[train], given.targets[train])

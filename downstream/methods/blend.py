@@ -18,21 +18,24 @@ from pretrain.cross_validation import Fold, binding
 
 
 def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
-    """The blend of a fold: as it only reads finished runs, checking it makes it.
+    """Make the blend of a fold, which is its check, too: it only reads finished runs.
 
     Raises:
-        NieError: a part is of a method that is not honest, because it has seen test labels; or see `blend`.
+        NieError: the method of a part sees test labels; or see `blend`.
     """
     parts = work.config.reads_runs()["parts"]
     for part in parts:
         method = read_run(part, ImportanceConfig.stage).config.get("method")
         if not is_honest(method):
-            raise NieError(f"{part} has seen the test labels ({method}); a blend with it would, too.")
+            raise NieError(
+                f"{part} is a run of {method}, which sees the test labels; a blend with it would see them, so leave "
+                "it out."
+            )
     return blend(parts, work.inputs.kg, work.fold)
 
 
 def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
-    """What `check_blend` made."""
+    """Return what `check_blend` made."""
     return checked
 
 
@@ -55,7 +58,7 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
     runs = [read_run(part, ImportanceConfig.stage) for part in parts]
     names = [run.path.name for run in runs]
     if len(set(names)) < len(names):
-        raise NieError(f"The parts {', '.join(names)} are not all different; blend different runs.")
+        raise NieError(f"The parts must be different runs; got {', '.join(names)}.")
     predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
     centre = float(kg.targets[fold.train].mean())
     weights, _ = nnls(predictions[fold.val] - centre, kg.targets[fold.val] - centre)

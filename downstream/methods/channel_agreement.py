@@ -19,8 +19,8 @@ QUERY, KEYS = "semantic", "structural"
 def agreement(states: ChannelStates, ids: npt.NDArray[np.int64], masks: Mapping[str, Tensor]) -> dict[str, float]:
     """Retrieval of a node's structure by its text, the spread of projections, and the similarity of encodings.
 
-    All of them before the fusion: a refined embedding already contains the other channel. Models without one of the two
-    channels have no such figures, those without projections only the last.
+    All are taken before the fusion, because a fused vector already contains the other channel. A model without one of
+    the two channels has no such figures, and one without projections has the last alone.
 
     Args:
         states: of all nodes.

@@ -1,4 +1,4 @@
-"""The one record that every method gives on a fold, be it a network, a baseline or a blend."""
+"""The record that every method returns for a fold, be it a network, a baseline or a blend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIERS_FILE = "tiers.npy"
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Importance of all nodes, and what is worth keeping of how it came about.
+    """The importance of all nodes, and what else of the fit is worth keeping.
 
     Attributes:
         score: (N,) for the ranking metrics.

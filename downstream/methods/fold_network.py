@@ -40,7 +40,7 @@ class FoldNetwork:
         centre: what was taken from the labels.
         known: (N,) bool, all but the validation and test nodes.
         tiers: (n,) of the training nodes, where the network learns them.
-        relations: what relation vectors are made from, for a model that lets them be made.
+        relations: what the model's relation vectors are made from; None for a model that has its own.
         ends: sources and destinations of the graph's own edges.
     """
 
@@ -84,13 +84,13 @@ class FoldNetwork:
 
     @functools.cached_property
     def shown(self) -> ShownLabels | None:
-        """The training labels as an input, where they are one."""
+        """The training labels as an input; None where they are not one."""
         share = self.config.shown_labels
         return ShownLabels(len(next(iter(self.feats.values()))), self.train, self.labels, share) if share else None
 
     @functools.cached_property
     def predicting(self) -> Mapping[str, Tensor]:
-        """The features that a prediction reads: with all training labels, where they are shown."""
+        """The features that a prediction reads, with all training labels where labels are an input."""
         return self.shown.everything(self.feats) if self.shown else self.feats
 
     def build(self) -> nn.Module:
@@ -112,7 +112,7 @@ class FoldNetwork:
         Args:
             run: of one member.
             fold: its number.
-            value: the state that is best for RMSE and MedianAE, where it was kept apart.
+            value: load the state that is best for RMSE and MedianAE, where it was kept apart.
 
         Raises:
             NieError: the run averages several members, or its weights are missing or do not fit.
@@ -120,7 +120,7 @@ class FoldNetwork:
         apart = run.fold_path(fold) / "model_value.safetensors"
         path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
         if self.config.members > 1:
-            raise NieError(f"{run.path} averages {self.config.members} networks; give a run of one member.")
+            raise NieError(f"{run.path} must be a run of one member; it averages {self.config.members} networks.")
         model = self.build()
         try:
             read_weights(path, model)
@@ -141,7 +141,7 @@ class FoldNetwork:
         Args:
             model: of `build`.
             feats: as `predicting` or `ShownLabels.draw` gives them.
-            masks: in the place of the own.
+            masks: used instead of `given_masks`.
         """
         masks = self.given_masks if masks is None else masks
         extra = {} if masks is None else {"masks": masks}

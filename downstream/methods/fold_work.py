@@ -48,12 +48,12 @@ class FoldWork:
 
     @property
     def network(self) -> NetworkConfig:
-        """The settings, which are a network's where ``method`` is one."""
+        """``config`` as the settings of a network; only to be asked where ``method`` is one."""
         return cast(NetworkConfig, self.config)
 
 
 def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
-    """The features of the fold by channel; of a pretrained channel the degrees stay as they are."""
+    """The features of the fold by channel; a pretrained structural channel keeps its degrees."""
     channels = dict(inputs.channels)
     asked = config.on_embeddings
     if asked is not None and asked.pretrained is not None:
@@ -61,7 +61,7 @@ def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict
         for name in asked.replaced or embeddings:
             if name not in embeddings:
                 raise NieError(
-                    f"replaced names the channel {name}, which the pretrained run {asked.pretrained} does not embed; "
+                    f"The pretrained run {asked.pretrained} has no embedding of the channel {name}; "
                     f"use --replaced {','.join(embeddings)}."
                 )
             degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()

@@ -21,10 +21,10 @@ MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lamb
 
 
 class ImportanceLossConfig(Section):
-    """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance beside."""
+    """Regression on the score, a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance besides."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
-    list_size: int = Field(100, ge=2, description="n: nodes a list, the node itself included")
+    list_size: int = Field(100, ge=2, description="n: nodes in a list, the node itself included")
     importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
     tier_weight: float = Field(
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
@@ -44,14 +44,14 @@ class ImportanceLossConfig(Section):
 
 
 class ChannelLossConfig(ImportanceLossConfig):
-    """The same, with what the channels of a network are trained on beside."""
+    """The same, and what the channels of a network are trained on besides."""
 
     channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
     alignment_weight: float = Field(
-        0.0, ge=0, description="weight of the alignment of channels (model.projection_size)"
+        0.0, ge=0, description="weight of the alignment of channels; needs model.projection_size"
     )
     alignment: AlignmentName = Field(
-        "combined", description="neighbourhood: nodes that share neighbours count as partly the same"
+        "combined", description="how channels are aligned; neighbourhood: nodes that share neighbours count as alike"
     )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
 
@@ -67,7 +67,7 @@ class ImportanceConfig(FoldsRunConfig):
     stage: ClassVar[str] = "downstream"
     reads_features: ClassVar[bool] = False
 
-    method: str = Field("rgtn", description="what estimates")
+    method: str = Field("rgtn", description="the method that estimates importance")
 
     def run_label(self) -> str:
         """The label that was given, or the method."""
@@ -86,7 +86,7 @@ class FeatureConfig(ImportanceConfig):
 
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
     replaced: tuple[ChannelName, ...] | None = Field(
-        None, min_length=1, description="channels that pretrained embeddings replace; by default all that there are"
+        None, min_length=1, description="channels that pretrained embeddings replace; by default all of them"
     )
 
     def run_label(self) -> str:
@@ -106,10 +106,12 @@ class FeatureConfig(ImportanceConfig):
 class SearchRange(Section):
     """Where `nie search` looks for a setting: between two numbers, or among choices."""
 
-    low: int | float | None = None
-    high: int | float | None = None
-    log: bool = Field(False, description="even on a logarithmic scale")
-    choices: tuple[bool | int | float | str, ...] | None = Field(None, min_length=1)
+    low: int | float | None = Field(None, description="the smallest number to try")
+    high: int | float | None = Field(None, description="the largest number to try")
+    log: bool = Field(False, description="draw numbers evenly on a logarithmic scale")
+    choices: tuple[bool | int | float | str, ...] | None = Field(
+        None, min_length=1, description="the values to try, in the place of numbers between two ends"
+    )
 
     @model_validator(mode="after")
     def _one_kind_of_range(self) -> SearchRange:
@@ -158,7 +160,10 @@ class NetworkConfig(FeatureConfig):
         None, description="validation metric that picks the epoch for RMSE and MedianAE; by default that of select"
     )
     shown_labels: float = Field(
-        0.0, ge=0, lt=1, description="part of the training labels that is input in an epoch, to learn the others from"
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the training labels that is an input in each epoch, to learn the others from",
     )
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
     search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
@@ -168,8 +173,8 @@ class NetworkConfig(FeatureConfig):
         """The class of a network's settings.
 
         Args:
-            model: its own, at their defaults.
-            loss: likewise; the default is for a network that reads all channels as one.
+            model: the network's own settings, at their defaults.
+            loss: those of its loss; the default is for a network that reads all channels as one.
 
         >>> class Own(ModelConfig):
         ...     num_layers: int = 2
@@ -187,7 +192,7 @@ class NetworkConfig(FeatureConfig):
 
     @property
     def selecting(self) -> list[str]:
-        """The metrics that choose epochs, that of the scores first."""
+        """The metrics that choose epochs; the first one chooses the epoch of the scores."""
         return list(dict.fromkeys([self.select, self.select_value or self.select]))
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Labels of training nodes as an input: what a node's neighbours are known to be worth."""
+"""Labels of training nodes as an input, so that a model sees the known importance of a node's neighbours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ShownLabels:
     """Two more columns of input: the label of a training node where it is shown, and whether it is.
 
     Every epoch of training shows a random part of the training labels and learns from the nodes whose labels are hidden
-    (masked label prediction: UniMP, Shi et al., IJCAI 2021), so that no node learns from its own. A prediction shows
-    all training labels, so that of a training node has seen its own; labels of validation and test nodes are never an
-    input.
+    (masked label prediction: UniMP, Shi et al., IJCAI 2021), so that no node learns from its own. A prediction is made
+    with all training labels shown, so that a training node's prediction has seen its own label; labels of validation
+    and test nodes are never an input.
 
     Args:
         num_nodes: N.

@@ -16,26 +16,32 @@ from nie.vocabulary import ActivationName, EncoderName, RelationMode
 class RGTNConfig(ModelConfig):
     """RGTN (Huang et al., KDD 2021), with further channels, encoders and fusions."""
 
-    head_size: int = Field(8, ge=1)
-    num_heads: int = Field(8, ge=1)
-    num_layers: int = Field(3, ge=1)
+    head_size: int = Field(8, ge=1, description="size of each head")
+    num_heads: int = Field(8, ge=1, description="heads of each layer")
+    num_layers: int = Field(3, ge=1, description="layers of the encoder transformer")
     rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
-    mode: RelationMode = Field("mul", description="how the relation enters the score")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    ffn_drop: float = Field(0.3, ge=0, lt=1)
-    residual: bool = True
-    activation: ActivationName = Field("linear", description="of the importance head")
+    mode: RelationMode = Field("mul", description="how the relation enters the attention score")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    ffn_drop: float = Field(0.3, ge=0, lt=1, description="dropout within the feed-forward networks")
+    residual: bool = Field(True, description="add the input of a layer to its output")
+    activation: ActivationName = Field("linear", description="activation of the channels' scores")
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
         {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
     )
     fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
-    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as temperature")
-    head: HeadName = Field("channels", description="mix the channels' scores, or score the fused")
+    fusion_settings: dict[str, bool | int | float] = Field(
+        {}, description="settings of the fusion, such as temperature"
+    )
+    head: HeadName = Field(
+        "channels", description="channels: mix the scores of the channels; vector: score the fused vector"
+    )
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
     channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
-    projection_size: int | None = Field(None, ge=1, description="of the projections that the alignment loss compares")
+    projection_size: int | None = Field(
+        None, ge=1, description="size of the projections that the alignment loss compares"
+    )
     reconstruct: bool = Field(False, description="decode the features of variational channels for their loss")
     relations: RelationsConfig = RelationsConfig()
 
@@ -45,7 +51,7 @@ class RGTNConfig(ModelConfig):
         return self.relations
 
     def check(self, run: NetworkConfig) -> None:
-        """Losses and the parts that they train are given together, and what scales a channel's score finds one."""
+        """Check that losses come with the parts that they train, and that centrality has a channel's score to scale."""
         loss = run.loss.of_channels
         assert loss is not None, "RGTN is made with the losses of channels"
         if self.centrality_scale and self.head != "channels":
@@ -64,34 +70,36 @@ class RGTNConfig(ModelConfig):
 class GENIConfig(ModelConfig):
     """GENI (Park et al., KDD 2019)."""
 
-    hidden_size: int | None = Field(None, ge=1, description="of the scoring networks; by default half the features")
+    hidden_size: int | None = Field(
+        None, ge=1, description="hidden size of the scoring networks; by default half the number of features"
+    )
     num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
     num_layers: int = Field(2, ge=1, description="layers of score aggregation")
     rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
-    activation: ActivationName = Field("linear", description="of the final score")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
+    activation: ActivationName = Field("linear", description="activation of the final score")
     centrality_scale: bool = Field(True, description="scale the score by log in-degree")
 
 
 class HiddenConfig(ModelConfig):
     """Hidden layers of one size: MLP, GCN and GraphSAGE."""
 
-    hidden_size: int = Field(64, ge=1)
-    num_layers: int = Field(2, ge=1)
-    feat_drop: float = Field(0.3, ge=0, lt=1)
+    hidden_size: int = Field(64, ge=1, description="size of every hidden layer")
+    num_layers: int = Field(2, ge=1, description="hidden layers")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
 
 
 class GATConfig(HiddenConfig):
     """Graph attention network."""
 
     num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
 
     def check(self, run: NetworkConfig) -> None:
-        """Every head gets as much of the hidden size."""
+        """Check that the heads can share the hidden size evenly."""
         if self.hidden_size % self.num_heads:
             raise ValueError(
                 f"model.hidden_size must be a multiple of model.num_heads; got {self.hidden_size} and {self.num_heads}"
@@ -101,8 +109,8 @@ class GATConfig(HiddenConfig):
 class SGCConfig(ModelConfig):
     """Simplified graph convolution."""
 
-    num_hops: int = Field(2, ge=1, description="times that the features are averaged over neighbours")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
+    num_hops: int = Field(2, ge=1, description="how often the features are averaged over neighbours")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
 
 
 class RGCNConfig(HiddenConfig):

@@ -28,11 +28,11 @@ from nie.training.block_batches import NeighbourBatches
 from nie.training.loop import fit, seeded
 from pretrain.cross_validation import fold_seed
 
-MEMBER_SEEDS = 100  # between the seeds of members: more than there are folds
+MEMBER_SEEDS = 100  # distance of the seeds of members, more than there are folds
 
 
 def check_network(work: FoldWork) -> FoldNetwork:
-    """What the network reads on the fold, once it is sure that one can be built and that its epoch can be chosen.
+    """What the network reads on the fold, after checking that a network can be built and its epoch be chosen.
 
     Raises:
         NieError: the settings do not go together, or not with the graph or the labels.
@@ -40,7 +40,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
     _check_selection(work)
     given = FoldNetwork.of(work)
     with seeded(0):
-        given.build()  # thrown away: it only shows that the settings go together
+        given.build()  # built only to see that the settings go together
     return given
 
 
@@ -161,7 +161,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a network says about all nodes.
+    """What a network gives for all nodes.
 
     Attributes:
         prediction: (N,) on the label scale.
@@ -175,9 +175,9 @@ class Outputs:
 
     @classmethod
     def of(cls, scores: ImportanceScores, given: FoldNetwork) -> Outputs:
-        """Take them from a model's scores.
+        """Make the outputs from a model's scores.
 
-        Where tiers alone are learned, the prediction is the mean training label of the tiers, by their probabilities.
+        Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
 
         Raises:
             NieError: they are not finite.

@@ -60,12 +60,12 @@ def pagerank(
     restart = restart / restart.sum()
     out_degree = np.bincount(kg.src, minlength=nodes)
     # Duplicate (dst, src) entries are added up by the sparse product, which is what multiplicity as weight means.
-    ends = (kg.dst.astype(np.int32), kg.src.astype(np.int32))  # half the memory that a product reads
+    ends = (kg.dst.astype(np.int32), kg.src.astype(np.int32))  # so that a product reads half the memory
     step = csr_array((damping / out_degree[kg.src], ends), shape=(nodes, nodes))
     dangling = np.flatnonzero(out_degree == 0)
     flow = LinearOperator((nodes, nodes), matvec=lambda y: y - step @ y, dtype=np.float64)
     start, _ = bicgstab(flow, restart, x0=restart, rtol=1e-10, maxiter=60)
-    start = start.clip(min=0)  # what rounding has left below it
+    start = start.clip(min=0)  # rounding may leave values below 0
     rank: Floats = start / start.sum() if np.isfinite(start).all() and start.sum() > 0 else restart
     for _ in range(max_iterations):
         previous = rank

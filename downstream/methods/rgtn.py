@@ -17,7 +17,7 @@ from nie.models.rgtn import MultiChannelEncoder
 
 
 class RGTN(MultiChannelEncoder):
-    """Relational graph transformer network: features by channel go in, one score a node comes out.
+    """Relational graph transformer network: features by channel go in, one score for each node comes out.
 
     At its defaults this is RGTN (Huang et al., KDD 2021): the body is :class:`nie.models.rgtn.MultiChannelEncoder`, and
     the channels of a node give one score (:class:`downstream.heads.importance.ImportanceHead`).
@@ -90,7 +90,7 @@ class RGTN(MultiChannelEncoder):
         tiers = self.tier_head(fused.vector) if isinstance(self.tier_head, nn.Linear) else None
         if isinstance(self.head, nn.Linear):
             return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers)
-        # A node that has no channel is scored by the null vector in the place of every one.
+        # A node without any channel is scored as if each of its channels were the null vector.
         nothing = ~mask.any(dim=1)
         tokens = torch.where(nothing[:, None, None], fused.vector[:, None], fused.tokens)
         centrality = log_in_degree(last, fused.vector, degrees) if self.centrality_scale else None

@@ -80,7 +80,7 @@ def _convolution(name: str, model: ModelConfig) -> Method:
 
 
 def is_honest(method: object) -> bool:
-    """Whether a method of this name, known or not, has seen no test label.
+    """Whether a method of this name sees no test label; true of names that are not known.
 
     >>> is_honest("ridge"), is_honest("ppr-published"), is_honest(None)
     (True, False, True)

@@ -1,4 +1,4 @@
-"""The loss of one training step: importance, tiers, and the agreement of channels and their own features beside."""
+"""The loss of one training step: importance, tiers, the agreement of channels and the variational loss."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ class TrainingLoss:
         )
 
     def _alignment(self, states: ChannelStates, nodes: Tensor | None, kind: str) -> Tensor:
-        """It reads no label, but the nodes to be found later by `downstream.metrics.channels` must be new to it."""
+        """The alignment of some of the nodes whose labels are known or absent, although it reads no label.
+
+        Validation and test nodes take no part, because `downstream.metrics.channels` later asks whether they are found.
+        """
         assert states.projected is not None
         candidates = self.given.known.nonzero()[:, 0] if nodes is None else torch.arange(len(nodes))
         order = torch.randperm(len(candidates), generator=self.generator)[:ALIGNED_NODES]
@@ -99,7 +102,7 @@ class TrainingLoss:
 
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
-    """Of the nodes that are ``known``: its cross term, too, draws the channels of a node together."""
+    """The variational loss of the ``known`` nodes alone, as its cross term draws the channels of a node together."""
     there = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
     uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
     return variational_loss(

@@ -1,4 +1,4 @@
-"""How the channels of a trained model agree on nodes that they were not aligned on."""
+"""Measures of how two channels agree: similarity of their encodings, and retrieval of one by the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fold is judged by: its importance, its tiers and how its channels agree."""
+"""The figures of a fold: of its importance, its tiers and how its channels agree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FoldJudge:
         self.borders: Floats | None = None
         try:
             self.borders = tier_borders(targets[fold.train])
-        except NieError as error:  # too few labels, or too many equal ones: raised where tiers are asked for
+        except NieError as error:  # too few labels, or too many equal ones; raised when tiers are asked for
             self._no_tiers = f"Fold {fold.index}: {error}"
 
     def tiers_of(self, ids: Ints) -> Ints:
@@ -58,8 +58,8 @@ class FoldJudge:
             ids: (n,).
             prediction: (N,) on the label scale.
             score: (N,) for the ranking metrics; by default the prediction.
-            probability: (N, C) of every tier; by default the prediction is cut at the tiers' borders, and the error of
-                the validation nodes makes a probability of it.
+            probability: (N, C) of every tier; by default tiers come from cutting the prediction at their borders, and
+                probabilities from a normal error as large as the RMSE of the validation nodes.
         """
         target = self.targets[ids]
         figures = evaluate(target, prediction[ids], score=None if score is None else score[ids])

@@ -1,7 +1,7 @@
 """Metrics of node importance estimation, each a function of (target, prediction) that returns a float.
 
 Targets and predictions are 1-D and of one length, on the scale of the labels (usually ``log1p`` of the importance).
-Descending orders are stable: of equal values the one that comes first ranks first.
+Descending orders are stable: of equal values, the one that comes first in the input ranks first.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def over_at_k(target: npt.ArrayLike, prediction: npt.ArrayLike, k: int) -> float
 
 
 def checked_pair(target: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Both as float64, after checking that they can be compared."""
+    """Target and prediction as float64, after checking that they can be compared."""
     true, predicted = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if true.ndim != 1 or true.shape != predicted.shape or len(true) == 0:
         raise NieError(

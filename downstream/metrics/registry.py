@@ -21,14 +21,15 @@ class Metric:
     """A metric and how to read it.
 
     Attributes:
-        title: in reports.
+        title: its name in reports.
         higher_is_better: direction, for early stopping and for tables; None where neither is better.
         function: (target, prediction) -> float; None for those that come in a group, as the figures of tiers do.
-        ranks: depends on the order of the predictions only, so a raw score serves as well.
+        ranks: whether it depends on the order of the predictions alone, so that a raw score serves as well.
         min_nodes: fewest nodes it is defined on.
-        needs_different_labels: undefined where all labels are equal, as those that compare ranks are.
-        of_tiers: is of tiers of importance, which need labels that make some.
-        selectable: epochs and settings may be chosen by it.
+        needs_different_labels: whether it is undefined where all labels are equal, as metrics that compare ranks are.
+        of_tiers: a figure of the tiers of importance; undefined where the training labels are too few, or too equal, to
+            make tiers.
+        selectable: whether epochs and settings may be chosen by it.
     """
 
     title: str
@@ -93,7 +94,7 @@ def node_metrics() -> tuple[str, ...]:
 
 
 def title(name: str) -> str:
-    """How a metric is written in a report; one that is not known is written as it is.
+    """The title of a metric in a report; an unknown name is its own title.
 
     >>> title("macro_f1"), title("chance mrr")
     ('macro-F1', 'chance mrr')

@@ -33,8 +33,8 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
     counts = np.bincount(tiers(train_labels, borders), minlength=len(shares) + 1)
     if (counts == 0).any():
         raise NieError(
-            f"Of {len(train_labels)} training labels, tier {int(counts.argmin())} gets none; use fewer tiers (shares "
-            f"{tuple(shares)}) or more labels."
+            f"None of {len(train_labels)} training labels is in tier {int(counts.argmin())}; use fewer tiers than "
+            f"shares {tuple(shares)}, or more labels."
         )
     return borders
 
@@ -50,7 +50,7 @@ def tiers(labels: Floats, borders: Floats) -> npt.NDArray[np.int64]:
 
 
 def cut(prediction: Floats, borders: Floats, error: float) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Tiers of predictions ("regress, then cut"), and probabilities (n, C) for errors that are normal.
+    """Tiers of predictions ("regress, then cut"), and their probabilities (n, C) if errors are normal.
 
     >>> found, probability = cut(np.array([90.0]), np.array([90.0, 50.0]), 1.0)
     >>> found.tolist(), probability.round(2).tolist()

@@ -43,7 +43,7 @@ def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
 
 
 def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, Any]]) -> dict[str, str]:
-    """The SVG text of figures by name: of those in ``folder`` where they were made from the same, else drawn anew.
+    """The SVG text of figures by name: those in ``folder`` if they were made from the same, else new ones.
 
     Drawing takes most of the time of a report, and a report is often written again with nothing new.
 
@@ -67,7 +67,7 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
 
 
 def drawn_from(runs: Mapping[str, Run]) -> list[Any]:
-    """What tells whether figures of these runs are still true: rows, runs, and when each fold was finished."""
+    """What figures of these runs depend on: rows, runs, and when each fold was finished."""
     return [
         [row, run.path.name, fold, (run.fold_path(fold) / DONE).stat().st_mtime_ns]
         for row, run in runs.items()
@@ -76,7 +76,7 @@ def drawn_from(runs: Mapping[str, Run]) -> list[Any]:
 
 
 def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
-    """One dot a fold and row, and the mean, for each of the metrics."""
+    """A dot for each fold and row, and the mean, for each of the metrics."""
     figure, axes = _axes(1, len(metrics), width=5.5, height=1.2 + 0.28 * len(results.rows))
     names = list(results.rows)
     for axis, metric in zip(axes, metrics, strict=True):
@@ -147,7 +147,7 @@ def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label:
 
 
 def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: str) -> Any:
-    """One line a row, through its points."""
+    """A line for each row, through its points."""
     figure, (axis,) = _axes(1, 1, width=7, height=4)
     colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
     for (name, curve), colour in zip(curves.items(), colours, strict=True):
@@ -159,7 +159,7 @@ def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: st
 
 
 def training_cost(seconds: Mapping[str, float]) -> Any:
-    """Seconds a fold by row, on a logarithmic axis."""
+    """Seconds for each fold by row, on a logarithmic axis."""
     figure, (axis,) = _axes(1, 1, width=6, height=1 + 0.25 * len(seconds))
     axis.barh(list(seconds), list(seconds.values()), color="tab:blue")
     axis.set(xscale="log", xlabel="seconds a fold")
@@ -202,7 +202,7 @@ def _path(folder: Path, name: str, kind: str) -> Path:
 
 
 def _inside_a_page(svg: str) -> str:
-    """Without the XML declaration."""
+    """SVG text without its XML declaration, as it stands inside a page."""
     return svg[svg.index("<svg") :]
 
 

@@ -35,7 +35,7 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
     their results are not independent and the plain paired t-test finds too much; the second term makes up for it.
 
     Args:
-        ours, theirs: one value a fold, of the same folds in the same order.
+        ours, theirs: one value for each fold, of the same folds in the same order.
         test_share: test nodes over training nodes of a fold, 2/7 for 20 % and 70 %.
 
     Raises:
@@ -47,8 +47,10 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
         (0.0133, 0.099)
     """
     if len(ours) != len(theirs) or len(ours) == 0:
-        raise NieError(f"A paired test needs one value of each side a fold, not {len(ours)} and {len(theirs)}.")
-    from scipy.special import stdtr  # most reports test nothing, and it takes time to load
+        raise NieError(
+            f"Both sides of a paired test must have a value for each fold; got {len(ours)} and {len(theirs)}."
+        )
+    from scipy.special import stdtr  # imported here, because it takes time to load and most reports test nothing
 
     differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     n, mean = len(differences), float(differences.mean())

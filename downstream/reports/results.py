@@ -51,8 +51,8 @@ class Results:
 
         Args:
             runs: by row.
-            metrics: of the table; by default those of the stage that the runs are of, at 20 nodes where test sets have
-                fewer than 100, and without those that no run has.
+            metrics: of the table; by default those of the stage that made the runs, @20 instead of @100 where test sets
+                have fewer than 100 nodes, and without those that no run has.
 
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
@@ -120,10 +120,10 @@ def _check_same_ground(runs: Mapping[str, Run]) -> None:
 
 
 def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
-    """The stage-2 runs of ``dataset`` with at least one finished fold that compare, simple methods first.
+    """The stage-2 runs of ``dataset`` that compare and have a finished fold, simple methods first.
 
-    Those that compare are on the same folds of the same version of the graph; where there are several such groups, it
-    is the largest, and the newest of several as large. A warning names the runs that are left out.
+    Runs compare if they are on the same folds of the same version of the graph. Of several such groups the largest is
+    returned, and of equally large ones the newest. A warning names the runs that are left out.
 
     Raises:
         NieError: there are none; the message says which runs of other stages there are, and what reads them.
@@ -160,7 +160,7 @@ def _written(run: Run) -> float:
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:
-    """Runs by label; with its hash where several runs share the label."""
+    """Runs by label, with their hash where several runs share the label."""
     runs = list(runs)
     labels = Counter(str(run.config["label"]) for run in runs)
     return {str(run.config["label"]) if labels[str(run.config["label"])] == 1 else run.path.name: run for run in runs}
@@ -174,7 +174,7 @@ def _position(label: str) -> tuple[int, str]:
 def best_run(runs: Sequence[Run]) -> Run:
     """The run with the best mean Spearman on its validation nodes; test figures play no part.
 
-    Only honest methods take part, and only runs that have as many folds as any.
+    Only methods that see no test label take part, and only runs that have as many folds as any.
     """
 
     def validation(run: Run) -> float:

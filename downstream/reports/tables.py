@@ -16,7 +16,7 @@ from nie.runs.stage import Stage
 
 
 def markdown_table(results: Results, stage: Stage[Any] = IMPORTANCE) -> str:
-    """One row a run of ``stage``, and below them the published rows."""
+    """A row for each run of ``stage``, and below them the published rows."""
     headers, rows = headers_of(results), measured_rows(results)
     text = tabulate(rows, [*headers, stage.unit], tablefmt="github", disable_numparse=True) + f"\n\n{stage.caption}\n"
     published = published_table(results.dataset, results.metrics, stage)
@@ -46,7 +46,7 @@ def measured_rows(results: Results) -> list[list[str]]:
 def latex_table(results: Results) -> str:
     """A LaTeX ``tabular``: the best mean of a column bold, the second underlined.
 
-    Rows on fewer folds than the others are neither.
+    Rows on fewer folds than the others are never marked.
     """
     places = {metric: results.places(metric) for metric in results.metrics}
     rows = [
@@ -61,7 +61,7 @@ def latex_table(results: Results) -> str:
 
 
 def csv_table(results: Results) -> str:
-    """One line a row and metric: mean, standard deviation, n and folds."""
+    """A line for each row and metric: mean, standard deviation, n and folds."""
     lines = []
     for name in results.rows:
         for metric in results.metrics:
@@ -72,7 +72,7 @@ def csv_table(results: Results) -> str:
 
 
 def folds_csv(results: Results) -> str:
-    """One line a row, metric and fold: what every other table is computed from."""
+    """A line for each row, metric and fold, from which every other table is computed."""
     lines = [
         [name, metric, fold, results.rows[name][fold].get(metric)]
         for name in results.rows
@@ -100,6 +100,7 @@ def published_rows(dataset: str, stage: Stage[Any] = IMPORTANCE) -> dict[str, di
 
 
 def cell(results: Results, name: str, metric: str) -> str:
+    """Mean ± deviation of a row and metric, as text."""
     figure = results.summary(name, metric)
     if metric not in results.rows[name][results.folds(name)[0]]:
         return "—"

@@ -49,7 +49,7 @@ def estimate(
         work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
         ready[fold] = work, work.method.check(work)
     run = open_run(config, root=run_root, made_from=inputs.made_from)
-    # What a fold reads may be large, so that it is let go when the fold is finished.
+    # What a fold reads may be large, so it is freed when the fold is finished.
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))
     return run
 
@@ -76,6 +76,6 @@ def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
         "device": str(work.inputs.device),
         "attention": choose_backend(torch.zeros(1, device=work.inputs.device)),
     })  # fmt: skip
-    # Of the validation nodes: test figures stand in the tables, where nobody chooses settings by them.
+    # Figures of validation nodes only: test figures are in the tables, where nobody chooses settings by them.
     shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in SHOWN)
     log.info("%s fold %d: validation %s", config.run_label(), fold.index, shown)

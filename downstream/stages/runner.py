@@ -53,7 +53,9 @@ class Runner:
         stage = STAGES[config.stage]
         key = stage.alike(config)
         if key not in self._inputs:
-            kept = dict(list(self._inputs.items())[-1:])  # runs alternate between two inputs at most
+            kept = dict(
+                list(self._inputs.items())[-1:]
+            )  # runs alternate between two inputs at most, so no more are kept
             made = stage.inputs(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]
@@ -75,7 +77,7 @@ class Runner:
         return [read_run(self.path(config)) for config in configs]
 
     def attempt(self, configs: Sequence[RunConfig]) -> list[str]:
-        """Run stages like `run`, every fold on its own, and return a sentence for each failure."""
+        """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other."""
         if self.jobs > 1:
             return self._attempt_apart(configs)
         failed = []
@@ -86,7 +88,7 @@ class Runner:
                     one = config.on_folds(fold)
                     STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
                 except (NieError, RuntimeError, MemoryError, OSError) as error:
-                    if not isinstance(error, NieError):  # such as no memory left; where it happened helps
+                    if not isinstance(error, NieError):  # such as no memory left; the place where it happened helps
                         log.error("%s fold %d", config.run_label(), fold, exc_info=error)
                     folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
             failed += [

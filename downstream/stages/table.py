@@ -14,12 +14,12 @@ from nie.runs.stage import Stage
 from pretrain.stage import PRETRAINING
 
 STAGES: dict[str, Stage[Any]] = {stage.name: stage for stage in (PRETRAINING, IMPORTANCE, LINKS)}
-"""By name, which is `nie.settings.run.RunConfig.stage` of their settings."""
+"""The stages by name, which is `nie.settings.run.RunConfig.stage` of their settings."""
 
 
 def explained(error: OtherStage) -> str:
-    """The error in words of the command line, with what does read such a run."""
-    if error.made_by not in STAGES:  # such as a stage of a file of one's own, which is not loaded now
+    """The error in words of the command line; it says which command does read such a run."""
+    if error.made_by not in STAGES:  # such as a stage of your own whose file is not loaded now
         return str(error)
     made_by, needed = STAGES[error.made_by], STAGES[error.needed]
     return (

@@ -1,1 +1,1 @@
-"""Studies, one file a theme; the catalogue names them."""
+"""Studies, one file for each theme; the catalogue names them."""

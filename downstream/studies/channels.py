@@ -16,7 +16,7 @@ from nie.runs.run import Run
 from nie.settings.sections import FusionName
 
 SETS = {"S": ("S",), "T": ("T",), "N": ("N",), "S+T": ("S", "T"), "S+T+N": ("S", "T", "N")}
-"""Structural, text (semantic) and numeric."""
+"""Sets of channels by name; the letters are structural, text (semantic) and numeric."""
 
 FUSIONS: tuple[FusionName, ...] = (
     "concat", "sum", "softmax", "attention", "co_attention", "uncertainty", "inverse_variance", "gated_uncertainty",

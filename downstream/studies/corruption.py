@@ -1,4 +1,4 @@
-"""What a trained model of channels makes of test nodes whose text is missing, or is noise."""
+"""How well a trained model of channels does on test nodes whose text is missing, or is noise."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Corruption:
         kind: ``missing``, or ``noise``: standard normal values, which is what standardised features look like.
         share: of the test nodes.
         figures: of all test nodes.
-        weight: mean weight of the text in the fusion, on nodes whose text is replaced; None without weights or such.
-        weight_before: the same, of their own text.
+        weight: mean weight of the text in the fusion, on nodes whose text is replaced; None without weights or nodes.
+        weight_before: the same for their own text.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Corruption:
 def corrupted(given: FoldNetwork, model: torch.nn.Module, fold: Fold, targets: Any) -> Iterator[Corruption]:
     """Predict with the text of more and more test nodes missing or replaced by noise, in one random order.
 
-    The other nodes keep theirs. The channel must not read the graph, from which a node would still get its neighbours'.
+    The other nodes keep theirs. The channel must not read the graph, or a node would still get its neighbours' text.
     """
     generator = np.random.default_rng(fold_seed(0, fold.index))
     order, feat = generator.permutation(fold.test), given.predicting[CHANNEL]
@@ -87,7 +87,7 @@ def corrupted(given: FoldNetwork, model: torch.nn.Module, fold: Fold, targets: A
 def corruption_report(
     arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner
 ) -> tuple[list[Table], dict[str, Any]]:
-    """Tables and curves of `corrupted`, mean over the folds; a run without the channel is the same throughout."""
+    """Tables and curves of `corrupted`, mean over the folds; for a run without the channel all figures are the same."""
     found: dict[str, list[list[Corruption]]] = {}
     for arm in arms:
         if arm.name not in runs:
@@ -108,7 +108,7 @@ def corruption_report(
 
 
 def _mean(folds: Sequence[Sequence[Corruption]], kind: str, share: float, read: Callable[[Corruption], Any]) -> float:
-    """Over the folds; nan where it is undefined."""
+    """Mean over the folds; nan where it is undefined."""
     mean = mean_sd([read(one) for fold in folds for one in fold if (one.kind, one.share) == (kind, share)])["mean"]
     return math.nan if mean is None else float(mean)
 

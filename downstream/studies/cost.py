@@ -17,7 +17,7 @@ COST_NOTE = (
 
 
 def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
-    """Seconds, milliseconds an epoch and parameters by row.
+    """Seconds, milliseconds per epoch and parameters by row.
 
     Args:
         runs: by row.
@@ -30,7 +30,7 @@ def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
 
 
 def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
-    """Mean seconds a fold took, all sittings together, with the pretraining that it reads or the parts that it blends.
+    """Mean seconds of a fold, all sittings together, with the pretraining that it reads or the parts that it blends.
 
     A row whose pretraining or parts are gone is left out.
     """
@@ -55,7 +55,7 @@ def _seconds(run: Run, fold: int) -> float:
 
 
 def _size(run: Run) -> list[str]:
-    """Milliseconds an epoch and the number of parameters, of a network; of several together where they are averaged."""
+    """Milliseconds per epoch and number of parameters of a network, or of all networks together that are averaged."""
     fold = run.finished_folds()[0]
     facts = run.metrics(fold).get("fit", {})
     parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]

@@ -32,7 +32,7 @@ REPETITIONS_NOTE = (
 
 
 class StudySettings(Protocol):
-    """What every study knows of the settings that its arms are made from."""
+    """What all studies can ask of the settings that their arms are made from."""
 
     @property
     def dataset(self) -> str:
@@ -40,7 +40,7 @@ class StudySettings(Protocol):
 
     @property
     def epochs(self) -> int | None:
-        """A budget in the place of the recipe's."""
+        """A budget that replaces the recipe's."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Ground:
     Attributes:
         unit: what the numbered parts of a run are, in the plural.
         settings: ``(dataset, profile, flags, epochs)``: what arms are made from.
-        test_note: how paired tests are to be read.
+        test_note: a note on how to read paired tests.
         test_share: test nodes over training nodes of a run, by which such a test is corrected; 0 for none.
         figures: ``(results, runs by row, graph)``: figures by title; None for what cannot be drawn.
     """
@@ -87,7 +87,7 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: Know
 
 
 FOLDS = Ground(IMPORTANCE.unit, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
-"""Importance estimation."""
+"""The ground of importance estimation."""
 
 REPETITIONS = Ground(LINKS.unit, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
-"""Link prediction; repetitions on one split do not share their randomness, so nothing is corrected."""
+"""The ground of link prediction; repetitions on one split do not share randomness, so no test is corrected."""

@@ -1,4 +1,4 @@
-"""What one method gains over another on a part of the test triples, and how much of it hangs on these very triples."""
+"""What one method gains over another on a part of the test triples, and how much that depends on these triples."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def gain_interval(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
     (0.25, 0.25, 0.25)
     """
     gains = ours - theirs
-    if np.ptp(gains) == 0:  # scipy warns of what has no spread, as a single triple
+    if np.ptp(gains) == 0:  # scipy warns where there is no spread, as with a single triple
         return (float(gains[0]),) * 3
-    from scipy import stats  # only where something is tested
+    from scipy import stats  # imported here, because it is needed only where something is tested
 
     found = stats.bootstrap((gains,), np.mean, n_resamples=RESAMPLES, batch=BATCH, method="percentile", rng=0)
     return float(gains.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high)

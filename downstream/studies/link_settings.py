@@ -20,10 +20,10 @@ class LinkSettings:
         dataset: name of the dataset.
         profile: ``fast``; link prediction has no other recipes for studies.
         flags: settings of `LinkConfig` that hold for all arms, those in `SHARED`.
-        epochs: in the place of the recipe's.
+        epochs: used instead of the recipe's.
 
     Raises:
-        NieError: an unknown flag, or one that has no place in a study.
+        NieError: an unknown flag, or one that the study sets itself.
     """
 
     def __init__(
@@ -33,9 +33,11 @@ class LinkSettings:
             raise NieError("A study of link prediction has its own recipes; leave --profile out.")
         for flag in flags:
             name = flag.partition("=")[0].removeprefix("--no-").removeprefix("--")
-            known = name.split(".")[0] in LinkConfig.model_fields  # a misspelt one is refused with the nearest
+            known = (
+                name.split(".")[0] in LinkConfig.model_fields
+            )  # a misspelt flag is refused below, with the nearest name
             if flag.startswith("--") and known and not name.startswith(SHARED):
-                raise NieError(f"The study sets --{name} itself, so it has no place there.")
+                raise NieError(f"The study sets --{name} itself; leave the flag out.")
         self.dataset, self.flags, self.epochs = dataset, list(flags), epochs
         self.of()
 

@@ -23,10 +23,10 @@ EXTRACTOR = "cross_modal_transformer"
 FUSIONS = ("concat", "sum", "softmax", "co_attention", "inverse_variance", "proxy_attention", "relation_guided")
 NETWORKS = ("concat", "co_attention", "proxy_attention", "relation_guided", EXTRACTOR)
 CHANNEL_LR = {"sum": 0.5, **dict.fromkeys(NETWORKS, 0.05)}
-"""By fusion, in shares of RotatE's rate; 1 for the others. Networks need a lower one than weights do: see the trials on
+"""Rates by fusion, in shares of RotatE's; 1 for the others. Networks need a lower one than weights: see the trials on
 DB15K's held-out training triples in docs/results/db15k-kge.md."""
 TEXT_LR = 0.05
-"""The same for what reads relations' names: on FB15K's validating relations 0.05 and 0.005 have twice 1's MRR."""
+"""Likewise, of what reads relations' names: on FB15K's validating relations 0.05 and 0.005 have twice 1's MRR."""
 HELD_OUT = 0.1
 SIMILARITY = 0.3
 

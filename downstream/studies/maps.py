@@ -1,4 +1,4 @@
-"""Embeddings before and after LICAP pretraining: how near in them are nodes of like importance?"""
+"""Embeddings before and after LICAP pretraining: how near to each other are nodes of like importance?"""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _bins(labels: Array, border: float, width: float) -> Array:
 
 def _map(points: Array, seed: int) -> Array:
     """t-SNE (van der Maaten and Hinton, 2008) of the first 50 principal components; a point where all are the same."""
-    if np.ptp(points, axis=0).max() == 0:  # scikit-learn's t-SNE ends the process on such
+    if np.ptp(points, axis=0).max() == 0:  # t-SNE would crash the process
         return np.zeros((len(points), 2))
     reduced = PCA(min(50, *points.shape), random_state=seed).fit_transform(points)
     made: Array = TSNE(perplexity=min(30, len(points) / 4), init="pca", random_state=seed).fit_transform(reduced)

@@ -14,7 +14,7 @@ DROPPED = ("concat", "attention", "inverse_variance")
 
 
 def _missing(settings: Settings) -> list[Arm]:
-    """Text and numbers are read by encoders that see the node alone, so that a channel can be missing."""
+    """Arms whose encoders of text and numbers see the node alone, so that a channel can be missing."""
 
     def fused(name: str, fusion: str, **model: Any) -> Arm:
         own = {"encoders": OWN_FEATURES, "fusion": fusion, "head": "vector", **model}

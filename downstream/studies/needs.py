@@ -1,4 +1,4 @@
-"""What a row of a study reads and not every graph has."""
+"""What a row of a study needs of a graph, and not every graph offers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nie.data.names_as_words import relation_text
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a row reads and that not every graph has.
+    """Something that a row needs of a graph, and that not every graph has.
 
     Attributes:
-        what: it is, such as "texts of entities".
-        remedy: what its owner can do, as an imperative.
+        what: its name, such as "texts of entities".
+        remedy: what the graph's owner can do, as an imperative.
         met: ``(graph, settings of the row) -> bool``: whether the graph has it.
     """
 
@@ -40,7 +40,7 @@ TEXT = Need("texts of entities", "build it with --text FILE", lambda kg, _config
 SEMANTIC = Need(
     "a semantic channel", "build it with --text FILE or with --features semantic=FILE", _has_semantic_channel
 )
-"""Of importance estimation, which reads a ready channel as well as texts."""
+"""The need of importance estimation, which reads a ready channel as well as texts."""
 
 FACTS = Need(
     "a channel of numbers named facts",

@@ -46,18 +46,17 @@ def main_job(
     for flag in flags:
         name = flag.split("=", maxsplit=1)[0]
         if name in FIXED:
-            raise NieError(
-                f"'nie run' compares all methods on one dataset, so {name} has no place there; {FIXED[name]}."
-            )
+            raise NieError(f"'nie run' compares all methods on one dataset; leave {name} out, or {FIXED[name]}.")
     recipe = RECIPE_OF_PROFILE[profile]
     own = IMPORTANCE.recipes.own(dataset, recipe)
-    rgtn = IMPORTANCE.recipes.load(own, flags=flags, overrides={"dataset": dataset})  # flags may be RGTN's alone
+    # RGTN first, because flags may be of settings that it alone has.
+    rgtn = IMPORTANCE.recipes.load(own, flags=flags, overrides={"dataset": dataset})
     shared = rgtn.model_dump(include=SHARED)
     settings = Settings(dataset, recipe)
     simple = [settings.method(name, graph=rgtn.graph.model_dump(), **shared) for name in SIMPLE_METHODS]
     licap = settings.licap(**shared)
     arms = [*(Arm(config.method, config) for config in simple), Arm("rgtn", rgtn), Arm("rgtn+licap", rgtn, licap)]
-    runner.made_from(rgtn)  # what most rows cannot do without is said before any of them is run
+    runner.made_from(rgtn)  # raises for what most rows need before any of them is run
     runs, failed = run_arms(arms, runner)
     raise_failures(failed)
     return list(runs.values())

@@ -61,7 +61,7 @@ def compare(
 
 
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> list[Table]:
-    """What is measured, published, tested and spent, and what is missing."""
+    """The tables of what is measured, published, tested, spent and missing."""
     results = Results.of(runs, study.columns)
     headers, rows = headers_of(results), measured_rows(results)
     places = [results.places(metric) for metric in results.metrics]
@@ -115,7 +115,7 @@ def write_report(
 
 
 def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
-    """How much stands behind a table, and what does not yet.
+    """A note on how many runs are behind a table, and which are missing.
 
     Args:
         arms: of the study.

@@ -40,7 +40,7 @@ def run_study(
     if study.run is not None:
         if only or minutes is not None or settings.epochs is not None:
             raise NieError(
-                f"The study {study.name} has one row and no stage 2; leave --only, --minutes and --epochs out."
+                f"The study {study.name} draws maps and has no rows; leave --only, --minutes and --epochs out."
             )
         return study.run(
             settings, question=study.question, runner=runner, folder=folder, command=command, report_only=report_only

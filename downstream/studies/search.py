@@ -69,7 +69,7 @@ def search(
     # Processes that share a storage must not all propose the same.
     seed = None if storage else config.seed + len(study.trials)
     study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
-    if not study.trials:  # what is searched must not be worse than what is there
+    if not study.trials:  # the best settings found must not be worse than the present ones
         study.enqueue_trial(_present(space, stage1, stage2))
 
     def objective(trial: Any) -> float:
@@ -171,11 +171,11 @@ def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note
 
 
 def _place(stage: Stage[Any], settings: Settings) -> str:
-    """Where a stage's settings of the dataset belong."""
+    """The recipe that a stage's settings for the dataset belong in."""
     name = stage.recipes.own(settings.dataset, settings.profile)
     path, here = stage.recipes.path(name), Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     if name != settings.profile:
         return f"add to {shown}"
-    own = f"{settings.dataset}-{stage.command}.yaml"  # the recipe of all graphs is no place for one's own
+    own = f"{settings.dataset}-{stage.command}.yaml"  # settings of one graph do not belong in the recipe of all graphs
     return f"add to a copy of {shown}, say {own}, which is given as --recipe {own} --dataset {settings.dataset}"

@@ -1,4 +1,4 @@
-"""The rows of a study that a graph has everything for: a study runs with what there is and says what is not."""
+"""The rows of a study that a graph has everything for: a study runs these and says what the others lack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nie.progress import log
 
 
 def lacking(arm: Arm, kg: KnowledgeGraph) -> tuple[Need, ...]:
-    """What the row needs and the graph has not."""
+    """What the row needs and the graph does not have."""
     return tuple(need for need in arm.needs if not need.met(kg, arm.config))
 
 
@@ -34,13 +34,17 @@ def served(arms: Sequence[Arm], kg: KnowledgeGraph, study: str) -> list[Arm]:
     if arms and not left:
         needs = dict.fromkeys(need for missing in left_out for need in missing)
         what, remedy = joined([need.what for need in needs]), "; ".join(need.remedy for need in needs)
-        raise NieError(f"The study {study} needs {what}, which {kg.name} has not; {remedy}.")
+        raise NieError(f"The study {study} needs {what}, and {kg.name} has none; {remedy}.")
     if left_out:
-        reasons = [  # names of rows have commas of their own
-            f"for want of {joined([need.what for need in missing])}: {'; '.join(rows)}"
-            for missing, rows in left_out.items()
+        reasons = [  # with semicolons, because names of rows contain commas
+            f"{joined([need.what for need in missing])} (rows {'; '.join(rows)})" for missing, rows in left_out.items()
         ]
-        log.warning("On %s the study %s leaves out, %s.", kg.name, study, " | ".join(reasons))
+        log.warning(
+            "%s lacks what some rows of the study %s need, so they are left out: %s.",
+            kg.name,
+            study,
+            " | ".join(reasons),
+        )
     return [arm for arm in arms if arm.name in left]
 
 

@@ -29,10 +29,10 @@ class Settings:
         dataset: name of the dataset.
         profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
         flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
-        epochs: of every network of stage 2, in the place of the recipe's: a smaller budget, the same for all arms.
+        epochs: of every network of stage 2, instead of the recipe's: a smaller budget, the same for all arms.
 
     Raises:
-        NieError: an unknown flag, or one that has no place in a study.
+        NieError: an unknown flag, or one that the study sets itself.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Settings:
     ) -> None:  # fmt: skip
         for name in ("--dataset", "--label"):
             if flag_value(flags, name) is not None:
-                raise NieError(f"A study names its dataset and its rows itself, so {name} has no place there.")
+                raise NieError(f"A study names its dataset and its rows itself; leave {name} out.")
         self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
         resolve(FoldsRunConfig, {"dataset": dataset}, flags=self.flags)
 
@@ -52,7 +52,7 @@ class Settings:
         """
         for flag in _flags_of(changes):
             if flag_value(self.flags, flag) is not None:
-                raise NieError(f"The study sets {flag} itself, so it has no place there.")
+                raise NieError(f"The study sets {flag} itself; leave the flag out.")
         overrides = {"dataset": self.dataset, "method": method, **changes}
         if self.epochs is not None and "optim" in IMPORTANCE.recipes.settings_of(method).model_fields:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
@@ -63,19 +63,19 @@ class Settings:
         """Settings of a method that is a neural network.
 
         Raises:
-            NieError: as of `method`, or the method is none; those that are one are named.
+            NieError: what `method` raises; or the method is no neural network, and the message names those that are.
         """
         config = self.method(method, **changes)
         networks = [name for name, known in METHODS.items() if known.build is not None]
         if method not in networks:
-            raise NieError(f"The method {method} is no neural network; use one of {', '.join(networks)}.")
+            raise NieError(f"The method must be a neural network, one of {', '.join(networks)}; got {method}.")
         return cast(NetworkConfig, config)
 
     def ranges(self, method: str) -> Mapping[str, SearchRange]:
         """Where `nie search` looks for a network's settings: the ranges of the dataset's recipe, or the general ones.
 
         Raises:
-            NieError: as of `network`.
+            NieError: what `network` raises.
         """
         own = self.network(method).search
         general = IMPORTANCE.recipes.load(GENERAL, overrides={"dataset": self.dataset, "method": method})
@@ -89,7 +89,7 @@ class Settings:
 
 
 def _flags_of(changes: Mapping[str, Any], before: str = "--") -> Iterator[str]:
-    """The flags that changed settings have.
+    """The flags of the settings that are changed.
 
     >>> list(_flags_of({"model": {"mode": "add"}, "members": 3}))
     ['--model.mode', '--members']

@@ -35,7 +35,7 @@ class Arm:
         config: settings of stage 2, or of link prediction.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
         parts: the arms that it blends.
-        needs: what it reads and not every graph has.
+        needs: what it reads that not every graph has.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Arm:
     needs: tuple[Need, ...] = ()
 
     def settings_in(self, run_root: str | Path) -> RunConfig:
-        """Its settings with the folders of the runs that it reads, where these are or will be."""
+        """Its settings, with the folders in which the runs that it reads are or will be."""
         if self.parts:
             paths = tuple(str(run_path(part.settings_in(run_root), run_root)) for part in self.parts)
             return self.config.model_copy(update={"parts": paths})
@@ -72,7 +72,7 @@ class Study:
         pairs: makes the pairs from the arms.
         tested: the metrics on which pairs are tested.
         columns: the metrics of the table; by default those of the papers.
-        also: makes tables, and figures by title, that this study alone has.
+        also: makes the tables, and the figures by title, that this study alone has.
         caption: of the table.
         ground: what its rows are repeated on.
         run: of a study that is no table of arms: ``(settings, *, question, runner, folder, command, report_only) ->
@@ -149,7 +149,7 @@ def run_arms(
 
 
 def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[str]]) -> list[Arm]:
-    """The arms whose inputs can be had; ``blocked`` collects the names of the others by reason, each said once."""
+    """The arms whose inputs can be had; ``blocked`` collects the names of the others by reason."""
     ready = []
     for arm in arms:
         try:
@@ -162,12 +162,12 @@ def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[st
 
 
 def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[Arm]:
-    """The arms without LICAP, and those of whose labels it can make contrast sets on each fold.
+    """The arms that can run: those without LICAP, and those whose labels give LICAP contrast sets on every fold.
 
     Args:
         arms: whose inputs can be had.
         runner: its inputs keep the sets, so that the pretraining does not make them again.
-        tried: by digest of LICAP's settings, why there are none, and "" where there are some; what is new is added.
+        tried: by digest of LICAP's settings, the reason why it can make no sets, or ""; this call adds what it finds.
     """
     kept = []
     for arm in arms:
@@ -183,7 +183,7 @@ def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> 
 
 
 def _no_contrast(licap: LicapConfig, runner: Runner) -> str:
-    """Why the labels of a fold leave nothing to contrast, or ""."""
+    """The reason why the labels of a fold leave nothing to contrast, or ""."""
     inputs = runner.inputs(licap)
     try:
         for fold in licap.folds.run:
@@ -202,7 +202,7 @@ def _ready_folds(arm: Arm, runner: Runner) -> tuple[int, ...]:
 def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
     """The runs of those arms that have a finished fold on the data as they are now, by name.
 
-    They show the folds that the arm asks for and no others, and name the runs that they read where these are now.
+    They show only the folds that the arm asks for, and name the runs that they read by the places where these are now.
     """
     runs = {}
     for arm in arms:

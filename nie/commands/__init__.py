@@ -1,1 +1,1 @@
-"""The commands: what can be said on the command line and what it does, a family a file."""
+"""The commands: what can be said on the command line and what it does, one family in each file."""

@@ -9,7 +9,7 @@ from nie.commands.parser import Commands
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the family."""
+    """Add the commands."""
     commands.add("table", "the table of a dataset's finished runs", _table).add_argument("dataset")
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=Path, help="folder of a stage-2 run")

@@ -10,7 +10,7 @@ from nie.commands.parser import Commands
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the family."""
+    """Add the commands."""
     data = commands.group("data", "build, import, fetch or describe a dataset")
     data.add("build", "build a dataset", _build, building_options()).add_argument(
         "dataset", help="geo, fb15k, tmdb5k; for links db15k, mkg-w, fb15k-lp; or your name"

@@ -1,4 +1,4 @@
-"""One command a stage (``nie pretrain``, ``nie downstream``, ``nie link``), and ``nie run``, which runs several."""
+"""A command for each stage (``nie pretrain``, ``nie downstream``, ``nie link``), and ``nie run`` for several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nie.settings.run import RunConfig
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the family."""
+    """Add the commands of the stages, and ``nie run``."""
     for stage in STAGES.values():
         run, settings = functools.partial(_run_stage, stage), functools.partial(_settings, stage)
         staging = commands.add(stage.command, stage.title, run, settings=settings)
@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _settings(stage: Stage[Any]) -> type[RunConfig]:
-    """Those of the method that the command line names, where the stage has methods."""
+    """The settings of the stage; of the method that the command line names, where the stage has methods."""
     return stage.recipes.settings_of(flag_value(sys.argv, "--method"))
 
 

@@ -14,7 +14,7 @@ PROFILES = ("fast", "published")
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the family."""
+    """Add the commands."""
     study = commands.add(
         "study", "a study of the papers: runs what is missing, writes the report", _study, settings=_settings,
         listed=_listed,
@@ -23,7 +23,7 @@ def add_commands(commands: Commands) -> None:
     study.add_argument("dataset", help="geo, fb15k, tmdb5k, db15k or your own")
     study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     study.add_argument(
-        "--epochs", type=int, help="of every network of stage 2: a smaller budget, the same for all rows"
+        "--epochs", type=int, help="epochs of every network of stage 2: a smaller budget, the same for all rows"
     )
     study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
     study.add_argument("--minutes", type=float, help="start no further row after so many minutes")
@@ -40,7 +40,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _settings() -> type[RunConfig]:
-    """Those that every method has: a study and a search set the others themselves."""
+    """The settings that every method has: a study and a search set the others themselves."""
     return FoldsRunConfig
 
 

@@ -28,7 +28,7 @@ IDS = ("names", "ids")
 def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
     """Read a channel from a file, and check that its rows belong to the nodes.
 
-    - ``.npy``: (N, d), a row a node in the order of node ids;
+    - ``.npy``: (N, d), a row for each node in the order of node ids;
     - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
       ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
     - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs.
@@ -37,7 +37,7 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
 
     Args:
         path: path of the file.
-        name: name of the channel, which messages say.
+        name: name of the channel, for error messages.
         node_names: names of the N nodes.
 
     Raises:
@@ -53,12 +53,12 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
     path = Path(path)
     readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch}
     if path.suffix not in readers:
-        raise NieError(f"{path}: channel {name} is read from a file that ends in {', '.join(readers)}.")
+        raise NieError(f"{path}, the file of channel {name}, must end in one of {', '.join(readers)}.")
     rows, ids = readers[path.suffix](path)
     if rows.ndim == 2 and rows.shape[1] == 0:
-        raise NieError(f"{path}: channel {name} has rows without numbers.")
+        raise NieError(f"{path}: channel {name} must have at least one column; got none.")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
-        raise NieError(f"{path}: channel {name} has {rows.dtype} of shape {rows.shape}; numbers (N, d) are expected.")
+        raise NieError(f"{path}: channel {name} must be numbers (N, d); got {rows.dtype} of shape {rows.shape}.")
     if ids is not None:
         rows = _placed(path, name, rows, ids, node_names)
     if len(rows) != len(node_names):
@@ -107,11 +107,11 @@ def _plain(value: Any) -> NDArray[Any]:
 
 
 def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """The rows, and whose they are."""
+    """The rows, and the names or ids of the nodes that they belong to."""
     tables = [key for key, array in arrays.items() if array.ndim == 2]
     named = [key for key in ROWS if key in arrays] or (tables if len(tables) == 1 else [])
     if not named:
-        raise NieError(f"{path} holds {', '.join(arrays) or 'nothing'}; an array named features (N, d) is expected.")
+        raise NieError(f"{path} must hold an array features (N, d); it holds {', '.join(arrays) or 'nothing'}.")
     key = next((key for key in IDS if key in arrays), "")
     ids = arrays.get(key)
     if ids is not None and key == "names" and ids.dtype.kind in "iu":
@@ -126,7 +126,7 @@ def _placed(
     if ids.dtype.kind not in "Uiu":
         raise NieError(f"{path}: ids of channel {name} must be names or whole numbers; got {ids.dtype}.")
     if ids.shape != (len(rows),):
-        raise NieError(f"{path}: channel {name} has {len(rows)} rows but ids of shape {ids.shape}.")
+        raise NieError(f"{path}: ids of channel {name} must be ({len(rows)},), one for each row; got {ids.shape}.")
     place = {key: node for node, key in enumerate(node_names)}
     known = place if ids.dtype.kind == "U" else dict.fromkeys(range(len(node_names)))
     wanted = ids.tolist()

@@ -132,7 +132,7 @@ def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]])
 
 
 def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: dict[str, Any]) -> None:
-    """An option that the builder lacks, or a file that it needs, is the user's mistake."""
+    """Raise for an option that the builder does not have, or for a file that it needs and was not given."""
     parameters = {key: value for key, value in inspect.signature(builder).parameters.items() if key != "raw"}
     for key in options:
         if key not in parameters:

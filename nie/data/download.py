@@ -124,7 +124,7 @@ def fetch(
         name: "fb15k" or "tmdb5k".
         root: folder of the datasets.
         base_url: a mirror with the files, unpacked, at ``<base_url>/<name>/<path>``, instead of the public sources.
-        retries: attempts a file after the first.
+        retries: attempts for each file after the first.
         pause_s: seconds before the first retry; twice as long before each further one.
 
     Raises:
@@ -186,7 +186,7 @@ def download(url: str, part: Path, *, retries: int = RETRIES, pause_s: float = 1
 
 
 def _receive(url: str, part: Path) -> None:
-    """One attempt; an interrupted one leaves what came so far."""
+    """Make one attempt; an interrupted one leaves what came so far."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "nie"})
     if have:

@@ -37,7 +37,7 @@ def check_name(kind: str, name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """One input channel: a feature row a node, and which nodes really have one.
+    """One input channel: a row of features for each node, and which nodes really have one.
 
     Args:
         features: (N, d) float32; the rows of nodes without the feature are zero by convention.
@@ -57,7 +57,7 @@ class Channel:
         object.__setattr__(self, "mask", _frozen(self.mask, np.bool_))
         if self.features.ndim != 2 or self.mask.shape != self.features.shape[:1]:
             raise NieError(
-                f"A channel needs features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
+                f"A channel must have features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
             )
         if not np.isfinite(self.features).all():
             row = int(np.argmin(np.isfinite(self.features).all(axis=1)))
@@ -158,7 +158,7 @@ class KnowledgeGraph:
 
     @cached_property
     def targets(self) -> Floats:
-        """What a model learns: (N,) ``log(1 + label)``, or the label itself; nan where unlabelled."""
+        """What a model learns: (N,) ``log(1 + label)``, or the label itself; nan for a node without label."""
         raw = self.meta.get("label_transform", "log1p") == "none"
         return self.labels if raw else _frozen(np.log1p(self.labels), np.float64)
 
@@ -196,13 +196,13 @@ class KnowledgeGraph:
     def _check_edges(self) -> None:
         if self.src.ndim != 1 or not self.src.shape == self.dst.shape == self.etype.shape:
             shapes = f"{self.src.shape}, {self.dst.shape}, {self.etype.shape}"
-            raise NieError(f"Graph {self.name}: src, dst and etype must be vectors of one length; they are {shapes}.")
+            raise NieError(f"Graph {self.name}: src, dst and etype must be vectors of one length; got {shapes}.")
         bounds = {"src": self.num_nodes, "dst": self.num_nodes, "etype": self.num_relations}
         for key, bound in bounds.items():
             ids = getattr(self, key)
             if len(ids) and (ids.min() < 0 or ids.max() >= bound):
                 edge = int(np.argmax((ids < 0) | (ids >= bound)))
-                raise NieError(f"Graph {self.name}: {key} of edge {edge} is {ids[edge]}, not in 0..{bound - 1}.")
+                raise NieError(f"Graph {self.name}: {key} of edge {edge} must be in 0..{bound - 1}; got {ids[edge]}.")
 
     def _check_held_out(self) -> None:
         frozen = {}
@@ -211,7 +211,7 @@ class KnowledgeGraph:
             _check_kind(f"Graph {self.name}", f"held_out {name}", triples, "iu")
             frozen[name] = _frozen(triples, np.int64)
             if frozen[name].ndim != 2 or frozen[name].shape[1] != 3:
-                raise NieError(f"Graph {self.name}: the split {name} has shape {frozen[name].shape}, not (n, 3).")
+                raise NieError(f"Graph {self.name}: the split {name} must be (n, 3); got {frozen[name].shape}.")
             outside = (frozen[name] < 0) | (frozen[name] >= [self.num_nodes, self.num_relations, self.num_nodes])
             if outside.any():
                 row = int(np.argmax(outside.any(axis=1)))
@@ -228,10 +228,10 @@ class KnowledgeGraph:
             sizes[f"channel {key}"] = channel.mask.shape
         for key, size in sizes.items():
             if size != (self.num_nodes,):
-                raise NieError(f"Graph {self.name}: {key} has shape {size}, but there are {self.num_nodes} nodes.")
+                raise NieError(f"Graph {self.name}: {key} must be ({self.num_nodes},), one for each node; got {size}.")
         transform = self.meta.get("label_transform", "log1p")
         if transform not in LABEL_TRANSFORMS:
-            raise NieError(f"Graph {self.name}: label_transform is {transform!r}; use one of {LABEL_TRANSFORMS}.")
+            raise NieError(f"Graph {self.name}: label_transform must be one of {LABEL_TRANSFORMS}; got {transform!r}.")
 
     def _check_labels(self) -> None:
         known = np.flatnonzero(self.label_mask)
@@ -239,17 +239,17 @@ class KnowledgeGraph:
         if len(wrong):
             node = int(wrong[0])
             raise NieError(
-                f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) is {self.labels[node]}; "
-                "labels must be finite and not negative."
+                f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) must be finite and not "
+                f"negative; got {self.labels[node]}."
             )
 
 
 def _check_kind(owner: str, key: str, values: ArrayLike, kinds: str) -> None:
-    """Nothing is truncated in silence: ids are whole numbers, labels real ones. An empty list has no kind."""
+    """Raise unless ids are whole numbers and labels real ones, as a cast would truncate them in silence."""
     array = np.asarray(values)
     if array.size and array.dtype.kind not in kinds:
         expected = "whole numbers" if kinds == "iu" else "real numbers"
-        raise NieError(f"{owner}: {key} holds {array.dtype}; {expected} are expected.")
+        raise NieError(f"{owner}: {key} must hold {expected}; got {array.dtype}.")
 
 
 def _frozen(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:

@@ -36,8 +36,8 @@ def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_l
     Args:
         kg: the knowledge graph.
         inverse_relations: add dst -> src for every edge; the inverse of relation r has id r + R.
-        self_loops: add one loop a node with one extra relation, the last id. Loops that the knowledge graph itself
-            has keep their own relation and stay.
+        self_loops: add a loop to every node, with one extra relation, the last id. Loops that the knowledge graph
+            itself has keep their own relation and stay.
 
     >>> from nie.data.synthetic_graph import synthetic
     >>> kg = synthetic(0, num_nodes=100)

@@ -40,7 +40,7 @@ def find_raw(
             return folder
     places = " or ".join(str(folder) for folder in candidates)
     raise NieError(
-        f"The raw files of {name} are expected in {places}; run `nie data fetch {name}`, "
+        f"The raw files of {name} must be in one of {places}; run `nie data fetch {name}`, "
         f"or give --raw DIR or the variable {RAW_VARIABLE}."
     )
 
@@ -54,7 +54,7 @@ def find_packed(path: str | os.PathLike[str]) -> Path:
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
-    """Whether `find_packed` would find it: for files that a dataset can do without."""
+    """Whether `find_packed` would find ``path``: for files that a dataset can do without."""
     return _packed(path) is not None
 
 
@@ -107,7 +107,7 @@ def read_rows(path: str | os.PathLike[str], columns: int) -> Iterator[tuple[int,
                 continue
             fields = line.split("\t")
             if len(fields) != columns:
-                raise NieError(f"{shown}, line {number}: {columns} tab-separated fields expected, {len(fields)} found.")
+                raise NieError(f"{shown}, line {number} must have {columns} tab-separated fields; got {len(fields)}.")
             yield number, fields
 
 
@@ -118,7 +118,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def _sha256(stream: IO[bytes]) -> str:
-    """hashlib.file_digest for Python 3.10."""
+    """What ``hashlib.file_digest`` gives, which Python 3.10 lacks."""
     total = hashlib.sha256()
     while block := stream.read(1 << 20):
         total.update(block)

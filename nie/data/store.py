@@ -4,7 +4,7 @@ A store is a folder::
 
     meta.json       format version, name, counts, the graph's meta (licence, attribution, sha256 of raw files, ...)
     names.json      node and relation names
-    text.json       one string or null a node
+    text.json       one string or null for each node
     src.npy dst.npy etype.npy labels.npy label_mask.npy
     channels/       <name>.features.npy and <name>.mask.npy of every ready channel
     held_out/       <name>.npy, the triples of every split of link prediction, where there are any
@@ -116,7 +116,7 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
 
 
 def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
-    """A store edited by hand, or damaged into other valid JSON, is told before anything stumbles over it."""
+    """Raise for a meta.json that is valid JSON of another form, such as one edited by hand."""
     meta = document["meta"]
     dicts = {
         "meta": meta,
@@ -124,9 +124,9 @@ def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
     }
     for key, value in dicts.items():
         if not isinstance(value, dict):
-            raise NieError(f"{key} is a {type(value).__name__}; an object is expected.")
+            raise NieError(f"{key} must be an object; got a {type(value).__name__}.")
     if not isinstance(document["name"], str):
-        raise NieError(f"name is {document['name']!r}; a string is expected.")
+        raise NieError(f"name must be a string; got {document['name']!r}.")
     _strings("channels", document["channels"])
     _strings("held_out", document.get("held_out", []))
     _strings("names of nodes", names["nodes"])
@@ -135,7 +135,7 @@ def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
 
 def _strings(key: str, values: Any, optional: bool = False) -> Any:
     if not isinstance(values, list) or not all(isinstance(v, str) or (optional and v is None) for v in values):
-        raise NieError(f"{key} is no list of strings.")
+        raise NieError(f"{key} must be a list of strings.")
     return values
 
 
@@ -152,7 +152,7 @@ def read_array(path: Path) -> NDArray[Any]:
     except (ValueError, OSError, EOFError) as error:
         raise NieError(f"The file {path} is truncated or not a plain .npy array.") from error
     if not isinstance(array, np.ndarray):
-        raise NieError(f"The file {path} is an archive; one plain .npy array is expected.")
+        raise NieError(f"The file {path} must be one plain .npy array; it is an archive.")
     return array
 
 

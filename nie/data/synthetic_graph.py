@@ -25,7 +25,7 @@ def synthetic(seed: int = 0, num_nodes: int = 300) -> KnowledgeGraph:
     without in-edges. 10 % of the nodes are unlabelled, 5 % have no in-edge, 3 % have no text (their t still counts),
     and some edges are repeated.
 
-    Channels: "structural" (4 columns: log1p in-degree a relation, and log1p out-degree) and "semantic" (the adjective
+    Channels: "structural" (4 columns: log1p in-degree by relation, and log1p out-degree) and "semantic" (the adjective
     as one-hot and 3 columns of noise; zero row and mask False without text).
 
     Args:
@@ -78,7 +78,7 @@ def synthetic(seed: int = 0, num_nodes: int = 300) -> KnowledgeGraph:
 
 
 def _edges(rng: np.random.Generator, num_nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Six edges a node on average; the last twentieth of the nodes receives none; one edge in fifty is doubled."""
+    """Draw six edges for each node on average: the last twentieth of the nodes gets none, one in fifty is doubled."""
     num_edges = 6 * num_nodes
     receivers = num_nodes - max(num_nodes // 20, 1)
     src = rng.integers(0, num_nodes, num_edges)

@@ -18,7 +18,7 @@ CONTROLS = ("shuffled", "noise", "flags")
 
 
 def standardized(channel: Channel) -> np.ndarray[Any, Any]:
-    """Zero mean and unit variance a column over the nodes that have the channel; the others stay zero.
+    """Every column with zero mean and unit variance over the nodes that have the channel; the others stay zero.
 
     >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
     [[-1.0], [1.0], [0.0]]
@@ -31,7 +31,7 @@ def standardized(channel: Channel) -> np.ndarray[Any, Any]:
 
 
 def softly_limited(values: np.ndarray[Any, Any], limit: float) -> np.ndarray[Any, Any]:
-    """Values as they are up to ``limit`` and growing with their logarithm beyond it, in both directions.
+    """Values as they are up to ``limit``; beyond it, in both directions, they grow with their logarithm.
 
     >>> softly_limited(np.array([-2.0, 4.0, 5.0, 4 + np.e - 1]), 4.0).tolist()
     [-2.0, 4.0, 4.693147180559945, 5.0]
@@ -50,7 +50,7 @@ def input_array(parts: Parts, config: FeaturesConfig) -> npt.NDArray[np.float32]
 
 
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
-    """Name of the features of each channel; a graph without texts has no semantic channel unless it brings one.
+    """The features of each channel, by name; a graph without texts has no semantic channel unless it brings one.
 
     >>> from nie.data import synthetic
     >>> feature_names(synthetic(0), FeaturesConfig(semantic="auto~shuffled"))
@@ -78,7 +78,7 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
 
 
 def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
-    """The features that ``names``, joined by ``+``, stand for; ``~shuffled`` and the like behind one make a control."""
+    """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control."""
     walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
 
     def part(name: str) -> Channel:
@@ -90,7 +90,7 @@ def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_
 
 
 def controlled(channel: Channel, control: str, seed: int) -> Channel:
-    """A channel of the same size that says less: what a model gains from it, it does not gain from what it says.
+    """A control: a channel that says less, to see how much of a gain comes from what the real one says.
 
     Args:
         channel: the real one.

@@ -10,7 +10,7 @@ from nie.errors import NieError
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device of that name; ``auto`` is CUDA where there is one that the kernels can run on, and else the CPU.
+    """The device ``wanted``; ``auto`` is CUDA where there is a GPU that the kernels can run on, and else the CPU.
 
     Raises:
         NieError: a CUDA device that is not there, or that the kernels cannot run on.
@@ -22,7 +22,7 @@ def choose_device(wanted: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise NieError(f"torch finds {count} CUDA devices here, which leaves no {wanted}; use --device cpu.")
+            raise NieError(f"There is no {wanted}, as torch finds {count} CUDA devices here; use --device cpu.")
         if not has_triton:
             raise NieError(
                 f"--device {wanted} needs the package triton: pip install -e '.[gpu]' in nie's folder, or use "

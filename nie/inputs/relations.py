@@ -19,7 +19,7 @@ from nie.settings.sections import RelationsConfig
 
 
 class RelationSource(NamedTuple):
-    """Where relation vectors can be made from.
+    """What relation vectors can be made from.
 
     Attributes:
         kg: the graph, with the names of its relations.
@@ -35,7 +35,7 @@ class RelationSource(NamedTuple):
 
     @property
     def added(self) -> dict[str, bool]:
-        """What the message graph has beyond the graph's own relations."""
+        """What the message graph has beyond the graph's own relations: inverses, self-loops."""
         return {"inverse_relations": self.message.inverse_relations, "self_loops": self.message.self_loops}
 
 
@@ -88,7 +88,7 @@ def relation_features(source: RelationSource, kind: str) -> Tensor:
 
 
 def _context(source: RelationSource, feats: Mapping[str, Tensor]) -> RelationContext:
-    """On the device of the features."""
+    """The context of relations, on the device of the features."""
     feat, kg = torch.cat(list(feats.values()), dim=1), source.kg
     src, dst, etype = (torch.from_numpy(np.array(ids)).to(feat.device) for ids in (kg.src, kg.dst, kg.etype))
     return with_inverses(relation_context(src, dst, etype, kg.num_relations, feat), **source.added)

@@ -16,5 +16,5 @@ def input_tensor(parts: Parts, config: FeaturesConfig) -> Tensor:
 
 
 def presence(parts: Parts) -> Tensor:
-    """(N,) the nodes that have a part of the channel."""
+    """(N,) bool, the nodes that have any part of the channel."""
     return torch.from_numpy(np.any([part.mask for part in parts], axis=0))

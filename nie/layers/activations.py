@@ -10,7 +10,7 @@ ACTIVATIONS = {"linear": lambda score: score, "leaky_relu": F.leaky_relu}
 
 
 def check_activation(activation: str) -> None:
-    """Raise unless scores can have this activation."""
+    """Raise unless ``activation`` is one that scores can have."""
     if activation not in ACTIVATIONS:
         raise NieError(
             f"Unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}; use one of {', '.join(ACTIVATIONS)}."

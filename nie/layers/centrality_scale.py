@@ -24,7 +24,7 @@ class CentralityScale(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The identity: gamma 0, beta 1."""
+        """Reset to the identity: gamma 0, beta 1."""
         nn.init.zeros_(self.gamma)
         nn.init.ones_(self.beta)
 

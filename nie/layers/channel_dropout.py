@@ -13,8 +13,8 @@ class ChannelDropout(nn.Module):
 
     Every channel that a node has is hidden with probability p; where that would hide all, one of them, chosen at
     random, stays. The probability grows linearly from 0 to p over the first ``warmup`` calls in training, of which
-    full-graph training makes one an epoch. The number of calls is kept with the weights, so that a run that is
-    continued goes on where it was.
+    training on the full graph makes one in each epoch. The number of calls is kept with the weights, so that a run
+    that is continued goes on where it was.
 
     Args:
         p: probability, in [0, 1].
@@ -34,9 +34,7 @@ class ChannelDropout(nn.Module):
     def __init__(self, p: float, *, warmup: int = 0) -> None:
         super().__init__()
         if not 0 <= p <= 1 or warmup < 0:
-            raise NieError(
-                f"Channel dropout needs a p in [0, 1] and a warmup that is not negative; got {p} and {warmup}."
-            )
+            raise NieError(f"p must lie in [0, 1] and warmup must not be negative; got {p} and {warmup}.")
         self.p, self.warmup = p, warmup
         self.register_buffer("calls", torch.zeros((), dtype=torch.long))
 
@@ -57,7 +55,7 @@ class ChannelDropout(nn.Module):
         self.calls += 1
         draw = torch.rand(mask.shape, generator=generator, device=mask.device).masked_fill(~mask, -1.0)
         kept = mask & (draw >= self.p * grown)
-        # The one that stays is the one that came nearest to staying.
+        # Of channels that would all be hidden, the one whose draw came nearest to staying stays.
         last = torch.zeros_like(mask).scatter(1, draw.argmax(dim=1, keepdim=True), True) & mask
         return torch.where(kept.any(dim=1, keepdim=True), kept, last)
 

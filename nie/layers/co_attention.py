@@ -49,7 +49,7 @@ class CoAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform attention projections; torch's defaults for the rest."""
+        """Reset to Xavier-uniform attention projections and torch's defaults for the rest."""
         for linear in (self.query, self.key, self.value):
             nn.init.xavier_uniform_(linear.weight)
         for linear in (layer for layer in self.feed_forward if isinstance(layer, nn.Linear)):
@@ -62,9 +62,9 @@ class CoAttention(nn.Module):
 
         Args:
             tokens: channel vectors.
-            mask: (N, C) bool, the channels that a node has; by default all. What is missing is attended to by no
-                channel, is 0 in the result and plays no part in the batch norms, which in training need two nodes
-                that have a channel: with one, its running statistics stand in.
+            mask: (N, C) bool, the channels that a node has; by default all. A missing channel is attended to by no
+                other, is 0 in the result and plays no part in the batch norms. In training, a batch norm needs two
+                nodes that have its channel; with fewer, its running statistics are used.
 
         Raises:
             NieError: another number of channels or another size.

@@ -25,7 +25,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        threshold(p)  # it refuses what is no probability
+        threshold(p)  # raises for what is no probability
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class GENIConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-normal, as the one vector over a concatenation that the three attention vectors split."""
+        """Reset to Xavier-normal; the three attention vectors are drawn as the one that the paper splits into them."""
         std = nn.init.calculate_gain("relu") * (2.0 / (2 + self.rel_size + 1)) ** 0.5
         for vector in (self.attn_src, self.attn_dst, self.attn_rel):
             if vector is not None:

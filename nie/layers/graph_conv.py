@@ -38,7 +38,7 @@ class GraphConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform, and zero bias."""
+        """Reset to Xavier-uniform weights and zero bias."""
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -58,7 +58,7 @@ class GraphConv(nn.Module):
         src, _ = endpoints(graph, feat, self.in_size)
         before, after = symmetric_norm(graph, src, out_degree, in_degree)
         src = src * before
-        if self.in_size > self.out_size:  # the product goes where the rows to add up become shorter
+        if self.in_size > self.out_size:  # the product comes first where it makes the rows shorter that are added up
             out = neighbour_sum(graph, src @ self.weight)
         else:
             out = neighbour_sum(graph, src) @ self.weight

@@ -12,10 +12,10 @@ from nie.errors import NieError
 
 @dataclass(frozen=True)
 class Fused:
-    """What a fusion gives.
+    """The result of a fusion.
 
     Attributes:
-        vector: (N, H), one vector a node.
+        vector: (N, H), one vector for each node.
         weights: (N, M), how much each channel counts, 0 for a missing one; None where a fusion has no weights.
         tokens: (N, M, H), the channels' vectors after the fusion, 0 for a missing one.
     """

@@ -61,7 +61,7 @@ class PreGATConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-normal; the three attention vectors as the one vector over a concatenation that they split."""
+        """Reset to Xavier-normal; the three attention vectors are drawn as the one that the paper splits into them."""
         gain = nn.init.calculate_gain("relu")
         nn.init.xavier_normal_(self.project.weight, gain)
         std = gain * math.sqrt(2.0 / (2 * self.out_size + self.rel_size + 1))
@@ -106,7 +106,7 @@ class PreGATConv(nn.Module):
         return graph, value, src_score, dst_score, rel_score, etype, self.negative_slope
 
     def _folded(self, vector: Tensor) -> Tensor:
-        """The map (in_size, H) from features to ``vector . W x``: it spares a pass over all (N, H, out_size) values."""
+        """The map (in_size, H) from x to ``vector . W x``, which spares a pass over all (N, H, out_size) values."""
         weight = self.project.weight.view(self.num_heads, self.out_size, self.in_size)
         return torch.einsum("hdi,hd->ih", weight, vector)
 

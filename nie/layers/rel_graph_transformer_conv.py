@@ -72,13 +72,13 @@ class RelGraphTransformerConv(nn.Module):
         if rel_size and mode == "dot":
             self.relation = nn.Linear(rel_size, num_heads * out_size, bias=False)
         elif rel_size:
-            # The norm that follows in gate mode takes a bias away again.
+            # No bias in gate mode: the norm that follows would remove it.
             self.relation = nn.Linear(rel_size, num_heads, bias=mode != "gate")
         self.relation_norm = nn.BatchNorm1d(num_heads) if rel_size and mode == "gate" else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform projections, zero biases."""
+        """Reset to Xavier-uniform projections and zero biases."""
         for linear in (self.query, self.key, self.value, self.relation):
             if linear is not None:
                 nn.init.xavier_uniform_(linear.weight)

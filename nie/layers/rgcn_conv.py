@@ -44,7 +44,7 @@ class RGCNConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform, each V_i by itself."""
+        """Reset to Xavier-uniform, each V_i by itself."""
         for basis in self.bases.weight.chunk(self.num_bases):
             nn.init.xavier_uniform_(basis)
         nn.init.xavier_uniform_(self.coefficients)

@@ -37,7 +37,7 @@ class SAGEConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform with the gain of ReLU, and torch's default for the bias."""
+        """Reset to Xavier-uniform with the gain of ReLU, and torch's default for the bias."""
         for linear in (self.fc_neigh, self.fc_self):
             linear.reset_parameters()
         # Drawn once more, as DGL does, so that a seed gives the weights that it gives there.
@@ -55,7 +55,9 @@ class SAGEConv(nn.Module):
             NieError: features that do not fit the graph or the layer.
         """
         src, dst = endpoints(graph, feat, self.in_size)
-        before = self.in_size > self.out_size  # the product goes where the rows to add up become shorter
+        before = (
+            self.in_size > self.out_size
+        )  # the product comes first where it makes the rows shorter that are added up
         total = neighbour_sum(graph, self.fc_neigh(src) if before else src)
         mean = total / graph.in_degrees().clamp(min=1).to(total)[:, None]
         out: Tensor = self.fc_self(dst) + (mean if before else self.fc_neigh(mean))
@@ -66,6 +68,6 @@ class SAGEConv(nn.Module):
 
 
 def _drawn_later(in_size: int, out_size: int, *, bias: bool = True) -> nn.Linear:
-    """A linear layer without values yet: torch's would be drawn twice."""
+    """A linear layer whose values are not drawn yet, so that they are drawn once and not twice."""
     linear: nn.Linear = nn.utils.skip_init(nn.Linear, in_size, out_size, bias=bias)  # type: ignore[no-untyped-call]
     return linear

@@ -1,4 +1,4 @@
-"""Encoders that say how sure they are: a mean and a log-variance a dimension (Kingma and Welling, ICLR 2014)."""
+"""Encoders that say how sure they are: a mean and a log-variance for each dimension (Kingma and Welling, ICLR 2014)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_LOGVAR = 10.0
 
 @dataclass(frozen=True)
 class Encoding:
-    """What an encoder says of nodes.
+    """What an encoder makes of nodes.
 
     Attributes:
         mean: (N, H).
@@ -70,7 +70,7 @@ class VariationalEncoder(nn.Module):
         self.heads = GaussianHeads(size, size)
 
     def reset_parameters(self) -> None:
-        """Torch's defaults, and a log-variance of 0."""
+        """Reset to torch's defaults and a log-variance of 0."""
         for part in (*self.hidden, self.residual):
             if isinstance(part, (nn.Linear, nn.LayerNorm)):
                 part.reset_parameters()
@@ -86,7 +86,7 @@ class VariationalLSTMEncoder(nn.Module):
     """From sequences of features to means and log-variances, by the last state of an LSTM.
 
     Args:
-        in_size: d, size of the features at a time.
+        in_size: d, size of the features at each step.
         size: H.
         dropout: probability of the input.
 
@@ -103,22 +103,22 @@ class VariationalLSTMEncoder(nn.Module):
         self.heads = GaussianHeads(size, size)
 
     def reset_parameters(self) -> None:
-        """Torch's defaults, and a log-variance of 0."""
+        """Reset to torch's defaults and a log-variance of 0."""
         self.lstm.reset_parameters()
         self.heads.reset_parameters()
 
     def forward(self, x: Tensor, lengths: Tensor) -> Encoding:
-        """Encode.
+        """Encode sequences.
 
         Args:
-            x: (N, T, d); what lies behind a sequence's end is not read.
+            x: (N, T, d); what lies beyond a sequence's end is not read.
             lengths: (N,) long, 1 to T; mask the nodes that have no sequence and give them length 1.
 
         Raises:
-            NieError: a length outside 1 to T, or another number of them.
+            NieError: a length outside 1 to T, or another number of lengths.
         """
         if lengths.shape != x.shape[:1] or bool(((lengths < 1) | (lengths > x.shape[1])).any()):
-            raise NieError(f"lengths must be {len(x)} numbers from 1 to {x.shape[1]}, one a sequence.")
+            raise NieError(f"lengths must be {len(x)} numbers from 1 to {x.shape[1]}, one for each sequence.")
         packed = nn.utils.rnn.pack_padded_sequence(
             self.dropout(x), lengths.cpu(), batch_first=True, enforce_sorted=False
         )  # fmt: skip
@@ -142,7 +142,7 @@ class GaussianHeads(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Torch's defaults for the mean, zeros for the log-variance."""
+        """Reset to torch's defaults for the mean and zeros for the log-variance."""
         self.mean.reset_parameters()
         nn.init.zeros_(self.logvar.weight)
         nn.init.zeros_(self.logvar.bias)
@@ -169,7 +169,7 @@ class ModalityDecoder(nn.Module):
         self.layers = nn.Sequential(nn.Linear(size, size), nn.LayerNorm(size), nn.GELU(), nn.Linear(size, out_size))
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         for part in self.layers:
             if isinstance(part, (nn.Linear, nn.LayerNorm)):
                 part.reset_parameters()

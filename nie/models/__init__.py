@@ -1,4 +1,4 @@
-"""Models: thin wiring of layers. Keyword sizes in, scores or embeddings out; no loss and no configuration inside.
+"""Models: thin wiring of layers, without losses or settings. Sizes go in by keyword, scores or embeddings come out.
 
 Those that estimate importance are built with ``channel_sizes`` (features by channel), ``num_relations``,
 ``tier_outputs`` (size of a head for tiers, by default 0 for none) and their own settings, and are called as

@@ -1,4 +1,4 @@
-"""What a model runs on: the same full graph in every layer, or one sampled block a layer; and the degrees of both."""
+"""What a model runs on: the same full graph in every layer, or one sampled block for each layer; and their degrees."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def per_layer(graph: Graphs, etype: EdgeTypes, num_layers: int) -> list[tuple[dg
     etypes = [None] * len(graph) if etype is None else etype
     if isinstance(etypes, Tensor) or not len(graph) == len(etypes) == num_layers:
         given = "one etype tensor" if isinstance(etypes, Tensor) else f"{len(etypes)} etype tensors"
-        raise NieError(f"{num_layers} layers need {num_layers} blocks and etype tensors, not {len(graph)} and {given}.")
+        raise NieError(
+            f"{num_layers} layers must have {num_layers} blocks and etype tensors; got {len(graph)} and {given}."
+        )
     return list(zip(graph, etypes, strict=True))
 
 

@@ -22,7 +22,7 @@ class Convolution(NamedTuple):
     Attributes:
         make: ``(in_size, out_size, num_relations, **settings)``.
         call: ``(layer, graph or block, h, etype, degrees)``.
-        reads_graph: whether it looks at edges; without, the graph that it is called with means nothing.
+        reads_graph: whether it looks at edges; if not, the graph that it is called with means nothing.
     """
 
     make: Callable[..., nn.Module]
@@ -34,7 +34,9 @@ def _gat_layer(
     in_size: int, out_size: int, _: int, *, num_heads: int = 8, attn_drop: float = 0.0, negative_slope: float = 0.2
 ) -> nn.Module:
     if out_size % num_heads:
-        raise NieError(f"hidden_size {out_size} is not a multiple of num_heads {num_heads}, which share it.")
+        raise NieError(
+            f"hidden_size must be a multiple of num_heads, whose heads share it; got {out_size} and {num_heads}."
+        )
     head_size = out_size // num_heads
     return PreGATConv(in_size, head_size, 0, num_heads, attn_drop=attn_drop, negative_slope=negative_slope)
 

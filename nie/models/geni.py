@@ -16,8 +16,9 @@ from nie.models.outputs import ImportanceScores, side_by_side
 class GENI(nn.Module):
     r"""Score every node from its features, then aggregate the scores over relations (Park et al., KDD 2019).
 
-    ``num_heads`` scoring networks F → hidden → 1 give each node one score a head; every layer aggregates them with
-    :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next. The final score is
+    ``num_heads`` scoring networks F → hidden → 1 give each node one score for each head; every layer aggregates
+    them with :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next layer. The
+    final score is
 
     .. math:: s^*_v = \mathrm{act}((\gamma \, c_v + \beta) \, s_v), \quad c_v = \log(\mathrm{indegree}_v)
 
@@ -91,7 +92,7 @@ class GENI(nn.Module):
         return self.num_layers
 
     def reset_parameters(self) -> None:
-        """Torch's defaults for the scoring networks, standard normal relations; the layers reset themselves."""
+        """Reset the scoring networks to torch's defaults, draw standard normal relations, and reset the layers."""
         self.hidden.reset_parameters()
         bound = self.hidden_size**-0.5
         nn.init.uniform_(self.output, -bound, bound)

@@ -14,7 +14,7 @@ from nie.layers import Encoding, Fused
 
 @dataclass(frozen=True)
 class ChannelStates:
-    """What a model of channels computed on its way, for losses and studies.
+    """What a model of channels computed on the way to its scores, for losses and studies.
 
     Attributes:
         encodings: by channel, before the fusion.

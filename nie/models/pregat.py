@@ -71,7 +71,7 @@ class PreGAT(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Standard normal relation embeddings; the layers reset themselves."""
+        """Draw standard normal relation embeddings, and reset the layers."""
         if isinstance(self.relations, nn.Parameter):
             nn.init.normal_(self.relations)
         elif self.relations is not None:

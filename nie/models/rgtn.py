@@ -1,4 +1,4 @@
-"""The body of RGTN and its relatives: an encoder a channel, and the fusion of a node's channels."""
+"""The body of RGTN and its relatives: an encoder for each channel, and the fusion of a node's channels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nie.vocabulary import ENCODERS
 
 
 class MultiChannelEncoder(nn.Module):
-    """Features by channel, an encoder each, and a fusion; what a head makes of the result is a subclass's business.
+    """An encoder for each channel of features, and a fusion of the channels; subclasses put heads on the result.
 
     At its defaults this is the body of RGTN (Huang et al., KDD 2021): each channel (usually ``structural`` and
     ``semantic``) has its own stack of :class:`~nie.models.transformer.TransformerBlock`, all share one table of
@@ -87,7 +87,7 @@ class MultiChannelEncoder(nn.Module):
             encoder(kind, in_size) for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
         )
         self.fusion = ChannelFusion(fusion, size, len(self.channels), **(fusion_settings or {}))
-        # A fusion by uncertainty asks every channel for it.
+        # A fusion by uncertainty needs log-variances of every channel.
         self.gaussian = nn.ModuleList(
             GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and kind != "variational" else nn.Identity()
             for kind in self.kinds
@@ -110,7 +110,7 @@ class MultiChannelEncoder(nn.Module):
         return max(self.depths[kind] for kind in {*self.kinds, "transformer"} if kind in self.depths)
 
     def reset_parameters(self) -> None:
-        """Standard normal relation embeddings; the parts reset themselves."""
+        """Draw standard normal relation embeddings, and reset the parts."""
         if isinstance(self.relations, nn.Parameter):
             nn.init.normal_(self.relations)
         else:
@@ -214,7 +214,7 @@ def _check_rows(
     for name, mask in masks.items():
         if name not in channels:
             raise NieError(
-                f"There is a mask of the channel {name!r}, which the model has not{nearest(name, channels)}."
+                f"There is a mask of the channel {name!r}, which the model does not have{nearest(name, channels)}."
             )
         if mask.shape != (num_nodes,) or mask.dtype != torch.bool:
             raise NieError(

@@ -18,7 +18,8 @@ class SGC(nn.Module):
     r"""A linear map of features that are averaged ``num_hops`` times over neighbours: :math:`\hat A^K X w + b`.
 
     Wu et al., "Simplifying Graph Convolutional Networks", ICML 2019, with :math:`\hat A = D^{-1/2} A D^{-1/2}` of the
-    given graph. Since the map is linear it goes first, and one number a node is averaged instead of all features.
+    given graph. Since the map is linear it comes first, so that one number of each node is averaged and not all
+    features.
 
     Args:
         channel_sizes: size of the features by channel; read side by side.
@@ -49,7 +50,7 @@ class SGC(nn.Module):
         self.tier_bias = nn.Parameter(self.linear.weight.new_zeros(tier_outputs)) if tier_outputs else None
 
     def reset_parameters(self) -> None:
-        """Torch's default of a linear layer, and zero bias."""
+        """Reset to torch's default of a linear layer and zero bias."""
         self.linear.reset_parameters()
         nn.init.zeros_(self.bias)
         if self.tier_head is not None and self.tier_bias is not None:

@@ -69,7 +69,7 @@ class TransformerBlock(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform projections; torch's defaults for the feed-forward network and the norms."""
+        """Reset to Xavier-uniform projections; torch's defaults for the feed-forward network and the norms."""
         self.conv.reset_parameters()
         nn.init.xavier_uniform_(self.project.weight)
         if isinstance(self.shortcut, nn.Linear):

@@ -18,7 +18,7 @@ MAX_SCALE = 100.0
 
 @dataclass(frozen=True)
 class DualEncoding:
-    """What the two encoders say.
+    """What the two encoders give.
 
     Attributes:
         projected: (N, 2, size), the image and the text in one space, not normalised; 0 for what is missing.
@@ -68,7 +68,7 @@ class VisionTextDualEncoder(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """A temperature of 0.07, as CLIP; the encoders are the caller's and stay as they are."""
+        """Reset to a temperature of 0.07, as CLIP's; the encoders are the caller's and stay as they are."""
         nn.init.constant_(self.log_scale, math.log(1 / 0.07))
         self.fusion.reset_parameters()
         for linear in (*self.projections, *([self.head] if self.head else [])):
@@ -87,7 +87,9 @@ class VisionTextDualEncoder(nn.Module):
             NieError: different numbers of images and texts.
         """
         if len(images) != len(texts):
-            raise NieError(f"There are {len(images)} images and {len(texts)} texts; they belong together row by row.")
+            raise NieError(
+                f"images and texts must be of the same entities, row by row; got {len(images)} and {len(texts)} rows."
+            )
         encodings = self.image_encoder(images), self.text_encoder(texts)
         pairs = zip(self.projections, encodings, strict=True)
         projected = torch.stack([project(encoding) for project, encoding in pairs], dim=1)

@@ -27,7 +27,7 @@ class Attended(NamedTuple):
 
     Attributes:
         out: (N_dst, H, D), the weighted sums of the values.
-        weights: (E, H), the weights of the edges before dropout, perhaps None where they were not asked for.
+        weights: (E, H), the weights of the edges before dropout; may be None where they were not asked for.
     """
 
     out: Tensor
@@ -207,7 +207,7 @@ def attend_by_products(
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:
-    threshold(attn_drop)  # it refuses what is no probability
+    threshold(attn_drop)  # raises for what is no probability
     return draw_seed() if seed is None and attn_drop > 0 else seed or 0
 
 

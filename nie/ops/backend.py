@@ -45,7 +45,7 @@ def choose_backend(value: Tensor, wanted: str | None = None) -> str:
         raise NieError(f"There is no backend {wanted!r}{nearest(wanted, BACKENDS)}; use one of {', '.join(BACKENDS)}.")
     obstacle = _obstacle(wanted, value)
     if obstacle is not None:
-        raise NieError(f"The backend {wanted!r} {obstacle} (it was asked for by argument or by NIE_OPS_BACKEND).")
+        raise NieError(f"The backend {wanted!r}, asked for by argument or by NIE_OPS_BACKEND, {obstacle}.")
     return wanted
 
 

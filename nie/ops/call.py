@@ -36,7 +36,7 @@ def make_call(
     graph: dgl.DGLGraph, etype: Tensor | None, device: torch.device, mode: str, slope: float, attn_drop: float,
     seed: int, weights: bool,
 ) -> Call:  # fmt: skip
-    """Prepare the graph for ``device``, or find it prepared. The graph itself may be elsewhere.
+    """Prepare the graph for ``device``, unless it is prepared already. The graph itself may be on another device.
 
     ``mode`` is ``mul``, ``add`` or ``dot``.
     """

@@ -17,7 +17,7 @@ _VALUES_AT_A_TIME = 1 << 24
 def complex_distance(
     query: Tensor, keys: Tensor, rows: Tensor | None = None, *, backend: str | None = None
 ) -> Tensor:  # fmt: skip
-    r"""Sum over dimensions of the modulus of the difference, every query to every key, or to keys of its own.
+    r"""Distance of every query to every key, or to keys of its own: the sum of the moduli of the differences.
 
     .. math:: \mathrm{out}_{bk} = \sum_d \sqrt{(\Re q_{bd} - \Re k_{kd})^2 + (\Im q_{bd} - \Im k_{kd})^2}
 
@@ -28,9 +28,9 @@ def complex_distance(
     The numba kernels keep nothing of the size B x K x 2D; torch's own operators keep it twice for the backward pass.
 
     Args:
-        query: (B, 2D), the D real parts before the imaginary ones.
+        query: (B, 2D), the D real parts first, then the imaginary ones.
         keys: (K, 2D), of the same type and device.
-        rows: (B, C) of the keys that each query is compared with, as often as it likes; by default all.
+        rows: (B, C) the keys that each query is compared with, which may repeat; by default all.
         backend: ``"numba"`` or ``"dgl"``, which here means torch's own operators; by default numba on the CPU where it
             is installed.
 

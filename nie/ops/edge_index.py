@@ -154,7 +154,7 @@ _PREPARED: weakref.WeakKeyDictionary[dgl.DGLGraph, tuple[Any, dict[torch.device,
 
 
 def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
-    """Prepare ``graph`` once a device; the result is forgotten with the graph, or when it is changed in place.
+    """Prepare ``graph`` once for each device; the result is forgotten with the graph, or when it is changed in place.
 
     Raises:
         NieError: the graph is restricted to formats without CSC, or has about 2^31 edges or more.
@@ -187,10 +187,10 @@ def chunks(offsets: np.ndarray[Any, Any], most: int) -> list[tuple[int, int]]:
 
 
 class _PerTensor:
-    """Remember what ``function`` gives for a tensor, as long as the tensor lives and is not written to.
+    """Remembers what ``function`` gives for a tensor, as long as the tensor lives and is not written to.
 
-    Further arguments are passed on, and are the same for one memory. (A method bound to the owner of the memory would
-    keep the owner alive until the next collection of cycles, with all its arrays.)
+    Further arguments are passed on, and must be the same at every call. (A method bound to the owner of the memory
+    would keep the owner alive until the next collection of cycles, with all its arrays.)
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -213,4 +213,4 @@ def _span(etype: Tensor) -> tuple[int, int]:
 
 
 relation_span: Callable[[Tensor], tuple[int, int]] = _PerTensor(_span)
-"""The smallest and the largest relation id of a tensor that is not empty, looked up once a tensor."""
+"""The smallest and the largest relation id of a tensor that is not empty, looked up once for each tensor."""

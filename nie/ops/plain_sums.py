@@ -1,6 +1,6 @@
 """Sums over in-edges in plain torch: for CUDA, where there is no kernel for them and PyPI's DGL does not run.
 
-They hold a value an edge for a moment, which the kernels of other devices do not, and give the same bits every time.
+They hold one value for each edge for a moment, unlike the kernels of other devices, and give the same bits every time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etyp
     src, dst = prepared.ends
     weight = coefficient[prepared.relations(etype).by_dst.long()]  # (E, B)
     out = value.new_zeros(graph.num_dst_nodes(), value.shape[2])
-    for basis, own_weight in zip(value.unbind(1), weight.unbind(1), strict=True):  # a basis at a time, to spare memory
+    for basis, own_weight in zip(
+        value.unbind(1), weight.unbind(1), strict=True
+    ):  # one basis at a time, to spare memory
         out = out + row_sum(basis[src] * own_weight[:, None], dst, len(out))
     return out

@@ -15,8 +15,8 @@ class Pieces(NamedTuple):
     """Pieces of rows, as tables of 32-bit integers.
 
     Attributes:
-        table: (P, 4) row, first edge, edge after the last, and the piece's number among those of split rows or -1 for
-            a piece that is its whole row. The longest come first, so that none is left to run alone at the end.
+        table: (P, 4) row, first edge, edge after the last, and the piece's number among those of split rows; -1 for a
+            piece that is its whole row. The longest come first, so that none is left to run alone at the end.
         split: (M, 4) row, first and after the last of its numbered pieces, and -1, for every row that is split.
         num_parts: how many numbered pieces there are.
     """
@@ -27,7 +27,7 @@ class Pieces(NamedTuple):
 
 
 def cut(offsets: Tensor) -> Pieces:
-    """Cut the rows whose edges are those from ``offsets[row]`` up to ``offsets[row + 1]``; a row has a piece or more.
+    """Cut the rows, whose edges go from ``offsets[row]`` up to ``offsets[row + 1]``, each into one piece or more.
 
     >>> pieces = cut(torch.tensor([0, 3, 3, 303]))
     >>> pieces.table.tolist()

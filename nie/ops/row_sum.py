@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def row_sum(values: Tensor, rows: Tensor, num_rows: int) -> Tensor:
-    """Add up the values (n, ...) that go to the same of ``num_rows`` rows; a row without any is 0.
+    """Add up the values (n, ...) by the row that each belongs to, of ``num_rows``; a row without any is 0.
 
     On CUDA torch's ``index_add`` adds in whatever order its threads come, so that the last bits change from run to run;
     ``index_put`` sorts there first.

@@ -1,4 +1,4 @@
-"""Checks of the shapes that every operation makes before a backend sees them."""
+"""Checks of shapes, which every operation makes before it calls a backend."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ def expect_relations(
         expect(name, rel, shape)
         expect("etype", etype, (graph.num_edges(),))
         if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
-            raise NieError(f"etype has the type {etype.dtype}; relation ids are integers.")
-        # The kernels read the table at these rows without a check of their own.
+            raise NieError(f"etype must hold integers, the ids of relations; got {etype.dtype}.")
+        # The kernels read these rows of the table without a check of their own.
         lowest, highest = relation_span(etype) if len(etype) else (0, 0)
         if len(etype) and not 0 <= lowest <= highest < len(rel):
-            raise NieError(f"etype holds {lowest} to {highest}, but {name} has rows for 0 to {len(rel) - 1} only.")
+            raise NieError(
+                f"etype must be between 0 and {len(rel) - 1}, the rows of {name}; got {lowest} to {highest}."
+            )

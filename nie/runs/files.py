@@ -40,7 +40,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write one CSV line an epoch, with all columns that occur."""
+    """Write one CSV line for each epoch, with all columns that occur."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)

@@ -55,7 +55,7 @@ def peak_memory_gb() -> float:
 
 
 def _threads() -> int:
-    import torch  # runs are read, too, where torch is not to be loaded
+    import torch  # imported here, because runs are also read where torch must not be loaded
 
     return torch.get_num_threads()
 
@@ -76,7 +76,7 @@ def installed_version(package: str) -> str | None:
 def git_commit() -> str | None:
     """The commit of the checkout that this package runs from, with ``+`` when it has uncommitted changes.
 
-    It is asked for once a process, whose code stays what it was when it was loaded.
+    It is asked for once in a process, whose code stays what it was when it was loaded.
     """
     folder = Path(__file__).resolve().parent
     try:

@@ -75,7 +75,7 @@ class Run:
             raise OtherStage(self.path, self.stage, stage)
 
     def _provenance(self) -> dict[str, Any]:
-        """What the run was made from. It is made once, so that nothing but a copy of it can say it again."""
+        """What the run was made from. The file is written once and cannot be made again."""
         path = self.path / PROVENANCE
         try:
             known = read_json(path)
@@ -88,9 +88,7 @@ class Run:
         return known
 
     def damaged(self, path: Path, fold: int | None = None) -> NieError:
-        """The error of a file that cannot be read, with what makes it anew: a rerun keeps a finished ``fold``, so that
-        its folder has to go; it writes a file beside the folds (None) by itself.
-        """
+        """The error of a damaged file: a rerun writes it anew, but keeps a finished ``fold`` until that is removed."""
         first = "" if fold is None else f"remove the folder {self.fold_path(fold)} and "
         return NieError(f"{path} is missing or damaged; {first}run again the command that made it.")
 
@@ -146,14 +144,14 @@ class Run:
         return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))
 
     def array(self, fold: int, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """A float64 array that a finished fold keeps, of the shape that the graph makes it have."""
+        """A float64 array that a finished fold keeps, checked against the shape that the graph asks for."""
         path = self.fold_path(fold) / name
         try:
             array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         except (FileNotFoundError, ValueError, EOFError) as error:
             raise self.damaged(path, fold) from error
         if array.shape != shape:
-            raise NieError(f"{path} has shape {array.shape}, but the graph asks for {shape}.")
+            raise NieError(f"{path} must have the shape {shape}; got {array.shape}.")
         return array.astype(np.float64)
 
     def metrics(self, fold: int) -> dict[str, Any]:
@@ -172,7 +170,7 @@ class Run:
             raise self.damaged(path, fold) from error
 
     def changed_source(self, made_from: Mapping[str, str]) -> str | None:
-        """What the run was made from that is not as it is now, and how, or None.
+        """What has changed, and how, of what the run was made from; None where nothing has.
 
         Args:
             made_from: sha256 by name, as they are now.
@@ -201,7 +199,7 @@ class Run:
 
 
 def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
-    """Mean, population standard deviation and count; all-or-nothing: an undefined value makes both undefined.
+    """Mean, population standard deviation and count; one undefined value makes the first two undefined.
 
     >>> mean_sd([1.0, 3.0])
     {'mean': 2.0, 'sd': 1.0, 'n': 2}
@@ -237,7 +235,7 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
             raise NieError(
                 f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
             )
-    if _stored_config(path) is None:  # also where it was damaged since
+    if _stored_config(path) is None:  # again, because it may have been damaged since
         with atomic_file(path / CONFIG) as temporary:
             temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
     if not (path / PROVENANCE).exists():

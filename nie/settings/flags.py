@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel
@@ -50,7 +50,7 @@ def _fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def flags_help(stage: type[RunConfig]) -> str:
-    """One line a setting: its flag, its meaning and its default."""
+    """One line for each setting: its flag, its meaning and its default."""
     return "\n".join(_help_lines(stage.model_construct(dataset="required"), "--"))
 
 

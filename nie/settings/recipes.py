@@ -3,9 +3,9 @@
 A recipe is looked up by name in the stage's folder of recipes or read from a path; flags are dotted: ``--optim.lr 1e-3
 --no-model.residual``. An unknown key or a wrong type is an error that names the nearest valid key.
 
-A recipe of a stage that has methods serves all of them: what stands at its top holds for each method that has the
-setting (``label``, ``model`` and ``search`` for the recipe's own ``method`` alone), and ``methods`` holds what differs
-for single methods::
+A recipe of a stage that has methods serves all of them. A setting at its top holds for every method that has it;
+``label``, ``model`` and ``search`` hold for the recipe's own ``method`` alone. ``methods`` holds what differs by
+method::
 
     dataset: fb15k
     optim: {lr: 0.01}
@@ -31,7 +31,7 @@ from nie.settings.sections import Section
 
 Config = TypeVar("Config", bound=RunConfig)
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C is ten times as fast; it is in the wheels of PyYAML, and not in every build of one's own."""
+"""The loader in C is ten times as fast; the wheels of PyYAML have it, and not every build from source."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Recipes(Generic[Config]):
         settings: the class of the settings; what all methods share, where the stage has methods.
         methods: gives the settings' class by method; None for a stage without methods.
         default_method: the method of a recipe that names none.
-        of_one_method: what stands at the top of a recipe for its own method alone.
+        of_one_method: keys at the top of a recipe that hold for its own method alone.
     """
 
     folder: Path
@@ -88,7 +88,9 @@ class Recipes(Generic[Config]):
                 raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*known, *field_names(self.settings)])}.")
         methods = document.get("methods") or {}
         if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
-            raise NieError(f"'methods' in {path} holds settings by method, such as 'methods: {{geni: {{seed: 1}}}}'.")
+            raise NieError(
+                f"'methods' in {path} must hold settings by method, such as 'methods: {{geni: {{seed: 1}}}}'."
+            )
         for method in methods:
             self.settings_of(method)
         return document
@@ -188,7 +190,7 @@ class _UniqueKeys(SafeLoader):  # type: ignore[misc, valid-type]
 
 
 def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:
-    """The settings of ``document`` without those that ``config`` does not know and one of ``every`` does."""
+    """The settings of ``document`` without those that another class of ``every`` knows and ``config`` does not."""
     kept = {}
     for key, value in document.items():
         field = config.model_fields.get(key)

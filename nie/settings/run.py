@@ -19,19 +19,23 @@ DEFAULTS_VERSION = 1
 
 
 class RunConfig(Section):
-    """What every run has."""
+    """The settings that every run has."""
 
     stage: ClassVar[str]
     """Name of the stage that reads these settings, which is also the folder of its runs."""
     not_in_name: ClassVar[dict[str, Any]] = {"label": True, "reported": True}
-    """What changes no result, as pydantic's ``exclude``: it is no part of the name of a run's folder."""
+    """The settings that change no result, as pydantic's ``exclude``: they are no part of the name of a run's folder."""
 
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
         None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
     )
     seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="cpu, cuda or cuda:1; auto: CUDA where there is a GPU and triton, else the CPU",
+    )
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
 
     def run_label(self) -> str:
@@ -67,11 +71,11 @@ class RunConfig(Section):
 
 
 class FoldsRunConfig(RunConfig):
-    """What the stages share that read a graph with features and run on folds of its labelled nodes."""
+    """The settings of stages that read a graph with features and run on folds of its labelled nodes."""
 
     not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "folds": {"run"}}
     reads_features: ClassVar[bool] = True
-    """False for a method that looks at the graph, or at other runs, alone: no features are computed for it."""
+    """False for a method that reads only the graph or other runs, so that no features are computed for it."""
 
     graph: GraphConfig = GraphConfig()
     features: FeaturesConfig = FeaturesConfig()

@@ -12,7 +12,7 @@ from nie.fusions import FUSIONS
 
 
 def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda entry: True) -> AfterValidator:
-    """A validator of settings that are a key of ``table``, as it is when they are read, with an entry that fits.
+    """A validator of settings that must be a key of ``table``, as it is when they are read, whose entry fits.
 
     >>> one_of("a fusion", FUSIONS).func("summ")
     Traceback (most recent call last):
@@ -43,7 +43,7 @@ class GraphConfig(Section):
     """The message graph that is built from the knowledge graph."""
 
     inverse_relations: bool = Field(False, description="add an inverse edge, with its own relation, to every edge")
-    self_loops: bool = Field(True, description="add one self-loop a node, with one extra relation")
+    self_loops: bool = Field(True, description="add a self-loop to every node, with one extra relation")
 
 
 class FeaturesConfig(Section):
@@ -59,12 +59,12 @@ class FeaturesConfig(Section):
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
-    standardize: bool = Field(True, description="zero mean and unit variance a column, over the nodes that have it")
+    standardize: bool = Field(True, description="scale every column to zero mean and unit variance over its nodes")
     limit: float | None = Field(
-        None, gt=0, description="standardised values grow only with their logarithm beyond it, which tames outliers"
+        None, gt=0, description="beyond this, standardised values count by their logarithm, which tames outliers"
     )
     num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
-    walk_length: int = Field(20, ge=2, description="node2vec steps a walk")
+    walk_length: int = Field(20, ge=2, description="steps of a node2vec walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")
 
 
@@ -107,9 +107,9 @@ class BatchConfig(Section):
     size: int | None = Field(
         None,
         ge=4,
-        description="training nodes a batch (in stage 1 of both bins); by default all, on the whole graph",
+        description="training nodes in a batch; in stage 1, top and non-top nodes together; by default the whole graph",
     )
-    fanout: int = Field(-1, ge=-1, description="in-edges sampled a node and layer; -1: all")
+    fanout: int = Field(-1, ge=-1, description="in-edges sampled for each node and layer; -1: all")
 
     @model_validator(mode="after")
     def _samples_something(self) -> BatchConfig:
@@ -123,12 +123,14 @@ class BatchConfig(Section):
 class RelationsConfig(Section):
     """Where relation vectors come from; by default they are free parameters."""
 
-    learned: bool = Field(True, description="a vector of free parameters a relation")
+    learned: bool = Field(True, description="a vector of free parameters for each relation")
     text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
-    text_lr: float = Field(1.0, gt=0, description="learning rate of what reads their names, in shares of optim.lr")
+    text_lr: float = Field(
+        1.0, gt=0, description="learning rate of what reads the relations' names, in shares of optim.lr"
+    )
     similarity_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the most similar relations add")
     context_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the graph around a relation adds")
-    learn_weights: bool = Field(False, description="learn both weights, from those given")
+    learn_weights: bool = Field(False, description="learn both weights, starting from those given")
 
     @model_validator(mode="after")
     def _something_to_read(self) -> RelationsConfig:
@@ -137,7 +139,7 @@ class RelationsConfig(Section):
         if self.text_lr != 1.0 and self.text == "none":
             raise ValueError("relations.text_lr is for relations.text, which is none")
         if self.similarity_weight + self.context_weight >= 1:
-            raise ValueError("relations.similarity_weight and relations.context_weight are below 1 together")
+            raise ValueError("relations.similarity_weight and relations.context_weight must be below 1 together")
         if self.learn_weights and not self.similarity_weight + self.context_weight:
             raise ValueError("relations.learn_weights learns similarity_weight and context_weight, which are both 0")
         return self

@@ -13,7 +13,7 @@ from nie.training.neighbourhood import NeighbourSampler
 
 
 class NeighbourBatches:
-    """Batches of training nodes, each with one block of in-edges a layer.
+    """Batches of training nodes, each with one block of in-edges for each layer.
 
     Only the nodes of a batch's blocks are ever computed, which bounds the memory of training by the batch and not by
     the graph. The degrees that a model may ask for are the whole graph's, not the sample's.
@@ -21,8 +21,8 @@ class NeighbourBatches:
     Args:
         message: the message graph; the DGL graph on the CPU.
         train: (n,) ids of the training nodes.
-        size: training nodes a batch at most; all batches have about the same size.
-        fanouts: in-edges sampled a node, one number a layer; -1 takes all.
+        size: training nodes in a batch at most; all batches have about the same size.
+        fanouts: in-edges sampled for each node, one number for each layer; -1 takes all.
 
     Example:
         >>> from nie.data import message_graph, synthetic

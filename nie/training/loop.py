@@ -25,10 +25,10 @@ CHECKPOINT_EVERY_S = 15.0
 
 @dataclass
 class History:
-    """What happened while fitting: one row an epoch, and for every selecting metric where it was best.
+    """What happened while fitting: one row for each epoch, and for every selecting metric its best epoch.
 
     Attributes:
-        rows: loss, learning rate and what was monitored, one row an epoch.
+        rows: loss, learning rate and what was monitored, one row for each epoch.
         best: by metric, its best value.
         best_epoch: by metric, the epoch of its best value.
         train_seconds: spent in training steps and evaluations, over all sittings.
@@ -73,12 +73,12 @@ def fit(
     generators: Sequence[torch.Generator] = (),
     also_log: Callable[[], Mapping[str, float]] = dict,
 ) -> tuple[History, dict[str, dict[str, Tensor]]]:
-    """Train ``model`` with Adam and leave it, in eval mode, at the state with the best of the first selecting metric.
+    """Train ``model`` with Adam; leave it in eval mode, in the state of the best epoch by the first selecting metric.
 
     Args:
         model: trained in place.
-        losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one a
-            batch; called in train mode with gradients on.
+        losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one
+            for each batch; called in train mode with gradients on.
         monitor: computes figures by name; called in eval mode with gradients off.
         optim: learning rate, schedule, epochs, patience, gradient clipping.
         select: the figures of ``monitor`` that each pick a best epoch, and whether higher is better; the first of
@@ -129,7 +129,7 @@ def fit(
 
 
 def rate_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """The parameters by learning rate: ``lr``, times what a module's ``lr_scales`` says of its own parameter or part.
+    """The parameters by learning rate: ``lr`` times what a module's ``lr_scales`` says of its parameter or part.
 
     >>> model = nn.Linear(2, 1)
     >>> model.lr_scales = {"bias": 10.0}
@@ -176,7 +176,7 @@ class _State:
     def step(self, loss: Tensor) -> float:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        value = loss.item()  # a GPU has the backward pass to do while this waits
+        value = loss.item()  # the GPU does the backward pass while this waits
         if not math.isfinite(value):
             epoch = self.history.epochs + 1
             raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
@@ -239,7 +239,7 @@ class _State:
                 generator.set_state(saved)
         except (MemoryError, torch.cuda.OutOfMemoryError):
             raise
-        except Exception as error:  # of a damaged file, torch's reader raises whatever its bytes lead to
+        except Exception as error:  # torch may raise any error for a damaged file
             reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
             raise NieError(
                 f"{path} cannot be read as a checkpoint of this run ({reason}); if it is damaged, delete it to start "

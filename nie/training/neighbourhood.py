@@ -1,4 +1,4 @@
-"""The sampled neighbourhood of nodes: what a model reads to compute them and no others."""
+"""The sampled neighbourhood of nodes: what a model reads to compute just these nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Neighbourhood:
 
     Attributes:
         nodes: (N,) ids of the nodes that the first block reads; the sampled ones come first.
-        blocks: one a layer, the first layer's first.
+        blocks: one for each layer, the first layer's first.
         etypes: (E,) relation of every edge, for each of the blocks.
         degrees: degrees of ``nodes`` in the whole graph.
     """
@@ -36,7 +36,7 @@ class NeighbourSampler:
 
     Args:
         message: the message graph; the DGL graph on the CPU.
-        fanouts: in-edges sampled a node, one number a layer; -1 takes all. Without any, nodes are read by themselves.
+        fanouts: in-edges sampled for each node, one number for each layer; -1 takes all. Empty: no edge is read.
 
     Example:
         >>> from nie.data import message_graph, synthetic
@@ -52,7 +52,7 @@ class NeighbourSampler:
 
     def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
         """The neighbourhood of ``nodes``, ids on the CPU, as ``generator`` decides."""
-        # DGL samples from a state of its own; a seed a batch makes it a function of our generator's.
+        # DGL samples from its own random state; seeding it for each batch makes the sample a function of ``generator``.
         dgl.seed(int(torch.randint(2**31 - 1, (), generator=generator)))
         read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
         etype = self.message.etype

@@ -109,7 +109,7 @@ def test_smallest_set() -> None:
 
 @pytest.mark.parametrize("labelled", [0, 1, 9])
 def test_too_few_labelled(labelled: int) -> None:
-    with pytest.raises(NieError, match=rf"{labelled} labelled nodes are too few .* at least 10"):
+    with pytest.raises(NieError, match=rf"must have at least 10 labelled nodes; got {labelled}"):
         make_folds(mask_with(labelled, 5, 0))
 
 

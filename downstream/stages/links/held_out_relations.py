@@ -14,7 +14,7 @@ MOST_VALID = 2000
 
 
 def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> KnowledgeGraph:
-    """The graph without the triples of some relations, which are those to test on.
+    """The graph without the triples of some relations, on which it is then tested.
 
     A share of the relations that have test triples is drawn for testing, and half as many others for validation. Test
     triples are those of the former in the test split; validation triples, of the latter in the validation and training
@@ -32,8 +32,8 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     count = round(share * len(names))
     if count < 2:
         raise NieError(
-            f"hold_out_relations {share} of the {len(names)} relations that {kg.name} tests on is fewer than two; give "
-            "a larger share, or a graph of more relations."
+            f"hold_out_relations {share} leaves fewer than two of the {len(names)} relations of {kg.name} that have "
+            "test triples; give a larger share, or a graph of more relations."
         )
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(names)

@@ -37,7 +37,7 @@ class LinkInputs:
         kg: the graph, with what is held out.
         triples: (n, 3) head, relation and tail of all splits, also of relations that are held out.
         parts: features of entities by channel.
-        alike: features by whose likeness entities that no training triple names are placed, where they are.
+        alike: features by whose likeness entities are placed that no training triple names; None where none are.
         words: (R, d) features of the relations' names, standardised, where rotations are made from them.
         wanted_device: the setting ``device``.
     """
@@ -162,7 +162,7 @@ class LinkInputs:
         return None if self.words is None else self._tensor(self.words)
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
-        import torch  # what reads finished runs only asks what they were made from
+        import torch  # imported here, because a report asks only what a run was made from
 
         return torch.from_numpy(array).to(self.device)
 

@@ -17,7 +17,7 @@ class KnownTriples:
     """The answers that are known of every question (head, relation, ?) and (?, relation, tail).
 
     Args:
-        triples: (n, 3) head, relation and tail; those that stand there twice count once.
+        triples: (n, 3) head, relation and tail; repeated ones count once.
         num_entities, num_relations: N and R.
 
     Raises:
@@ -80,5 +80,5 @@ class KnownTriples:
         return torch.from_numpy(self._keys[place] == asked).to(triples.device)
 
     def _key(self, triples: Ints) -> Ints:
-        """One number a triple."""
+        """One number for each triple."""
         return (triples[:, 0] * self.num_relations + triples[:, 1]) * self.num_entities + triples[:, 2]

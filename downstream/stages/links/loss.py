@@ -36,7 +36,7 @@ class LinkStep:
         relations = inputs.kg.num_relations
         share = head_share(inputs.train.cpu(), relations) if bernoulli else torch.full((relations,), 0.5)
         self.share = share.to(inputs.device)
-        # An entity that no training triple names would only ever be pushed away.
+        # An entity that no training triple names is no negative: it would only ever be pushed away.
         self.entities = inputs.masks["structural"].cpu().nonzero()[:, 0]
         self.count = config.negatives.count
         if config.negatives.sharing == "batch" and self.count > len(self.entities):
@@ -90,7 +90,7 @@ class LinkStep:
         return self.config.loss.auxiliary_weight * AUXILIARY[self.config.loss.auxiliary](known.projected, known.mask)
 
     def _adversarial(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
-        """Triples with made-up channels are false, too."""
+        """The loss of triples with made-up channels, which count as false ones."""
         if self.config.loss.adversarial_weight == 0:
             return 0.0
         return -self.config.loss.adversarial_weight * F.logsigmoid(-model.imitated(batch, self.generator)).mean()

@@ -35,9 +35,9 @@ def head_share(triples: Tensor, num_relations: int) -> Tensor:
 
 
 def draw_negatives(entities: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """(count,) of ``entities`` that all triples of a batch are compared with, drawn without replacement.
+    """(count,) of ``entities``, drawn without replacement, that all triples of a batch are compared with.
 
-    Shared negatives cost one table of keys a batch instead of one a triple.
+    Shared negatives cost one table of keys for a batch instead of one for each triple.
 
     Raises:
         NieError: more than there are, or none.
@@ -46,7 +46,9 @@ def draw_negatives(entities: Tensor, count: int, generator: torch.Generator) -> 
     [3, 5, 8]
     """
     if not 1 <= count <= len(entities):
-        raise NieError(f"negatives.count is {count}, but there are {len(entities)} entities to draw from.")
+        raise NieError(
+            f"negatives.count must be between 1 and {len(entities)}, the entities to draw from; got {count}."
+        )
     return entities[torch.randperm(len(entities), generator=generator)[:count]]
 
 
@@ -55,7 +57,7 @@ class Corrupted:
     """Triples with one end replaced, K times each.
 
     Attributes:
-        at_head: (B,) bool, the triples whose head is replaced; of the others it is the tail.
+        at_head: (B,) bool, True where the head is replaced, False where the tail is.
         entities: (B, K), what it is replaced with.
         false: (B, K) bool, True where the result is a known triple all the same.
     """

@@ -38,8 +38,8 @@ def predict_links(
 ) -> Run:  # fmt: skip
     """Train and test on the graph's own splits, once for each of ``repeats``; finished ones are kept.
 
-    A graph without splits has a share of its triples held out. A repetition stands in the run as a fold does: ``fold0``
-    is that of the number 0.
+    Of a graph without splits, a share of the triples is held out. A repetition stands in the run as a fold does:
+    ``fold0`` is repetition 0.
 
     Args:
         config: the resolved settings.

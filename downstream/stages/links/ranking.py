@@ -1,4 +1,4 @@
-"""Filtered ranks of the entities that complete triples, and what is read off them."""
+"""Filtered ranks of the entities that complete triples, and the figures made from them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Ranks:
 
 @torch.no_grad()
 def filtered_ranks(score: Scorer, triples: Tensor, known: KnownTriples, *, chunk: int = CHUNK) -> Ranks:
-    """Rank the true end of every triple among all entities but those that complete it to another known triple.
+    """Rank the true end of every triple among all entities, without those that make another known triple.
 
     Args:
         score: (triples (B, 3), side) -> (B, N) scores of all entities, higher for likelier ones.
@@ -70,7 +70,7 @@ def filtered_ranks(score: Scorer, triples: Tensor, known: KnownTriples, *, chunk
         NieError: a score is nan, whose rank would be anything, or infinite.
     """
     optimistic, pessimistic = np.empty((len(triples), 2)), np.empty((len(triples), 2))
-    # A model whose entities depend on the relation works them out once a relation and chunk.
+    # A model whose entities depend on the relation computes them once for each relation and chunk.
     order = triples[:, 1].argsort(stable=True)
     for column, side in enumerate(SIDES):
         for rows_of_chunk in torch.split(order, chunk):
@@ -80,7 +80,7 @@ def filtered_ranks(score: Scorer, triples: Tensor, known: KnownTriples, *, chunk
                 raise NieError("The model gives scores that are nan or infinite, which have no rank.")
             own = scores.gather(1, batch[:, 0 if side == "head" else 2, None])
             rows, answers = known.pairs(batch, side)
-            # Known answers, the true one among them, count on neither side; the true one is added again.
+            # Known answers are not counted, and the true one is among them; so it is added again.
             better = (scores > own).sum(dim=1) - _count(scores[rows, answers] > own[rows, 0], rows, len(batch))
             equal = (scores == own).sum(dim=1) - _count(scores[rows, answers] == own[rows, 0], rows, len(batch))
             places = rows_of_chunk.cpu().numpy()

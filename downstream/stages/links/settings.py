@@ -12,7 +12,7 @@ from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
 
 LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({"relation_guided": None}, FUSIONS))]
-"""A fusion, or the one that RotatE alone has: attention with a temperature of the relation's own."""
+"""A fusion, or the one that RotatE alone has: attention with a temperature for each relation."""
 
 
 class KGEConfig(Section):
@@ -21,12 +21,14 @@ class KGEConfig(Section):
     size: int = Field(256, ge=1, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
     fusion: LinkFusionName = Field("attention", description="how an entity's embedding and its channels become one")
-    fusion_settings: dict[str, bool | int | float] = Field({}, description="of the fusion, such as literal")
+    fusion_settings: dict[str, bool | int | float] = Field({}, description="settings of the fusion, such as literal")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
     channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
-    projection_size: int | None = Field(None, ge=1, description="of the projections that the auxiliary loss compares")
-    generator: bool = Field(False, description="with a generator of made-up channels, for adversarial training")
+    projection_size: int | None = Field(
+        None, ge=1, description="size of the projections that the auxiliary loss compares"
+    )
+    generator: bool = Field(False, description="have a generator of made-up channels, for adversarial training")
     mixed_precision: bool = Field(False, description="fuse channels in bfloat16")
     extract_after: int = Field(0, ge=0, description="epochs before cross_modal_transformer takes part")
     relations: RelationsConfig = Field(RelationsConfig(), description="what the rotations of relations are made from")
@@ -35,31 +37,42 @@ class KGEConfig(Section):
 class NegativesConfig(Section):
     """The corrupted triples that a model learns from."""
 
-    count: int = Field(256, ge=1, description="entities that take the place of a head or a tail")
+    count: int = Field(256, ge=1, description="entities that take the place of each head or tail")
     sharing: Literal["batch", "triple"] = Field(
         "batch",
-        description="batch: the same for all triples of a step and both ends, about 1.5 times as fast; triple: its own",
+        description="batch: all triples of a step share them, about 1.5 times as fast; triple: each has its own",
     )
-    temperature: float = Field(1.0, ge=0, description="how much a model's own opinion weighs them; 0: all alike")
+    temperature: float = Field(
+        1.0, ge=0, description="how much the model's own scores weigh negatives; 0: all count alike"
+    )
     corruption: Literal["uniform", "bernoulli"] = Field(
-        "uniform", description="bernoulli: the side with fewer true answers counts more"
+        "uniform", description="which end is replaced; bernoulli: more often the one with fewer true answers"
     )
 
 
 class LinkLossConfig(Section):
     """What is learned besides telling triples from corrupted ones."""
 
-    auxiliary: Literal["none", "cosine_mse", "info_nce"] = Field("none", description="draws an entity's channels close")
-    auxiliary_weight: float = Field(0.1, gt=0, description="of the auxiliary loss, where there is one")
-    adversarial_weight: float = Field(0.0, ge=0, description="of the triples with made-up channels")
+    auxiliary: Literal["none", "cosine_mse", "info_nce"] = Field(
+        "none", description="loss that draws the channels of an entity together"
+    )
+    auxiliary_weight: float = Field(0.1, gt=0, description="weight of the auxiliary loss, where there is one")
+    adversarial_weight: float = Field(0.0, ge=0, description="weight of the triples with made-up channels")
 
 
 class UnseenConfig(Section):
     """A place, after training, for the entities that no training triple names."""
 
-    features: str = Field("none", description="place them by the likeness of these features, such as minilm")
-    neighbours: int = Field(10, ge=1, description="trained entities of the most similar features")
-    temperature: float = Field(0.1, gt=0, description="of their weights; lower: the most similar counts more")
+    features: str = Field(
+        "none",
+        description="features, such as minilm, by whose likeness entities are placed that no training triple names",
+    )
+    neighbours: int = Field(
+        10, ge=1, description="how many of the trained entities with the most similar features place an entity"
+    )
+    temperature: float = Field(
+        0.1, gt=0, description="temperature of the neighbours' weights; lower: the most similar count more"
+    )
 
 
 class LinkConfig(RunConfig):
@@ -75,7 +88,7 @@ class LinkConfig(RunConfig):
     negatives: NegativesConfig = NegativesConfig()
     loss: LinkLossConfig = LinkLossConfig()
     unseen: UnseenConfig = UnseenConfig()
-    batch_size: int = Field(1024, ge=1, description="triples a step")
+    batch_size: int = Field(1024, ge=1, description="triples in a training step")
     optim: OptimConfig = OptimConfig(lr=0.001, weight_decay=0.0, max_epochs=100, eval_every=5, patience=20)
     hold_out: float = Field(
         0.05, gt=0, lt=0.5, description="share of the triples to validate on, and to test on, where a graph brings none"

@@ -1,4 +1,4 @@
-"""Which triples of a graph are held out to validate and to test on, where it does not say so itself."""
+"""Which triples are held out to validate and to test on, of a graph that brings no splits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPLITS = ("valid", "test")
 
 
 def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: int = 0) -> KnowledgeGraph:
-    """The graph with its own splits; where it has none, with a share of its distinct triples in each.
+    """The graph with its own splits or, where it has none, with a share of its distinct triples in each.
 
     Triples are taken at random from those whose head, tail and relation still stand in another training triple, so
     that nothing is asked of a model that it cannot have learned.
@@ -24,7 +24,7 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: i
         kg: the graph.
         share: of the triples, for ``valid`` and for ``test`` of a graph that brings no splits, between 0 and 1/2.
         seed: of the choice.
-        valid_at_least: triples to validate on; what is missing of them is taken from training.
+        valid_at_least: triples to validate on; those that the split lacks are taken from training.
 
     Raises:
         NieError: one of the splits that the graph brings is empty, or it is too small to hold so many out.
@@ -43,15 +43,17 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: i
             if not len(kg.held_out.get(name, ())):
                 raise NieError(f"The graph {kg.name} has no {name} triples, so nothing can be predicted on them.")
     else:
-        kg = _distinct(kg)  # a triple that stands there twice would be in two splits
+        kg = _distinct(kg)  # a repeated triple might be in two splits
         wanted = round(share * kg.num_edges)
         if not wanted:
-            raise NieError(f"hold_out {share} of the {kg.num_edges} triples of {kg.name} is none; give a larger share.")
+            raise NieError(
+                f"hold_out {share} of {kg.num_edges} triples holds none of {kg.name} out; give a larger share."
+            )
         chosen = _spare(kg, 2 * wanted, seed)
         if len(chosen) < 2:
             raise NieError(
-                f"The graph {kg.name} has too few triples to hold any out that the others prepare for; give a larger "
-                "graph."
+                f"The graph {kg.name} is too small to hold triples out, as the head, tail and relation of each must be "
+                "in another training triple; give a larger graph."
             )
         kg = _hold_out(kg, {"valid": chosen[::2], "test": chosen[1::2]})
         valid, test = (len(kg.held_out[name]) for name in SPLITS)
@@ -82,7 +84,7 @@ def _distinct(kg: KnowledgeGraph) -> KnowledgeGraph:
 
 
 def _spare(kg: KnowledgeGraph, wanted: int, seed: int) -> list[int]:
-    """At most so many rows of the training triples without which every entity and relation keeps one."""
+    """Rows of training triples, at most so many, without which every entity and relation keeps one."""
     triples, chosen = kg.triples, list[int]()
     entities = np.bincount(triples[:, [0, 2]].ravel(), minlength=kg.num_nodes)
     relations = np.bincount(triples[:, 1], minlength=kg.num_relations)
@@ -99,7 +101,7 @@ def _spare(kg: KnowledgeGraph, wanted: int, seed: int) -> list[int]:
 
 
 def _hold_out(kg: KnowledgeGraph, rows: Mapping[str, Sequence[int]]) -> KnowledgeGraph:
-    """Training triples moved to splits."""
+    """The graph with training triples moved to splits."""
     held_out = dict(kg.held_out)
     for name, chosen in rows.items():
         moved = kg.triples[np.sort(np.asarray(chosen, dtype=np.int64))]

@@ -1,4 +1,4 @@
-"""Parts of test triples, to see what a figure over all of them hides."""
+"""Parts of the test triples, which show what a figure over all of them hides."""
 
 from __future__ import annotations
 

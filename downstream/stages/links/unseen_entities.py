@@ -20,10 +20,10 @@ QUERIES, HIGHEST, CHUNK = 1000, 20, 256
 def place_unseen(model: RotatE, inputs: LinkInputs, config: UnseenConfig, generator: torch.Generator) -> None:
     """Place the entities that no training triple names by the likeness of their features, and rank them fairly.
 
-    What is placed in the middle of others is near to many queries and would stand before their true answers. So its
-    score is lowered by what it has more of than the median trained entity has: the mean of its highest scores over a
-    sample of training queries that it does not answer, which is the correction for hubs of CSLS (Conneau et al., ICLR
-    2018, section 2.3). What is trained keeps its vector and its scores.
+    An entity placed in the middle of others is near to many queries, and would rank before their true answers. The
+    correction for hubs of CSLS (Conneau et al., ICLR 2018, section 2.3) prevents that: take the mean of an entity's
+    highest scores over a sample of training queries that it does not answer. By as much as this is above that of the
+    median trained entity, all scores of the placed entity are lowered. Trained entities keep vectors and scores.
 
     Args:
         model: trained, with ``handicap``; changed in place.
@@ -51,7 +51,7 @@ def place_unseen(model: RotatE, inputs: LinkInputs, config: UnseenConfig, genera
 
 
 def highest_scores(score: Scorer, triples: Tensor, known: KnownTriples) -> Tensor:
-    """(N,) mean of the 20 highest scores that each entity has at either end of ``triples``, where it is no answer."""
+    """(N,) mean of the 20 highest scores of each entity at either end of those ``triples`` that it does not answer."""
     kept: Tensor | None = None
     for side in SIDES:
         for part in torch.split(triples, CHUNK):

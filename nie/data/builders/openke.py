@@ -97,14 +97,14 @@ def openke(
 
 
 def _rows(path: Path) -> list[str]:
-    """The lines after the first, which says how many they are."""
+    """The lines after the first one, which says how many follow."""
     shown = find_packed(path)
     with open_text(path) as stream:
         first, *rows = [line.strip() for line in stream if line.strip()] or [""]
     if not first:
         raise NieError(f"{shown} is empty; fetch it again.")
     if not first.isdecimal():
-        raise NieError(f"{shown}, line 1: {first[:40]!r} found where the number of lines is expected.")
+        raise NieError(f"{shown}, line 1 must be the number of lines that follow; got {first[:40]!r}.")
     if int(first) != len(rows):
         raise NieError(f"{shown}: the first line says {first}, but {len(rows)} lines follow.")
     if not rows:
@@ -118,7 +118,7 @@ def _read_names(path: Path) -> list[str]:
     for line, row in enumerate(rows, start=2):
         name, _, number = row.rpartition("\t" if "\t" in row else " ")
         if not name or not number.isdecimal() or int(number) >= len(rows):
-            raise NieError(f"{shown}, line {line}: {row!r}; a name and an id below {len(rows)} are expected.")
+            raise NieError(f"{shown}, line {line} must be a name and an id below {len(rows)}; got {row!r}.")
         if int(number) in names:
             raise NieError(f"{shown}, line {line}: the id {number} appears twice.")
         names[int(number)] = name
@@ -137,7 +137,7 @@ def _read_triples(path: Path, num_entities: int, num_relations: int) -> Ints:
         table = np.empty((0, 0), np.int64)
     if table.ndim != 2 or table.shape[1] != 3:
         line = next((n for n, row in enumerate(rows, start=2) if not _is_triple(row)), 2)
-        raise NieError(f"{shown}, line {line}: {rows[line - 2]!r}; the ids of head, tail and relation are expected.")
+        raise NieError(f"{shown}, line {line} must be the ids of head, tail and relation; got {rows[line - 2]!r}.")
     outside = (table < 0) | (table >= [num_entities, num_entities, num_relations])
     if outside.any():
         line = int(np.argmax(outside.any(axis=1)))
@@ -165,7 +165,9 @@ def _without_leaks(valid: Ints, train: Ints, test: Ints) -> tuple[Ints, dict[str
     leaking = {*in_train, *in_test}
     kept = np.array([row for row in distinct if row not in leaking], dtype=np.int64).reshape(-1, 3)
     if not len(kept):
-        raise NieError("No validation triple is left without those of the training and the test split.")
+        raise NieError(
+            "Every validation triple is in the training or the test split too, so that none is left to validate on."
+        )
     notes = {
         "repeated": len(valid) - len(distinct),
         "in_train": len(in_train),

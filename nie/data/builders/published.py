@@ -53,17 +53,17 @@ def published(
     shown = Path(rel_pk)
     content = load_pickle(rel_pk)
     if not isinstance(content, dict):
-        raise NieError(f"{shown} holds a {type(content).__name__}; a dict with the keys {', '.join(KEYS)} is expected.")
+        raise NieError(f"{shown} must hold a dict with the keys {', '.join(KEYS)}; got a {type(content).__name__}.")
     for key in KEYS:
         if key not in content:
-            raise NieError(f"{shown} lacks the key {key!r}; {', '.join(KEYS)} are expected.")
+            raise NieError(f"{shown} must have the keys {', '.join(KEYS)}; it lacks {key!r}.")
     labels = _vector(shown, content, "labels").astype(np.float64)
     num_nodes = len(labels)
     src, dst = _edges(shown, content["edges"])
     etype = _integers(shown, "edge_types", _vector(shown, content, "edge_types"))
     valid = _vector(shown, content, "invalid_masks") == 0
     if len(valid) != num_nodes:
-        raise NieError(f"{shown}: invalid_masks has {len(valid)} entries, but labels has {num_nodes}.")
+        raise NieError(f"{shown}: invalid_masks must be as long as labels, {num_nodes}; got {len(valid)}.")
     if num_relations is None:
         num_relations = int(etype.max(initial=-1)) + 1
     channels = _channels(content, shown, lang_pk, node2vec_pk, num_nodes)
@@ -105,7 +105,7 @@ def _channels(
     for key, (path, value) in found.items():
         array = _array(path, f"the {key} features", value)
         if array.ndim != 2 or len(array) != num_nodes:
-            raise NieError(f"{path}: the {key} features have shape {array.shape}; {num_nodes} rows are expected.")
+            raise NieError(f"{path}: the {key} features must have {num_nodes} rows; got the shape {array.shape}.")
         try:
             channels[key] = Channel(array, np.ones(num_nodes, bool))
         except NieError as error:
@@ -114,20 +114,20 @@ def _channels(
 
 
 def _array(shown: Path, key: str, value: Any) -> np.ndarray:
-    """A tensor, array or flat list of numbers as an array; numpy is asked about nothing else."""
+    """A tensor, array or flat list of numbers as an array; nothing else is handed to numpy."""
     if isinstance(value, torch.Tensor):
         try:
             array = value.detach().numpy()
         except (TypeError, RuntimeError) as error:
-            raise NieError(f"{shown}: {key} holds {value.dtype}; an array of numbers is expected.") from error
+            raise NieError(f"{shown}: {key} must be an array of numbers; got {value.dtype}.") from error
     elif type(value) is np.ndarray:
         array = value
     elif type(value) in (list, tuple) and all(isinstance(item, (int, float, np.number, np.bool_)) for item in value):
         array = np.array(value)
     else:
-        raise NieError(f"{shown}: {key} is a {type(value).__name__}; a tensor, array or flat list is expected.")
+        raise NieError(f"{shown}: {key} must be a tensor, array or flat list; got a {type(value).__name__}.")
     if array.dtype.kind not in "fiub":
-        raise NieError(f"{shown}: {key} holds {array.dtype}; an array of numbers is expected.")
+        raise NieError(f"{shown}: {key} must be an array of numbers; got {array.dtype}.")
     return array
 
 
@@ -135,12 +135,12 @@ def _vector(shown: Path, content: Mapping[str, Any], key: str) -> np.ndarray:
     """A vector; the papers' files also store one as a column."""
     array = _array(shown, key, content[key])
     if array.size != len(array.reshape(-1)) or array.ndim == 0 or array.size != max(array.shape, default=0):
-        raise NieError(f"{shown}: {key} has shape {array.shape}; a vector is expected.")
+        raise NieError(f"{shown}: {key} must be a vector; got the shape {array.shape}.")
     return array.reshape(-1)
 
 
 def _integers(shown: Path, key: str, array: np.ndarray) -> np.ndarray:
-    # A cast of nan or inf gives some number, which differs from it.
+    # Casting nan or inf gives some integer, which is not equal to it.
     with np.errstate(invalid="ignore"):
         whole = array.astype(np.int64)
     if not np.array_equal(array, whole):

@@ -58,7 +58,7 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
         NieError: a file is missing, damaged or malformed.
     """
     if text not in ("names", "published"):
-        raise NieError(f"The option text of tmdb5k is {text!r}; use 'names' or 'published'.")
+        raise NieError(f"The option text of tmdb5k must be 'names' or 'published'; got {text!r}.")
     folder = Path(raw)
     movies = _read_csv(folder / MOVIES, ("id", "title", "overview", "popularity"), _MOVIE_LISTS)
     credits = _read_csv(folder / CREDITS, ("movie_id",), _CREDIT_LISTS)
@@ -114,7 +114,7 @@ class _Nodes:
 
 
 def _nodes_and_edges(movies: Table, credits: Table) -> tuple[_Nodes, Iterable[tuple[int, int, int]]]:
-    """Number all nodes and collect the distinct forward facts (head, relation, tail) in order."""
+    """Number all nodes, and collect the distinct facts (head, relation, tail), without inverses, in order."""
     nodes = _Nodes()
     edges: dict[tuple[int, int, int], None] = {}
     relation_of = {relation: index for index, relation in enumerate(FORWARD)}
@@ -129,8 +129,8 @@ def _nodes_and_edges(movies: Table, credits: Table) -> tuple[_Nodes, Iterable[tu
                 try:
                     if type(item[key]) not in (int, str) or not isinstance(item["name"], str):
                         raise NieError(
-                            f"{table.shown}, line {line}: an entry of {column} has the {key} {item[key]!r} and the "
-                            f"name {item['name']!r}; a number or string, and a string, are expected."
+                            f"{table.shown}, line {line}: in {column}, the {key} must be a number or string, "
+                            f"and its name a string; got {item[key]!r} and {item['name']!r}."
                         )
                     node = nodes.add(kind, item[key], item["name"])
                     edges[movie, relation_of[relation(item)], node] = None
@@ -166,27 +166,25 @@ _CREDIT_LISTS = ("cast", "crew")
 
 def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> Table:
     shown = find_packed(path)
-    # The cast of a long film exceeds the csv module's default limit of 128 KiB a field.
+    # The cast of a long film exceeds the csv module's default limit of 128 KiB for a field.
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with open_text(path) as stream:
             reader = csv.DictReader(io.StringIO(stream.read()), strict=True)
             missing = [column for column in (*plain, *lists) if column not in (reader.fieldnames or ())]
             if missing:
-                raise NieError(f"{shown}, line 1: the column {missing[0]!r} is missing from the header.")
+                raise NieError(f"{shown}, line 1, which is the header, lacks the column {missing[0]!r}.")
             rows = []
             for row in reader:
                 if None in row or None in row.values():
-                    raise NieError(
-                        f"{shown}, line {reader.line_num}: {len(reader.fieldnames or ())} columns are expected."
-                    )
+                    raise NieError(f"{shown}, line {reader.line_num} must have {len(reader.fieldnames or ())} columns.")
                 rows.append((reader.line_num, row))
     except csv.Error as error:
-        raise NieError(f"{shown}, line {reader.line_num}: not valid csv ({error}).") from error
+        raise NieError(f"{shown}, line {reader.line_num} is not valid csv ({error}).") from error
     finally:
         csv.field_size_limit(limit)
     if not rows:
-        raise NieError(f"{shown}, line 1: there is a header but no film.")
+        raise NieError(f"{shown} has a header but no film.")
     return Table(shown, rows)
 
 
@@ -194,7 +192,7 @@ def _check_same_movies(movies: Table, credits: Table) -> None:
     for table, column in ((movies, "id"), (credits, "movie_id")):
         for line, row in table.rows:
             if not row[column].isdecimal() or len(row[column]) > 18:
-                raise NieError(f"{table.shown}, line {line}: {column} is {row[column]!r}; a number is expected.")
+                raise NieError(f"{table.shown}, line {line}: {column} must be a number; got {row[column]!r}.")
     if len(movies.rows) != len(credits.rows):
         raise NieError(
             f"{movies.shown} has {len(movies.rows)} films and {credits.shown} {len(credits.rows)}; they must agree."
@@ -202,7 +200,7 @@ def _check_same_movies(movies: Table, credits: Table) -> None:
     for (_, movie), (line, credit) in zip(movies.rows, credits.rows, strict=True):
         if movie["id"] != credit["movie_id"]:
             raise NieError(
-                f"{credits.shown}, line {line}: film {credit['movie_id']} found where {movie['id']} is expected."
+                f"{credits.shown}, line {line} must be of film {movie['id']}; got film {credit['movie_id']}."
             )
 
 
@@ -222,7 +220,7 @@ def _number(shown: Path, line: int, value: str) -> float:
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
-        raise NieError(f"{shown}, line {line}: popularity is {value!r}; a finite number >= 0 is expected.")
+        raise NieError(f"{shown}, line {line}: popularity must be a finite number >= 0; got {value!r}.")
     return number
 
 
@@ -239,7 +237,7 @@ def _published_text(path: Path, names: list[str]) -> list[str | None]:
     texts: list[str | None] = []
     for line, (node, _score, _valid, description) in rows:
         if node != str(len(texts)):
-            raise NieError(f"{shown}, line {line}: node {node} found where {len(texts)} is expected.")
+            raise NieError(f"{shown}, line {line} must be of node {len(texts)}; got node {node}.")
         texts.append(None if description in ("", ABSENT) else description)
     if len(texts) != len(names):
         raise NieError(f"{shown} has {len(texts)} nodes, but the csv files give {len(names)}.")

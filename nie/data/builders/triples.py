@@ -33,7 +33,7 @@ def triples(
     """Build a graph from files of your own; .gz and .xz are read as they are.
 
     Node ids follow first appearance in the triples, head before tail; relation ids follow first appearance too.
-    Repeated triples are dropped and counted in ``meta["notes"]``.
+    Repeated triples are dropped; ``meta["notes"]`` says how many there were.
 
     Args:
         name: name of the dataset.
@@ -44,7 +44,7 @@ def triples(
             link prediction.
         text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's text
             is its name; with it, nodes that are not in it have none.
-        allow_unknown: skip and count nodes of ``scores`` and ``text`` that no triple has, instead of refusing them.
+        allow_unknown: skip and count nodes of ``scores`` and ``text`` that are in no triple, instead of refusing them.
 
     Raises:
         NieError: a line that is malformed, a duplicate or unknown node, a bad score, or a wrong row count; the message
@@ -65,7 +65,7 @@ def triples(
     if scores is not None:
         known_scores = _read_column(scores, nodes, _score, "scores", unknown, allow_unknown)
         if not known_scores:
-            raise NieError(f"{find_packed(scores)}: no node of the graph has a score; at least one label is needed.")
+            raise NieError(f"{find_packed(scores)}: at least one node of the graph must have a score; none has.")
         labels[list(known_scores)] = list(known_scores.values())
     texts: list[str | None] = list(nodes)
     if text is not None:
@@ -116,7 +116,7 @@ def _read_triples(path: Path_) -> tuple[dict[str, int], dict[str, int], np.ndarr
         edges[start, relations.setdefault(relation, len(relations)), end] = None
         total += 1
     if not edges:
-        raise NieError(f"{find_packed(path)}: there is no triple; lines 'head<tab>relation<tab>tail' are expected.")
+        raise NieError(f"{find_packed(path)} must have lines 'head<tab>relation<tab>tail'; there is none.")
     return nodes, relations, np.array(list(edges), dtype=np.int64), total - len(edges)
 
 
@@ -135,7 +135,7 @@ def _read_column(
     for line, node, field in _without_header(path, nodes, parse):
         value = parse(field)
         if value is None:
-            raise NieError(f"{shown}, line {line}: the score of {node!r} is {field!r}; a number >= 0 is expected.")
+            raise NieError(f"{shown}, line {line}: the score of {node!r} must be a number >= 0; got {field!r}.")
         if node in seen:
             raise NieError(f"{shown}, line {line}: the node {node!r} appears twice; give each node once.")
         seen.add(node)

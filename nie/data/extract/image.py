@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 class ImageFeatureExtractor:
-    """Embeds the images of entities; several of one are averaged after L2 normalisation.
+    """Embeds the images of entities; several images of one entity are averaged after L2 normalisation.
 
     Args:
         backbone: images (B, 3, h, w) -> (B, d); put into eval mode.
@@ -139,7 +139,7 @@ def images_by_folder(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise NieError(f"There is no folder {root}; a folder with a folder of images for each entity is expected.")
+        raise NieError(f"There is no folder {root}; give one that holds a folder of images for each entity.")
     return {
         entity.name: files
         for entity in sorted(root.iterdir())
@@ -148,18 +148,18 @@ def images_by_folder(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
 
 
 def images_by_list(path: str | os.PathLike[str]) -> dict[str, list[Path]]:
-    """The images that a CSV file lists, ``entity,file`` a line; files are relative to it.
+    """The images that a CSV file lists in lines ``entity,file``; paths are relative to its folder.
 
     Raises:
-        NieError: no such file, or a line of other than two fields.
+        NieError: there is no such file, or a line has not two fields.
     """
     source, images = Path(path), {}  # type: tuple[Path, dict[str, list[Path]]]
     if not source.is_file():
-        raise NieError(f"There is no file {source}; lines 'entity,file' are expected.")
+        raise NieError(f"There is no file {source}; give a CSV file with lines 'entity,file'.")
     with source.open(newline="", encoding="utf-8") as file:
         for line, row in enumerate(csv.reader(file), start=1):
             if len(row) != 2:
-                raise NieError(f"{source}, line {line}: {len(row)} fields; 'entity,file' is expected.")
+                raise NieError(f"{source}, line {line} must be 'entity,file'; got {len(row)} fields.")
             if line > 1 or row != ["entity", "file"]:
                 images.setdefault(row[0], []).append(source.parent / row[1])
     return images
@@ -177,7 +177,7 @@ def _timm() -> Any:
 
 
 def _load(model: nn.Module, weights: Path, name: str) -> None:
-    """Load weights, those of the classifier left out."""
+    """Load all weights but those of the classifier."""
     if not weights.is_file():
         raise NieError(f"There is no file {weights}; give the weights of {name}.")
     try:

@@ -17,11 +17,11 @@ class NumericFeatureExtractor:
     """Attributes of entities, two columns each: the value on a scale that tames it, and whether it is known.
 
     A year y becomes ``-log(1 + present_year - y)``, so that recent years are told apart and antiquity is no outlier;
-    any other value x becomes ``sign(x) log(1 + |x|)``. Where a value is not known, the mean of the known ones stands.
+    any other value x becomes ``sign(x) log(1 + |x|)``. An unknown value is replaced by the mean of the known ones.
     Attributes are in alphabetical order.
 
     Args:
-        min_values: attributes of fewer entities are left out.
+        min_values: attributes that are known of fewer entities are left out.
         present_year: where years are counted back from; later ones count as it.
         year_words: an attribute whose last part (after a dot) has one of them, between underscores, is a year.
 

@@ -24,8 +24,8 @@ CHUNK = 1024
 class TextFeatureExtractor:
     """Embeds texts with a model of sentence-transformers, or any encoder of transformers, from a local folder.
 
-    A folder with ``modules.json`` is one of sentence-transformers and pools as it says. Of any other the last hidden
-    states are averaged over the tokens that are there: ``sum_t m_t h_t / sum_t m_t``.
+    A folder with ``modules.json`` is one of sentence-transformers and pools as it says. Of any other model the last
+    hidden states are averaged over the tokens that are there: ``sum_t m_t h_t / sum_t m_t``.
 
     Args:
         folder: folder of the model; nothing is downloaded.
@@ -57,7 +57,7 @@ class TextFeatureExtractor:
             self._encode = _MeanPooling(path, max_tokens, batch_size)
 
     def __call__(self, texts: Sequence[str | None]) -> Channel:
-        """Embed one text a node; equal ones once, in order of length, so that short ones pay no padding.
+        """Embed one text for each node: equal ones once, and in order of length, so that short ones need no padding.
 
         Nodes without text, or with an empty one, have a zero row and mask False.
 
@@ -97,7 +97,7 @@ class _MeanPooling:
         self.max_tokens, self.batch_size = max_tokens, batch_size
 
     def __call__(self, texts: list[str]) -> Floats32:
-        import torch  # TF-IDF, which shares this file's helpers, does without
+        import torch  # imported here, because TF-IDF uses this file's helpers without torch
 
         batches = [texts[start : start + self.batch_size] for start in range(0, len(texts), self.batch_size)]
         with torch.no_grad():
@@ -115,7 +115,7 @@ class _MeanPooling:
 
 
 def distinct_texts(texts: Sequence[str | None]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The distinct texts in order of first use, each texted node's place among them, and who has text.
+    """The distinct texts in order of first use, the place of each node's text among them, and which nodes have text.
 
     >>> distinct_texts(["b", None, "a", "b", " "])[0]
     ['b', 'a']
@@ -126,7 +126,7 @@ def distinct_texts(texts: Sequence[str | None]) -> tuple[list[str], np.ndarray, 
 
 
 def spread(vectors: Floats32, owner: np.ndarray, mask: np.ndarray) -> Channel:
-    """A channel whose masked-in nodes have the rows ``owner`` of ``vectors``."""
+    """A channel whose nodes under the mask have the rows ``owner`` of ``vectors``."""
     features = np.zeros((len(mask), vectors.shape[1]), dtype=np.float32)
     features[mask] = vectors[owner]
     return Channel(features, mask)

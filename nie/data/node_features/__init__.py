@@ -1,4 +1,4 @@
-"""Features of nodes, a kind a file: from structure (node2vec, degrees, relations) and text (MiniLM, TF-IDF).
+"""Features of nodes, one kind in each file: from structure (node2vec, degrees, relations) and text (MiniLM, TF-IDF).
 
 None of them reads a label. `nie.data.node_features.cache` holds their table and keeps what they compute on disk.
 """

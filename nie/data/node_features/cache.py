@@ -88,7 +88,7 @@ def features(
             log.warning("computing %s again: %s", name, error)
     log.info("computing %s features of %s", name, kg.name)
     channel = feature.compute(kg, **full)
-    # The mask first: a cached feature counts as there only with both files.
+    # The mask first: a cached feature counts as complete only when both files exist.
     for target, array in ((mask_path, channel.mask), (path, channel.features)):
         with atomic_file(target) as temporary:
             np.save(temporary, array, allow_pickle=False)

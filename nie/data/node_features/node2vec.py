@@ -40,12 +40,12 @@ def node2vec(
     Args:
         kg: the graph; only its structure is read.
         dim: size of the embedding.
-        walk_length: steps a walk.
+        walk_length: steps of a walk.
         num_walks: walks from every node.
         p, q: return and in-out parameters; 1 and 1 are uniform walks (DeepWalk).
         window: skip-gram window, in steps.
         epochs: passes of skip-gram over the walks.
-        negative: negative samples a pair.
+        negative: negative samples for each pair.
         seed: seed of the walks and of the skip-gram model.
 
     Raises:
@@ -91,14 +91,14 @@ def random_walks(
     >>> random_walks(synthetic(0), walk_length=5, num_walks=2).shape
     (600, 6)
     """
-    import torch  # walks are often there already, and then neither is loaded
+    import torch  # imported here, because walks are often there already and then need neither
 
     from nie.dgl_compat import dgl
 
     _check_positive(walk_length=walk_length, num_walks=num_walks)
     for key, value in (("p", p), ("q", q)):
         if not 0 < value < math.inf:
-            raise NieError(f"node2vec's {key} is {value}; a finite number > 0 is expected.")
+            raise NieError(f"node2vec's {key} must be a finite number > 0; got {value}.")
     rng = np.random.default_rng(seed)
     graph = _simple_undirected(kg)
     starts = torch.nonzero(graph.in_degrees() > 0).flatten().numpy()
@@ -120,7 +120,7 @@ def random_walks(
 def _check_positive(**settings: int) -> None:
     for key, value in settings.items():
         if value < 1:
-            raise NieError(f"node2vec's {key} is {value}; a whole number >= 1 is expected.")
+            raise NieError(f"node2vec's {key} must be a whole number >= 1; got {value}.")
 
 
 def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:
@@ -139,7 +139,7 @@ def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:
 
 
 class _Sentences:
-    """Walks as lists of words; gensim iterates over it once an epoch."""
+    """Walks as lists of words; gensim iterates over them once in each epoch."""
 
     def __init__(self, walks: NDArray[np.int64], num_nodes: int) -> None:
         self.walks = walks

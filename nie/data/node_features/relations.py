@@ -12,8 +12,8 @@ from nie.data.graph import Channel, KnowledgeGraph
 def relation_profile(kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> Channel:
     """Embed how many edges of every relation enter and leave a node: what kind of thing it is, seen from the graph.
 
-    The counts, one column a relation and direction, enter as ``log(1 + count)``; a truncated SVD reduces them to
-    ``dim`` columns, where there are more than that.
+    The counts, one column for each relation and direction, enter as ``log(1 + count)``; where there are more than
+    ``dim`` columns, a truncated SVD reduces them to so many.
 
     Args:
         kg: the graph; only its edges are read.

@@ -54,7 +54,7 @@ def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:
     >>> tfidf_svd(synthetic(0), dim=16).features.shape
     (300, 16)
     """
-    # scikit-learn takes a second to import, which a user of graphs without text need not pay.
+    # scikit-learn takes a second to import, which users of graphs without text need not wait for.
     vectorizers = importlib.import_module("sklearn.feature_extraction.text")
     decomposition = importlib.import_module("sklearn.decomposition")
     _check(kg)

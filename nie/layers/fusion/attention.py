@@ -1,4 +1,4 @@
-"""Means of channels: with global weights, with weights of each node's own, and after attention among the channels."""
+"""Means of channels: with the same weights for all nodes, with weights for each node, and after attention."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LOGITS_LR_SCALE = 10.0
 
 
 class SoftmaxFusion(nn.Module):
-    r"""One learned weight a channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m`, among the channels that a node has.
+    r"""A learned weight for each channel: :math:`v = \sum_m \mathrm{softmax}(a)_m x_m` over the channels of a node.
 
-    The logits start as the logarithms of given weights, which stand at 1e-3 at least. They are few, and what moves them
-    is small, so that they have a learning rate of their own: `nie.training.loop` multiplies it by what ``lr_scales``
-    says. Weight decay, where there is any, draws them to equal weights.
+    The logits start as the logarithms of given weights, which are raised to 1e-3 at least. They are few and their
+    gradients are small, so that they have a learning rate of their own: `nie.training.loop` multiplies it by what
+    ``lr_scales`` says. Weight decay, where there is any, draws them to equal weights.
 
     Args:
         size: H.
@@ -40,14 +40,14 @@ class SoftmaxFusion(nn.Module):
         super().__init__()
         start = torch.ones(num_channels) if weights is None else torch.tensor(list(weights), dtype=torch.float32)
         if start.shape != (num_channels,) or not bool((start.isfinite() & (start > 0)).all()):
-            raise NieError(f"weights must be {num_channels} positive numbers, one a channel; got {weights}.")
+            raise NieError(f"weights must be {num_channels} positive numbers, one for each channel; got {weights}.")
         self.start = start
         self.logits = nn.Parameter(torch.empty(num_channels))
         self.lr_scales = {"logits": LOGITS_LR_SCALE}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The logarithms of the given weights."""
+        """Reset the weights to those given."""
         with torch.no_grad():
             self.logits.copy_(self.start.clamp(min=LEAST_WEIGHT).log())
 
@@ -77,7 +77,7 @@ class AttentionFusion(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform, the query as a map from ``size`` to one value."""
+        """Reset to Xavier-uniform, the query as a map from ``size`` to one value."""
         nn.init.xavier_uniform_(self.key.weight)
         nn.init.zeros_(self.key.bias)
         nn.init.xavier_uniform_(self.query[None])

@@ -16,7 +16,7 @@ from nie.layers.masked import Fused, check_tokens, hide
 class ChannelFusion(nn.Module):
     """Fuse the channels that each node has into one vector.
 
-    What holds for every method: a missing channel cannot change any output; one channel alone (M = 1) is its own
+    This holds for every method: a missing channel cannot change any output; one channel alone (M = 1) is its own
     fusion; a node that has no channel gets a learned null vector, weights 0 and tokens 0.
 
     Args:
@@ -41,7 +41,7 @@ class ChannelFusion(nn.Module):
         if method not in FUSIONS:
             raise NieError(f"There is no fusion {method!r}{nearest(method, FUSIONS)}; use one of {', '.join(FUSIONS)}.")
         if num_channels < 1:
-            raise NieError(f"A fusion of {num_channels} channels: give at least one.")
+            raise NieError(f"num_channels of a fusion must be at least 1; got {num_channels}.")
         self.method, self.size, self.num_channels = method, size, num_channels
         self.null = nn.Parameter(torch.empty(size))
         nn.init.zeros_(self.null)
@@ -53,13 +53,13 @@ class ChannelFusion(nn.Module):
         self.fusion = FUSIONS[method].layer(size, num_channels, **settings) if num_channels > 1 else None
 
     def reset_parameters(self) -> None:
-        """A null vector of 0; the method resets itself."""
+        """Set the null vector to 0, and reset the method."""
         nn.init.zeros_(self.null)
         if self.fusion is not None:
             self.fusion.reset_parameters()
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, *, logvar: Tensor | None = None) -> Fused:
-        """Fuse.
+        """Fuse the channels of every node.
 
         Args:
             tokens: (N, M, H), a vector for each channel.
@@ -76,7 +76,9 @@ class ChannelFusion(nn.Module):
             fused = Fused(tokens[:, 0], mask.to(tokens), tokens)
         else:
             if logvar is None and FUSIONS[self.method].needs_logvar:
-                raise NieError(f"The fusion {self.method} weighs by uncertainty; use variational encoders.")
+                raise NieError(
+                    f"The fusion {self.method} weighs by uncertainty and needs logvar; use variational encoders."
+                )
             fused = self.fusion(tokens, mask, None if logvar is None else hide(logvar, mask))
         vector = torch.where(mask.any(dim=1, keepdim=True), fused.vector, self.null)
         return Fused(vector, fused.weights, hide(fused.tokens, mask))

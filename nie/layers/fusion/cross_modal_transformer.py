@@ -14,8 +14,8 @@ class CrossModalTransformer(nn.Module):
     r"""Refine every channel's token by the others, starting as the identity.
 
     The M tokens of a node, each with a learned embedding of its channel, are one sequence. Each channel m has its own
-    stack of Transformer layers over this sequence, of which its own place is read, then attends across all tokens, and
-    the two are fused; a refinement that all channels share follows:
+    stack of Transformer layers over this sequence, of whose output its own place is read. That vector then attends to
+    all tokens, the two results are fused, and a refinement that all channels share follows:
 
     .. math:: s_m = \mathrm{stack}_m(x_1, \ldots, x_M)_m, \quad c_m = \mathrm{attention}_m(s_m, x, x), \quad
               r_m = x_m + W_0 \, \mathrm{FFN}(\mathrm{LN}(F_m [s_m; c_m]))
@@ -65,7 +65,7 @@ class CrossModalTransformer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Channel embeddings of deviation 0.02, a zero last map, and torch's defaults for the rest."""
+        """Reset to channel embeddings of deviation 0.02, a zero last map, and torch's defaults for the rest."""
         for part in self.modules():
             if isinstance(part, (nn.Linear, nn.LayerNorm)):
                 part.reset_parameters()
@@ -84,7 +84,7 @@ class CrossModalTransformer(nn.Module):
         return self._run(tokens, mask)[0]
 
     def attention(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(N, M, M): how much each channel attends to each in the cross-channel attention, mean over the heads."""
+        """(N, M, M) how much each channel attends to each, mean over the heads of the attention across channels."""
         return self._run(tokens, mask)[1]
 
     def _run(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,7 +110,7 @@ class _Attention(nn.Module):
     def __init__(self, size: int, num_heads: int) -> None:
         super().__init__()
         if size % num_heads:
-            raise NieError(f"num_heads is {num_heads}, which does not divide the size {size}.")
+            raise NieError(f"num_heads must divide the size {size}; got {num_heads}.")
         self.num_heads = num_heads
         self.query = nn.Linear(size, size)
         self.key = nn.Linear(size, size, bias=False)
@@ -148,14 +148,14 @@ class _Layer(nn.Module):
 
 
 def _only(mask: Tensor, channel: int) -> Tensor:
-    """The mask of one channel alone."""
+    """The mask that leaves one channel alone."""
     only = torch.zeros_like(mask)
     only[:, channel] = mask[:, channel]
     return only
 
 
 def _next_channel(mask: Tensor, channel: int) -> Tensor:
-    """The mask of the next channel that a node has after this one, around the circle; itself where it has no other."""
+    """The mask of the channel after this one, in a circle, among those that a node has, which may be itself."""
     num_channels = mask.shape[1]
     order = [(channel + step) % num_channels for step in range(1, num_channels + 1)]
     there = mask[:, order]

@@ -27,7 +27,7 @@ class ConcatFusion(nn.Module):
         self.mix = nn.Sequential(nn.Linear(num_channels * size, size), nn.GELU(), nn.Linear(size, size))
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         _reset_linears(self)
 
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
@@ -48,7 +48,7 @@ class SumFusion(nn.Module):
         self.projections = nn.ModuleList(nn.Linear(size, size) for _ in range(num_channels))
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         _reset_linears(self)
 
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:

@@ -32,7 +32,7 @@ class ProxyAttentionFusion(nn.Module):
     def __init__(self, size: int, num_channels: int, *, num_heads: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
         if size % num_heads:
-            raise NieError(f"num_heads is {num_heads}, which does not divide the size {size}.")
+            raise NieError(f"num_heads must divide the size {size}; got {num_heads}.")
         self.num_heads = num_heads
         self.query = nn.Linear(size, size, bias=False)
         self.key = nn.Linear(size, size, bias=False)
@@ -46,7 +46,7 @@ class ProxyAttentionFusion(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform attention projections; torch's defaults for the rest."""
+        """Reset to Xavier-uniform attention projections and torch's defaults for the rest."""
         for linear in (self.query, self.key, self.value, self.out):
             nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(self.out.bias)

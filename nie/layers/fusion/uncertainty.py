@@ -1,4 +1,4 @@
-"""Weighted means of channels by what variational encoders say of their uncertainty."""
+"""Weighted means of channels: the surer a variational encoder is of a channel, the more it counts."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ class GatedUncertaintyFusion(nn.Module):
     def __init__(self, size: int, num_channels: int, *, alpha: float = 0.5, temperature: float = 1.0) -> None:
         super().__init__()
         if not 0 <= alpha <= 1:
-            raise NieError(f"alpha is {alpha}; it is the share of the uncertainty, between 0 and 1.")
+            raise NieError(f"alpha, the share of the uncertainty, must lie between 0 and 1; got {alpha}.")
         self.alpha, self.temperature = alpha, _positive(temperature)
         self.gate = nn.Linear(num_channels * size, num_channels)
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         self.gate.reset_parameters()
 
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor) -> Fused:
@@ -124,5 +124,5 @@ def uncertainty_weights(mask: Tensor, logvar: Tensor, temperature: float) -> Ten
 
 def _positive(temperature: float) -> float:
     if not temperature > 0:
-        raise NieError(f"temperature is {temperature}; it is positive.")
+        raise NieError(f"temperature must be positive; got {temperature}.")
     return temperature

@@ -68,10 +68,10 @@ def relation_context(src: Tensor, dst: Tensor, etype: Tensor, num_relations: int
 
 
 def with_inverses(context: RelationContext, *, inverse_relations: bool, self_loops: bool) -> RelationContext:
-    """The context of a message graph's relations, made from that of the graph's own.
+    """The context of a message graph's relations, made from the context of the graph's own.
 
-    The inverse of a relation has its tails for heads and meets what the relation meets; both touch the same entities by
-    definition, which says nothing, and so do self-loops, which touch all and meet none.
+    The inverse of a relation has its tails for heads and meets what the relation meets; that the two touch the same
+    entities says nothing and does not count. Self-loops touch all entities and meet no relation.
 
     >>> context = RelationContext(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 1))
     >>> with_inverses(context, inverse_relations=True, self_loops=True).entities.tolist()
@@ -118,7 +118,7 @@ class ContextEnhancer(nn.Module):
         self.from_relations = nn.Linear(size, size, bias=False)
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         self.from_entities.reset_parameters()
         self.from_relations.reset_parameters()
 

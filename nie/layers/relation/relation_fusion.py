@@ -28,7 +28,7 @@ class RelationFusion(nn.Module):
         num_relations: R.
         size: D.
         text: (R, d) features of the relations' names, standardised.
-        learned: whether every relation has a vector of free parameters; it must where there is no text.
+        learned: whether every relation has a vector of free parameters; without text it must have one.
         context: surroundings of the relations in the graph, which the context enhancer reads.
         similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative and below 1 together; 0 leaves the
             enhancer out.
@@ -68,7 +68,7 @@ class RelationFusion(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Normal vectors of the deviation given, from both sources together, and the weights given."""
+        """Draw normal vectors, whose sum over both sources has the deviation given, and reset the weights."""
         share = self.deviation * (0.5**0.5 if self.free is not None and self.project is not None else 1.0)
         if self.free is not None:
             nn.init.normal_(self.free, std=share)
@@ -108,7 +108,7 @@ class RelationFusion(nn.Module):
     def _weights(self) -> tuple[Tensor | float, Tensor | float]:
         if self.logits is None:
             return self.fixed
-        # A part that is left out has no weight and gets none.
+        # An enhancer that is left out stays without a weight.
         absent = torch.tensor([False, *(weight == 0 for weight in self.fixed)], device=self.logits.device)
         shares = self.logits.masked_fill(absent, -torch.inf).softmax(dim=0)
         return shares[1], shares[2]

@@ -1,4 +1,4 @@
-"""What the relations that are most like a relation would change about it."""
+"""From a relation's vector towards those of the relations that are most like it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SimilarityEnhancer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The logits of the values given."""
+        """Reset the logits to those of the values given."""
         for parameter, value in zip((self.threshold, self.temperature), self.initial, strict=True):
             nn.init.constant_(parameter, math.log(value / (1 - value)))
 

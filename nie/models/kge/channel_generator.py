@@ -33,7 +33,7 @@ class ChannelGenerator(nn.Module):
         )  # fmt: skip
 
     def reset_parameters(self) -> None:
-        """Torch's defaults."""
+        """Reset to torch's defaults."""
         for part in self.layers:
             if isinstance(part, nn.Linear):
                 part.reset_parameters()

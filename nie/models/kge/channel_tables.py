@@ -20,7 +20,7 @@ class ChannelTables(nn.Module):
         masks: (N,) bool by name, the entities that have a channel, ``structural`` too; by default all. An entity that
             has none keeps its structural one.
         size: H, of a channel's vector.
-        trainable: learn the features, too, from where they are; else they are no part of what is saved.
+        trainable: learn the features, too, starting from the given ones; otherwise they are not saved with the weights.
 
     Raises:
         NieError: no channel, one named ``structural``, features of another number of rows, or an unknown mask.
@@ -42,14 +42,16 @@ class ChannelTables(nn.Module):
         everyone = torch.ones(num_entities, dtype=torch.bool)
         columns = [masks.get(name, everyone) for name in ("structural", *channels)]
         mask = torch.stack(columns, dim=1)
-        mask[:, 0] |= ~mask.any(dim=1)  # a fused nothing would be 0, which is close to all entities and ranks first
+        mask[:, 0] |= ~mask.any(
+            dim=1
+        )  # without any channel, the fused vector would be 0, which is close to all entities and would rank first
         self.register_buffer("mask", mask, persistent=False)
         self.tables = nn.ModuleList(_Table(table, trainable) for table in channels.values())
         self.projections = nn.ModuleList(nn.Linear(table.shape[1], size) for table in channels.values())
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Projections from standardised features to unit variance. Features that are learned stay."""
+        """Draw projections that give standardised features unit variance. Learned features stay as they are."""
         for project in self.projections:
             assert isinstance(project, nn.Linear)
             reach = math.sqrt(3 / project.in_features)
@@ -78,7 +80,7 @@ class _Table(nn.Module):
 
 def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_entities: int) -> None:
     if not channels:
-        raise NieError("MultiModalRotatE needs a channel besides the structural one; without, use RotatE.")
+        raise NieError("MultiModalRotatE needs a channel besides the structural one; use RotatE where there is none.")
     if "structural" in channels:
         raise NieError("The channel structural is the model's own embedding; give yours another name.")
     for name, table in channels.items():
@@ -86,7 +88,9 @@ def _check(channels: Mapping[str, Tensor], masks: Mapping[str, Tensor], num_enti
             raise NieError(f"The channel {name} must have the shape ({num_entities}, d); got {tuple(table.shape)}.")
     for name, mask in masks.items():
         if name != "structural" and name not in channels:
-            raise NieError(f"There is a mask of {name!r}, which is no channel{nearest(name, channels)}.")
+            raise NieError(
+                f"There is a mask of the channel {name!r}, which the model does not have{nearest(name, channels)}."
+            )
         if mask.shape != (num_entities,) or mask.dtype != torch.bool:
             raise NieError(
                 f"The mask of {name} must be bool of shape ({num_entities},); got {mask.dtype} of {tuple(mask.shape)}."

@@ -20,8 +20,8 @@ def placed_by_likeness(
     .. math:: e_i = \Big(\sum_j w_{ij} \|e_j\|\Big) \frac{v_i}{\|v_i\|}, \quad v_i = \sum_j w_{ij} e_j, \quad
               w_{ij} = \mathrm{softmax}_j(\cos(x_i, x_j) / \tau)
 
-    over the k trained entities j of the highest cosine. A mean is shorter than what it is the mean of, and so nearer to
-    all other vectors than any of those; its length is that of its neighbours instead.
+    over the k trained entities j of the highest cosine. A mean is shorter than the vectors that it is the mean of, and
+    so nearer to all others than any of them; that is why it is given the length of its neighbours.
 
     Args:
         vectors: (N, D) of all entities.
@@ -45,7 +45,7 @@ def placed_by_likeness(
         [0.0, 4.0]
     """
     if (trained & placed).any():
-        raise NieError("An entity that is trained has its place; leave it out of those to be placed.")
+        raise NieError("placed must not name entities that are trained, because these have their place.")
     if not trained.any():
         raise NieError("No entity is trained, so there is no neighbour to be placed by.")
     units, table = F.normalize(features[trained], dim=1), vectors[trained]

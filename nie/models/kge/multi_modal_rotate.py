@@ -65,10 +65,10 @@ class MultiModalRotatE(nn.Module):
         fusion: a key of :data:`nie.layers.FUSIONS`, or ``relation_guided``.
         fusion_settings: settings of the fusion.
         channel_drop: probability of hiding a channel of an entity in training.
-        channel_lr: learning rate of all parts but RotatE's own, in shares of its: embeddings are small and each is met
-            rarely, so that they bear much larger steps than a network that all entities share. An optimiser of yours
-            heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, of `nie.training.loop`.
-        trainable_channels: learn the features, too, from where they are.
+        channel_lr: learning rate of all parts but RotatE's own, in shares of that of RotatE's: each embedding is met
+            rarely, so that embeddings bear much larger steps than a network that all entities share. Your own
+            optimiser heeds it if it is made as ``torch.optim.Adam(rate_groups(model, lr))``, of `nie.training.loop`.
+        trainable_channels: learn the features, too, starting from the given ones.
         projection_size: P, of the projections for losses that align the channels.
         generator: make a :class:`ChannelGenerator`, for `imitated`.
         mixed_precision: fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX; scores
@@ -114,7 +114,7 @@ class MultiModalRotatE(nn.Module):
         if fusion not in (*FUSIONS, GUIDED):
             raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, GUIDED])}.")
         if fusion == GUIDED and fusion_settings:
-            raise NieError(f"The fusion {GUIDED} has no settings, so {', '.join(fusion_settings)} has no place there.")
+            raise NieError(f"The fusion {GUIDED} has no settings; leave {', '.join(fusion_settings)} out.")
         self.margin, self.size, self.extract_after = margin, size, extract_after
         self.mixed_precision = mixed_precision
         self.scale = (margin + 2) / size / math.sqrt(3)
@@ -138,7 +138,7 @@ class MultiModalRotatE(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """As RotatE; log-variances of 0; the parts reset themselves, and features that are learned stay."""
+        """Reset RotatE's parameters, log-variances to 0, and the parts. Learned features stay as they are."""
         self.steps.zero_()
         bound = (self.margin + 2) / self.size
         nn.init.uniform_(self.entities, -bound, bound)
@@ -177,7 +177,7 @@ class MultiModalRotatE(nn.Module):
         return self._scores(query, triples[:, 1], *self._tokens(ids))
 
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
-        """The scores of one training step; every entity in it is fused once, unless its relation matters."""
+        """The scores of a training step; every entity is fused once, unless the fusion depends on the relation."""
         check_triples(triples, self.entities, self.phases)
         self._count_step()
         ids, place = torch.unique(torch.cat([triples[:, 0], triples[:, 2], candidates]), return_inverse=True)
@@ -217,7 +217,7 @@ class MultiModalRotatE(nn.Module):
         return score
 
     def refined(self, ids: Tensor) -> EntityChannels:
-        """The channels of the entities ``ids`` (n,), each after it has read the others where the fusion lets it."""
+        """The channels of the entities ``ids`` (n,), each after it has read the others if the fusion lets it do so."""
         tokens, mask = self._tokens(ids)
         if isinstance(self.fusion, ChannelFusion) and self._extracts:
             with self._precision():
@@ -228,7 +228,7 @@ class MultiModalRotatE(nn.Module):
     def imitated(self, triples: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3) scores of triples with made-up channels of the head, of the tail and of both.
 
-        To learn from as from corrupted triples, in adversarial training: gradients of the generator are reversed.
+        In adversarial training they are learned from as corrupted triples are; gradients of the generator are reversed.
 
         Raises:
             NieError: the model was made without a generator.
@@ -242,7 +242,7 @@ class MultiModalRotatE(nn.Module):
             tokens, mask = self._tokens(triples[:, end])
             real.append(self._fuse(tokens, mask, relations))
             imitation = self.generator(tokens[:, 0], generator)
-            # What is made up is there, whether the entity has the real one or not.
+            # A made-up channel is there whether the entity has the real one or not.
             there = torch.cat([mask[:, :1], torch.ones_like(mask[:, 1:])], dim=1)
             made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), there, relations))
         pairs = ((made[0], real[1]), (real[0], made[1]), (made[0], made[1]))
@@ -259,7 +259,7 @@ class MultiModalRotatE(nn.Module):
         return not waits or self.extract_after == 0 or int(self.steps) > self.extract_after
 
     def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, M, 2D) of unit variance and (n, M) what the entities have; in training some of it is hidden."""
+        """(n, M, 2D) tokens of unit variance, and (n, M) the channels that count: in training, some are hidden."""
         with self._precision():
             further = self.channels(ids)
         own = self.entities[ids] / self.scale

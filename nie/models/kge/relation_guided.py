@@ -13,7 +13,7 @@ class RelationGuidedFusion(nn.Module):
 
     .. math:: w_m = \mathrm{softmax}_m(p_m \cdot \tanh(x_m) / T_r), \quad T_r = \exp(t_r)
 
-    After AdaMF (Zhang et al., LREC-COLING 2024, equation 4), where the temperature is a sigmoid and so below 1; here a
+    After AdaMF (Zhang et al., LREC-COLING 2024, equation 4). There the temperature is a sigmoid and so below 1; here a
     relation may also weigh all channels alike. All :math:`t_r` start at 0 and all :math:`p_m` at 0, which is the mean
     of the channels.
 
@@ -36,7 +36,7 @@ class RelationGuidedFusion(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Zeros: equal weights at temperature 1."""
+        """Reset to zeros, which are equal weights at temperature 1."""
         nn.init.zeros_(self.direction)
         nn.init.zeros_(self.log_temperature)
 

@@ -17,7 +17,7 @@ class RotatE(nn.Module):
 
     .. math:: s(h, r, t) = \mathrm{margin} - \sum_d |h_d e^{i \theta_{rd}} - t_d|
 
-    Heads are looked for with the tail rotated back, which is the same distance, as a rotation keeps moduli.
+    Where the head is looked for, the tail is rotated back; the distance is the same, as a rotation keeps moduli.
 
     Args:
         num_entities: N.
@@ -51,7 +51,7 @@ class RotatE(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform entities within (margin + 2) / D, so that distances begin near the margin; uniform phases."""
+        """Draw uniform phases, and entities within (margin + 2) / D, so that distances begin near the margin."""
         bound = (self.margin + 2) / self.size
         nn.init.uniform_(self.entities, -bound, bound)
         if self.phases is not None:
@@ -76,7 +76,7 @@ class RotatE(nn.Module):
         Args:
             triples: (B, 3); the end that is looked for is not read.
             side: that end.
-            candidates: (K,) entities for all triples, or (B, K), those of each; by default all there are.
+            candidates: (K,) entities for all triples, or (B, K) for each triple; by default all entities.
 
         Raises:
             NieError: another shape, an id or a side that does not exist.

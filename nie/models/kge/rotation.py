@@ -1,4 +1,4 @@
-"""What the models of rotations share: turning vectors, comparing them, and what they give to learn from.
+"""What models of rotations share: how vectors are turned and compared, and the scores that a training step reads.
 
 A vector holds D complex numbers as 2 D real ones, the real parts first.
 """
@@ -63,7 +63,7 @@ def moduli(difference: Tensor) -> Tensor:
 def check_triples(triples: Tensor, entities: Tensor, phases: Tensor, ends: tuple[int, ...] = (0, 2)) -> None:
     """Raise unless ``triples`` is (B, 3) and the ids at its ``ends`` and of its relations are rows of the tables.
 
-    Ids on a GPU are not looked at, as that would wait for it.
+    Ids on a GPU are not checked, because that would wait for the GPU.
     """
     if triples.dim() != 2 or triples.shape[1] != 3:
         raise NieError(f"triples must have the shape (B, 3), of head, relation and tail; got {tuple(triples.shape)}.")
@@ -77,7 +77,7 @@ def check_triples(triples: Tensor, entities: Tensor, phases: Tensor, ends: tuple
 
 
 def known_end(triples: Tensor, side: Side, entities: Tensor, phases: Tensor) -> Tensor:
-    """(B,) the entities at the other end than the one that is looked for.
+    """(B,) the entities at the end that is given, opposite to the one that is looked for.
 
     Raises:
         NieError: triples of another shape, ids that are no rows of the tables, or a side that does not exist.

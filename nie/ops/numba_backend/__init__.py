@@ -1,4 +1,4 @@
-"""Fused kernels on the CPU, compiled by numba; a plain sum is no faster than DGL's, and is left to it."""
+"""Fused kernels on the CPU, compiled by numba. Plain sums are left to DGL, which is as fast."""
 
 from nie.ops.dgl_backend import neighbour_sum
 from nie.ops.numba_backend.autograd import additive_attention, dot_attention, dropout, relational_sum

@@ -69,7 +69,7 @@ def additive_forward(heads: int, size: int, kind: str) -> Any:
 
 @functools.cache
 def additive_pack(heads: int, size: int) -> Any:
-    """One row a destination of what `additive_by_src` reads (gradient, score, maximum, mean gradient); ``grad_t``."""
+    """What `additive_by_src` reads, a row for each destination: gradient, score, maximum, mean gradient, ``grad_t``."""
     n, pitch = heads * size, heads * (size + 3)
 
     def pack(first, last, first_head, all_heads, t, out, state, slanted, mass, g, extra, packed, grad_t):

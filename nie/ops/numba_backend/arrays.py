@@ -14,12 +14,12 @@ _TILE = 128  # values of a row that the kernels keep in registers at a time
 
 
 def arrays(rows: tuple[Tensor, ...]) -> tuple[Array, ...]:
-    """The same memory as arrays."""
+    """Tensors as arrays of the same memory."""
     return tuple(part.numpy() for part in rows)
 
 
 def flat(tensor: Tensor | None, *, like: Tensor | None = None) -> Array:
-    """All values in one dimension; none for no tensor, of the type of ``like``."""
+    """All values in one dimension; for None, an empty tensor of the type of ``like``."""
     if tensor is None:
         assert like is not None
         tensor = like.new_empty(0)
@@ -33,7 +33,7 @@ def shaped(array: Array, like: Tensor) -> Tensor:
 
 
 def tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
-    """Heads a tile, and first head of each tile.
+    """Number of heads in each tile, and first head of each tile.
 
     >>> list(tiles(24, 8)), list(tiles(2, 100))
     ([(12, 0), (12, 12)], [(1, 0), (1, 1)])
@@ -46,7 +46,7 @@ def tiles(heads: int, size: int) -> Iterator[tuple[int, int]]:
 def num_tables(num_edges: int, table: Tensor | None, heads: int) -> int:
     """How many chunks of edges may sum their own gradient of a table of relations.
 
-    As many as keep a few threads busy, and more where all of them are small beside an array of E x H values.
+    They are enough to keep a few threads busy, and more where all tables are small beside an array of E x H values.
     """
     if table is None or table.numel() == 0:
         return num_edges

@@ -5,8 +5,8 @@ gradients of the sources and of the relations, and for `dot_attention` the in-ed
 No two threads ever write to one place, and sums over relations are made for fixed chunks of rows: results are the same
 bits whatever the number of threads.
 
-Saved for backward are the inputs, the output and two numbers a destination and head; the weights of the edges are
-recomputed. (`additive_attention` saves one more row a destination, see `nie.ops.numba_backend.additive`.)
+Saved for backward are the inputs, the output and two numbers for each destination and head; the weights of the edges
+are recomputed. (`additive_attention` saves one more row for each destination, see `nie.ops.numba_backend.additive`.)
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Dot(torch.autograd.Function):
                 dot_by_src(tile, size, kind), chunks, first, heads, kv_pitch, *out_edges, packed, softmax, k, v, w,
                 *_dropout(call, q), of_weights, grad_k, grad_v, Table(grad_w), grad_s,
             )  # fmt: skip
-            del packed  # before more is allocated: the peak is here
+            del packed  # freed before more is allocated, as the peak of memory is here
             if first == 0:
                 grad_q = np.empty(query.numel(), q.dtype)
             run(
@@ -190,7 +190,7 @@ class _Additive(torch.autograd.Function):
                 *_dropout(call, v), of_weights, grad_v, grad_s, Table(grad_w), grad_e,
             )  # fmt: skip
         of_destinations = shaped(grad_t, dst_score)
-        if len(grad_e):  # the closed form leaves out the gradient that came through the returned weights
+        if len(grad_e):  # the closed form lacks the gradient that came through the returned weights
             of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
         grads = (shaped(grad_v, value), shaped(grad_s, src_score), of_destinations)
         return (*grads, None if rel_score is None else shaped(grad_w.sum(axis=0), rel_score), None)

@@ -23,12 +23,12 @@ from nie.ops.numba_backend.vectors import inverse_root, load, maximum, store, su
 _PARTS = 8
 _TILE = 64
 _TINY = 1e-30
-"""Added to nothing: below it a squared difference counts as it, so that a difference of 0 has the gradient 0."""
+"""A lower bound that squared differences are raised to, so that a difference of 0 has the gradient 0."""
 
 
 @functools.cache
 def distance_forward(n: int, chosen: int) -> Any:
-    """Add the tile's part of the distances of the queries from ``first`` up to ``last`` to ``out``, ``count`` a query.
+    """Add the tile's part of the distances of queries ``first`` up to ``last`` to ``out``, ``count`` for each query.
 
     They are the distances to the first ``count`` keys, or, where ``chosen`` is 1, to the keys that ``rows`` names.
     """

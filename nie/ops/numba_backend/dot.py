@@ -63,7 +63,7 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
 
 @functools.cache
 def dot_pack(heads: int, size: int) -> Any:
-    """One row a destination of what `dot_by_src` reads: gradient, query, maximum of the scores, mean gradient."""
+    """What `dot_by_src` reads, a row for each destination: gradient, query, maximum of the scores, mean gradient."""
     n, pitch, factor = heads * size, 2 * heads * (size + 1), 1.0 / math.sqrt(size)
 
     def pack(first, last, first_head, all_heads, q_pitch, q, out, state, g, extra, packed):

@@ -26,13 +26,13 @@ _SHARED = ("vectors.py", "../drop_pattern.py", "kernels.py")
 REVISION = zlib.crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in _SHARED))
 
 AHEAD = 6
-"""Edges between asking for a row and using it. Rows lie at random places; a quarter of the time went into waiting."""
+"""How many edges ahead a row is asked for: rows lie at random places, and a quarter of the time went into waiting."""
 
 
 def compiled(function: Any, *constants: Any) -> Any:
     """Compile ``function`` at its first call and keep it on disk.
 
-    ``constants`` are what a kernel is made for. They go into its name, because numba keeps one file of contents a name:
+    ``constants`` are what a kernel is made for. They go into its name, because numba keeps one file for each name:
     processes that compile for other sizes at the same time must not write to the same one.
 
     Kernels may refer to names of their module but close over nothing but plain numbers: only then does numba find them

@@ -19,7 +19,7 @@ _COMPILED: set[Any] = set()
 
 
 class Table:
-    """An argument of which every chunk has its own row."""
+    """An argument of a kernel, of which every chunk has its own row."""
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows
@@ -55,7 +55,7 @@ def run(kernel: Callable[..., Any], chunks: list[tuple[int, int]], *arguments: A
 
 
 def _compile(kernel: Any, arguments: list[Any]) -> None:
-    """Compile ``kernel`` for these types by a call without rows, unless it is in memory or on disk, and say so."""
+    """Compile ``kernel`` for these types by a call without rows and log it, unless it is in memory or on disk."""
     dtype = next(part.dtype for part in arguments if isinstance(part, np.ndarray) and part.dtype.kind == "f")
     if (kernel, dtype) in _COMPILED:
         return

@@ -1,13 +1,13 @@
 """In-edge attention on the GPU as fused kernels in Triton: nothing of size E x D is ever allocated.
 
 A forward pass walks the destinations' in-edges (CSC). The backward pass walks the sources' out-edges (CSR) for the
-gradients of the sources, and writes by edge what the raw scores receive, (E, H); summed over in-edges, with the keys
-in `dot_attention`, that is the gradient of the destinations, and over the edges of a relation that of the relations.
+gradients of the sources, and writes the gradients of the raw scores by edge, (E, H). Their sum over in-edges (in
+`dot_attention`, weighed by the keys) is the gradient of the destinations; over the edges of a relation, the relation's.
 No two programs write to one place and no atomic operation is used: results are the same bits every time.
 
-Saved for backward are the inputs, the output and two numbers a destination and head; weights are recomputed. Both
-kinds of attention are one function here: ``own`` and ``other`` are an edge's destination's and source's part of the
-score, query and key (N, H, D) or the two scores (N, H).
+Saved for backward are the inputs, the output and two numbers for each destination and head; weights are recomputed.
+Both kinds of attention are one function here: ``own`` is the destination's part of an edge's score and ``other`` the
+source's, which are query and key (N, H, D) or the two scores (N, H).
 
 The graph may stay on the CPU, as it must with a DGL without CUDA: its edges are copied to the device once.
 """
@@ -30,7 +30,7 @@ from nie.ops.row_pieces import Pieces
 from nie.ops.triton_backend import kernels
 
 _TILE_BYTES = 4096  # of a tile of vectors; a program holds up to four
-_BYTES_PER_WARP = 2048  # 16 registers a thread and tile
+_BYTES_PER_WARP = 2048  # 16 registers for each thread and tile
 _WIDTH = 128  # values of a node's row that a program works on, unless a head is wider
 _MOST_LANES = 32
 
@@ -104,7 +104,7 @@ class _Attention(torch.autograd.Function):
         if own.dim() == 2:
             grad_own = _gather(rows, pieces, grad_raw, own)
         else:
-            # In the kind dot a query meets the relation's vector as it meets the key.
+            # In the kind dot, a query is multiplied by the relation's vector as by the key.
             vectors = rel if call.kind == "dot" else None
             relations = None if vectors is None or call.relations is None else call.relations.by_dst
             grad_own = _gather(rows, pieces, grad_raw, own, table=other, w=vectors, relations=relations)
@@ -145,10 +145,10 @@ def _gather(
     rows: Rows, pieces: Pieces, by_edge: Tensor, like: Tensor, *, table: Tensor | None = None, w: Tensor | None = None,
     relations: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Sum ``by_edge`` (E, H) over the edges of every row, in the shape of ``like``, 0 in rows there are none for.
+    """Sum ``by_edge`` (E, H) over the edges of every row, in the shape of ``like``; rows without edges are 0.
 
-    With a ``table`` of vectors (N, H, D) each summand is multiplied by the vector of the edge's end, to which that of
-    the edge's relation in ``w`` is added, and by the 1/sqrt(D) of the score.
+    With a ``table`` of vectors (N, H, D), each summand is multiplied by 1/sqrt(D) and by the vector of the edge's end,
+    to which the vector of the edge's relation in ``w`` is added.
     """
     covered = len(rows.offsets) - 1
     out = torch.empty_like(like) if covered == len(like) else torch.zeros_like(like)

@@ -1,10 +1,10 @@
 """The fused attention kernels on the GPU, in Triton: softmax, aggregation and their gradients, a piece of a row each.
 
 Edges are grouped by rows (destinations, sources or relations). A program works on one *piece* of a row
-(:mod:`nie.ops.row_pieces`) and on ``HEADS`` heads of it, and takes ``BLOCK`` edges at a time, one a lane. Every lane
-keeps its own running softmax and its own sums, so that lanes meet only once, after the last edge. What a program finds
-goes to its row, or, where the row is in several pieces, to a *part* that a merging kernel adds up in a fixed order: no
-atomic operations, the same bits every time.
+(:mod:`nie.ops.row_pieces`) and on ``HEADS`` heads of it, and takes ``BLOCK`` edges at a time, one in each lane. Every
+lane keeps its own running softmax and its own sums, so that lanes meet only once, after the last edge. What a program
+finds goes to its row, or, where the row is in several pieces, to a *part* that a merging kernel adds up in a fixed
+order: no atomic operations, the same bits every time.
 
 An edge's two ends are ``own``, of its destination, and ``other``, of its source: query and key (N, heads, size), or in
 additive attention their scores (N, heads). A destination's *softmax state* (N, 2, heads) are the maximum of its
@@ -47,7 +47,7 @@ def _vectors(pointer, row, head, dim, inside, heads: tl.constexpr, size: tl.cons
 
 @triton.jit
 def _end(x, node, head, dim, inside, heads: tl.constexpr, size: tl.constexpr, additive: tl.constexpr):
-    """What an end of every lane's edge brings into the score: its score by head, or its vector."""
+    """The part of one end of every lane's edge in the score: its score by head, or its vector."""
     return _by_head(x, node, head, inside, heads) if additive else _vectors(x, node, head, dim, inside, heads, size)
 
 
@@ -102,7 +102,7 @@ def _scores(
 
 @triton.jit
 def _fold(top, total, mixed, score, inside, mass, kept, value):
-    """Take one more score and value a lane into the running softmax; ``mass`` is how often it counts."""
+    """Take one more score and value of every lane into the running softmax; ``mass`` is how often it counts."""
     score = tl.where(inside[:, None], score, _LOWEST)
     new_top = tl.maximum(top, score)
     shrink = tl.exp(top - new_top)
@@ -161,7 +161,7 @@ def merge_softmax(
     split, part, part_state, out, state, heads: tl.constexpr, size: tl.constexpr,
     BLOCK: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """The softmax over all parts of a row: a part of k edges counts as one edge of its maximum, as often as its sum."""
+    """The softmax over all parts of a row: a part counts as an edge with its maximum as score, as often as its sum."""
     row, first, last, place = _piece(split)
     head, dim = tl.program_id(1) * HEADS + tl.arange(0, HEADS), tl.arange(0, SIZE)
     top = tl.full((BLOCK, HEADS), _LOWEST, part.dtype.element_ty)
@@ -214,7 +214,7 @@ def backward(
     """The gradients of value and ``other``, for rows of sources; and by edge id those of the raw scores.
 
     ``mean`` (N, heads) is a destination's weighted mean of the gradients of its weights. In the kind ``mul``,
-    ``grad_factor`` (E, heads) receives the gradients of the relations' factors, one an edge.
+    ``grad_factor`` (E, heads) receives the gradients of the relations' factors, one for each edge.
     """
     row, first, last, place = _piece(pieces)
     head, dim = tl.program_id(1) * HEADS + tl.arange(0, HEADS), tl.arange(0, SIZE)
@@ -263,7 +263,7 @@ def gather(
     pieces, ends, ids, relations, by_edge, table, w, out, part, factor: tl.constexpr, heads: tl.constexpr,
     size: tl.constexpr, BLOCK: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """Sum ``by_edge`` (E, heads) over the edges of a row, times the vector in ``table`` of each one's end if given.
+    """Sum ``by_edge`` (E, heads) over the edges of a row, each times the vector of its end in ``table``, if given.
 
     With ``w`` (relations, heads, size) the vector of the edge's relation is added to that of its end.
     """

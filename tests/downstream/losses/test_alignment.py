@@ -133,7 +133,7 @@ def test_bad_input() -> None:
     projected, mask = inputs()
     with pytest.raises(NieError, match="sum to 1; got"):
         alignment_loss(projected, mask, ratios=(0.5, 0.3, 0.3))
-    with pytest.raises(NieError, match="one row and one column a node"):
+    with pytest.raises(NieError, match="a row and a column for each node"):
         alignment_loss(projected, mask, soft_targets=torch.ones(2, 2))
     with pytest.raises(NieError, match=r"projected must be \(N, M, P\)"):
         cosine_mse_loss(projected, mask[:, :2])

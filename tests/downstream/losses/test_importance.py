@@ -92,5 +92,5 @@ def test_lists_depend_on_their_generator_only() -> None:
 
 @pytest.mark.parametrize(("num_train", "list_size"), [(1, 5), (0, 5), (10, 1)])
 def test_lists_need_two(num_train: int, list_size: int) -> None:
-    with pytest.raises(NieError, match="at least 2 of both"):
+    with pytest.raises(NieError, match="lists of at least 2 nodes, and at least 2 training nodes"):
         draw_lists(num_train, list_size, generator())

@@ -71,7 +71,7 @@ def test_a_channel_that_no_node_has_adds_nothing() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(NieError, match="without log-variances"):
+    with pytest.raises(NieError, match="must have log-variances"):
         prior_divergence(Encoding(torch.zeros(4, 2)), ALL)
-    with pytest.raises(NieError, match="must be of the same"):
+    with pytest.raises(NieError, match="must be of the channels of encodings"):
         variational_loss({"a": encoding(1)}, {"b": ALL}, features={"a": normal(4, 2)}, decoded={"a": normal(4, 2)})

@@ -130,7 +130,7 @@ def test_bad_input(given_: BaselineInput) -> None:
         replace(given_, features=given_.features[:-1])
     spoilt = given_.features.copy()
     spoilt[3, 1] = np.nan
-    with pytest.raises(NieError, match="features contain nan"):
+    with pytest.raises(NieError, match="must be finite in every row; they contain nan"):
         replace(given_, features=spoilt)
     unlabelled = np.flatnonzero(~given_.kg.label_mask)
     fold = Fold(2, given_.fold.train, unlabelled, given_.fold.test)

@@ -51,7 +51,7 @@ def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path, members=2)
-    with pytest.raises(NieError, match="averages 2 networks; give a run of one member"):
+    with pytest.raises(NieError, match="must be a run of one member; it averages 2 networks"):
         given.load(run, 0)
     run, given = trained(tmp_path)
     for damage in (lambda path: path.write_bytes(b"junk"), Path.unlink):

@@ -172,9 +172,9 @@ def test_what_does_not_fit_is_refused() -> None:
         build({"text": 3}, centrality_scale=True)
     with pytest.raises(NieError, match="'semantic', but feats has only"):
         model(graph, {"structural": feats["structural"]}, etype)
-    with pytest.raises(NieError, match="2 layers need 2 blocks and etype tensors, not 3"):
+    with pytest.raises(NieError, match="2 layers must have 2 blocks and etype tensors; got 3"):
         model([graph] * 3, feats, [etype] * 3)
-    with pytest.raises(NieError, match="not 2 and one etype tensor"):
+    with pytest.raises(NieError, match="got 2 and one etype tensor"):
         model([graph] * 2, feats, etype)
     with pytest.raises(NieError, match="One graph takes one etype tensor"):
         model(graph, feats, [etype] * 2)
@@ -305,7 +305,7 @@ def test_nan_where_a_channel_is_missing_reaches_no_weight() -> None:
     [
         ({"semantic": normal(11, 8)}, {}, "semantic has 11 rows, but the graph has 9 nodes"),
         ({"structural": normal(7, 3)}, {}, "structural has 7 rows"),
-        ({}, {"semantik": torch.ones(9, dtype=torch.bool)}, "'semantik', which the model has not.*'semantic'"),
+        ({}, {"semantik": torch.ones(9, dtype=torch.bool)}, "'semantik', which the model does not have.*'semantic'"),
         ({}, {"semantic": torch.ones(13, dtype=torch.bool)}, r"bool of shape \(9,\)"),
         ({}, {"semantic": torch.ones(9)}, r"got torch.float32"),
     ],

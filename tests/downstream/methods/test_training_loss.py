@@ -188,7 +188,7 @@ def test_labels_without_tiers_are_refused_before_training(tmp_path: Path) -> Non
     kg = synthetic(0)
     save(with_labels(kg, np.where(kg.label_mask, 1.0 + (np.arange(N) % 2), np.nan)), tmp_path / kg.name / "processed")
     config = IMPORTANCE.recipes.load(overrides={**SMALL, "select": "macro_f1"})
-    with pytest.raises(NieError, match=r"tier \d gets none"):
+    with pytest.raises(NieError, match=r"labels is in tier \d"):
         estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
 
 

@@ -47,7 +47,7 @@ def test_holm_is_the_step_down_procedure() -> None:
 
 
 def test_sides_of_different_length_are_refused() -> None:
-    with pytest.raises(NieError, match="not 1 and 2"):
+    with pytest.raises(NieError, match="got 1 and 2"):
         paired_test([1.0], [1.0, 2.0], test_share=0.3)
-    with pytest.raises(NieError, match="not 0 and 0"):
+    with pytest.raises(NieError, match="got 0 and 0"):
         paired_test([], [], test_share=0.3)

@@ -87,7 +87,7 @@ def test_the_command(roots: dict[str, Path], capsys: pytest.CaptureFixture[str])
     assert "modell" in capsys.readouterr().err
     for flag in ("--dataset", "--channels", "--model.fusion", "--loss.auxiliary", "--no-model.relations.learned"):
         assert main(["study", "kge", "links", *given, flag, "x"]) == 2
-        assert "so it has no place there" in capsys.readouterr().err
+        assert "itself; leave the flag out" in capsys.readouterr().err
     assert main(["study", "kge", "links", *given, "--profile", "published"]) == 2
     assert "has its own recipes" in capsys.readouterr().err
     assert main(["study", "kge", "links", *given, "--report-only", *TINY, "--model.size", "5"]) == 2

@@ -77,9 +77,9 @@ def test_a_graph_without_words_has_the_rows_that_read_none(name: str, rows: list
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("retrieval", "needs a semantic channel, which mute has not; build it with --text FILE"),
-        ("missing", "needs a semantic channel and a channel of numbers named facts, which mute has not"),
-        ("zero-shot", "needs words in the names of its relations, which mute has not"),
+        ("retrieval", "needs a semantic channel, and mute has none; build it with --text FILE"),
+        ("missing", "needs a semantic channel and a channel of numbers named facts, and mute has none"),
+        ("zero-shot", "needs words in the names of its relations, and mute has none"),
         ("best", "needs a recipe mute-best.yaml"),
     ],
 )

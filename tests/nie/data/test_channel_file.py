@@ -59,8 +59,8 @@ def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None
     ("array", "words"),
     [
         (np.ones((2, 2)), r"f.npy: channel image has 2 rows, but the graph has 3 nodes"),
-        (np.ones(3), r"f.npy: channel image has float64 of shape \(3,\)"),
-        (np.array([["a"]] * 3), r"f.npy: channel image has <U1"),
+        (np.ones(3), r"f.npy: channel image must be numbers \(N, d\); got float64 of shape \(3,\)"),
+        (np.array([["a"]] * 3), r"f.npy: channel image must be numbers \(N, d\); got <U1"),
         (np.array([[1.0], [1e300], [1.0]]), r"f.npy: row 1 of channel image is too large for float32"),
         (np.array([[1.0], [np.inf], [1.0]]), r"f.npy: row 1 of channel image is not finite"),
         (np.full((3, 2), np.nan), r"f.npy: every row of channel image is nan"),
@@ -79,12 +79,12 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
         ({"features": ROWS, "ids": [0, 1, 7]}, "a row for 7, which is no node"),
         ({"features": ROWS, "ids": [0, 1, -1]}, "a row for -1, which is no node"),
         ({"features": ROWS, "ids": [0, 1, 1]}, "two rows for 1"),
-        ({"features": ROWS, "ids": [0, 1]}, r"3 rows but ids of shape \(2,\)"),
-        ({"a": ROWS, "b": ROWS}, "holds a, b; an array named features"),
+        ({"features": ROWS, "ids": [0, 1]}, r"must be \(3,\), one for each row; got \(2,\)"),
+        ({"a": ROWS, "b": ROWS}, "must hold an array features .* it holds a, b"),
         ({}, "holds nothing"),
         ({"features": ROWS, "ids": [0.0, 1.0, 2.0]}, "must be names or whole numbers; got float64"),
         ({"features": ROWS, "ids": [True, False, True]}, "got bool"),
-        ({"features": np.empty((3, 0))}, "rows without numbers"),
+        ({"features": np.empty((3, 0))}, "must have at least one column"),
     ],
 )
 def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
@@ -124,7 +124,7 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"not an array")
     with pytest.raises(NieError, match=r"truncated|damaged"):
         read_embeddings(tmp_path / name, "image", NAMES)
-    with pytest.raises(NieError, match=r"file that ends in \.npy"):
+    with pytest.raises(NieError, match=r"must end in one of \.npy"):
         read_embeddings(tmp_path / "f.csv", "image", NAMES)
 
 

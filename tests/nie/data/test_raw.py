@@ -60,7 +60,7 @@ def test_not_utf8(tmp_path: Path) -> None:
 
 def test_wrong_number_of_fields_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"1\t2\n1 2\n"))
-    with pytest.raises(NieError, match=r"a.gz, line 2: 2 tab-separated fields expected, 1 found"):
+    with pytest.raises(NieError, match=r"a.gz, line 2 must have 2 tab-separated fields; got 1"):
         list(read_rows(tmp_path / "a", 2))
 
 

@@ -166,7 +166,7 @@ def test_wrong_kinds_of_arrays(folder: Path, file: str, kind: str) -> None:
 
 def test_text_of_numbers(folder: Path) -> None:
     (folder / "text.json").write_text(json.dumps([5] * 300))
-    with pytest.raises(NieError, match="text is no list of strings"):
+    with pytest.raises(NieError, match="text must be a list of strings"):
         read(folder)
 
 

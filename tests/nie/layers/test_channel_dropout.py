@@ -51,5 +51,5 @@ def test_warms_up_and_remembers_how_far_it_is() -> None:
 
 @pytest.mark.parametrize(("p", "warmup"), [(-0.1, 0), (1.1, 0), (0.5, -1)])
 def test_bad_settings(p: float, warmup: int) -> None:
-    with pytest.raises(NieError, match="needs a p in"):
+    with pytest.raises(NieError, match="p must lie in"):
         ChannelDropout(p, warmup=warmup)

@@ -26,7 +26,7 @@ def test_blocks_come_one_a_layer() -> None:
     ("graph", "etype", "message"),
     [
         (GRAPH, [ETYPE], "takes one etype tensor"),
-        ([GRAPH], [ETYPE], "need 2 blocks"),
+        ([GRAPH], [ETYPE], "must have 2 blocks"),
         ([GRAPH, GRAPH], [ETYPE], "1 etype tensors"),
         ([GRAPH, GRAPH], ETYPE, "one etype tensor"),
     ],

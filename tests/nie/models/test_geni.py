@@ -95,5 +95,5 @@ def test_what_does_not_fit_is_refused() -> None:
     graph, etype = random_graph()
     with pytest.raises(NieError, match="Unknown activation 'sine'"):
         build(activation="sine")
-    with pytest.raises(NieError, match="2 layers need 2 blocks"):
+    with pytest.raises(NieError, match="2 layers must have 2 blocks"):
         build()([graph], features(), [etype])

@@ -57,5 +57,5 @@ def test_without_classes_there_are_no_logits() -> None:
 
 
 def test_rows_belong_together() -> None:
-    with pytest.raises(NieError, match="6 images and 5 texts"):
+    with pytest.raises(NieError, match="row by row; got 6 and 5 rows"):
         model()(IMAGES, TEXTS[:5])

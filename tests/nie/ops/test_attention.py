@@ -369,11 +369,11 @@ def test_shapes_that_do_not_fit_are_named() -> None:
 def test_a_relation_that_does_not_exist_is_refused_before_it_is_read(bad: int, relational: str) -> None:
     graph, etype = small_graph()
     etype[3] = bad
-    with pytest.raises(NieError, match=f"rows for 0 to {NUM_RELATIONS - 1} only"):
+    with pytest.raises(NieError, match=f"must be between 0 and {NUM_RELATIONS - 1}, the rows"):
         attend(relational, graph, etype, inputs(relational, graph, etype))
 
 
 def test_relation_ids_are_integers() -> None:
     graph, etype = small_graph()
-    with pytest.raises(NieError, match="relation ids are integers"):
+    with pytest.raises(NieError, match="etype must hold integers"):
         attend("mul", graph, etype.double(), inputs("mul", graph, etype))

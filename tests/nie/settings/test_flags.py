@@ -1,14 +1,18 @@
 """nie.settings.flags."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from downstream.methods.importance_settings import SearchRange
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.runs.stage import Stage
-from nie.settings.flags import field_names, flags_help
+from nie.settings.flags import field_names, flags_help, is_section
+from nie.settings.run import RunConfig
+from nie.settings.sections import Section
 from pretrain.stage import PRETRAINING
 
 GEO = {"dataset": "geo"}
@@ -31,7 +35,24 @@ def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
-def test_help_has_a_line_a_setting(stage: Stage[Any]) -> None:
-    methods = METHODS if stage.recipes.methods else [None]
-    for settings in dict.fromkeys(map(stage.recipes.settings_of, methods)):
+def test_help_has_a_line_for_every_setting(stage: Stage[Any]) -> None:
+    for settings in _classes(stage):
         assert len(flags_help(settings).splitlines()) == len(list(field_names(settings)))
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_every_setting_has_a_description(stage: Stage[Any]) -> None:
+    assert [name for settings in (*_classes(stage), SearchRange) for name in _undescribed(settings)] == []
+
+
+def _classes(stage: Stage[Any]) -> list[type[RunConfig]]:
+    methods = METHODS if stage.recipes.methods else [None]
+    return list(dict.fromkeys(map(stage.recipes.settings_of, methods)))
+
+
+def _undescribed(section: type[Section], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if is_section(field.annotation):
+            yield from _undescribed(field.annotation, f"{prefix}{name}.")
+        elif not field.description:
+            yield f"{section.__name__}: {prefix}{name}"

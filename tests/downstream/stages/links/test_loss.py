@@ -64,5 +64,5 @@ def test_negatives_are_seeded_and_distinct() -> None:
     assert torch.equal(one, two)
     assert len(one.unique()) == 30
     for count in (0, 101):
-        with pytest.raises(NieError, match="there are 100 entities to draw from"):
+        with pytest.raises(NieError, match="between 1 and 100, the entities to draw from"):
             draw_negatives(torch.arange(100), count, torch.Generator())

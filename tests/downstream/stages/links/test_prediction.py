@@ -86,7 +86,7 @@ def test_a_graph_without_splits_is_split(tmp_path: Path) -> None:
 
 def test_too_few_triples_to_hold_any_out() -> None:
     kg = KnowledgeGraph("two", [0, 1], [1, 0], [0, 1], [np.nan] * 2, [False] * 2, ["a", "b"], ["r", "s"], [None] * 2)
-    with pytest.raises(NieError, match="The graph two has too few triples"):
+    with pytest.raises(NieError, match="The graph two is too small to hold triples out"):
         with_held_out(kg, 0.4, 0)
 
 

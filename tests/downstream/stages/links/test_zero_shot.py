@@ -28,7 +28,7 @@ def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
     assert not (tested | chosen) & set(parts.etype.tolist())
     expected = kg.held_out["test"][np.isin(kg.held_out["test"][:, 1], list(tested))]
     np.testing.assert_array_equal(parts.held_out["test"], expected)
-    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 of the 20 relations"):
+    with pytest.raises(NieError, match=r"hold_out_relations 0\.01 leaves fewer than two of the 20 relations"):
         with_held_out_relations(kg, 0.01, 0)
 
 

@@ -71,17 +71,37 @@ def test_packed_files_give_the_same_graph(raw: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("node_infos.tsv", "a\tb\n", r"node_infos.tsv, line 1: 5 tab-separated fields expected, 2 found"),
-        ("node_infos.tsv", "/m/a\t10\tAnn\tu\t1\n", r"node_infos.tsv, line 1: the header"),
-        ("node_infos.tsv", "", r"node_infos.tsv, line 1: the header"),
-        ("node_infos.tsv", NODES + "/m/a\t-10\tAnn\tu\t1\n", r"node_infos.tsv, line 2: the page views are '-10'"),
-        ("node_infos.tsv", NODES + "/m/a\tnan\tAnn\tu\t1\n", r"node_infos.tsv, line 2: the page views are 'nan'"),
-        ("node_infos.tsv", NODES + "/m/a\t1\tAnn\tu\tyes\n", r"node_infos.tsv, line 2: the column valid is 'yes'"),
+        ("node_infos.tsv", "a\tb\n", r"node_infos.tsv, line 1 must have 5 tab-separated fields; got 2"),
+        ("node_infos.tsv", "/m/a\t10\tAnn\tu\t1\n", r"node_infos.tsv, line 1 must be the header"),
+        ("node_infos.tsv", "", r"node_infos.tsv, line 1 must be the header"),
+        (
+            "node_infos.tsv",
+            NODES + "/m/a\t-10\tAnn\tu\t1\n",
+            r"node_infos.tsv, line 2: the page views must be a number >= 0; got '-10'",
+        ),
+        (
+            "node_infos.tsv",
+            NODES + "/m/a\tnan\tAnn\tu\t1\n",
+            r"node_infos.tsv, line 2: the page views must be .* got 'nan'",
+        ),
+        (
+            "node_infos.tsv",
+            NODES + "/m/a\t1\tAnn\tu\tyes\n",
+            r"node_infos.tsv, line 2: the column valid must be 0 or 1; got 'yes'",
+        ),
         ("node_infos.tsv", NODES + "/m/a\t1\tA\tu\t1\n" * 2, r"node_infos.tsv, line 3: the entity /m/a appears twice"),
-        ("node_infos.tsv", NODES + "/m/a\t1\tA\tu\t0\n", r"node_infos.tsv: no entity has 1 in the column valid"),
+        (
+            "node_infos.tsv",
+            NODES + "/m/a\t1\tA\tu\t0\n",
+            r"node_infos.tsv: at least one entity must have 1 in the column valid",
+        ),
         ("train.txt", "/m/a\tr\t/m/z\n", r"train.txt, line 1: the entity '/m/z' is not in node_infos.tsv"),
-        ("test.txt", "/m/a\tr\n", r"test.txt, line 1: 3 tab-separated fields expected, 2 found"),
-        ("fb15k_description.tsv", "h\th\th\n1\t/m/b\tx\n", r"description.tsv, line 2: node 1 /m/b found where 0 /m/a"),
+        ("test.txt", "/m/a\tr\n", r"test.txt, line 1 must have 3 tab-separated fields; got 2"),
+        (
+            "fb15k_description.tsv",
+            "h\th\th\n1\t/m/b\tx\n",
+            r"description.tsv, line 2 must be of node 0 /m/a; got node 1 /m/b",
+        ),
         ("fb15k_description.tsv", "h\th\th\n0\t/m/a\tx\n", r"describes 1 nodes, but node_infos.tsv has 3"),
         ("extra/fb-entity2text-new.txt", "/m/z\tZed -- z\n", r"text-new.txt, line 1: the entity /m/z is not in"),
     ],
@@ -95,7 +115,7 @@ def test_malformed(raw: Path, file: str, content: str, words: str) -> None:
 def test_no_triples(raw: Path) -> None:
     for file in ("train.txt", "test.txt", "valid.txt"):
         (raw / file).write_text("")
-    with pytest.raises(NieError, match=r"there is no triple in train.txt, test.txt, valid.txt"):
+    with pytest.raises(NieError, match=r"train.txt, test.txt, valid.txt hold no triple"):
         fb15k(raw)
 
 
@@ -132,5 +152,5 @@ def test_numbers_are_no_part_of_the_graph_itself(raw: Path) -> None:
     (raw / "extra" / "FB15K_NumericalTriples.txt").write_text("/m/c\tpeople.person.height_meters\t1.5\n")
     assert fb15k(raw).digest == without.digest
     (raw / "extra" / "FB15K_NumericalTriples.txt").write_text("/m/c\tpeople.person.height_meters\ttall\n")
-    with pytest.raises(NieError, match="a finite number is expected"):
+    with pytest.raises(NieError, match="must be a finite number"):
         fb15k(raw)

@@ -67,9 +67,9 @@ def test_a_packed_file_gives_the_same(tmp_path: Path) -> None:
     ("rows", "words"),
     [
         ([("/m/x", "a.b", "1")], r"line 1: the entity /m/x is not in the graph"),
-        ([("/m/a", "a.b", "1"), ("/m/a", "a.b", "2")], r"line 2: a.b of /m/a stands there twice"),
-        ([("/m/a", "a.b", "tall")], r"line 1: the value is 'tall'; a finite number is expected"),
-        ([("/m/a", "a.b", "inf")], r"line 1: the value is 'inf'; a finite number is expected"),
+        ([("/m/a", "a.b", "1"), ("/m/a", "a.b", "2")], r"line 2: a.b of /m/a is given twice"),
+        ([("/m/a", "a.b", "tall")], r"line 1: the value must be a finite number; got 'tall'"),
+        ([("/m/a", "a.b", "inf")], r"line 1: the value must be a finite number; got 'inf'"),
     ],
 )
 def test_bad_lines(tmp_path: Path, rows: list[tuple[str, str, str]], words: str) -> None:

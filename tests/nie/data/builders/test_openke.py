@@ -59,17 +59,17 @@ def test_the_splits_are_stored(tmp_path: Path) -> None:
     [
         ({"train": "3\n0 1 1\n1 2 0\n"}, "the first line says 3, but 2 lines follow"),
         ({"train": "0\n"}, "train2id.txt is empty"),
-        ({"test": "x\n1 0 0\n"}, "'x' found where the number of lines"),
+        ({"test": "x\n1 0 0\n"}, "line 1 must be the number of lines that follow; got 'x'"),
         ({"train": "2\n0 1 1\n1 3 0\n"}, r"line 3: '1 3 0' does not fit 3 entities and 2 relations\.$"),
         ({"train": "2\n0 1 2\n1 0 2\n"}, "as 'head relation tail' it would fit, but this format has the relation last"),
-        ({"train": "2\n0 1 1\n1 2\n"}, "line 3: '1 2'; the ids of head, tail and relation"),
-        ({"train": "1\n0 x 1\n"}, "line 2: '0 x 1'; the ids"),
+        ({"train": "2\n0 1 1\n1 2\n"}, "line 3 must be the ids of head, tail and relation; got '1 2'"),
+        ({"train": "1\n0 x 1\n"}, "line 2 must be the ids of .* got '0 x 1'"),
         ({"entity": "2\na 0\nb 0\n"}, "line 3: the id 0 appears twice"),
         ({"entity": "2\na 0\nb 5\n"}, "a name and an id below 2"),
-        ({"train": "1\n0 1 99999999999999999999999\n"}, "line 2: '0 1 9{23}'"),
+        ({"train": "1\n0 1 99999999999999999999999\n"}, "line 2 must be the ids of .* got '0 1 9{23}'"),
         ({"entity": "2\na 0\na 1\n"}, "the name 'a' has two ids"),
         ({"test": ""}, "test2id.txt is empty"),
-        ({"valid": "1\n0 1 1\n"}, "No validation triple is left"),
+        ({"valid": "1\n0 1 1\n"}, "none is left to validate on"),
     ],
 )
 def test_malformed_files(changes: dict[str, str], words: str, tmp_path: Path) -> None:

@@ -78,23 +78,26 @@ for _ in range(45):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": None}, r"r.pk: labels is a NoneType"),
-        ({"labels": SHARED}, r"r.pk: labels is a list; a tensor, array or flat list"),
-        ({"labels": [1.0, [2.0]]}, r"r.pk: labels is a list"),
-        ({"labels": {"a": 1}}, r"r.pk: labels is a dict"),
-        ({"labels": torch.ones(30, dtype=torch.bfloat16)}, r"r.pk: labels holds torch.bfloat16"),
-        ({"labels": np.array(["a"] * 30)}, r"r.pk: labels holds <U1"),
+        ({"labels": None}, r"r.pk: labels must be .* got a NoneType"),
+        ({"labels": SHARED}, r"r.pk: labels must be a tensor, array or flat list; got a list"),
+        ({"labels": [1.0, [2.0]]}, r"r.pk: labels must be .* got a list"),
+        ({"labels": {"a": 1}}, r"r.pk: labels must be .* got a dict"),
+        (
+            {"labels": torch.ones(30, dtype=torch.bfloat16)},
+            r"r.pk: labels must be an array of numbers; got torch.bfloat16",
+        ),
+        ({"labels": np.array(["a"] * 30)}, r"r.pk: labels must be an array of numbers; got <U1"),
         ({"edge_types": torch.full((90,), float("nan"))}, r"r.pk: edge_types must hold whole numbers"),
         ({"features": np.full((30, 2), 1e300)}, r"r.pk: .*row 0 is not"),
-        ({"labels": torch.tensor([-1.0] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is -1.0"),
-        ({"labels": torch.tensor([float("nan")] * 30)}, r"r.pk: .*label of node 0 \(node 0\) is nan"),
-        ({"labels": torch.ones(30, 2)}, r"r.pk: labels has shape \(30, 2\); a vector"),
-        ({"invalid_masks": torch.zeros(3)}, r"r.pk: invalid_masks has 3 entries, but labels has 30"),
+        ({"labels": torch.tensor([-1.0] * 30)}, r"r.pk: .*label of node 0 \(node 0\) must be .* got -1.0"),
+        ({"labels": torch.tensor([float("nan")] * 30)}, r"r.pk: .*label of node 0 \(node 0\) must be .* got nan"),
+        ({"labels": torch.ones(30, 2)}, r"r.pk: labels must be a vector; got the shape \(30, 2\)"),
+        ({"invalid_masks": torch.zeros(3)}, r"r.pk: invalid_masks must be as long as labels, 30; got 3"),
         ({"edges": torch.zeros(3, 90)}, r"r.pk: edges must be two vectors"),
         ({"edges": (torch.tensor([99]), torch.tensor([0])), "edge_types": torch.tensor([0])}, r"r.pk: .*src of edge 0"),
         ({"edge_types": torch.zeros(3)}, r"r.pk: .*one length"),
         ({"edge_types": torch.full((90,), 0.5)}, r"r.pk: edge_types must hold whole numbers"),
-        ({"features": torch.ones(3, 64)}, r"r.pk: the structural features have shape \(3, 64\); 30 rows"),
+        ({"features": torch.ones(3, 64)}, r"r.pk: the structural features must have 30 rows; got the shape \(3, 64\)"),
         ({"features": torch.full((30, 2), float("inf"))}, r"r.pk: .*row 0 is not"),
     ],
 )
@@ -106,14 +109,14 @@ def test_malformed(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
 def test_missing_key_and_wrong_kind(tmp_path: Path) -> None:
     value = content()
     del value["edge_types"]
-    with pytest.raises(NieError, match=r"r.pk lacks the key 'edge_types'"):
+    with pytest.raises(NieError, match=r"r.pk must have the keys .* it lacks 'edge_types'"):
         published("x", write(tmp_path / "r.pk", value))
-    with pytest.raises(NieError, match=r"r.pk holds a list"):
+    with pytest.raises(NieError, match=r"r.pk must hold a dict .* got a list"):
         published("x", write(tmp_path / "r.pk", [1]))
 
 
 def test_too_few_relations(tmp_path: Path) -> None:
-    with pytest.raises(NieError, match=r"etype of edge \d+ is"):
+    with pytest.raises(NieError, match=r"etype of edge \d+ must be"):
         published("x", write(tmp_path / "r.pk", content()), num_relations=2)
 
 

@@ -102,7 +102,7 @@ def test_published_text(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"node_info.tsv has 14 nodes, but the csv files give 15"):
         tmdb5k(tmp_path, text="published")
     (tmp_path / "node_info.tsv").write_text("\n".join(["h\th\th\th", lines[1]]))
-    with pytest.raises(NieError, match=r"node_info.tsv, line 2: node 1 found where 0 is expected"):
+    with pytest.raises(NieError, match=r"node_info.tsv, line 2 must be of node 0; got node 1"):
         tmdb5k(tmp_path, text="published")
 
 
@@ -114,10 +114,14 @@ def changed(rows: list[Row], index: int, **changes: Any) -> list[Row]:
 @pytest.mark.parametrize(
     ("movie_rows", "credit_rows", "words"),
     [
-        (changed(movies(), 1, popularity="-1"), None, r"movies.csv, line 4: popularity is '-1'"),
-        (changed(movies(), 1, popularity="inf"), None, r"movies.csv, line 4: popularity is 'inf'"),
-        (changed(movies(), 1, popularity=""), None, r"movies.csv, line 4: popularity is ''"),
-        (changed(movies(), 0, id="x"), None, r"movies.csv, line 3: id is 'x'; a number"),
+        (
+            changed(movies(), 1, popularity="-1"),
+            None,
+            r"movies.csv, line 4: popularity must be a finite number >= 0; got '-1'",
+        ),
+        (changed(movies(), 1, popularity="inf"), None, r"movies.csv, line 4: popularity must be .* got 'inf'"),
+        (changed(movies(), 1, popularity=""), None, r"movies.csv, line 4: popularity must be .* got ''"),
+        (changed(movies(), 0, id="x"), None, r"movies.csv, line 3: id must be a number; got 'x'"),
         (changed(movies(), 1, id=7), changed(credits(), 1, movie_id=7), r"line 4: the film 7 appears twice"),
         (changed(movies(), 0, genres="[{"), None, r"movies.csv, line 3: the column genres is not valid JSON"),
         (changed(movies(), 0, genres="{}"), None, r"line 3: the column genres must be a JSON list"),
@@ -125,16 +129,24 @@ def changed(rows: list[Row], index: int, **changes: Any) -> list[Row]:
         (
             changed(movies(), 0, genres=[{"id": [1], "name": "A"}]),
             None,
-            r"line 3: .* genres has the id \[1\]",
+            r"line 3: in genres, the id must be .* got \[1\]",
         ),
-        (changed(movies(), 0, genres=[{"id": {}, "name": "A"}]), None, r"line 3: .* genres has the id {}"),
-        (changed(movies(), 0, genres=[{"id": 1, "name": [2]}]), None, r"movies.csv, line 3: .* the name \[2\]"),
+        (
+            changed(movies(), 0, genres=[{"id": {}, "name": "A"}]),
+            None,
+            r"line 3: in genres, the id must be .* got {}",
+        ),
+        (
+            changed(movies(), 0, genres=[{"id": 1, "name": [2]}]),
+            None,
+            r"movies.csv, line 3: in genres, .* got 1 and \[2\]",
+        ),
         (changed(movies(), 0, genres="[" * 100_000), None, r"movies.csv, line 3: the column genres is not valid JSON"),
-        (changed(movies(), 0, id="9" * 5000), None, r"movies.csv, line 3: id is"),
+        (changed(movies(), 0, id="9" * 5000), None, r"movies.csv, line 3: id must be a number"),
         (None, changed(credits(), 0, crew=[{"id": 1, "name": "A", "department": "Magic"}]), r"department.*'Magic'"),
-        (None, changed(credits(), 1, movie_id=8), r"credits.csv, line 3: film 8 found where 9 is expected"),
+        (None, changed(credits(), 1, movie_id=8), r"credits.csv, line 3 must be of film 9; got film 8"),
         (None, credits()[:1], r"has 2 films and .*credits.csv 1"),
-        ([{"id": 1, "title": "x"}], None, r"movies.csv, line 1: the column 'overview' is missing"),
+        ([{"id": 1, "title": "x"}], None, r"movies.csv, line 1, which is the header, lacks the column 'overview'"),
     ],
 )
 def test_malformed(tmp_path: Path, movie_rows: list[Row] | None, credit_rows: list[Row] | None, words: str) -> None:
@@ -146,7 +158,7 @@ def test_malformed(tmp_path: Path, movie_rows: list[Row] | None, credit_rows: li
 def test_header_only(tmp_path: Path, file: str) -> None:
     path = raw(tmp_path) / file
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    with pytest.raises(NieError, match=rf"{file}, line 1: there is a header but no film"):
+    with pytest.raises(NieError, match=rf"{file} has a header but no film"):
         tmdb5k(tmp_path)
 
 
@@ -154,7 +166,7 @@ def test_truncated_csv(tmp_path: Path) -> None:
     raw(tmp_path)
     path = tmp_path / "tmdb_5000_credits.csv"
     path.write_text(path.read_text()[:-25])
-    with pytest.raises(NieError, match=r"credits.csv, line 2: not valid csv"):
+    with pytest.raises(NieError, match=r"credits.csv, line 2 is not valid csv"):
         tmdb5k(tmp_path)
 
 

@@ -111,7 +111,7 @@ def test_a_folder_for_each_entity_and_a_list(tmp_path: Path) -> None:
     table.write_text("entity,file\na,a/y.jpg\nb,b/x.PNG\n")
     assert images_by_list(table) == {"a": [second], "b": [first]}
     table.write_text("a,a/y.jpg\nb\n")
-    with pytest.raises(NieError, match="line 2: 1 fields"):
+    with pytest.raises(NieError, match="line 2 must be 'entity,file'; got 1 fields"):
         images_by_list(table)
     for read in (images_by_folder, images_by_list):
         with pytest.raises(NieError, match="There is no f"):

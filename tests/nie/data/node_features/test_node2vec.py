@@ -104,10 +104,10 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     key = next(iter(settings))
-    with pytest.raises(NieError, match=f"node2vec's {key} is "):
+    with pytest.raises(NieError, match=f"node2vec's {key} must be "):
         random_walks(synthetic(0), **{"walk_length": 2, "num_walks": 1, **settings})  # type: ignore[arg-type]
 
 
 def test_no_dimension() -> None:
-    with pytest.raises(NieError, match="node2vec's dim is 0; a whole number >= 1"):
+    with pytest.raises(NieError, match="node2vec's dim must be a whole number >= 1; got 0"):
         node2vec(synthetic(0), dim=0)

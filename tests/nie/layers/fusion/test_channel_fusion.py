@@ -135,13 +135,13 @@ def test_gradcheck(method: str) -> None:
     ("settings", "words"),
     [
         ({"method": "atention"}, r"no fusion 'atention'.*did you mean 'attention'"),
-        ({"method": "concat", "num_channels": 0}, "give at least one"),
+        ({"method": "concat", "num_channels": 0}, "must be at least 1; got 0"),
         ({"method": "softmax", "weights": [1.0, 2.0]}, "must be 3 positive numbers"),
         ({"method": "softmax", "weights": [1.0, -2.0, 1.0]}, "must be 3 positive numbers"),
-        ({"method": "uncertainty", "temperature": 0.0}, "it is positive"),
+        ({"method": "uncertainty", "temperature": 0.0}, "temperature must be positive; got 0"),
         ({"method": "gated_uncertainty", "alpha": 1.5}, "between 0 and 1"),
-        ({"method": "proxy_attention", "num_heads": 3}, "does not divide the size 8"),
-        ({"method": "cross_modal_transformer", "num_heads": 3}, "does not divide the size 8"),
+        ({"method": "proxy_attention", "num_heads": 3}, "must divide the size 8; got 3"),
+        ({"method": "cross_modal_transformer", "num_heads": 3}, "must divide the size 8; got 3"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:

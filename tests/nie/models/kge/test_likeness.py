@@ -37,7 +37,7 @@ def test_more_neighbours_than_there_are() -> None:
 def test_what_cannot_be_placed() -> None:
     with pytest.raises(NieError, match="No entity is trained"):
         placed_by_likeness(VECTORS, FEATURES, torch.zeros(7, dtype=torch.bool), PLACED)
-    with pytest.raises(NieError, match="has its place"):
+    with pytest.raises(NieError, match="these have their place"):
         placed_by_likeness(VECTORS, FEATURES, TRAINED | PLACED, PLACED)
 
 

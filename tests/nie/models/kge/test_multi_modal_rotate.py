@@ -205,9 +205,12 @@ def test_what_is_saved_and_reset() -> None:
         ({"channels": {}}, "needs a channel besides"),
         ({"channels": {"structural": torch.ones(6, 2)}}, "give yours another name"),
         ({"channels": {"text": torch.ones(5, 2)}}, r"channel text must have the shape \(6, d\); got \(5, 2\)"),
-        ({"masks": {"txt": HAVE_TEXT}}, r"mask of 'txt', which is no channel \(did you mean 'text'\?\)"),
+        (
+            {"masks": {"txt": HAVE_TEXT}},
+            r"mask of the channel 'txt', which the model does not have \(did you mean 'text'\?\)",
+        ),
         ({"masks": {"text": HAVE_TEXT[:3]}}, r"mask of text must be bool of shape \(6,\)"),
-        ({"fusion": "relation_guided", "fusion_settings": {"literal": True}}, "has no settings, so literal"),
+        ({"fusion": "relation_guided", "fusion_settings": {"literal": True}}, "has no settings; leave literal out"),
         ({"fusion": "sums"}, r"no fusion 'sums' \(did you mean 'sum'\?\)"),
     ],
 )

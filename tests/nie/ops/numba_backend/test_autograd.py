@@ -46,7 +46,7 @@ def test_a_relation_that_does_not_exist_is_an_error_and_no_stray_read() -> None:
     graph, etype = large_graph()
     value, rel = normal(3000, 2, 3), normal(5, 2)
     etype[4] = 5
-    with pytest.raises(NieError, match="0 to 5, but rel has rows for 0 to 4"):
+    with pytest.raises(NieError, match="etype must be between 0 and 4, the rows of rel; got 0 to 5"):
         ops.dot_attention(graph, value, value, value, rel, etype)
 
 
