@@ -28,7 +28,10 @@ def python(code: str, folder: Path, *, first: Path | None = None) -> subprocess.
 
 
 def fake_dgl(folder: Path, *, binary: bool, datapipes: bool) -> Path:
-    """A package `dgl` that imports its GraphBolt as DGL does, and a `torchdata` with or without datapipes."""
+    """A package `dgl` that imports its GraphBolt as DGL does, and a `torchdata` with or without datapipes.
+
+    The `torch` beside them has a version, which is all that is read of it, and is loaded in no time.
+    """
     graphbolt = folder / "dgl" / "graphbolt"
     graphbolt.mkdir(parents=True)
     (folder / "dgl" / "__init__.py").write_text("from . import graphbolt\nBATCH = graphbolt.MiniBatch\n")
@@ -37,6 +40,7 @@ def fake_dgl(folder: Path, *, binary: bool, datapipes: bool) -> Path:
         (graphbolt / "__init__.py").write_text("import torchdata.datapipes\nMiniBatch = 'the real one'\n")
     else:
         (graphbolt / "__init__.py").write_text("raise ImportError('no library for this torch')\n")
+    (folder / "torch.py").write_text(f"__version__ = {torch.__version__!r}\n")
     (folder / "torchdata").mkdir()
     (folder / "torchdata" / "__init__.py").touch()
     if datapipes:

@@ -1,5 +1,6 @@
 """nie.settings.run and the settings of every stage and method."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -38,16 +39,20 @@ def test_a_config_is_frozen() -> None:
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_every_field_is_read_somewhere(settings: type[RunConfig]) -> None:
+    for name in field_names(settings):
+        assert is_read(name.rsplit(".", maxsplit=1)[-1]), f"nothing reads the setting {name}"
+
+
+@functools.cache
+def is_read(leaf: str) -> bool:
     root = Path(nie.__file__).parent.parent
-    sources = "\n".join(
-        path.read_text() for package in ("nie", "pretrain", "downstream") for path in (root / package).rglob("*.py")
+    # A model's settings are passed on by name, so its own signature reads them.
+    reads = re.compile(rf"\.{leaf}\b|\[\"{leaf}\"\]|get\(\"{leaf}\"|\b{leaf}: [^=\n]+ = ", re.MULTILINE)
+    return any(
+        reads.search(path.read_text())
+        for package in ("nie", "pretrain", "downstream") for path in (root / package).rglob("*.py")
         if path.parent.name != "settings" and not path.name.endswith("settings.py")
     )  # fmt: skip
-    for name in field_names(settings):
-        leaf = name.rsplit(".", maxsplit=1)[-1]
-        # A model's settings are passed on by name, so its own signature reads them.
-        read = re.search(rf"\.{leaf}\b|\[\"{leaf}\"\]|get\(\"{leaf}\"|\b{leaf}: [^=\n]+ = ", sources, re.MULTILINE)
-        assert read, f"nothing reads the setting {name}"
 
 
 def test_a_run_is_called_what_it_is() -> None:
