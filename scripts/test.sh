@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a plain clone to test results: makes .venv, installs, and runs the checks and the tests.
 set -euo pipefail
+unset PYTHONDONTWRITEBYTECODE # the processes of the tests share what is compiled
 cd "$(dirname "$0")/.."
 . scripts/environment.sh dev
 if [ -z "${NIE_RAW_DIR:-}" ] && [ -d ../shared/datasets/raw ]; then

@@ -196,7 +196,8 @@ def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pyt
 def test_repetitions_differ_and_are_repeatable(changes: dict[str, Any], tmp_path: Path) -> None:
     ring(tmp_path / "data")
     roots = [tmp_path / "a", tmp_path / "b"]
-    runs = [predict_links(config(repeats=(0, 1), **changes), data_root=tmp_path / "data", run_root=r) for r in roots]
+    settings = config(repeats=(0, 1), **{"optim": {**TINY["optim"], "max_epochs": 4}, **changes})
+    runs = [predict_links(settings, data_root=tmp_path / "data", run_root=root) for root in roots]
     ranks = [[np.load(run.fold_path(k) / "ranks.npy") for k in (0, 1)] for run in runs]
     np.testing.assert_array_equal(ranks[0], ranks[1])
     assert not np.array_equal(*ranks[0])
