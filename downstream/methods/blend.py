@@ -11,23 +11,25 @@ from scipy.optimize import nnls
 from downstream.methods.fitted import Fitted, Floats
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.method import Method
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
 
 
-def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
+def check_blend(method_of: Callable[[Run], Method | None], work: FoldWork) -> Fitted:
     """The blend of a fold: as it only reads finished runs, checking it makes it.
 
     Raises:
-        NieError: a part is of a method that is not honest, because it has seen test labels; or see `blend`.
+        NieError: a part is of a method that has seen test labels; or see `blend`.
     """
     parts = work.config.reads_runs()["parts"]
     for part in parts:
-        method = read_run(part, ImportanceConfig.stage).config.get("method")
-        if not is_honest(method):
-            raise NieError(f"{part} has seen the test labels ({method}); a blend with it would, too.")
+        run = read_run(part, ImportanceConfig.stage)
+        method = method_of(run)
+        if method is not None and method.sees_test_labels:
+            raise NieError(f"{part} has seen the test labels ({run.config['method']}); a blend with it would, too.")
     return blend(parts, work.inputs.kg, work.fold)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -114,8 +114,6 @@ class RGCNConfig(HiddenConfig):
 class BlendConfig(ImportanceConfig):
     """Stage 2 by blending finished runs."""
 
-    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+    runs_in: ClassVar[tuple[str, ...]] = ("parts",)
 
-    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The runs to blend."""
-        return {"parts": self.parts}
+    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
