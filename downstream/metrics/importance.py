@@ -14,6 +14,8 @@ import numpy.typing as npt
 from nie.errors import NieError
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
+"""The metrics of the papers' tables."""
 
 
 def rmse(target: npt.ArrayLike, prediction: npt.ArrayLike) -> float:

@@ -19,8 +19,6 @@ from nie.progress import log
 from nie.runs.run import Run, mean_sd, read_run
 from nie.runs.stage import Stage
 
-COLUMNS = IMPORTANCE.columns
-
 
 @dataclass(frozen=True)
 class Results:
@@ -101,8 +99,9 @@ class Results:
 
 def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> tuple[str, ...]:
     found = [figures for folds in rows.values() for figures in folds.values()]
-    fits = all(name in figures for figures in found for name in stage.columns if name.endswith("@100"))
-    columns = stage.columns if fits else [name.replace("@100", "@20") for name in stage.columns]
+    small = stage.columns_small or stage.columns
+    fits = all(name in figures for figures in found for name in stage.columns if name not in small)
+    columns = stage.columns if fits else small
     return tuple(name for name in columns if any(name in figures for figures in found))
 
 

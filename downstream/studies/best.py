@@ -8,7 +8,7 @@ from typing import Any
 
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
-from downstream.reports.results import COLUMNS
+from downstream.metrics.importance import COLUMNS
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from downstream.stages.links.stage import LINKS
 from downstream.studies.ground import REPETITIONS
 from downstream.studies.link_settings import LinkSettings
 from downstream.studies.needs import RELATION_WORDS, TEXT
@@ -95,7 +94,6 @@ LINK_STUDIES = (
         tested=("mrr", "mrr, unseen entity"),
         columns=("mrr", "hits@1", "hits@3", "hits@10", "mrr, unseen entity"),
         also=functools.partial(later("downstream.studies.link_tables:kge_tables"), _kge_pairs),
-        caption=LINKS.caption,
         ground=REPETITIONS,
     ),
     Study(
@@ -106,9 +104,9 @@ LINK_STUDIES = (
         tested=("mrr",),
         columns=("mrr", "hits@10", "mrr, mean rotation", "mrr, random rotation"),
         also=learned_weights,
-        caption=f"{HELD_OUT:.0%} of the relations have no training triple, and their test triples are ranked with "
+        note=f"{HELD_OUT:.0%} of the relations have no training triple, and their test triples are ranked with "
         "rotations made from their names, with the mean rotation of the other relations, and with random ones. The "
-        "relations held out are the same in all repetitions. " + LINKS.caption,
+        "relations held out are the same in all repetitions.",
         ground=REPETITIONS,
     ),
 )
