@@ -21,7 +21,8 @@ MODULES = {
 }
 
 GROUND = tuple(
-    f"nie.{name}" for name in ("dgl_compat", "errors", "extras", "progress", "atomic", "later", "vocabulary", "fusions")
+    f"nie.{name}"
+    for name in ("arrays", "dgl_compat", "errors", "extras", "progress", "atomic", "later", "vocabulary", "fusions")
 )
 ROOMS: tuple[tuple[str, ...], ...] = (
     GROUND,
@@ -51,7 +52,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 ALONE = {"nie", "downstream", *GROUND}
 """What is a module of its own: its name stands for itself, and not for what lies in it."""
 
-OF_LAYERS = {"nie.dgl_compat", "nie.errors", "nie.vocabulary", "nie.fusions", "nie.ops", "nie.layers"}
+OF_LAYERS = {"nie.arrays", "nie.dgl_compat", "nie.errors", "nie.vocabulary", "nie.fusions", "nie.ops", "nie.layers"}
 """All that operations and layers may import, so that other projects can use them."""
 
 UPWARDS = ("nie.fusions", "nie.layers.fusion.")

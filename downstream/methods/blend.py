@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from downstream.methods.fitted import Fitted, Floats
+from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.method import Method
+from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from downstream.losses.table import TIER_LOSSES
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.inputs.relations import RelationInputs
@@ -55,7 +55,7 @@ class FoldNetwork:
     known: Tensor
     tiers: Tensor | None
     relations: RelationInputs | None
-    ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    ends: tuple[Ints, Ints]
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:

@@ -15,13 +15,13 @@ import numpy as np
 
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
+from nie.arrays import Array
 from nie.atomic import write_bytes
 from nie.data import KnowledgeGraph
 from nie.extras import require
 from nie.runs.files import write_json
 from nie.runs.run import DONE, Run
 
-Array = np.ndarray[Any, Any]
 DRAWN = ("rmse", "spearman")
 
 

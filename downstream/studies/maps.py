@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -17,12 +16,12 @@ from downstream.reports.page import Table, write_markdown, write_page, write_tex
 from downstream.reports.tables import csv_text
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
+from nie.arrays import Array
 from nie.progress import log
 from pretrain.binning import finer_bins
 from pretrain.embeddings import read_embeddings
 from pretrain.licap import contrast_sets
 
-Array = np.ndarray[Any, Any]
 MOST_NODES = 1500
 NEIGHBOURS = 10
 PARTS = ("train", "test")
