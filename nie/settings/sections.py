@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from nie.encoders import ENCODERS
 from nie.errors import nearest
 from nie.fusions import FUSIONS
 
@@ -30,6 +31,7 @@ def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = la
 
 
 ChannelName = Literal["structural", "semantic"]
+EncoderName = Annotated[str, one_of("an encoder", ENCODERS)]
 FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 
 
