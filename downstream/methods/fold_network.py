@@ -106,19 +106,17 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
-    def load(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
-        """The trained network of a finished fold, in eval mode.
+    def load(self, run: Run, fold: int) -> nn.Module:
+        """The trained network of a finished fold that gave its scores, in eval mode.
 
         Args:
             run: of one member.
             fold: its number.
-            value: the state that is best for RMSE and MedianAE, where it was kept apart.
 
         Raises:
             NieError: the run averages several members, or its weights are missing or do not fit.
         """
-        apart = run.fold_path(fold) / "model_value.safetensors"
-        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
+        path = run.fold_path(fold) / "model.safetensors"
         if self.config.members > 1:
             raise NieError(f"{run.path} averages {self.config.members} networks; give a run of one member.")
         model = self.build()

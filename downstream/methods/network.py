@@ -139,7 +139,6 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             chosen = value = outputs()
             if config.select_value not in (None, config.select):
                 model.load_state_dict(states[config.select_value])
-                write_weights(folder / "model_value.safetensors", model)
                 value = outputs()
     write_curves(folder / "curves.csv", history.rows)
     return Fitted(
