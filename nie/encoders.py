@@ -17,8 +17,9 @@ class Encoder:
     """What reads the features of a channel, and gives every node a vector.
 
     Attributes:
-        build: ``(in_size, size, **settings) -> nn.Module``. The settings are those that all encoders of a model share,
-            such as ``feat_drop``; see `nie.models.MultiChannelEncoder`. An encoder leaves out what it has no use for.
+        build: ``(in_size, size, **settings) -> nn.Module``, which has ``reset_parameters()``. The settings are those
+            that all encoders of a model share, such as ``feat_drop``; see `nie.models.MultiChannelEncoder`. An encoder
+            leaves out what it has no use for.
         reads_graph: the module is called as ``(graphs, feat, etypes)`` on ``num_hops`` graphs or blocks, and every node
             has the channel. Else it is called as ``(feat)``, and a node without features of its own lacks the channel.
         shares_relations: with a graph it is given ``rel``, too, the relation vectors (R, rel_size) of the model.

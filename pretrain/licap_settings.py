@@ -13,14 +13,14 @@ from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, Relatio
 class PreGATConfig(Section):
     """PreGAT, the encoder that LICAP trains."""
 
-    head_size: int = Field(8, ge=1)
-    num_heads: int = Field(8, ge=1)
+    head_size: int = Field(8, ge=1, description="columns of an attention head")
+    num_heads: int = Field(8, ge=1, description="attention heads")
     structural_size: int = Field(64, ge=1, description="size of the structural embedding")
     semantic_size: int = Field(128, ge=1, description="size of the semantic embedding")
     rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
     use_relations: bool = Field(True, description="off: plain GAT")
-    feat_drop: float = Field(0.0, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
+    feat_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the features that a layer reads")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the attention weights")
     negative_slope: float = Field(0.01, ge=0, description="slope of the LeakyReLU on attention scores below 0")
     relations: RelationsConfig = RelationsConfig()
 
@@ -32,7 +32,7 @@ class LicapLossConfig(Section):
     width: float = Field(1.0, gt=0, description="width of a finer bin, on the label scale")
     eta1: float = Field(1.0, ge=0, description="weight of top against non-top")
     eta2: float = Field(1.0, ge=0, description="weight of the contrast between finer bins")
-    temperature: float = Field(0.05, gt=0)
+    temperature: float = Field(0.05, gt=0, description="of the contrast; lower: the most similar pairs count more")
     sampling: Literal["top_first", "random"] = Field("top_first", description="random: the papers' r.d. study")
 
     @model_validator(mode="after")

@@ -17,15 +17,15 @@ from nie.vocabulary import ActivationName, RelationMode
 class RGTNConfig(ModelConfig):
     """RGTN (Huang et al., KDD 2021), with further channels, encoders and fusions."""
 
-    head_size: int = Field(8, ge=1)
-    num_heads: int = Field(8, ge=1)
-    num_layers: int = Field(3, ge=1)
+    head_size: int = Field(8, ge=1, description="columns of an attention head")
+    num_heads: int = Field(8, ge=1, description="attention heads")
+    num_layers: int = Field(3, ge=1, description="layers")
     rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
     mode: RelationMode = Field("mul", description="how the relation enters the score")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
-    ffn_drop: float = Field(0.3, ge=0, lt=1)
-    residual: bool = True
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features that a layer reads")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the attention weights")
+    ffn_drop: float = Field(0.3, ge=0, lt=1, description="dropout behind the feed-forward networks")
+    residual: bool = Field(True, description="add what a layer reads to what it gives")
     activation: ActivationName = Field("linear", description="of the importance head")
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
@@ -69,8 +69,8 @@ class GENIConfig(ModelConfig):
     num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
     num_layers: int = Field(2, ge=1, description="layers of score aggregation")
     rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
-    attn_drop: float = Field(0.0, ge=0, lt=1)
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features that a layer reads")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the attention weights")
     negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
     activation: ActivationName = Field("linear", description="of the final score")
     centrality_scale: bool = Field(True, description="scale the score by log in-degree")
@@ -79,16 +79,16 @@ class GENIConfig(ModelConfig):
 class HiddenConfig(ModelConfig):
     """Hidden layers of one size: MLP, GCN and GraphSAGE."""
 
-    hidden_size: int = Field(64, ge=1)
-    num_layers: int = Field(2, ge=1)
-    feat_drop: float = Field(0.3, ge=0, lt=1)
+    hidden_size: int = Field(64, ge=1, description="size of every hidden layer")
+    num_layers: int = Field(2, ge=1, description="layers")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features that a layer reads")
 
 
 class GATConfig(HiddenConfig):
     """Graph attention network."""
 
     num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
-    attn_drop: float = Field(0.0, ge=0, lt=1)
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the attention weights")
     negative_slope: float = Field(0.2, ge=0, description="of the LeakyReLU on attention scores")
 
     def check(self, run: NetworkConfig) -> None:
@@ -103,7 +103,7 @@ class SGCConfig(ModelConfig):
     """Simplified graph convolution."""
 
     num_hops: int = Field(2, ge=1, description="times that the features are averaged over neighbours")
-    feat_drop: float = Field(0.3, ge=0, lt=1)
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features that a layer reads")
 
 
 class RGCNConfig(HiddenConfig):

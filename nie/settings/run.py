@@ -34,7 +34,7 @@ class RunConfig(Section):
         None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
     )
     seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: a GPU where there is one")
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
 
     def run_label(self) -> str:
