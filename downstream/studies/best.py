@@ -13,7 +13,7 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study
 from nie.errors import NieError
-from nie.settings.sections import FeaturesConfig
+from nie.settings.sections import CHANNELS, FeaturesConfig
 
 
 def _best(settings: Settings) -> list[Arm]:
@@ -56,7 +56,7 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
     [('facts', 'node2vec+facts')]
     """
     steps = []
-    for channel in ("structural", "semantic"):
+    for channel in CHANNELS:
         first, *others = getattr(goal, channel).split("+")
         have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
         for name in [first, *others]:

@@ -11,6 +11,7 @@ from downstream.studies.link_settings import LinkSettings
 from downstream.studies.needs import RELATION_WORDS, TEXT
 from downstream.studies.relations import learned_weights
 from downstream.studies.study import Arm, Pair, Study, against
+from nie.fusions import RELATION_GUIDED
 from nie.later import later
 
 TEXT_FEATURES = "minilm"
@@ -19,8 +20,8 @@ PLACED = "RotatE, unseen placed by text"
 PROJECTION = 64
 DROP = 0.1
 EXTRACTOR = "cross_modal_transformer"
-FUSIONS = ("concat", "sum", "softmax", "co_attention", "inverse_variance", "proxy_attention", "relation_guided")
-NETWORKS = ("concat", "co_attention", "proxy_attention", "relation_guided", EXTRACTOR)
+FUSIONS = ("concat", "sum", "softmax", "co_attention", "inverse_variance", "proxy_attention", RELATION_GUIDED)
+NETWORKS = ("concat", "co_attention", "proxy_attention", RELATION_GUIDED, EXTRACTOR)
 CHANNEL_LR = {"sum": 0.5, **dict.fromkeys(NETWORKS, 0.05)}
 """By fusion, in shares of RotatE's rate; 1 for the others. Networks need a lower one than weights do: see the trials on
 DB15K's held-out training triples in docs/results/db15k-kge.md."""

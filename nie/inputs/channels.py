@@ -11,7 +11,7 @@ from nie.arrays import Array, Floats32
 from nie.data import Channel, KnowledgeGraph, features
 from nie.errors import NieError, nearest
 from nie.progress import log
-from nie.settings.sections import FeaturesConfig
+from nie.settings.sections import CHANNELS, FeaturesConfig
 
 Parts: TypeAlias = tuple[Channel, ...]
 CONTROLS = ("shuffled", "noise", "flags")
@@ -57,9 +57,9 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     {'structural': 'structural+degrees', 'semantic': 'semantic~shuffled'}
     """
     for name in config.more:
-        if name in ("structural", "semantic"):
+        if name in CHANNELS:
             raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
-    names = {"structural": config.structural, "semantic": config.semantic}
+    names: dict[str, str] = {channel: getattr(config, channel) for channel in CHANNELS}
     for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
         name, tilde, control = names[channel].partition("~")
         if name != "auto":
