@@ -18,10 +18,12 @@ class Fusion:
     Attributes:
         home: its class, or ``"package.module:Class"``, which is imported when the fusion is built.
         needs_logvar: it weighs channels by their uncertainty, so that it needs the log-variances of their vectors.
+        starts_as_identity: at first it leaves the channels as they are, so that it can take part later than the rest.
     """
 
     home: str | Callable[..., Any]
     needs_logvar: bool = False
+    starts_as_identity: bool = False
 
     @property
     def layer(self) -> Callable[..., Any]:
@@ -40,6 +42,10 @@ FUSIONS: dict[str, Fusion] = {
     "inverse_variance": Fusion("nie.layers.fusion.uncertainty:InverseVarianceFusion", needs_logvar=True),
     "gated_uncertainty": Fusion("nie.layers.fusion.uncertainty:GatedUncertaintyFusion", needs_logvar=True),
     "proxy_attention": Fusion("nie.layers.fusion.proxy_attention:ProxyAttentionFusion"),
-    "cross_modal_transformer": Fusion("nie.layers.fusion.cross_modal_transformer:CrossModalTransformer"),
+    "cross_modal_transformer": Fusion(
+        "nie.layers.fusion.cross_modal_transformer:CrossModalTransformer", starts_as_identity=True
+    ),
 }
 """How the channels of a node become one vector, by name. A new fusion is a class and an entry here."""
+RELATION_GUIDED = "relation_guided"
+"""The fusion that link prediction alone has, as it reads a relation: `nie.models.kge.relation_guided`."""

@@ -7,11 +7,7 @@ from typing import Literal, get_args
 RelationMode = Literal["mul", "add", "gate", "dot"]
 """How a relation enters the attention of the graph transformer."""
 
-EncoderName = Literal["transformer", "pregat", "variational"]
-"""The encoders that read a channel."""
-
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""
 
 REL_MODES: tuple[str, ...] = get_args(RelationMode)
-ENCODERS: tuple[str, ...] = get_args(EncoderName)

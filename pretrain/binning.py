@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nie.arrays import Floats, Ints
 from nie.errors import NieError
-
-Ids: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 POOL_RATIO = 5  # the non-top pool goes down to the label at rank POOL_RATIO * gamma * n (LICAP)
 MAX_BINS = 1000  # the closeness matrix is num_bins x num_bins; more bins than this mean that the width is a mistake
@@ -30,13 +27,13 @@ class TopBins:
     """
 
     border: float
-    top: Ids
-    bin: Ids
+    top: Ints
+    bin: Ints
     num_bins: int
-    pool: Ids
+    pool: Ints
 
 
-def top_bins(targets: npt.ArrayLike, train_ids: Ids, *, gamma: float = 0.1, width: float = 1.0) -> TopBins:
+def top_bins(targets: npt.ArrayLike, train_ids: Ints, *, gamma: float = 0.1, width: float = 1.0) -> TopBins:
     """Find the top bin, its finer bins and the non-top pool among the training nodes (LICAP, section IV-A).
 
     With the n labels sorted descending and ranks counted from 0, as the published program does: the border b is
@@ -94,7 +91,7 @@ def top_bins(targets: npt.ArrayLike, train_ids: Ids, *, gamma: float = 0.1, widt
     return TopBins(border, train_ids[is_top], bins, num_bins, pool)
 
 
-def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ids, int]:
+def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ints, int]:
     """Return the finer bin of each label (all >= ``border``) and the number of bins, the empty ones included.
 
     Raises:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nie.arrays import Bools, Ints
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
-
-Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +23,9 @@ class Fold:
     """
 
     index: int
-    train: Ids
-    val: Ids
-    test: Ids
+    train: Ints
+    val: Ints
+    test: Ints
 
     @property
     def digest(self) -> str:
@@ -49,7 +46,7 @@ def write_split(folder: Path, fold: Fold) -> None:
     np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
 
 
-def make_folds(label_mask: npt.NDArray[np.bool_], *, num_folds: int = 5, seed: int = 0) -> list[Fold]:
+def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[Fold]:
     """Split the labelled nodes into ``num_folds`` folds whose test sets partition them.
 
     The published rule (RGTN, LICAP): the labelled nodes, in id order, get the values

@@ -7,10 +7,10 @@ its fold and of its dataset, and reading it for any other is refused.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from nie.arrays import Array
 from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
@@ -44,7 +44,7 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
 def _read_channel(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
     path = run.fold_path(fold) / name / "embeddings.npy"
     try:
-        array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError) as error:
         raise run.damaged(path, fold) from error
     if array.ndim != 2 or len(array) != num_nodes:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nie.arrays import Array
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
 from nie.models import PreGAT
@@ -91,7 +91,7 @@ def contrast_sets(config: LicapConfig, inputs: StageInputs, fold: Fold) -> TopBi
     return bins
 
 
-def _draw(config: LicapConfig, labels: np.ndarray[Any, Any], fold: Fold) -> TopBins:
+def _draw(config: LicapConfig, labels: Array, fold: Fold) -> TopBins:
     rng = np.random.default_rng(fold_seed(config.seed, fold.index))
     if config.loss.sampling == "random":
         bins = random_bins(labels, fold.train, rng, gamma=config.loss.gamma, width=config.loss.width)

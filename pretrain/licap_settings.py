@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
+from nie.settings.sections import CHANNELS, BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
 
 
 class PreGATConfig(Section):
@@ -49,9 +49,7 @@ class LicapConfig(FoldsRunConfig):
 
     stage: ClassVar[str] = "pretrain"
 
-    channels: tuple[ChannelName, ...] = Field(
-        ("structural", "semantic"), min_length=1, description="the channels to pretrain"
-    )
+    channels: tuple[ChannelName, ...] = Field(CHANNELS, min_length=1, description="the channels to pretrain")
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nie.arrays import Ints
 from nie.errors import NieError
-from pretrain.binning import Ids, TopBins, finer_bins, top_bins
+from pretrain.binning import TopBins, finer_bins, top_bins
 
 
-def draw_non_top(pool: Ids, rng: np.random.Generator) -> Ids:
+def draw_non_top(pool: Ints, rng: np.random.Generator) -> Ints:
     """Draw half of the non-top pool without replacement (LICAP draws once per fold).
 
     Returns:
@@ -30,7 +31,7 @@ def draw_non_top(pool: Ids, rng: np.random.Generator) -> Ids:
 
 def random_bins(
     targets: npt.ArrayLike,
-    train_ids: Ids,
+    train_ids: Ints,
     rng: np.random.Generator,
     *,
     gamma: float = 0.1,

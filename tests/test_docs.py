@@ -25,6 +25,7 @@ from downstream.studies.catalogue import STUDIES
 from nie.__main__ import main
 from nie.commands.command_line import make_parser
 from nie.data import BUILDERS, FEATURES
+from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
 from nie.runs.run import Run, read_run
 from nie.settings.flags import field_names
@@ -32,7 +33,7 @@ from nie.settings.flags import field_names
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
-TABLES: tuple[dict[str, Any], ...] = (METHODS, STUDIES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, BUILDERS)
+TABLES: tuple[dict[str, Any], ...] = (METHODS, STUDIES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, ENCODERS, BUILDERS)
 
 
 def blocks_of(page: Path) -> list[tuple[str, str]]:
@@ -167,6 +168,7 @@ def test_what_the_page_adds_is_computed(extended: dict[str, str]) -> None:
     assert "kendall" not in run_of(extended, "--method gin").metrics(0)["test"]  # it was made before the metric
     assert list(Path("datasets/synthetic/features").glob("reciprocity-*.npy"))
     assert run_of(extended, "--model.fusion max").config["model"]["fusion"] == "max"
+    assert run_of(extended, "--label linear").config["model"]["encoders"] == {"semantic": "linear"}
     assert run_of(extended, "--dataset tiny").config["dataset"] == "tiny"
 
 

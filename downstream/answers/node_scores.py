@@ -11,13 +11,12 @@ import numpy as np
 from tabulate import tabulate
 
 from downstream.stages.importance import IMPORTANCE
+from nie.arrays import Array
 from nie.atomic import atomic_file
 from nie.data import load
 from nie.errors import NieError
 from nie.extras import require
 from nie.runs.run import Run
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
+from nie.arrays import Ints
 from nie.errors import NieError
 from pretrain.losses import info_nce
 
@@ -128,7 +128,7 @@ def alignment_loss(
     return sum((ratio * term for ratio, term in zip(ratios, terms, strict=True)), projected.new_zeros(()))
 
 
-def neighbours(src: npt.NDArray[np.int64], dst: npt.NDArray[np.int64], num_nodes: int) -> sparse.csr_matrix:
+def neighbours(src: Ints, dst: Ints, num_nodes: int) -> sparse.csr_matrix:
     """(N, N) which nodes are joined by an edge, without direction and without a node's edges to itself."""
     apart = src != dst
     ends, others = np.concatenate([src[apart], dst[apart]]), np.concatenate([dst[apart], src[apart]])
@@ -137,7 +137,7 @@ def neighbours(src: npt.NDArray[np.int64], dst: npt.NDArray[np.int64], num_nodes
     return linked
 
 
-def neighbourhood_targets(linked: sparse.csr_matrix, ids: npt.NDArray[np.int64]) -> Tensor:
+def neighbourhood_targets(linked: sparse.csr_matrix, ids: Ints) -> Tensor:
     """(n, n) soft targets: a node is itself, and partly every node that shares neighbours with it.
 
     The cosine of the neighbourhoods as sets, plus the identity; rows sum to 1.

@@ -1,6 +1,6 @@
 """The losses that settings choose from by name; reading the names loads no torch.
 
-A new loss of tiers is a function and an entry in `TIER_LOSSES`. See docs/extending.md.
+A new loss of tiers is a function and an entry in `TIER_LOSSES`, and likewise for `ALIGNMENTS`. See docs/extending.md.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from nie.errors import NieError, nearest
 from nie.later import later
@@ -71,5 +71,31 @@ def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = 
     return value
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """A loss that draws the channels of a node together.
+
+    Attributes:
+        function: ``(projected, mask) -> () tensor`` with projections (n, M, P) of n nodes and what is there (n, M).
+        needs_links: it takes ``soft_targets`` (n, n) of `downstream.losses.alignment.neighbourhood_targets`, too, for
+            which a stage has to know which nodes are linked.
+    """
+
+    function: Callable[..., Any]
+    needs_links: bool = False
+
+
+_COMBINED = later("downstream.losses.alignment:alignment_loss")
+_CONTRASTIVE = later("downstream.losses.alignment:modality_contrastive_loss")
+
+ALIGNMENTS: dict[str, Alignment] = {
+    "combined": Alignment(_COMBINED),
+    "neighbourhood": Alignment(_COMBINED, needs_links=True),
+    "contrastive": Alignment(_CONTRASTIVE),
+    "info_nce": Alignment(_CONTRASTIVE),  # the same by the name that runs of link prediction have
+    "cosine_mse": Alignment(later("downstream.losses.alignment:cosine_mse_loss")),
+}
+"""By name, for importance estimation and link prediction. A new alignment is a function and an entry here."""
+
 TierLossName = Annotated[str, one_of("a loss of tiers", TIER_LOSSES)]
-AlignmentName = Literal["combined", "neighbourhood", "contrastive", "cosine_mse"]
+AlignmentName = Annotated[str, one_of("an alignment", ALIGNMENTS)]

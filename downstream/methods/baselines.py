@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 
-from downstream.methods.fitted import Fitted, Floats
+from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.pagerank import pagerank
+from nie.arrays import Floats, Floats32
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
@@ -51,7 +51,7 @@ class BaselineInput:
     """
 
     kg: KnowledgeGraph
-    features: npt.NDArray[np.float32]
+    features: Floats32
     targets: Floats
     fold: Fold
     seed: int = 0

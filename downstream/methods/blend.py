@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from downstream.methods.fitted import Fitted, Floats
+from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.method import Method
+from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
 
 
-def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
+def check_blend(method_of: Callable[[Run], Method | None], work: FoldWork) -> Fitted:
     """Make the blend of a fold, which is its check, too: it only reads finished runs.
 
     Raises:
@@ -25,11 +27,12 @@ def check_blend(is_honest: Callable[[object], bool], work: FoldWork) -> Fitted:
     """
     parts = work.config.reads_runs()["parts"]
     for part in parts:
-        method = read_run(part, ImportanceConfig.stage).config.get("method")
-        if not is_honest(method):
+        run = read_run(part, ImportanceConfig.stage)
+        method = method_of(run)
+        if method is not None and method.sees_test_labels:
             raise NieError(
-                f"{part} is a run of {method}, which sees the test labels; a blend with it would see them, so leave "
-                "it out."
+                f"{part} is a run of {run.config['method']}, which sees the test labels; a blend with it would see "
+                "them, so leave it out."
             )
     return blend(parts, work.inputs.kg, work.fold)
 

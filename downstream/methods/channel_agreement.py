@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from downstream.losses.alignment import projection_spread
 from downstream.metrics.channels import linear_cka, retrieval_metrics
+from nie.arrays import Ints
 from nie.models import ChannelStates
 
 QUERY, KEYS = "semantic", "structural"
 
 
-def agreement(states: ChannelStates, ids: npt.NDArray[np.int64], masks: Mapping[str, Tensor]) -> dict[str, float]:
+def agreement(states: ChannelStates, ids: Ints, masks: Mapping[str, Tensor]) -> dict[str, float]:
     """Retrieval of a node's structure by its text, the spread of projections, and the similarity of encodings.
 
     All are taken before the fusion, because a fused vector already contains the other channel. A model without one of

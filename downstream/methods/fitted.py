@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from nie.arrays import Floats
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 TIERS_FILE = "tiers.npy"
 """Where a fold keeps the probability of every tier."""
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from downstream.losses.table import TIER_LOSSES
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.inputs.relations import RelationInputs
@@ -55,7 +55,7 @@ class FoldNetwork:
     known: Tensor
     tiers: Tensor | None
     relations: RelationInputs | None
-    ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    ends: tuple[Ints, Ints]
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:
@@ -106,19 +106,17 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
-    def load(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
-        """The trained network of a finished fold, in eval mode.
+    def load(self, run: Run, fold: int) -> nn.Module:
+        """The trained network of a finished fold that gave its scores, in eval mode.
 
         Args:
             run: of one member.
             fold: its number.
-            value: load the state that is best for RMSE and MedianAE, where it was kept apart.
 
         Raises:
             NieError: the run averages several members, or its weights are missing or do not fit.
         """
-        apart = run.fold_path(fold) / "model_value.safetensors"
-        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
+        path = run.fold_path(fold) / "model.safetensors"
         if self.config.members > 1:
             raise NieError(f"{run.path} must be a run of one member; it averages {self.config.members} networks.")
         model = self.build()

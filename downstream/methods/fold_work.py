@@ -55,8 +55,8 @@ class FoldWork:
 def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
     """The features of the fold by channel; a pretrained structural channel keeps its degrees."""
     channels = dict(inputs.channels)
-    asked = config.on_embeddings
-    if asked is not None and asked.pretrained is not None:
+    asked = config.embeddings
+    if asked is not None:
         embeddings = read_embeddings(asked.pretrained, inputs.kg, fold)
         for name in asked.replaced or embeddings:
             if name not in embeddings:

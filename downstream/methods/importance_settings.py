@@ -7,8 +7,7 @@ they build on each other: a method has exactly the settings that it reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, create_model, model_validator
 
@@ -39,7 +38,7 @@ class ImportanceLossConfig(Section):
 
     @property
     def of_channels(self) -> ChannelLossConfig | None:
-        """What the channels of a network are trained on; None for a network that reads all of them as one."""
+        """These settings, where they train the channels of a network (which the type says); None where it reads one."""
         return None
 
 
@@ -61,6 +60,13 @@ class ChannelLossConfig(ImportanceLossConfig):
         return self
 
 
+class Embeddings(NamedTuple):
+    """The settings of a method that reads pretrained embeddings, as `FeatureConfig` has them."""
+
+    pretrained: str
+    replaced: tuple[ChannelName, ...] | None
+
+
 class ImportanceConfig(FoldsRunConfig):
     """Stage 2, importance estimation; a method that reads more than the graph has a subclass."""
 
@@ -74,15 +80,25 @@ class ImportanceConfig(FoldsRunConfig):
         return self.label or self.method
 
     @property
-    def on_embeddings(self) -> FeatureConfig | None:
-        """These settings where pretrained embeddings take the place of features, else None."""
+    def embeddings(self) -> Embeddings | None:
+        """What takes the place of raw features, where something does."""
         return None
+
+
+def licap_label(method: str) -> str:
+    """What a run of a method on pretrained features is called, and its row.
+
+    >>> licap_label("rgtn")
+    'rgtn+licap'
+    """
+    return f"{method}+licap"
 
 
 class FeatureConfig(ImportanceConfig):
     """Stage 2 on raw or pretrained features."""
 
     reads_features: ClassVar[bool] = True
+    runs_in: ClassVar[tuple[str, ...]] = ("pretrained",)
 
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
     replaced: tuple[ChannelName, ...] | None = Field(
@@ -90,17 +106,13 @@ class FeatureConfig(ImportanceConfig):
     )
 
     def run_label(self) -> str:
-        """The label that was given, or the method, with ``+licap`` on pretrained features."""
-        return self.label or self.method + ("+licap" if self.pretrained else "")
+        """The label that was given, or the method, which says so where its features are pretrained."""
+        return self.label or (licap_label(self.method) if self.pretrained else self.method)
 
     @property
-    def on_embeddings(self) -> FeatureConfig | None:
-        """These settings where pretrained embeddings take the place of features, else None."""
-        return self if self.pretrained else None
-
-    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The stage-1 run, where there is one."""
-        return {"pretrained": self.pretrained} if self.pretrained else {}
+    def embeddings(self) -> Embeddings | None:
+        """What takes the place of raw features, where something does."""
+        return Embeddings(self.pretrained, self.replaced) if self.pretrained else None
 
 
 class SearchRange(Section):

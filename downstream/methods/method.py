@@ -36,3 +36,8 @@ class Method:
     takes_masks: bool = False
     sees_test_labels: bool = False
     fitted_to_validation: bool = False
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a neural network, with the settings of `NetworkConfig`."""
+        return self.build is not None

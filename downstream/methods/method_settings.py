@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
+from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import FusionName, RelationsConfig
-from nie.vocabulary import ActivationName, EncoderName, RelationMode
+from nie.settings.sections import EncoderName, FusionName, RelationsConfig
+from nie.vocabulary import ActivationName, RelationMode
 
 
 class RGTNConfig(ModelConfig):
@@ -56,7 +57,7 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
-        variational = "variational" in self.encoders.values()
+        variational = any(ENCODERS[kind].knows_variance for kind in self.encoders.values())
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")
         if self.reconstruct and loss.variational_weight == 0:
@@ -122,8 +123,6 @@ class RGCNConfig(HiddenConfig):
 class BlendConfig(ImportanceConfig):
     """Stage 2 by blending finished runs."""
 
-    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+    runs_in: ClassVar[tuple[str, ...]] = ("parts",)
 
-    def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The runs to blend."""
-        return {"parts": self.parts}
+    parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from downstream.heads.tiers import tier_means, tier_probabilities
 from downstream.losses.table import TIER_LOSSES
 from downstream.methods.channel_agreement import agreement
-from downstream.methods.fitted import TIERS_FILE, Fitted, Floats
+from downstream.methods.fitted import TIERS_FILE, Fitted
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.registry import METRICS
+from nie.arrays import Floats
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
 from nie.models import ChannelStates, ImportanceScores
@@ -138,7 +139,6 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             chosen = value = outputs()
             if config.select_value not in (None, config.select):
                 model.load_state_dict(states[config.select_value])
-                write_weights(folder / "model_value.safetensors", model)
                 value = outputs()
     write_curves(folder / "curves.csv", history.rows)
     return Fitted(

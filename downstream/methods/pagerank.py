@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, bicgstab
 
+from nie.arrays import Floats
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def pagerank(

@@ -59,15 +59,12 @@ class RGTN(MultiChannelEncoder):
                 "centrality_scale scales the score of a channel, and a head of kind 'vector' gives channels no score."
             )
         scaled = channels.index("structural") if centrality_scale else None
-        heads = {
-            "head": ImportanceHead(size, len(channels), activation=activation, scaled_channel=scaled)
+        super().__init__(
+            channel_sizes=channel_sizes, num_relations=num_relations, head_size=head_size, num_heads=num_heads, **body,
+            head=ImportanceHead(size, len(channels), activation=activation, scaled_channel=scaled)
             if head == "channels"
             else nn.Linear(size, 1),
-            "tier_head": nn.Linear(size, tier_outputs) if tier_outputs else nn.Identity(),
-        }
-        super().__init__(
-            channel_sizes=channel_sizes, num_relations=num_relations, heads=heads, head_size=head_size,
-            num_heads=num_heads, **body,
+            tier_head=nn.Linear(size, tier_outputs) if tier_outputs else None,
         )  # fmt: skip
         self.centrality_scale = centrality_scale
 
@@ -87,7 +84,7 @@ class RGTN(MultiChannelEncoder):
         """
         states, mask, last = self.encode(graph, feats, etype, masks)
         fused = states.fused
-        tiers = self.tier_head(fused.vector) if isinstance(self.tier_head, nn.Linear) else None
+        tiers = None if self.tier_head is None else self.tier_head(fused.vector)
         if isinstance(self.head, nn.Linear):
             return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers)
         # A node without any channel is scored as if each of its channels were the null vector.

@@ -29,6 +29,7 @@ from downstream.methods.method_settings import (
     SGCConfig,
 )
 from nie.later import later
+from nie.runs.run import Run
 
 
 def network(
@@ -79,13 +80,9 @@ def _convolution(name: str, model: ModelConfig) -> Method:
     return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
 
 
-def is_honest(method: object) -> bool:
-    """Whether a method of this name sees no test label; true of names that are not known.
-
-    >>> is_honest("ridge"), is_honest("ppr-published"), is_honest(None)
-    (True, False, True)
-    """
-    return not (method in METHODS and METHODS[str(method)].sees_test_labels)
+def method_of(run: Run) -> Method | None:
+    """The method of a run; None for a run of another stage, or of a method in a file that is not loaded now."""
+    return METHODS.get(str(run.config.get("method")))
 
 
 METHODS: dict[str, Method] = {
@@ -107,7 +104,7 @@ METHODS: dict[str, Method] = {
     "blend": Method(
         BlendConfig,
         fit=later("downstream.methods.blend:fit_blend"),
-        check=functools.partial(later("downstream.methods.blend:check_blend"), is_honest),
+        check=functools.partial(later("downstream.methods.blend:check_blend"), method_of),
         fitted_to_validation=True,
     ),
 }

@@ -8,15 +8,9 @@ import torch
 from torch import Tensor
 
 from downstream.heads.tiers import num_logits
-from downstream.losses.alignment import (
-    alignment_loss,
-    cosine_mse_loss,
-    modality_contrastive_loss,
-    neighbourhood_targets,
-    neighbours,
-)
+from downstream.losses.alignment import neighbourhood_targets, neighbours
 from downstream.losses.importance import draw_lists, importance_loss
-from downstream.losses.table import TIER_LOSSES, tier_loss
+from downstream.losses.table import ALIGNMENTS, TIER_LOSSES, tier_loss
 from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
@@ -41,7 +35,7 @@ class TrainingLoss:
         if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
             self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
         beside = loss.of_channels
-        if beside is not None and beside.alignment == "neighbourhood" and beside.alignment_weight:
+        if beside is not None and beside.alignment_weight and ALIGNMENTS[beside.alignment].needs_links:
             self.linked = neighbours(*given.ends, len(given.known))
 
     def __call__(
@@ -90,15 +84,12 @@ class TrainingLoss:
         order = torch.randperm(len(candidates), generator=self.generator)[:ALIGNED_NODES]
         drawn = candidates.to(states.mask.device)[order.to(states.mask.device)]
         projected, mask = states.projected[drawn], states.mask[drawn]
-        if kind == "contrastive":
-            return modality_contrastive_loss(projected, mask)
-        if kind == "cosine_mse":
-            return cosine_mse_loss(projected, mask)
-        soft = None
+        further = {}
         if self.linked is not None:
             ids = (drawn if nodes is None else nodes[drawn]).cpu().numpy()
-            soft = neighbourhood_targets(self.linked, ids).to(projected)
-        return alignment_loss(projected, mask, soft_targets=soft)
+            further["soft_targets"] = neighbourhood_targets(self.linked, ids).to(projected)
+        aligned: Tensor = ALIGNMENTS[kind].function(projected, mask, **further)
+        return aligned
 
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:

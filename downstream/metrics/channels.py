@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from downstream.metrics.registry import RETRIEVAL_KS
+from nie.arrays import Array, Floats
 from nie.errors import NieError
 
-Array = np.ndarray[Any, Any]
-Floats = npt.NDArray[np.float64]
 ROUNDING = 1e-9
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from downstream.metrics.importance import rmse
 from downstream.metrics.registry import evaluate
-from downstream.metrics.tiers import cut, tier_borders, tier_figures, tiers
+from downstream.metrics.tiers import cut, tier_borders, tier_figures, tier_of
+from nie.arrays import Floats, Ints
 from nie.errors import NieError
 from pretrain.cross_validation import Fold
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class FoldJudge:
@@ -23,6 +18,7 @@ class FoldJudge:
         fold: its nodes.
 
     Example:
+        >>> import numpy as np
         >>> from pretrain.cross_validation import make_folds
         >>> targets = np.arange(1000.0)
         >>> judge = FoldJudge(targets, make_folds(np.ones(1000, bool))[0])
@@ -47,7 +43,7 @@ class FoldJudge:
         """
         if self.borders is None:
             raise NieError(self._no_tiers)
-        return tiers(self.targets[ids], self.borders)
+        return tier_of(self.targets[ids], self.borders)
 
     def __call__(
         self, ids: Ints, prediction: Floats, score: Floats | None = None, probability: Floats | None = None
@@ -70,4 +66,4 @@ class FoldJudge:
             predicted, sure = cut(prediction[ids], self.borders, rmse(self.targets[val], prediction[val]))
         else:
             predicted, sure = probability[ids].argmax(axis=1), probability[ids]
-        return figures | tier_figures(tiers(target, self.borders), predicted, sure)
+        return figures | tier_figures(tier_of(target, self.borders), predicted, sure)

@@ -6,14 +6,14 @@ Descending orders are stable: of equal values, the one that comes first in the i
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
+from nie.arrays import Floats
 from nie.errors import NieError
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+COLUMNS = ("rmse", "medianae", "ndcg@100", "spearman", "over@100")
+"""The metrics of the papers' tables."""
 
 
 def rmse(target: npt.ArrayLike, prediction: npt.ArrayLike) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy.typing as npt
 
@@ -42,26 +41,19 @@ class Metric:
     selectable: bool = False
 
 
-def _of_nodes(
-    title: str, function: Callable[..., float], higher: bool, *, ranks: bool = True, **defined: Any
-) -> Metric:
-    return Metric(title, higher, function, ranks, selectable=True, **defined)
-
-
-def _of_tiers(title: str, higher: bool, *, selectable: bool = False) -> Metric:
-    return Metric(title, higher, of_tiers=True, selectable=selectable)
-
+_ranking = partial(Metric, ranks=True, selectable=True)
+_of_tiers = partial(Metric, of_tiers=True)
 
 TOP_K = (20, 50, 100, 200)
 RETRIEVAL_KS = (1, 10, 50)
 """The k of recall@k, when one channel of an entity looks for another."""
 
 METRICS: dict[str, Metric] = {
-    "rmse": _of_nodes("RMSE", rmse, False, ranks=False),
-    "medianae": _of_nodes("MedianAE", median_ae, False, ranks=False),
-    "spearman": _of_nodes("SPEARMAN", spearman, True, needs_different_labels=True),
-    **{f"ndcg@{k}": _of_nodes(f"NDCG@{k}", partial(ndcg_at_k, k=k), True, min_nodes=k) for k in TOP_K},
-    **{f"over@{k}": _of_nodes(f"OVER@{k}", partial(over_at_k, k=k), True, min_nodes=k) for k in TOP_K},
+    "rmse": Metric("RMSE", False, rmse, selectable=True),
+    "medianae": Metric("MedianAE", False, median_ae, selectable=True),
+    "spearman": _ranking("SPEARMAN", True, spearman, needs_different_labels=True),
+    **{f"ndcg@{k}": _ranking(f"NDCG@{k}", True, partial(ndcg_at_k, k=k), min_nodes=k) for k in TOP_K},
+    **{f"over@{k}": _ranking(f"OVER@{k}", True, partial(over_at_k, k=k), min_nodes=k) for k in TOP_K},
     # Tiers of importance: `downstream.metrics.tiers`.
     "macro_f1": _of_tiers("macro-F1", True, selectable=True),
     "balanced_accuracy": _of_tiers("balanced accuracy", True, selectable=True),

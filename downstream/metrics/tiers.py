@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from nie.arrays import Bools, Floats, Ints
 from nie.errors import NieError
 
-Floats = npt.NDArray[np.float64]
 SHARES = (0.01, 0.1, 0.5)
 
 
@@ -30,7 +29,7 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
     if not shares or sorted(set(shares)) != list(shares) or not 0 < shares[0] <= shares[-1] < 1:
         raise NieError(f"shares must ascend between 0 and 1; got {tuple(shares)}.")
     borders: Floats = np.quantile(train_labels, 1 - np.asarray(shares), method="higher")
-    counts = np.bincount(tiers(train_labels, borders), minlength=len(shares) + 1)
+    counts = np.bincount(tier_of(train_labels, borders), minlength=len(shares) + 1)
     if (counts == 0).any():
         raise NieError(
             f"None of {len(train_labels)} training labels is in tier {int(counts.argmin())}; use fewer tiers than "
@@ -39,17 +38,17 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
     return borders
 
 
-def tiers(labels: Floats, borders: Floats) -> npt.NDArray[np.int64]:
+def tier_of(labels: Floats, borders: Floats) -> Ints:
     """(n,) tier of every label, 0 for the top.
 
-    >>> tiers(np.array([95.0, 50.0, 3.0]), np.array([90.0, 50.0])).tolist()
+    >>> tier_of(np.array([95.0, 50.0, 3.0]), np.array([90.0, 50.0])).tolist()
     [0, 1, 2]
     """
-    found: npt.NDArray[np.int64] = (np.asarray(labels)[:, None] < borders).sum(axis=1).astype(np.int64)
+    found: Ints = (np.asarray(labels)[:, None] < borders).sum(axis=1).astype(np.int64)
     return found
 
 
-def cut(prediction: Floats, borders: Floats, error: float) -> tuple[npt.NDArray[np.int64], Floats]:
+def cut(prediction: Floats, borders: Floats, error: float) -> tuple[Ints, Floats]:
     """Tiers of predictions ("regress, then cut"), and their probabilities (n, C) if errors are normal.
 
     >>> found, probability = cut(np.array([90.0]), np.array([90.0, 50.0]), 1.0)
@@ -60,12 +59,10 @@ def cut(prediction: Floats, borders: Floats, error: float) -> tuple[npt.NDArray[
 
     above = ndtr((np.asarray(prediction)[:, None] - borders) / max(error, 1e-12))
     above = np.column_stack([np.zeros(len(above)), above, np.ones(len(above))])
-    return tiers(prediction, borders), np.diff(above, axis=1)
+    return tier_of(prediction, borders), np.diff(above, axis=1)
 
 
-def tier_figures(
-    target: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], probability: Floats
-) -> dict[str, float]:
+def tier_figures(target: Ints, predicted: Ints, probability: Floats) -> dict[str, float]:
     """Macro-F1, balanced accuracy, precision and recall of the top tier, and calibration error.
 
     A tier that no node has plays no part in balanced accuracy, nor in macro-F1 where no node is predicted to have it
@@ -95,7 +92,7 @@ def tier_figures(
     }
 
 
-def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], num_bins: int = 10) -> float:
+def calibration_error(confidence: Floats, right: Bools, num_bins: int = 10) -> float:
     """Expected calibration error (Guo et al., ICML 2017): mean gap between confidence and accuracy.
 
     Args:

@@ -15,13 +15,13 @@ import numpy as np
 
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
+from nie.arrays import Array
 from nie.atomic import write_bytes
 from nie.data import KnowledgeGraph
 from nie.extras import require
 from nie.runs.files import write_json
 from nie.runs.run import DONE, Run
 
-Array = np.ndarray[Any, Any]
 DRAWN = ("rmse", "spearman")
 
 
@@ -95,23 +95,34 @@ def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
 def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | None:
     """A validation metric over epochs, mean of the folds, up to the last epoch that all of them reached.
 
-    LICAP in front of a method is the dashed line of the method's colour. None where no row was trained in epochs.
+    Rows on pretrained features are dashed; a pair that differs in nothing else has one colour. None where no row was
+    trained in epochs.
     """
     curves = {name: _mean_curve(run, metric) for name, run in runs.items()}
     curves = {name: curve for name, curve in curves.items() if curve}
     if not curves:
         return None
     figure, (axis,) = _axes(1, 1, width=7, height=4)
-    methods = list(dict.fromkeys(name.removesuffix("+licap") for name in curves))
-    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(methods)))
+    firsts = {name: _first_of_pair(name, {row: runs[row] for row in curves}) for name in curves}
+    coloured = list(dict.fromkeys(firsts.values()))
+    colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(coloured)))
     for name, curve in curves.items():
-        colour = colours[methods.index(name.removesuffix("+licap"))]
-        style = "--" if name.endswith("+licap") else "-"
+        colour = colours[coloured.index(firsts[name])]
+        style = "--" if runs[name].config.get("pretrained") else "-"
         axis.plot(list(curve), list(curve.values()), label=name, color=colour, linestyle=style)
     axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
     return figure
+
+
+def _first_of_pair(name: str, runs: Mapping[str, Run]) -> str:
+    """The row on raw features of which ``name`` is the only one on pretrained features, or ``name`` itself."""
+    apart = ("label", "pretrained", "folds")
+    settings = {row: {key: run.config[key] for key in run.config if key not in apart} for row, run in runs.items()}
+    alike = [row for row in runs if settings[row] == settings[name]]
+    raw = [row for row in alike if not runs[row].config.get("pretrained")]
+    return raw[0] if len(raw) == 1 and len(alike) == 2 else name
 
 
 def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:

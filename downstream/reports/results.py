@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downstream.methods.table import METHODS, is_honest
+from downstream.methods.importance_settings import licap_label
+from downstream.methods.table import METHODS, method_of
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
@@ -17,8 +18,6 @@ from nie.errors import NieError
 from nie.progress import log
 from nie.runs.run import Run, mean_sd, read_run
 from nie.runs.stage import Stage
-
-COLUMNS = IMPORTANCE.columns
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Results:
         if not rows:
             raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
         first = next(iter(runs.values()))
-        leaking = frozenset(name for name in rows if not is_honest(runs[name].config.get("method")))
+        leaking = frozenset(name for name in rows if (method := method_of(runs[name])) and method.sees_test_labels)
         return cls(str(first.config["dataset"]), metrics or _columns(STAGES[first.stage], rows), rows, leaking)
 
     def folds(self, row: str) -> list[int]:
@@ -100,8 +99,9 @@ class Results:
 
 def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> tuple[str, ...]:
     found = [figures for folds in rows.values() for figures in folds.values()]
-    fits = all(name in figures for figures in found for name in stage.columns if name.endswith("@100"))
-    columns = stage.columns if fits else [name.replace("@100", "@20") for name in stage.columns]
+    small = stage.columns_small or stage.columns
+    fits = all(name in figures for figures in found for name in stage.columns if name not in small)
+    columns = stage.columns if fits else small
     return tuple(name for name in columns if any(name in figures for figures in found))
 
 
@@ -144,7 +144,9 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
         log.warning(
             "These runs are on other folds or another version of the graph and are left out: %s.", ", ".join(left_out)
         )
-    return sorted(chosen, key=lambda run: _position(str(run.config["label"])))
+    simple_first = [label for method in METHODS for label in (method, licap_label(method))]
+    order = {label: place for place, label in enumerate(simple_first)}
+    return sorted(chosen, key=lambda run: (order.get(label := str(run.config["label"]), len(order)), label))
 
 
 def _ground(run: Run) -> str:
@@ -166,11 +168,6 @@ def named(runs: Iterable[Run]) -> dict[str, Run]:
     return {str(run.config["label"]) if labels[str(run.config["label"])] == 1 else run.path.name: run for run in runs}
 
 
-def _position(label: str) -> tuple[int, str]:
-    order = [name for method in METHODS for name in (method, f"{method}+licap")]
-    return (order.index(label) if label in order else len(order), label)
-
-
 def best_run(runs: Sequence[Run]) -> Run:
     """The run with the best mean Spearman on its validation nodes; test figures play no part.
 
@@ -183,8 +180,6 @@ def best_run(runs: Sequence[Run]) -> Run:
 
     most = max(len(run.finished_folds()) for run in runs)
     candidates = [run for run in runs if len(run.finished_folds()) == most]
-    chosen_from = [
-        name for name, method in METHODS.items() if not (method.sees_test_labels or method.fitted_to_validation)
-    ]
-    honest = [run for run in candidates if run.config.get("method") in chosen_from]
+    known = [(run, method) for run in candidates if (method := method_of(run)) is not None]
+    honest = [run for run, method in known if not (method.sees_test_labels or method.fitted_to_validation)]
     return max(honest or candidates, key=validation)

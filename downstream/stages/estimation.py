@@ -16,6 +16,7 @@ from downstream.methods.fitted import TIERS_FILE, Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
+from downstream.metrics.importance import COLUMNS
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.runs.files import write_array, write_json
@@ -23,9 +24,6 @@ from nie.runs.provenance import sitting
 from nie.runs.run import Run, open_run, run_folds
 from pretrain.cross_validation import binding, write_split
 from pretrain.inputs import StageInputs, prepare
-
-SHOWN = ("rmse", "medianae", "spearman", "ndcg@100", "over@100")
-"""Figures that the log gives after a fold."""
 
 
 def estimate(
@@ -77,5 +75,5 @@ def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
         "attention": choose_backend(torch.zeros(1, device=work.inputs.device)),
     })  # fmt: skip
     # Figures of validation nodes only: test figures are in the tables, where nobody chooses settings by them.
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in SHOWN)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in COLUMNS)
     log.info("%s fold %d: validation %s", config.run_label(), fold.index, shown)

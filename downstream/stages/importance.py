@@ -7,6 +7,7 @@ from pathlib import Path
 
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
+from downstream.metrics.importance import COLUMNS
 from nie.later import later
 from nie.runs.stage import Stage
 from nie.settings.recipes import Recipes
@@ -31,7 +32,8 @@ IMPORTANCE: Stage[ImportanceConfig] = Stage(
     alike=later("pretrain.inputs:prepared_alike"),
     run=later("downstream.stages.estimation:estimate"),
     read_by="'nie predict' gives the scores of its nodes, 'nie table' its figures",
-    columns=("rmse", "medianae", "ndcg@100", "spearman", "over@100"),
+    columns=COLUMNS,
+    columns_small=("rmse", "medianae", "ndcg@20", "spearman", "over@20"),
     caption="Test nodes of the folds named; mean ± population standard deviation over folds. "
     "Compare only rows of the same folds.",
 )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from downstream.methods.importance_settings import ImportanceConfig
-from downstream.reports.results import COLUMNS
+from downstream.methods.table import METHODS
+from downstream.metrics.importance import COLUMNS
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study
 from nie.errors import NieError
-from nie.settings.sections import FeaturesConfig
+from nie.settings.sections import CHANNELS, FeaturesConfig
 
 
 def _best(settings: Settings) -> list[Arm]:
@@ -23,7 +24,8 @@ def _best(settings: Settings) -> list[Arm]:
     if name == "best":
         raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/stages/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
-    methods = ["rgtn", *(method for method in IMPORTANCE.recipes.read(name)["methods"] if method != "blend")]
+    named = IMPORTANCE.recipes.read(name)["methods"]
+    methods = ["rgtn", *(method for method in named if not METHODS[method].fitted_to_validation)]
     ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
     blend = best.method("blend", parts=methods)  # paths of the parts are known when they run
     return [*itertools.chain(*ladders), Arm("blend", blend, parts=tuple(ladder[-1] for ladder in ladders))]
@@ -32,10 +34,11 @@ def _best(settings: Settings) -> list[Arm]:
 def _ladder(method: str, config: ImportanceConfig, goal: ImportanceConfig) -> list[Arm]:
     """From the fast settings of a method to its best ones; the average of several networks, the dearest, comes last."""
     arms = [Arm(f"{method} fast", config)]
-    others = sorted(set(type(goal).model_fields) - {"features", "members"})
+    fields = set(type(goal).model_fields)
+    others = [*sorted(fields - {"features", "members"}), *(fields & {"members"})]
     steps: list[tuple[str, dict[str, Any]]] = [
         *((name, {"features": step}) for name, step in _feature_steps(config.features, goal.features)),
-        *((name, {name: getattr(goal, name)}) for name in [*others, "members"] if hasattr(goal, name)),
+        *((name, {name: getattr(goal, name)}) for name in others),
     ]
     for name, change in steps:
         before, config = config, config.model_copy(update=change)
@@ -53,7 +56,7 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
     [('facts', 'node2vec+facts')]
     """
     steps = []
-    for channel in ("structural", "semantic"):
+    for channel in CHANNELS:
         first, *others = getattr(goal, channel).split("+")
         have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
         for name in [first, *others]:

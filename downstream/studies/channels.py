@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from downstream.metrics.importance import COLUMNS
 from downstream.metrics.registry import title
 from downstream.reports.page import Table
-from downstream.reports.results import COLUMNS, Results
+from downstream.reports.results import Results
 from downstream.stages.runner import Runner
 from downstream.studies.needs import FACTS, SEMANTIC, Need
 from downstream.studies.settings import Settings

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping
 
 from downstream.reports.page import Table
+from downstream.stages.table import STAGES
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 
@@ -42,8 +43,9 @@ def seconds_by_row(runs: Mapping[str, Run]) -> dict[str, float]:
 
 
 def _mean_seconds(run: Run) -> float:
-    pretrained = run.config.get("pretrained")
-    read = [*(run.config.get("parts") or ()), *([pretrained] if pretrained else [])]
+    settings = STAGES[run.stage].recipes.settings_of(run.config.get("method"))
+    named = [run.config.get(name) or [] for name in settings.runs_in]
+    read = [path for paths in named for path in ([paths] if isinstance(paths, str) else paths)]
     return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
         _mean_seconds(read_run(path)) for path in read
     )

@@ -18,6 +18,7 @@ from downstream.studies.link_settings import LinkSettings
 from downstream.studies.settings import Settings
 from nie.data import KnowledgeGraph
 from nie.runs.run import Run
+from nie.runs.stage import Stage
 
 FOLDS_NOTE = (
     "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
@@ -48,14 +49,14 @@ class Ground:
     """What the rows of a study are repeated on.
 
     Attributes:
-        unit: what the numbered parts of a run are, in the plural.
+        stage: of its runs.
         settings: ``(dataset, profile, flags, epochs)``: what arms are made from.
         test_note: a note on how to read paired tests.
         test_share: test nodes over training nodes of a run, by which such a test is corrected; 0 for none.
         figures: ``(results, runs by row, graph)``: figures by title; None for what cannot be drawn.
     """
 
-    unit: str
+    stage: Stage[Any]
     settings: Callable[[str, str, Sequence[str], int | None], StudySettings]
     test_note: str
     test_share: Callable[[Run], float]
@@ -86,8 +87,8 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: Know
     }
 
 
-FOLDS = Ground(IMPORTANCE.unit, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
+FOLDS = Ground(IMPORTANCE, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
 """The ground of importance estimation."""
 
-REPETITIONS = Ground(LINKS.unit, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
+REPETITIONS = Ground(LINKS, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)
 """The ground of link prediction; repetitions on one split do not share randomness, so no test is corrected."""

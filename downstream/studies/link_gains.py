@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from downstream.reports.page import Table
+from nie.arrays import Bools, Floats
 from nie.runs.run import Run
 
-Floats = npt.NDArray[np.float64]
 RESAMPLES = 9999
 BATCH = 100
 
 
-def gains_table(
-    pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], parts: Mapping[str, npt.NDArray[np.bool_]]
-) -> Table:
+def gains_table(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], parts: Mapping[str, Bools]) -> Table:
     """MRR gained by the first of each pair, with the interval of `gain_interval`.
 
     Args:

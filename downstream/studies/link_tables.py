@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from downstream.metrics.registry import title
 from downstream.reports.page import Table
 from downstream.stages.links.stage import LINKS
 from downstream.stages.links.triple_groups import parts_of
@@ -58,6 +59,6 @@ def published_links(dataset: str) -> list[Table]:
     rows = [
         [name, *(f"{row[metric]:.2f}" for metric in PUBLISHED), str(row["source"])] for name, row in reported.items()
     ]
-    headers = ["method", "MRR", "Hits@1", "Hits@3", "Hits@10", "source"]
+    headers = ["method", *map(title, PUBLISHED), "source"]
     note = "In percent. Not measured here; those that read images have what is not available here."
     return [Table("Published", headers, rows, note)] if rows else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -11,24 +10,25 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
+from downstream.metrics.registry import title
 from downstream.reports import figures
 from downstream.reports.page import Table, write_markdown, write_page, write_text
 from downstream.reports.tables import csv_text
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
+from nie.arrays import Array
 from nie.progress import log
 from pretrain.binning import finer_bins
 from pretrain.embeddings import read_embeddings
 from pretrain.licap import contrast_sets
 
-Array = np.ndarray[Any, Any]
 MOST_NODES = 1500
 NEIGHBOURS = 10
 PARTS = ("train", "test")
 
 
 def write_maps(
-    settings: Settings, *, question: str, runner: Runner, folder: Path, command: str, report_only: bool = False
+    settings: Settings, *, question: str, runner: Runner, folder: Path, command: str, report_only: bool
 ) -> str:
     """Draw t-SNE maps of one fold's training and test nodes, and measure neighbourhoods; return the Markdown.
 
@@ -71,7 +71,7 @@ def write_maps(
         f"Maps: t-SNE of {MOST_NODES} nodes at most; bin 0 is below the top bin's border, the others are LICAP's finer "
         f"bins. Fold {fold.index}; LICAP has seen the labels of the training nodes."
     )
-    headers = ["space", "nodes", "SPEARMAN of label and 10 nearest training nodes", "n"]
+    headers = ["space", "nodes", f"{title('spearman')} of label and 10 nearest training nodes", "n"]
     tables = [Table("Neighbourhoods", headers, rows, note)]
     write_text(folder / "table.csv", csv_text(["space", "nodes", "spearman", "n"], rows))
     write_page(folder, question, licap.dataset, command, tables, figures.write_figures(folder, drawn))

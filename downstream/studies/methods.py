@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from downstream.methods.table import is_honest
+from downstream.methods.importance_settings import licap_label
+from downstream.methods.table import METHODS
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study, against_first
 from nie.vocabulary import RelationMode
@@ -23,7 +24,7 @@ def _with_and_without(settings: Settings, methods: Sequence[str]) -> list[Arm]:
         config = settings.method(method)
         arms.append(Arm(method, config))
         if config.reads_features:
-            arms.append(Arm(f"{method}+licap", config, licap))
+            arms.append(Arm(licap_label(method), config, licap))
     return arms
 
 
@@ -33,8 +34,8 @@ def _licap_against_raw(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _main_pairs(arms: Sequence[Arm]) -> list[Pair]:
-    others = [arm.name for arm in arms if arm.licap is None and arm.name != "rgtn" and is_honest(arm.name)]
-    return [*_licap_against_raw(arms), *(("rgtn", name) for name in others)]
+    others = [method for method in MAIN_METHODS if method != "rgtn" and not METHODS[method].sees_test_labels]
+    return [*_licap_against_raw(arms), *(("rgtn", method) for method in others)]
 
 
 def _relation_mode(settings: Settings) -> list[Arm]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from downstream.methods.importance_settings import licap_label
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.settings import SHARED, Settings
@@ -55,7 +56,7 @@ def main_job(
     settings = Settings(dataset, recipe)
     simple = [settings.method(name, graph=rgtn.graph.model_dump(), **shared) for name in SIMPLE_METHODS]
     licap = settings.licap(**shared)
-    arms = [*(Arm(config.method, config) for config in simple), Arm("rgtn", rgtn), Arm("rgtn+licap", rgtn, licap)]
+    arms = [*(Arm(config.method, config) for config in (*simple, rgtn)), Arm(licap_label("rgtn"), rgtn, licap)]
     runner.made_from(rgtn)  # raises for what most rows need before any of them is run
     runs, failed = run_arms(arms, runner)
     raise_failures(failed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from downstream.metrics.registry import METRICS, title
 from downstream.reports.page import Table, write_markdown, write_page, write_text
 from downstream.reports.paired_tests import PairedTest, holm, paired_test
-from downstream.reports.results import COLUMNS, Results
+from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
@@ -71,17 +71,18 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> 
         for column, found in enumerate(places)
         if (place := found.get(name, 3)) <= 2
     }
-    note = f"{study.caption} {missing(arms, runs, study.ground.unit)}"
-    tables = [Table("Measured", [*headers, study.ground.unit], rows, note, marks)]
-    published = published_table(results.dataset, results.metrics)
-    if published and set(COLUMNS) <= set(results.metrics):
+    stage = study.ground.stage
+    note = " ".join(text for text in (study.note, stage.caption, missing(arms, runs, stage.unit)) if text)
+    tables = [Table("Measured", [*headers, stage.unit], rows, note, marks)]
+    published = published_table(results.dataset, results.metrics, stage)
+    if published and set(stage.columns) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
     share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
     comparisons = compare(results, study.pairs(arms), study.tested, share)
     if comparisons:
         tables.append(_comparison_table(comparisons, study.ground))
-    return [*tables, cost_table(runs, study.ground.unit)]
+    return [*tables, cost_table(runs, stage.unit)]
 
 
 def write_report(
@@ -137,7 +138,8 @@ def _comparison_table(comparisons: Sequence[Comparison], ground: Ground) -> Tabl
     note = f"{ground.test_note} {len(comparisons)} comparisons."
     fewest = min((one.test.n for one in comparisons if one.test), default=0)
     if fewest < FEW_FOLDS:
-        note += f" On {fewest} {ground.unit} such a test finds only very large differences: read d and better, not p."
+        unit = ground.stage.unit
+        note += f" On {fewest} {unit} such a test finds only very large differences: read d and better, not p."
     return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
 
 

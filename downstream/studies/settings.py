@@ -54,7 +54,7 @@ class Settings:
             if flag_value(self.flags, flag) is not None:
                 raise NieError(f"The study sets {flag} itself; leave the flag out.")
         overrides = {"dataset": self.dataset, "method": method, **changes}
-        if self.epochs is not None and "optim" in IMPORTANCE.recipes.settings_of(method).model_fields:
+        if self.epochs is not None and method in METHODS and METHODS[method].is_network:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
         recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
         return IMPORTANCE.recipes.load(recipe, flags=self.flags, overrides=overrides)
@@ -66,7 +66,7 @@ class Settings:
             NieError: what `method` raises; or the method is no neural network, and the message names those that are.
         """
         config = self.method(method, **changes)
-        networks = [name for name, known in METHODS.items() if known.build is not None]
+        networks = [name for name, known in METHODS.items() if known.is_network]
         if method not in networks:
             raise NieError(f"The method must be a neural network, one of {', '.join(networks)}; got {method}.")
         return cast(NetworkConfig, config)

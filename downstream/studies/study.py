@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports.page import Table
-from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.ground import FOLDS, Ground
 from downstream.studies.needs import Need
@@ -73,7 +72,7 @@ class Study:
         tested: the metrics on which pairs are tested.
         columns: the metrics of the table; by default those of the papers.
         also: makes the tables, and the figures by title, that this study alone has.
-        caption: of the table.
+        note: what stands below the table, before what its stage says of every table.
         ground: what its rows are repeated on.
         run: of a study that is no table of arms: ``(settings, *, question, runner, folder, command, report_only) ->
             Markdown``.
@@ -86,7 +85,7 @@ class Study:
     tested: tuple[str, ...] = ("rmse", "spearman")
     columns: tuple[str, ...] = ()
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
-    caption: str = IMPORTANCE.caption
+    note: str = ""
     ground: Ground = FOLDS
     run: Callable[..., str] | None = None
 

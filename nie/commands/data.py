@@ -12,8 +12,8 @@ from nie.commands.parser import Commands
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     data = commands.group("data", "build, import, fetch or describe a dataset")
-    data.add("build", "build a dataset", _build, building_options()).add_argument(
-        "dataset", help="geo, fb15k, tmdb5k; for links db15k, mkg-w, fb15k-lp; or your name"
+    data.add("build", "build a dataset", _build, building_options(), listed=datasets).add_argument(
+        "dataset", help="one of those below, or a name for your own"
     )
     importing = data.add("import", "import the papers' own .pk files", _import)
     importing.add_argument("dataset", help="the name to store it under")
@@ -23,6 +23,17 @@ def add_commands(commands: Commands) -> None:
     importing.add_argument("--num-relations", type=int, help="relations that the paper counts: tmdb 34, imdb_s 30")
     data.add("fetch", "download the raw files", _fetch).add_argument("dataset")
     data.add("info", "counts, licence and provenance", _info).add_argument("dataset")
+
+
+def datasets() -> str:
+    """The datasets that nie builds, as help lists them.
+
+    >>> datasets()
+    'datasets: geo, fb15k, fb15k-lp, tmdb5k, db15k, mkg-w'
+    """
+    from nie.data import BUILDERS
+
+    return f"datasets: {', '.join(BUILDERS)}"
 
 
 def building_options() -> argparse.ArgumentParser:

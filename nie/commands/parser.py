@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,19 @@ class SettingsParser(argparse.ArgumentParser):
     """A parser whose help goes on with lists that are made only when help is asked for.
 
     Attributes:
-        settings: gives the class of the settings that are flags of the command; None where it takes none.
+        settings: gives the class of the settings that are flags of the command, from its part of the command line; None
+            where it takes none.
         listed: gives further lines.
     """
 
-    settings: Callable[[], type[RunConfig]] | None = None
+    settings: Callable[[Sequence[str]], type[RunConfig]] | None = None
     listed: Callable[[], str] | None = None
+    argv: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of any parser; what is parsed is known when help is asked for in it."""
+        self.argv = args or ()
+        return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
         text = super().format_help()
@@ -32,7 +39,7 @@ class SettingsParser(argparse.ArgumentParser):
         if self.settings is not None:
             from nie.settings.flags import flags_help
 
-            text = f"{text}\nsettings, all of them flags too [default]:\n{flags_help(self.settings())}\n"
+            text = f"{text}\nsettings, all of them flags too [default]:\n{flags_help(self.settings(self.argv))}\n"
         return text
 
 
@@ -49,7 +56,7 @@ class Commands:
 
     def add(
         self, name: str, text: str, run: Run, *parents: argparse.ArgumentParser,
-        settings: Callable[[], type[RunConfig]] | None = None, listed: Callable[[], str] | None = None,
+        settings: Callable[[Sequence[str]], type[RunConfig]] | None = None, listed: Callable[[], str] | None = None,
     ) -> argparse.ArgumentParser:  # fmt: skip
         """Add a command.
 
@@ -58,7 +65,7 @@ class Commands:
             text: what it does, for the help.
             run: what it calls.
             parents: parsers whose arguments it has, too.
-            settings: gives the class of the settings that are flags of the command; None where it takes none.
+            settings: see `SettingsParser`.
             listed: gives further lines of its help; called when help is asked for, as ``settings`` is.
         """
         sub = self.parsers.add_parser(

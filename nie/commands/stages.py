@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
-from nie.commands.data import building_options, given_building_options
+from nie.commands.data import building_options, datasets, given_building_options
 from nie.commands.parser import Commands, roots
 from nie.runs.run import PROVENANCE, read_run
 from nie.runs.stage import Stage
@@ -26,17 +26,17 @@ def add_commands(commands: Commands) -> None:
         staging.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
     job = commands.add(
         "run", "build, LICAP, RGTN, baselines, table", _run_all, building_options(),
-        settings=functools.partial(_settings, IMPORTANCE),
+        settings=functools.partial(_settings, IMPORTANCE), listed=datasets,
     )  # fmt: skip
-    job.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    job.add_argument("dataset", help="one of those below, or your own")
     job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
     job.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
     job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
 
 
-def _settings(stage: Stage[Any]) -> type[RunConfig]:
+def _settings(stage: Stage[Any], argv: Sequence[str]) -> type[RunConfig]:
     """The settings of the stage; of the method that the command line names, where the stage has methods."""
-    return stage.recipes.settings_of(flag_value(sys.argv, "--method"))
+    return stage.recipes.settings_of(flag_value(argv, "--method"))
 
 
 def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str]) -> None:

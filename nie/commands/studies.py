@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
+from nie.commands.data import datasets
 from nie.commands.parser import Commands, roots
 from nie.settings.run import FoldsRunConfig, RunConfig
 
@@ -20,7 +22,7 @@ def add_commands(commands: Commands) -> None:
         listed=_listed,
     )  # fmt: skip
     study.add_argument("study", help="its name, of those below")
-    study.add_argument("dataset", help="geo, fb15k, tmdb5k, db15k or your own")
+    study.add_argument("dataset", help="one of those below, or your own")
     study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     study.add_argument(
         "--epochs", type=int, help="epochs of every network of stage 2: a smaller budget, the same for all rows"
@@ -30,16 +32,18 @@ def add_commands(commands: Commands) -> None:
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
     study.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
     study.add_argument("--out", type=Path, help="folder of the report")
-    searching = commands.add("search", "search settings on validation nodes, with Optuna", _search, settings=_settings)
+    searching = commands.add(
+        "search", "search settings on validation nodes, with Optuna", _search, settings=_settings, listed=datasets
+    )
     searching.add_argument("method", help="rgtn, geni, gcn, ...")
-    searching.add_argument("dataset", help="geo, fb15k, tmdb5k or your own")
+    searching.add_argument("dataset", help="one of those below, or your own")
     searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     searching.add_argument("--trials", type=int, default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
 
 
-def _settings() -> type[RunConfig]:
+def _settings(_argv: Sequence[str]) -> type[RunConfig]:
     """The settings that every method has: a study and a search set the others themselves."""
     return FoldsRunConfig
 
@@ -47,7 +51,7 @@ def _settings() -> type[RunConfig]:
 def _listed() -> str:
     from downstream.studies.catalogue import listed
 
-    return f"studies, and what they ask:\n{listed()}\n"
+    return f"{datasets()}\n\nstudies, and what they ask:\n{listed()}\n"
 
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:

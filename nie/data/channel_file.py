@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nie.arrays import Floats
 from nie.data.graph import Channel
 from nie.data.store import read_array
 from nie.errors import NieError
@@ -119,9 +120,7 @@ def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any
     return arrays[named[0]], ids
 
 
-def _placed(
-    path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any], node_names: Sequence[str]
-) -> NDArray[np.float64]:
+def _placed(path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any], node_names: Sequence[str]) -> Floats:
     """The rows in the order of the nodes, nan for those that have none."""
     if ids.dtype.kind not in "Uiu":
         raise NieError(f"{path}: ids of channel {name} must be names or whole numbers; got {ids.dtype}.")

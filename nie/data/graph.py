@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from nie.arrays import Bools, Floats, Floats32, Ints
 from nie.errors import NieError
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 
 # Names become folder and file names, so they hold no separator and do not start with a dot or a dash.
 NAME_PATTERN = re.compile(r"\w[\w.+-]*")

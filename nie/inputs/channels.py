@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nie.arrays import Array, Floats32
 from nie.data import Channel, KnowledgeGraph, features
 from nie.errors import NieError, nearest
 from nie.progress import log
-from nie.settings.sections import FeaturesConfig
+from nie.settings.sections import CHANNELS, FeaturesConfig
 
 Parts: TypeAlias = tuple[Channel, ...]
 CONTROLS = ("shuffled", "noise", "flags")
 
 
-def standardized(channel: Channel) -> np.ndarray[Any, Any]:
+def standardized(channel: Channel) -> Array:
     """Every column with zero mean and unit variance over the nodes that have the channel; the others stay zero.
 
     >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
@@ -30,18 +30,18 @@ def standardized(channel: Channel) -> np.ndarray[Any, Any]:
     return result
 
 
-def softly_limited(values: np.ndarray[Any, Any], limit: float) -> np.ndarray[Any, Any]:
+def softly_limited(values: Array, limit: float) -> Array:
     """Values as they are up to ``limit``; beyond it, in both directions, they grow with their logarithm.
 
     >>> softly_limited(np.array([-2.0, 4.0, 5.0, 4 + np.e - 1]), 4.0).tolist()
     [-2.0, 4.0, 4.693147180559945, 5.0]
     """
     beyond = np.maximum(np.abs(values) - limit, 0)
-    limited: np.ndarray[Any, Any] = np.clip(values, -limit, limit) + np.sign(values) * np.log1p(beyond)
+    limited: Array = np.clip(values, -limit, limit) + np.sign(values) * np.log1p(beyond)
     return limited
 
 
-def input_array(parts: Parts, config: FeaturesConfig) -> npt.NDArray[np.float32]:
+def input_array(parts: Parts, config: FeaturesConfig) -> Floats32:
     """The (N, d) input of an encoder: the parts of a channel side by side, each standardised if asked for."""
     columns = [standardized(part) if config.standardize else part.features for part in parts]
     if config.standardize and config.limit is not None:
@@ -57,9 +57,9 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     {'structural': 'structural+degrees', 'semantic': 'semantic~shuffled'}
     """
     for name in config.more:
-        if name in ("structural", "semantic"):
+        if name in CHANNELS:
             raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
-    names = {"structural": config.structural, "semantic": config.semantic}
+    names: dict[str, str] = {channel: getattr(config, channel) for channel in CHANNELS}
     for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
         name, tilde, control = names[channel].partition("~")
         if name != "auto":

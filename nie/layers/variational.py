@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,11 @@ class VariationalEncoder(nn.Module):
         """Encode ``x`` (N, d)."""
         encoding: Encoding = self.heads(self.hidden(x) + self.residual(x))
         return encoding
+
+
+def channel_encoder(in_size: int, size: int, *, feat_drop: float, **_others: Any) -> VariationalEncoder:
+    """The encoder ``variational`` of `nie.encoders`."""
+    return VariationalEncoder(in_size, size, dropout=feat_drop)
 
 
 class VariationalLSTMEncoder(nn.Module):

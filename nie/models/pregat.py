@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -95,3 +95,14 @@ class PreGAT(nn.Module):
         h = self.hidden(first[0], self.drop(feat), rel, first[1])
         out: Tensor = self.output(second[0], self.drop(F.elu(h.flatten(1))), rel, second[1])
         return out.squeeze(1)
+
+
+def channel_encoder(
+    in_size: int, size: int, *, num_relations: int, head_size: int, num_heads: int, rel_size: int, feat_drop: float,
+    attn_drop: float, **_others: Any,
+) -> PreGAT:  # fmt: skip
+    """The encoder ``pregat`` of `nie.encoders`, with relation embeddings of its own."""
+    return PreGAT(
+        in_size, size, num_relations=num_relations, head_size=head_size, num_heads=num_heads, rel_size=rel_size,
+        feat_drop=feat_drop, attn_drop=attn_drop,
+    )  # fmt: skip

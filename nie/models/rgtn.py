@@ -9,15 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
+from nie.encoders import ENCODERS
 from nie.errors import NieError, nearest
 from nie.fusions import FUSIONS
-from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder, VariationalEncoder
+from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder
 from nie.layers.variational import GaussianHeads
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ChannelStates, check_channels
-from nie.models.pregat import PreGAT
-from nie.models.transformer import Encoder
-from nie.vocabulary import ENCODERS
 
 
 class MultiChannelEncoder(nn.Module):
@@ -30,25 +28,25 @@ class MultiChannelEncoder(nn.Module):
     Args:
         channel_sizes: size of the features by channel; one channel or more.
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
-        heads: heads of the subclass, by attribute name: ``head`` and ``tier_head``. They are parameters of the model
-            in this order: the head behind the fusion, the head for tiers last.
-        encoders: by channel, ``transformer`` for those that are not named. ``transformer`` and ``pregat`` read the
-            graph, so that every node has such a channel, whatever its own features are; ``variational``
-            (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and the channel is missing where
-            they are.
+        head: head of the subclass.
+        tier_head: its head for tiers, where it has one.
+        encoders: by channel a key of :data:`nie.encoders.ENCODERS`, ``transformer`` for those that are not named.
+            ``transformer`` and ``pregat`` read the graph, so that every node has such a channel, whatever its own
+            features are; ``variational`` (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and
+            the channel is missing where they are.
         fusion: a key of :data:`nie.layers.FUSIONS`.
         fusion_settings: settings of the fusion, such as ``temperature`` or ``literal``.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
         projection_size: project every channel's encoding to so many columns, for losses that align the channels.
-        reconstruct: decode the features of the channels with the encoder ``variational``, for their loss.
+        reconstruct: decode the features of channels whose encoder knows variances, for their loss.
         relations: makes the relation embeddings (num_relations, rel_size) when called, such as
             :class:`nie.layers.relation.RelationFusion`; by default they are free parameters.
         num_layers: layers of the encoder ``transformer``; ``pregat`` always has two.
-        head_size, num_heads, rel_size, feat_drop, attn_drop: settings of both encoders, see
+        head_size, num_heads, rel_size, feat_drop, attn_drop: settings of the encoders, see
             :class:`~nie.models.pregat.PreGAT`.
-        transformer: further settings of :class:`~nie.models.transformer.TransformerBlock`; ``ffn_drop`` is
-            0.3 by default.
+        further: those that only some encoders have: of :class:`~nie.models.transformer.TransformerBlock`, with
+            ``ffn_drop`` 0.3 by default.
 
     Raises:
         NieError: no channel, or an unknown encoder or fusion.
@@ -56,58 +54,52 @@ class MultiChannelEncoder(nn.Module):
 
     # Long because each parameter is a setting that recipes and studies name.
     def __init__(
-        self, *, channel_sizes: Mapping[str, int], num_relations: int, heads: Mapping[str, nn.Module],
-        encoders: Mapping[str, str] | None = None, fusion: str = "co_attention",
+        self, *, channel_sizes: Mapping[str, int], num_relations: int, head: nn.Module,
+        tier_head: nn.Module | None = None, encoders: Mapping[str, str] | None = None, fusion: str = "co_attention",
         fusion_settings: Mapping[str, Any] | None = None, channel_drop: float = 0.0, channel_warmup: int = 0,
         projection_size: int | None = None, reconstruct: bool = False, relations: nn.Module | None = None,
         num_layers: int = 3, head_size: int = 8, num_heads: int = 8, rel_size: int = 10, feat_drop: float = 0.3,
-        attn_drop: float = 0.0, **transformer: Any,
+        attn_drop: float = 0.0, **further: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         self.channels, encoders = tuple(channel_sizes), encoders or {}
         _check(self.channels, encoders)
-        if transformer.get("mode") == "gate" and num_relations < 2:
+        if further.get("mode") == "gate" and num_relations < 2:
             raise NieError("mode 'gate' normalises over relations and needs two of them; use mode 'mul' or 'add'.")
-        self.kinds = tuple(encoders.get(name, "transformer") for name in self.channels)
-        self.depths = {"transformer": num_layers, "pregat": PreGAT.num_hops}
+        self.kinds = tuple(ENCODERS[encoders.get(name, "transformer")] for name in self.channels)
         self.size = size = head_size * num_heads
         self.relations = nn.Parameter(torch.empty(num_relations, rel_size)) if relations is None else relations
 
-        def encoder(kind: str, in_size: int) -> nn.Module:
-            shared: dict[str, Any] = {"head_size": head_size, "num_heads": num_heads, "rel_size": rel_size}
-            shared |= {"feat_drop": feat_drop, "attn_drop": attn_drop}
-            if kind == "variational":
-                return VariationalEncoder(in_size, size, dropout=feat_drop)
-            if kind == "pregat":
-                return PreGAT(in_size, size, num_relations=num_relations, **shared)
-            return Encoder(in_size, num_layers, **shared, **{"ffn_drop": 0.3, **transformer})
-
-        # A list, because a channel's name may hold a dot or be a method's name, which a ModuleDict refuses.
+        settings = {
+            "num_relations": num_relations, "num_layers": num_layers, "head_size": head_size, "num_heads": num_heads,
+            "rel_size": rel_size, "feat_drop": feat_drop, "attn_drop": attn_drop, **further,
+        }  # fmt: skip
+        # Lists, because a channel's name may hold a dot or be a method's name, which a ModuleDict refuses. In them
+        # nn.Identity stands for a channel that has no such part.
         self.encoders = nn.ModuleList(
-            encoder(kind, in_size) for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
+            kind.build(in_size, size, **settings)
+            for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
         )
+        reading = [encoder for encoder, kind in zip(self.encoders, self.kinds, strict=True) if kind.reads_graph]
+        # At least as many as the default encoder needs, whether a channel has it or not.
+        self.num_hops = max([num_layers, *(int(encoder.num_hops) for encoder in reading)])  # type: ignore[arg-type]
         self.fusion = ChannelFusion(fusion, size, len(self.channels), **(fusion_settings or {}))
         # A fusion by uncertainty needs log-variances of every channel.
         self.gaussian = nn.ModuleList(
-            GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and kind != "variational" else nn.Identity()
+            GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and not kind.knows_variance else nn.Identity()
             for kind in self.kinds
         )
         self.drop = ChannelDropout(channel_drop, warmup=channel_warmup)
-        self.head = heads["head"]
+        self.head = head
         self.projections = nn.ModuleList(
             ModalityDecoder(size, projection_size) for _ in self.channels if projection_size is not None
         )
         self.decoders = nn.ModuleList(
-            ModalityDecoder(size, channel_sizes[name]) if kind == "variational" and reconstruct else nn.Identity()
+            ModalityDecoder(size, channel_sizes[name]) if kind.knows_variance and reconstruct else nn.Identity()
             for name, kind in zip(self.channels, self.kinds, strict=True)
         )
-        self.tier_head = heads["tier_head"]
+        self.tier_head = tier_head
         self.reset_parameters()
-
-    @property
-    def num_hops(self) -> int:
-        """Blocks that a sampled batch needs: the layers of the deepest encoder that reads the graph."""
-        return max(self.depths[kind] for kind in {*self.kinds, "transformer"} if kind in self.depths)
 
     def reset_parameters(self) -> None:
         """Draw standard normal relation embeddings, and reset the parts."""
@@ -117,7 +109,7 @@ class MultiChannelEncoder(nn.Module):
             self.relations.reset_parameters()  # type: ignore[operator]
         parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
         for part in (*self.encoders, *parts):
-            if not isinstance(part, nn.Identity):
+            if part is not None and not isinstance(part, nn.Identity):
                 part.reset_parameters()
 
     def encode(
@@ -129,8 +121,8 @@ class MultiChannelEncoder(nn.Module):
             graph: one graph, or a sequence of ``num_hops`` blocks.
             feats: features by channel (N, size); with blocks, of the source nodes of the first.
             etype: (E,) relation of every edge; with blocks, a sequence of them.
-            masks: (N,) bool by channel, the nodes that have the features of the channels with the encoder
-                ``variational``; by default all.
+            masks: (N,) bool by channel, the nodes that have the features of the channels whose encoder reads no graph;
+                by default all.
 
         Returns:
             The states, the channels (N, M) that the fusion saw, and the last graph or block.
@@ -159,29 +151,26 @@ class MultiChannelEncoder(nn.Module):
         mask: Tensor | None,
     ) -> Encoding:  # fmt: skip
         kind, encoder = self.kinds[place], self.encoders[place]
-        if kind == "variational":
+        if kind.reads_graph:
+            # An encoder of fewer layers than the deepest one reads the last blocks.
+            graphs, etypes = zip(*layers[-int(encoder.num_hops) :], strict=True)  # type: ignore[arg-type]
+            table = {"rel": rel} if kind.shares_relations else {}
+            encoded = encoder(graphs, feat[: graphs[0].num_src_nodes()], etypes, **table)
+        else:
             # What is missing may be nan, which would reach the weights through the backward pass.
             feat = feat if mask is None else torch.where(mask[:, None], feat, 0.0)
-            encoding: Encoding = encoder(feat[: layers[-1][0].num_dst_nodes()])
-            return encoding
-        # An encoder of fewer layers than the deepest one reads the last blocks.
-        layers = layers[-self.depths[kind] :]
-        feat = feat[: layers[0][0].num_src_nodes()]
-        if kind == "pregat":
-            graphs, etypes = zip(*layers, strict=True)
-            whole = all(graph is graphs[0] for graph in graphs)
-            mean = encoder(graphs[0], feat, etypes[0]) if whole else encoder(graphs, feat, etypes)
-        else:
-            mean = encoder(layers, feat, rel)
+            encoded = encoder(feat[: layers[-1][0].num_dst_nodes()])
         heads = self.gaussian[place]
-        return heads(mean) if isinstance(heads, GaussianHeads) else Encoding(mean)
+        if isinstance(heads, GaussianHeads):
+            encoded = heads(encoded)
+        return encoded if isinstance(encoded, Encoding) else Encoding(encoded)
 
     def _mask(self, encodings: Mapping[str, Encoding], masks: Mapping[str, Tensor]) -> Tensor:
         """(N, M): a channel that reads the graph is always there."""
         columns = []
         for kind, (name, encoding) in zip(self.kinds, encodings.items(), strict=True):
             there = encoding.mean.new_ones(len(encoding.mean), dtype=torch.bool)
-            known = kind == "variational" and name in masks
+            known = not kind.reads_graph and name in masks
             columns.append(masks[name][: len(there)] if known else there)
         return torch.stack(columns, dim=1)
 

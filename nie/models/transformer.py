@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers import Dropout, RelGraphTransformerConv
+from nie.models.blocks import EdgeTypes, Graphs, per_layer
 
 
 class TransformerBlock(nn.Module):
@@ -99,8 +99,7 @@ class Encoder(nn.Module):
         >>> from nie.dgl_compat import dgl
         >>> graph = dgl.graph(([0, 1, 2], [1, 2, 2]))
         >>> encoder = Encoder(5, 2, head_size=4, num_heads=2, rel_size=3)
-        >>> layers = [(graph, torch.tensor([0, 6, 6]))] * 2
-        >>> encoder(layers, torch.randn(3, 5), torch.ones(7, 3)).shape
+        >>> encoder(graph, torch.randn(3, 5), torch.tensor([0, 6, 6]), torch.ones(7, 3)).shape
         torch.Size([3, 8])
     """
 
@@ -117,14 +116,25 @@ class Encoder(nn.Module):
             assert isinstance(block, TransformerBlock)
             block.reset_parameters()
 
-    def forward(self, layers: Sequence[tuple[dgl.DGLGraph, Tensor | None]], feat: Tensor, rel: Tensor) -> Tensor:
+    @property
+    def num_hops(self) -> int:
+        """Blocks that a sampled batch needs: one for every layer."""
+        return len(self.blocks)
+
+    def forward(self, graph: Graphs, feat: Tensor, etype: EdgeTypes, rel: Tensor) -> Tensor:
         """Return (N_dst of the last layer, head_size * num_heads).
 
         Args:
-            layers: graph or block, and edge types, for every layer.
+            graph: one graph, or a sequence of ``num_hops`` blocks.
             feat: (N_src of the first layer, in_size).
+            etype: (E,) relation of every edge; with blocks, a sequence of them.
             rel: relation table (R, rel_size).
         """
-        for block, (graph, etype) in zip(self.blocks, layers, strict=True):
-            feat = block(graph, feat, rel, etype)
+        for block, (layer, relations) in zip(self.blocks, per_layer(graph, etype, self.num_hops), strict=True):
+            feat = block(layer, feat, rel, relations)
         return feat
+
+
+def channel_encoder(in_size: int, _size: int, *, num_relations: int, ffn_drop: float = 0.3, **settings: Any) -> Encoder:
+    """The encoder ``transformer`` of `nie.encoders`; the relations are those of the table that it is given."""
+    return Encoder(in_size, ffn_drop=ffn_drop, **settings)

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops.row_pieces import Pieces, cut
@@ -80,7 +81,7 @@ class Prepared:
         return torch.from_numpy(inverse).to(self._device)
 
     @functools.cached_property
-    def _transposed(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def _transposed(self) -> tuple[Array, ...]:
         """Offsets, destinations and positions in ``by_dst`` of the edges by source."""
         offsets, sources, _ = (part.numpy() for part in self._by_dst)
         # Transposing a sparse matrix that holds the positions sorts them by source, in linear time.
@@ -174,7 +175,7 @@ def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
     return found[1][device]
 
 
-def chunks(offsets: np.ndarray[Any, Any], most: int) -> list[tuple[int, int]]:
+def chunks(offsets: Array, most: int) -> list[tuple[int, int]]:
     """Cut rows into at most ``most`` ranges with about equally many edges; they depend on the graph alone.
 
     >>> chunks(np.array([0, 30_000, 40_000, 50_000]), 4)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nie.arrays import Array
 from nie.atomic import atomic_file
 from nie.errors import NieError
 
@@ -48,7 +49,7 @@ def write_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
         writer.writerows(rows)
 
 
-def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+def write_array(path: Path, array: Array) -> None:
     """Write an ``.npy`` file atomically."""
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)

@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 from filelock import FileLock, Timeout
 
+from nie.arrays import Array
 from nie.atomic import atomic_file, publish_folder, space_errors
 from nie.errors import NieError
 from nie.progress import log
@@ -33,9 +34,7 @@ from nie.runs.provenance import origin
 from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
 
-DONE = "DONE"
-CONFIG = "config.yaml"
-PROVENANCE = "provenance.json"
+DONE, CONFIG, PROVENANCE = "DONE", "config.yaml", "provenance.json"
 
 
 class OtherStage(NieError):
@@ -125,7 +124,7 @@ class Run:
             (partial / DONE).touch()
             publish_folder(partial, self.fold_path(fold))
 
-    def split(self, fold: int) -> dict[str, np.ndarray[Any, Any]]:
+    def split(self, fold: int) -> dict[str, Array]:
         """The node ids ``train``, ``val`` and ``test`` of a finished fold."""
         path = self.fold_path(fold) / "split.npz"
         try:
@@ -134,20 +133,20 @@ class Run:
         except (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise self.damaged(path, fold) from error
 
-    def predictions(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+    def predictions(self, fold: int, num_nodes: int) -> Array:
         """The (N,) float64 predictions of a finished fold of the importance stage, on the scale of the labels."""
         return self.array(fold, "predictions.npy", (num_nodes,))
 
-    def scores(self, fold: int, num_nodes: int) -> np.ndarray[Any, Any]:
+    def scores(self, fold: int, num_nodes: int) -> Array:
         """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
         apart = (self.fold_path(fold) / "scores.npy").exists()
         return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))
 
-    def array(self, fold: int, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    def array(self, fold: int, name: str, shape: tuple[int, ...]) -> Array:
         """A float64 array that a finished fold keeps, checked against the shape that the graph asks for."""
         path = self.fold_path(fold) / name
         try:
-            array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+            array: Array = np.load(path, allow_pickle=False)
         except (FileNotFoundError, ValueError, EOFError) as error:
             raise self.damaged(path, fold) from error
         if array.shape != shape:

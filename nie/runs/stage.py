@@ -26,6 +26,7 @@ class Stage(Generic[Config]):
         folds_flag: the flag that says which folds, or repetitions, to run.
         unit: what a run is repeated over, in the plural: folds, or repetitions.
         columns: the test figures that a table of its runs shows; none where nothing is tested.
+        columns_small: the same where test sets are too small for one of them; by default there is nothing smaller.
         caption: what stands below such a table.
     """
 
@@ -40,4 +41,5 @@ class Stage(Generic[Config]):
     folds_flag: str = "--folds.run"
     unit: str = "folds"
     columns: tuple[str, ...] = ()
+    columns_small: tuple[str, ...] = ()
     caption: str = ""

@@ -26,6 +26,9 @@ class RunConfig(Section):
     not_in_name: ClassVar[dict[str, Any]] = {"label": True, "reported": True}
     """The settings that change no result, as pydantic's ``exclude``: they are no part of the name of a run's folder."""
 
+    runs_in: ClassVar[tuple[str, ...]] = ()
+    """The settings that name folders of other runs, which a run reads."""
+
     dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
     label: str | None = Field(
         None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
@@ -53,7 +56,7 @@ class RunConfig(Section):
 
     def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
         """Folders of the finished runs that a run of these settings reads, by the setting that names them."""
-        return {}
+        return {name: folders for name in self.runs_in if (folders := getattr(self, name))}
 
     def digest(self) -> str:
         """Eight hex digits of everything that can change a result and is not at its default.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from nie.encoders import ENCODERS
 from nie.errors import nearest
 from nie.fusions import FUSIONS
 
@@ -30,6 +31,8 @@ def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = la
 
 
 ChannelName = Literal["structural", "semantic"]
+CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+EncoderName = Annotated[str, one_of("an encoder", ENCODERS)]
 FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 
 

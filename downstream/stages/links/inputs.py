@@ -15,6 +15,7 @@ import numpy.typing as npt
 from downstream.stages.links.held_out_relations import with_held_out_relations
 from downstream.stages.links.settings import LinkConfig
 from downstream.stages.links.split import with_held_out
+from nie.arrays import Floats32, Ints
 from nie.data import KnowledgeGraph, features, load
 from nie.data.names_as_words import relations_as_nodes
 from nie.inputs.channels import Parts, input_array, named_features, standardized
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from downstream.stages.links.known_triples import KnownTriples
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +42,10 @@ class LinkInputs:
     """
 
     kg: KnowledgeGraph
-    triples: npt.NDArray[np.int64]
+    triples: Ints
     parts: Mapping[str, Parts]
     alike: Parts | None
-    words: Floats | None
+    words: Floats32 | None
     wanted_device: str
 
     @classmethod
@@ -92,11 +91,11 @@ class LinkInputs:
         return digests
 
     @functools.cached_property
-    def _tables(self) -> dict[str, Floats]:
+    def _tables(self) -> dict[str, Floats32]:
         return {name: input_array(parts, FeaturesConfig()) for name, parts in self.parts.items()}
 
     @functools.cached_property
-    def _likeness(self) -> Floats | None:
+    def _likeness(self) -> Floats32 | None:
         return None if self.alike is None else input_array(self.alike, FeaturesConfig())
 
     @functools.cached_property
@@ -166,7 +165,7 @@ class LinkInputs:
 
         return torch.from_numpy(array).to(self.device)
 
-    def _lookup(self, triples: npt.NDArray[np.int64]) -> KnownTriples:
+    def _lookup(self, triples: Ints) -> KnownTriples:
         from downstream.stages.links.known_triples import KnownTriples
 
         return KnownTriples(triples, self.kg.num_nodes, self.kg.num_relations)

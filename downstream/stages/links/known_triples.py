@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from nie.arrays import Ints
 from nie.errors import NieError
 from nie.models.kge.rotation import Side
-
-Ints = npt.NDArray[np.int64]
 
 
 class KnownTriples:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from downstream.losses.alignment import cosine_mse_loss, modality_contrastive_loss
+from downstream.losses.table import ALIGNMENTS
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.negatives import corrupt, draw_negatives, head_share
 from downstream.stages.links.settings import LinkConfig
@@ -14,8 +14,6 @@ from nie.errors import NieError
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.models.kge.rotation import SIDES, Side
 from nie.progress import log
-
-AUXILIARY = {"cosine_mse": cosine_mse_loss, "info_nce": modality_contrastive_loss}
 
 
 class LinkStep:
@@ -83,11 +81,13 @@ class LinkStep:
         return self_adversarial_loss(positive, negative, false, temperature=self.config.negatives.temperature)
 
     def _auxiliary(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
-        if self.config.loss.auxiliary == "none":
+        loss = self.config.loss
+        if loss.auxiliary == "none":
             return 0.0
         known = model.refined(torch.unique(batch[:, [0, 2]]))
         assert known.projected is not None
-        return self.config.loss.auxiliary_weight * AUXILIARY[self.config.loss.auxiliary](known.projected, known.mask)
+        aligned: Tensor = ALIGNMENTS[loss.auxiliary].function(known.projected, known.mask)
+        return loss.auxiliary_weight * aligned
 
     def _adversarial(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
         """The loss of triples with made-up channels, which count as false ones."""

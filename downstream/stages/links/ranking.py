@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from downstream.stages.links.known_triples import KnownTriples
+from nie.arrays import Bools, Floats
 from nie.errors import NieError
 from nie.models.kge.rotation import SIDES, Scorer
 
-Floats = npt.NDArray[np.float64]
 Kind = Literal["optimistic", "realistic", "pessimistic"]
 CHUNK = 256
 
@@ -36,7 +35,7 @@ class Ranks:
         """(n, 2), the mean of both: what to report (Berrendorf et al., 2020)."""
         return (self.optimistic + self.pessimistic) / 2
 
-    def metrics(self, kind: Kind = "realistic", rows: npt.NDArray[np.bool_] | None = None) -> dict[str, float]:
+    def metrics(self, kind: Kind = "realistic", rows: Bools | None = None) -> dict[str, float]:
         """Mean reciprocal rank and hits at 1, 3 and 10 over both sides.
 
         Args:

@@ -7,11 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nie.fusions import FUSIONS
+from downstream.losses.table import ALIGNMENTS
+from nie.fusions import FUSIONS, RELATION_GUIDED
 from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
 
-LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({"relation_guided": None}, FUSIONS))]
+AuxiliaryName = Annotated[
+    str, one_of("an alignment", ChainMap({"none": None}, ALIGNMENTS), lambda loss: loss is None or not loss.needs_links)
+]
+LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({RELATION_GUIDED: None}, FUSIONS))]
 """A fusion, or the one that RotatE alone has: attention with a temperature for each relation."""
 
 
@@ -53,9 +57,7 @@ class NegativesConfig(Section):
 class LinkLossConfig(Section):
     """What is learned besides telling triples from corrupted ones."""
 
-    auxiliary: Literal["none", "cosine_mse", "info_nce"] = Field(
-        "none", description="loss that draws the channels of an entity together"
-    )
+    auxiliary: AuxiliaryName = Field("none", description="loss that draws the channels of an entity together")
     auxiliary_weight: float = Field(0.1, gt=0, description="weight of the auxiliary loss, where there is one")
     adversarial_weight: float = Field(0.0, ge=0, description="weight of the triples with made-up channels")
 
@@ -112,16 +114,17 @@ class LinkConfig(RunConfig):
             raise ValueError("loss.auxiliary and model.projection_size must be given together or not at all")
         if (self.loss.adversarial_weight > 0) != self.model.generator:
             raise ValueError("loss.adversarial_weight and model.generator must be given together or not at all")
-        if self.model.extract_after and self.model.fusion != "cross_modal_transformer":
+        late = [name for name, fusion in FUSIONS.items() if fusion.starts_as_identity]
+        if self.model.extract_after and self.model.fusion not in late:
             raise ValueError(
-                "model.extract_after switches on the fusion cross_modal_transformer; with another, leave it at 0"
+                f"model.extract_after switches on the fusion {' or '.join(late)}; with another, leave it at 0"
             )
         if self.model.extract_after >= self.optim.max_epochs:
             raise ValueError(
                 "model.extract_after is optim.max_epochs or more, so that the extractor would never take part"
             )
-        if self.model.fusion_settings and self.model.fusion == "relation_guided":
-            raise ValueError("the fusion relation_guided has no settings; leave model.fusion_settings out")
+        if self.model.fusion_settings and self.model.fusion == RELATION_GUIDED:
+            raise ValueError(f"the fusion {RELATION_GUIDED} has no settings; leave model.fusion_settings out")
         if self.unseen != UnseenConfig() and (self.channels or self.unseen.features == "none"):
             raise ValueError("unseen needs unseen.features, and no channels: these place such entities themselves")
         if len(set(self.repeats)) < len(self.repeats):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from nie.arrays import Bools, Ints
+
 TYPE = "rdf-syntax-ns#type"
 DEGREES = ((1, 6), (6, 21), (21, None))
 FREQUENCIES = ((0, 100), (100, 1000), (1000, None))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nie.data.graph import Ints, KnowledgeGraph
+from nie.arrays import Ints
+from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 from nie.extras import require
 

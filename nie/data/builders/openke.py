@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nie.arrays import Ints
 from nie.data.graph import KnowledgeGraph
 from nie.data.names_as_words import name_in
 from nie.data.raw import checksums, find_packed, open_text
@@ -21,7 +21,6 @@ from nie.progress import log
 
 VERSION = 1
 FILES = {name: f"{name}2id.txt" for name in ("entity", "relation", "train", "valid", "test")}
-Ints = NDArray[np.int64]
 
 
 def db15k(raw: str | os.PathLike[str]) -> KnowledgeGraph:

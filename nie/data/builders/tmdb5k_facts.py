@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nie.data.graph import Channel, Floats32
+from nie.arrays import Floats32
+from nie.data.graph import Channel
 
 FACTS = ("budget", "runtime", "release_date", "original_language")
 ENTRY = ("keywords", "homepage", "tagline", "overview")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nie.data.graph import Channel, Floats32
+from nie.arrays import Floats32
+from nie.data.graph import Channel
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import track

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nie.arrays import Ints
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.errors import NieError
 from nie.extras import require
@@ -84,7 +84,7 @@ def node2vec(
 
 def random_walks(
     kg: KnowledgeGraph, *, walk_length: int, num_walks: int, p: float = 1.0, q: float = 1.0, seed: int = 0
-) -> NDArray[np.int64]:
+) -> Ints:
     """Return (num_walks * nodes with a neighbour, walk_length + 1) node ids, the walks in random order.
 
     >>> from nie.data.synthetic_graph import synthetic
@@ -113,7 +113,7 @@ def random_walks(
     finally:
         dgl.utils.set_num_threads(threads)
         torch.set_num_threads(threads)
-    array: NDArray[np.int64] = walks.numpy()
+    array: Ints = walks.numpy()
     return array
 
 
@@ -141,7 +141,7 @@ def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:
 class _Sentences:
     """Walks as lists of words; gensim iterates over them once in each epoch."""
 
-    def __init__(self, walks: NDArray[np.int64], num_nodes: int) -> None:
+    def __init__(self, walks: Ints, num_nodes: int) -> None:
         self.walks = walks
         self.words = [str(node) for node in range(num_nodes)]
 

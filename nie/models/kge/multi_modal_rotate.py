@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
-from nie.layers import FUSIONS, ChannelDropout, ChannelFusion, CrossModalTransformer, ModalityDecoder
+from nie.fusions import FUSIONS, RELATION_GUIDED
+from nie.layers import ChannelDropout, ChannelFusion, ModalityDecoder
 from nie.layers.masked import masked_mean
 from nie.layers.variational import MOST_LOGVAR
 from nie.models.kge.channel_generator import ChannelGenerator
@@ -20,7 +21,6 @@ from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
 
-GUIDED = "relation_guided"
 ROWS_AT_A_TIME = 4096
 
 
@@ -92,29 +92,17 @@ class MultiModalRotatE(nn.Module):
 
     # Long because each parameter is a setting that recipes and studies name.
     def __init__(
-        self,
-        *,
-        num_entities: int,
-        num_relations: int,
-        channels: Mapping[str, Tensor],
-        masks: Mapping[str, Tensor] | None = None,
-        size: int = 256,
-        margin: float = 9.0,
-        fusion: str = "attention",
-        fusion_settings: Mapping[str, Any] | None = None,
-        channel_drop: float = 0.0,
-        channel_lr: float = 1.0,
-        trainable_channels: bool = False,
-        projection_size: int | None = None,
-        generator: bool = False,
-        mixed_precision: bool = False,
-        extract_after: int = 0,
-    ) -> None:
+        self, *, num_entities: int, num_relations: int, channels: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor] | None = None, size: int = 256, margin: float = 9.0, fusion: str = "attention",
+        fusion_settings: Mapping[str, Any] | None = None, channel_drop: float = 0.0, channel_lr: float = 1.0,
+        trainable_channels: bool = False, projection_size: int | None = None, generator: bool = False,
+        mixed_precision: bool = False, extract_after: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        if fusion not in (*FUSIONS, GUIDED):
-            raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, GUIDED])}.")
-        if fusion == GUIDED and fusion_settings:
-            raise NieError(f"The fusion {GUIDED} has no settings; leave {', '.join(fusion_settings)} out.")
+        if fusion not in (*FUSIONS, RELATION_GUIDED):
+            raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, RELATION_GUIDED])}.")
+        if fusion == RELATION_GUIDED and fusion_settings:
+            raise NieError(f"The fusion {fusion} has no settings; leave {', '.join(fusion_settings)} out.")
         self.margin, self.size, self.extract_after = margin, size, extract_after
         self.mixed_precision = mixed_precision
         self.scale = (margin + 2) / size / math.sqrt(3)
@@ -127,7 +115,7 @@ class MultiModalRotatE(nn.Module):
         self.drop = ChannelDropout(channel_drop)
         self.fusion = (
             RelationGuidedFusion(2 * size, count, num_relations)
-            if fusion == GUIDED
+            if fusion == RELATION_GUIDED
             else ChannelFusion(fusion, 2 * size, count, **(fusion_settings or {}))
         )
         self.projections = nn.ModuleList(
@@ -255,7 +243,7 @@ class MultiModalRotatE(nn.Module):
     @property
     def _extracts(self) -> bool:
         """Whether the fusion takes part: False for the extractor until ``extract_after`` steps are over."""
-        waits = isinstance(self.fusion, ChannelFusion) and isinstance(self.fusion.fusion, CrossModalTransformer)
+        waits = isinstance(self.fusion, ChannelFusion) and FUSIONS[self.fusion.method].starts_as_identity
         return not waits or self.extract_after == 0 or int(self.steps) > self.extract_after
 
     def _tokens(self, ids: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-Array = np.ndarray[Any, Any]
+from nie.arrays import Array
+
 _TILE = 128  # values of a row that the kernels keep in registers at a time
 
 

@@ -19,13 +19,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.ops.call import Call, make_call
 from nie.ops.drop_pattern import split_seed, threshold
 from nie.ops.edge_index import Prepared, Relations, prepare
 from nie.ops.numba_backend import kernels as numba_kernels
 from nie.ops.numba_backend.additive import additive_by_src, additive_forward, additive_pack
-from nie.ops.numba_backend.arrays import Array, arrays, flat, num_tables, shaped, tiles
+from nie.ops.numba_backend.arrays import arrays, flat, num_tables, shaped, tiles
 from nie.ops.numba_backend.dot import dot_by_dst, dot_by_src, dot_forward, dot_pack
 from nie.ops.numba_backend.relational import relational_by_src, relational_forward
 from nie.ops.numba_backend.threads import Table, run

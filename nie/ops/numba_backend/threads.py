@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from nie.arrays import Array
+
 log = logging.getLogger("nie.ops")
-Array = np.ndarray[Any, Any]
 _COMPILED: set[Any] = set()
 
 

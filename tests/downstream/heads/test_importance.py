@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from reference.graphs import normal
@@ -10,6 +12,8 @@ from reference.transformer import importance_head
 from downstream.heads.importance import ImportanceHead
 from nie.errors import NieError
 from nie.layers import CentralityScale
+from nie.layers.activations import ACTIVATIONS
+from nie.vocabulary import ActivationName
 
 SIZE = 6
 
@@ -82,3 +86,7 @@ def test_centrality_scale() -> None:
     scale(score, centrality).sum().backward()
     assert scale.gamma.grad is not None
     assert scale.beta.grad is not None
+
+
+def test_settings_name_every_activation() -> None:
+    assert get_args(ActivationName) == tuple(ACTIVATIONS)

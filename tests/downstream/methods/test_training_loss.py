@@ -20,7 +20,7 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.table import METHODS
 from downstream.methods.training_loss import ALIGNED_NODES, TrainingLoss
-from downstream.metrics.tiers import tier_borders, tiers
+from downstream.metrics.tiers import tier_borders, tier_of
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from nie.data import synthetic
@@ -175,7 +175,7 @@ def test_tiers_alone_give_importance_by_their_mean_labels(tmp_path: Path) -> Non
     config = IMPORTANCE.recipes.load(overrides={**SMALL, "loss": loss, "select": "macro_f1"})
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     train, probability = run.split(0)["train"], np.load(run.fold_path(0) / "tiers.npy")
-    of = tiers(kg.targets[train], tier_borders(kg.targets[train]))
+    of = tier_of(kg.targets[train], tier_borders(kg.targets[train]))
     means = np.array([kg.targets[train][of == tier].mean() for tier in range(4)])
     np.testing.assert_allclose(run.predictions(0, N), probability @ means, rtol=1e-4)
 

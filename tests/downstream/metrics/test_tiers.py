@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from downstream.heads.tiers import num_logits, ordinal_probabilities, tier_probabilities
 from downstream.losses.table import TIER_LOSSES, tier_loss
 from downstream.losses.tiers import balanced_weights, focal_loss, ordinal_loss
-from downstream.metrics.tiers import calibration_error, cut, tier_borders, tier_figures, tiers
+from downstream.metrics.tiers import calibration_error, cut, tier_borders, tier_figures, tier_of
 from nie.errors import NieError
 
 TARGET = torch.tensor([0, 2, 1, 1, 3])
@@ -20,10 +20,11 @@ TARGET = torch.tensor([0, 2, 1, 1, 3])
 
 def test_tiers_hold_their_shares_of_the_training_nodes() -> None:
     labels = np.random.default_rng(0).normal(size=1000)
-    found = np.bincount(tiers(labels, tier_borders(labels)))
+    found = np.bincount(tier_of(labels, tier_borders(labels)))
     assert found.tolist() == pytest.approx([10, 90, 400, 500], abs=1)
     assert (
-        labels[tiers(labels, tier_borders(labels)) == 0].min() > labels[tiers(labels, tier_borders(labels)) == 1].max()
+        labels[tier_of(labels, tier_borders(labels)) == 0].min()
+        > labels[tier_of(labels, tier_borders(labels)) == 1].max()
     )
 
 

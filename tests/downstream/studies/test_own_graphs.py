@@ -14,7 +14,7 @@ from nie.data import load
 from nie.data.store import save
 
 NODES = 120
-FOLDS = [name for name, study in STUDIES.items() if study.ground.unit == "folds"]
+FOLDS = [name for name, study in STUDIES.items() if study.ground.stage.unit == "folds"]
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def test_an_encoder_stacks_its_blocks() -> None:
     expected = feat
     for block in encoder.blocks:
         expected = block(graph, expected, rel, etype)
-    assert torch.equal(encoder([(graph, etype)] * 3, feat, rel), expected)
+    assert torch.equal(encoder(graph, feat, etype, rel), expected)
 
 
 def test_a_seed_decides_the_parameters() -> None:
