@@ -17,8 +17,6 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
 from typing import Any
 
-import torch
-
 from nie.__main__ import main
 
 
@@ -26,6 +24,8 @@ def serve(commands: Sequence[tuple[Sequence[str], str]], jobs: int, modules: Seq
     """Run ``commands``, arguments and the file for what is printed, ``jobs`` at a time."""
     for module in modules:
         importlib.import_module(module)
+    import torch  # here, because a process that is not forked reads this file, too
+
     # Nothing that has asked for a GPU can be forked, and only Linux forks well what has loaded any library.
     forks = sys.platform == "linux" and not torch.cuda.is_available()
     context: Any = multiprocessing.get_context("fork") if forks else SpawnContext()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from stage_helpers import store_synthetic
 
 from nie.data import synthetic
 from nie.data.store import save
+from nie.errors import NieError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -83,28 +83,16 @@ def test_every_part_is_in_the_results(script: Script, tmp_path: Path, monkeypatc
         assert f"=== {title}" in printed
 
 
-WITHOUT_DGL_ON_THE_DEVICE = """
-import attention, case
-from nie.errors import NieError
-def refuse(self):
-    raise NieError("this DGL does not run on the device")
-case.Case.graph_for_dgl = refuse
-attention.main()
-"""
-
-
-def test_what_dgl_cannot_run_on_a_device_is_left_out(tmp_path: Path) -> None:
+def test_what_dgl_cannot_run_on_a_device_is_left_out(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("numba")
-    file = tmp_path / "bench.json"
-    command = [sys.executable, "-c", WITHOUT_DGL_ON_THE_DEVICE, "--quick", "--datasets", "synthetic", "--repeat", "1"]
-    command += ["--threads", "1", "--json", str(file), "--parts", "contestants", "preparation"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT), os.environ["PYTHONPATH"]]),
-    }
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    results = json.loads(file.read_text())
+
+    def refuse(_self: Any) -> None:
+        raise NieError("this DGL does not run on the device")
+
+    monkeypatch.setattr("case.Case.graph_for_dgl", refuse)
+    results, _, _ = run(script, tmp_path, "--parts", "contestants", "preparation")
     (graph,) = results["datasets"]
     names = {row["name"] for row in graph["contestants"]}
     assert {"additive_attention [numba]", "PreGATConv"} <= names

@@ -37,7 +37,7 @@ def test_heads_too_wide_for_numba_run_on_dgl(monkeypatch: pytest.MonkeyPatch) ->
 def test_triton_needs_a_gpu_or_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(backend, "_is_installed", lambda _: True)
-    with pytest.raises(NieError, match="'triton'.*does not run on cpu"):
+    with pytest.raises(NieError, match=r"'triton'.*does not run on cpu"):
         backend.choose_backend(torch.zeros(1), "triton")
 
 
