@@ -360,7 +360,7 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(NieError, match="at least one head"):
         ops.dot_attention(graph, *[torch.zeros(7, 0, 4)] * 3)
     with pytest.raises(NieError, match="dst_score"):
-        ops.additive_attention(graph, **scores | {"dst_score": normal(7, 1)}, etype=etype)
+        ops.additive_attention(graph, **scores | {"dst_score": normal(6, 1)}, etype=etype)
     with pytest.raises(NieError, match="etype is given without rel_score"):
         ops.additive_attention(graph, **scores | {"rel_score": None}, etype=etype)  # type: ignore[arg-type]
 
