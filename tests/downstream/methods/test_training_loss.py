@@ -160,7 +160,9 @@ def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "tier_loss": kind}
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "loss": loss, "select": "macro_f1", "members": 2})
+    config = IMPORTANCE.recipes.load(
+        overrides={**SMALL, "folds": {"run": [0]}, "loss": loss, "select": "macro_f1", "members": 2}
+    )
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     figures = read_json(run.fold_path(0) / "metrics.json")
     assert 0 < figures["test"]["macro_f1"] <= 1
@@ -172,7 +174,7 @@ def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
 def test_tiers_alone_give_importance_by_their_mean_labels(tmp_path: Path) -> None:
     kg = store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "importance_weight": 0.0}
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "loss": loss, "select": "macro_f1"})
+    config = IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": loss, "select": "macro_f1"})
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     train, probability = run.split(0)["train"], np.load(run.fold_path(0) / "tiers.npy")
     of = tier_of(kg.targets[train], tier_borders(kg.targets[train]))
