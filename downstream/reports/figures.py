@@ -1,14 +1,10 @@
-"""Figures of a study, as PNG and SVG files."""
+"""The figures of a study, drawn."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import io
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,63 +12,11 @@ import numpy as np
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
 from nie.arrays import Array
-from nie.atomic import write_bytes
 from nie.data import KnowledgeGraph
 from nie.extras import require
-from nie.runs.files import write_json
-from nie.runs.run import DONE, Run
+from nie.runs.run import Run
 
 DRAWN = ("rmse", "spearman")
-
-
-def write_figures(folder: Path, figures: Mapping[str, Any]) -> dict[str, str]:
-    """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
-    # `savefig` draws twice, once to find the size of what is drawn, which here is the figure's.
-    pixels, vectors = (require(f"matplotlib.backends.backend_{name}", "report") for name in ("agg", "svg"))
-    texts = {}
-    for name, figure in figures.items():
-        figure.set_dpi(150)
-        png, svg = io.BytesIO(), io.BytesIO()
-        pixels.FigureCanvasAgg(figure).print_png(png)
-        figure.set_layout_engine("none")  # what is placed stays there
-        vectors.FigureCanvasSVG(figure).print_svg(svg)
-        write_bytes(_path(folder, name, "png"), png.getvalue())
-        write_bytes(_path(folder, name, "svg"), svg.getvalue())
-        texts[name] = _inside_a_page(svg.getvalue().decode("utf-8"))
-    return texts
-
-
-def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, Any]]) -> dict[str, str]:
-    """The SVG text of figures by name: those in ``folder`` if they were made from the same, else new ones.
-
-    Drawing takes most of the time of a report, and a report is often written again with nothing new.
-
-    Args:
-        folder: where figures are, or are written by `write_figures`.
-        made_from: what the figures show, as JSON; the code that draws them is added here.
-        draw: makes the figures.
-    """
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    made_from = json.loads(json.dumps([code, made_from]))
-    index = folder / "figures.json"
-    try:
-        kept = json.loads(index.read_text(encoding="utf-8"))
-        if kept["made_from"] == made_from and all(_path(folder, name, "png").is_file() for name in kept["figures"]):
-            return {name: _inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are drawn
-        pass
-    texts = write_figures(folder, draw())
-    write_json(index, {"made_from": made_from, "figures": list(texts)})
-    return texts
-
-
-def drawn_from(runs: Mapping[str, Run]) -> list[Any]:
-    """What figures of these runs depend on: rows, runs, and when each fold was finished."""
-    return [
-        [row, run.path.name, fold, (run.fold_path(fold) / DONE).stat().st_mtime_ns]
-        for row, run in runs.items()
-        for fold in run.finished_folds()
-    ]
 
 
 def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
@@ -206,15 +150,6 @@ def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     curves = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, metric)]
     shared = set.intersection(*map(set, curves)) if curves else set()
     return {epoch: float(np.mean([curve[epoch] for curve in curves])) for epoch in sorted(shared)}
-
-
-def _path(folder: Path, name: str, kind: str) -> Path:
-    return folder / f"{name.replace(' ', '-')}.{kind}"
-
-
-def _inside_a_page(svg: str) -> str:
-    """SVG text without its XML declaration, as it stands inside a page."""
-    return svg[svg.index("<svg") :]
 
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:

@@ -11,7 +11,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
 from downstream.metrics.registry import title
-from downstream.reports import figures
+from downstream.reports import figure_files, figures
 from downstream.reports.page import Table, write_markdown, write_page, write_text
 from downstream.reports.tables import csv_text
 from downstream.stages.runner import Runner
@@ -74,7 +74,7 @@ def write_maps(
     headers = ["space", "nodes", f"{title('spearman')} of label and 10 nearest training nodes", "n"]
     tables = [Table("Neighbourhoods", headers, rows, note)]
     write_text(folder / "table.csv", csv_text(["space", "nodes", "spearman", "n"], rows))
-    write_page(folder, question, licap.dataset, command, tables, figures.write_figures(folder, drawn))
+    write_page(folder, question, licap.dataset, command, tables, figure_files.write_figures(folder, drawn))
     return write_markdown(folder, question, licap.dataset, command, tables)
 
 

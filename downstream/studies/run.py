@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from downstream.reports import figures
+from downstream.reports import figure_files
 from downstream.reports.page import Table
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner, raise_failures
@@ -68,7 +68,7 @@ def run_study(
             drawn = {**study.ground.figures(Results.of(runs), runs, kg), **own}
             return {title: figure for title, figure in drawn.items() if figure is not None}
 
-        made_from = [study.name, *figures.drawn_from(runs)]
-        text = report(figures.kept_or_drawn(folder, made_from, draw), further)
+        made_from = [study.name, *figure_files.drawn_from(runs)]
+        text = report(figure_files.kept_or_drawn(folder, made_from, draw), further)
     raise_failures(failed, f"in {folder}")
     return text

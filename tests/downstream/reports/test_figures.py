@@ -1,7 +1,6 @@
-"""downstream.reports.figures: when they are drawn. What they show is in the tests of studies."""
+"""downstream.reports.figures. What most figures show is in the tests of studies."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,26 +8,6 @@ from downstream.reports import figures
 from nie.runs.run import Run
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[report]' in nie's folder")
-
-
-def test_figures_are_drawn_again_only_where_what_they_show_has_changed(tmp_path: Path) -> None:
-    drawn = []
-
-    def draw() -> dict[str, Any]:
-        drawn.append(1)
-        return {"training cost": figures.training_cost({"gcn": float(len(drawn))})}
-
-    first = figures.kept_or_drawn(tmp_path, ["a", 1], draw)
-    assert figures.kept_or_drawn(tmp_path, ("a", 1), draw) == first
-    assert len(drawn) == 1
-    second = figures.kept_or_drawn(tmp_path, ["a", 2], draw)
-    assert (len(drawn), second == first) == (2, False)
-    damaged = {"figures.json": "{", "training-cost.svg": "no picture", "training-cost.png": ""}
-    for name, text in damaged.items():
-        (tmp_path / name).write_text(text) if text else (tmp_path / name).unlink()
-        before = len(drawn)
-        assert set(figures.kept_or_drawn(tmp_path, ["a", 2], draw)) == {"training cost"}
-        assert len(drawn) == before + 1, name
 
 
 def test_a_row_on_pretrained_features_is_dashed_in_the_colour_of_its_one_fellow(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""The figures of a study as PNG and SVG files, which are kept while what they show is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from downstream.reports import figures
+from nie.atomic import write_bytes
+from nie.extras import require
+from nie.runs.files import write_json
+from nie.runs.run import DONE, Run
+
+
+def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:
+    """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
+    # `savefig` draws twice, once to find the size of what is drawn, which here is the figure's.
+    pixels, vectors = (require(f"matplotlib.backends.backend_{name}", "report") for name in ("agg", "svg"))
+    texts = {}
+    for name, figure in drawn.items():
+        figure.set_dpi(150)
+        png, svg = io.BytesIO(), io.BytesIO()
+        pixels.FigureCanvasAgg(figure).print_png(png)
+        figure.set_layout_engine("none")  # what is placed stays there
+        vectors.FigureCanvasSVG(figure).print_svg(svg)
+        write_bytes(_path(folder, name, "png"), png.getvalue())
+        write_bytes(_path(folder, name, "svg"), svg.getvalue())
+        texts[name] = _inside_a_page(svg.getvalue().decode("utf-8"))
+    return texts
+
+
+def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, Any]]) -> dict[str, str]:
+    """The SVG text of figures by name: those in ``folder`` if they were made from the same, else new ones.
+
+    Drawing takes most of the time of a report, and a report is often written again with nothing new.
+
+    Args:
+        folder: where figures are, or are written by `write_figures`.
+        made_from: what the figures show, as JSON; the code that draws them is added here.
+        draw: makes the figures.
+    """
+    code = hashlib.sha256(Path(figures.__file__).read_bytes()).hexdigest()
+    made_from = json.loads(json.dumps([code, made_from]))
+    index = folder / "figures.json"
+    try:
+        kept = json.loads(index.read_text(encoding="utf-8"))
+        if kept["made_from"] == made_from and all(_path(folder, name, "png").is_file() for name in kept["figures"]):
+            return {name: _inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are drawn
+        pass
+    texts = write_figures(folder, draw())
+    write_json(index, {"made_from": made_from, "figures": list(texts)})
+    return texts
+
+
+def drawn_from(runs: Mapping[str, Run]) -> list[Any]:
+    """What figures of these runs depend on: rows, runs, and when each fold was finished."""
+    return [
+        [row, run.path.name, fold, (run.fold_path(fold) / DONE).stat().st_mtime_ns]
+        for row, run in runs.items()
+        for fold in run.finished_folds()
+    ]
+
+
+def _path(folder: Path, name: str, kind: str) -> Path:
+    return folder / f"{name.replace(' ', '-')}.{kind}"
+
+
+def _inside_a_page(svg: str) -> str:
+    """SVG text without its XML declaration, as it stands inside a page."""
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,30 @@
+"""downstream.reports.figure_files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from downstream.reports import figure_files, figures
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[report]' in nie's folder")
+
+
+def test_figures_are_drawn_again_only_where_what_they_show_has_changed(tmp_path: Path) -> None:
+    drawn = []
+
+    def draw() -> dict[str, Any]:
+        drawn.append(1)
+        return {"training cost": figures.training_cost({"gcn": float(len(drawn))})}
+
+    first = figure_files.kept_or_drawn(tmp_path, ["a", 1], draw)
+    assert figure_files.kept_or_drawn(tmp_path, ("a", 1), draw) == first
+    assert len(drawn) == 1
+    second = figure_files.kept_or_drawn(tmp_path, ["a", 2], draw)
+    assert (len(drawn), second == first) == (2, False)
+    damaged = {"figures.json": "{", "training-cost.svg": "no picture", "training-cost.png": ""}
+    for name, text in damaged.items():
+        (tmp_path / name).write_text(text) if text else (tmp_path / name).unlink()
+        before = len(drawn)
+        assert set(figure_files.kept_or_drawn(tmp_path, ["a", 2], draw)) == {"training cost"}
+        assert len(drawn) == before + 1, name
