@@ -22,7 +22,8 @@ MODULES = (
     "nie.data.graph", "downstream.metrics.registry", "downstream.methods.table", "downstream.stages.table",
     "downstream.reports.results", "downstream.reports.tables", "downstream.reports.page",
     "downstream.reports.paired_tests", "downstream.reports.figures", "downstream.reports.figure_files",
-    "downstream.studies.catalogue", "downstream.studies.run", "nie.inputs.channels", "pretrain.inputs", "downstream.stages.links.inputs",
+    "downstream.studies.catalogue", "downstream.studies.run", "nie.inputs.channels", "pretrain.inputs",
+    "downstream.stages.links.inputs",
 )  # fmt: skip
 OF_IMPORTANCE = ["--features.structural", "structural", "--features.semantic", "tfidf", "--folds.run", "0,1"]
 OF_LINKS = ["--model.size", "4", "--negatives.count", "9", "--repeats", "0,1"]
