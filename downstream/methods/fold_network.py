@@ -18,7 +18,7 @@ from downstream.methods.labels_as_input import ShownLabels
 from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
-from nie.inputs.relations import RelationInputs
+from nie.inputs.relations import RelationMaterial
 from nie.inputs.tensors import presence
 from nie.models import ImportanceScores
 from nie.runs.run import Run
@@ -54,7 +54,7 @@ class FoldNetwork:
     centre: float
     known: Tensor
     tiers: Tensor | None
-    relations: RelationInputs | None
+    relations: RelationMaterial | None
     ends: tuple[Ints, Ints]
 
     @classmethod
@@ -65,14 +65,14 @@ class FoldNetwork:
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
-        feats = {name: inputs.tensor(parts) for name, parts in work.channels.items()}
+        feats = {name: inputs.tensor(features) for name, features in work.channels.items()}
         relations = config.model.relation_vectors
         return cls(
             work=work,
             config=config,
             message=inputs.message,
             feats=feats,
-            masks={name: presence(parts).to(device) for name, parts in work.channels.items()},
+            masks={name: presence(features).to(device) for name, features in work.channels.items()},
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
@@ -98,7 +98,7 @@ class FoldNetwork:
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
         settings = self.config.model.model_dump()
         if self.relations is not None:
-            settings["relations"] = self.relations.table(settings["rel_size"])
+            settings["relations"] = self.relations.vectors(settings["rel_size"])
         if self.config.learns_tiers:
             settings["tier_outputs"] = num_logits(ordinal=TIER_LOSSES[self.config.loss.tier_loss].ordinal)
         build = self.work.method.build

@@ -19,7 +19,7 @@ from nie.runs.run import Run
 from nie.training.neighbourhood import NeighbourSampler
 from pretrain.binning import closeness
 from pretrain.contrast import Contrast
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 from pretrain.licap import contrast_sets, licap_loss
 from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
@@ -32,7 +32,7 @@ def run(root: Path, **changes: object) -> Run:
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
 
 
-def prepared(root: Path, **changes: object) -> tuple[LicapConfig, StageInputs]:
+def prepared(root: Path, **changes: object) -> tuple[LicapConfig, NodeInputs]:
     config = PRETRAINING.recipes.load(overrides={**SMALL, **changes})
     assert isinstance(config, LicapConfig)
     return config, prepare(config, data_root=root / "data")

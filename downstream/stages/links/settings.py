@@ -168,6 +168,6 @@ _READ: dict[str, Any] = {
 """What `downstream.stages.links.inputs.LinkInputs` is made from, as pydantic's ``include``."""
 
 
-def prepared_alike(config: LinkConfig) -> str:
-    """A key of what the inputs are made from: runs alike in it share their inputs."""
+def inputs_key(config: LinkConfig) -> str:
+    """A key of what the inputs are made from: runs with the same key share their inputs."""
     return config.model_dump_json(include=_READ)

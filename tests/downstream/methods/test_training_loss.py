@@ -28,7 +28,7 @@ from nie.errors import NieError
 from nie.layers import Encoding, Fused
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 
 MORE = {**SMALL["features"], "more": {"numeric": "relations"}}
 BESIDE: dict[str, Any] = {
@@ -41,7 +41,7 @@ BESIDE: dict[str, Any] = {
 N = 300  # nodes of the synthetic graph
 
 
-def network(root: Path, **changes: Any) -> tuple[FoldNetwork, StageInputs]:
+def network(root: Path, **changes: Any) -> tuple[FoldNetwork, NodeInputs]:
     store_synthetic(root)
     config = IMPORTANCE.recipes.load(overrides={**SMALL, "device": "cpu", **changes})  # as what is made below
     assert isinstance(config, NetworkConfig)
