@@ -78,7 +78,7 @@ def complete(
     repeats = run.finished_folds()
     if not repeats:
         raise NieError(f"{run.path} has no finished repetition; run 'nie link' to its end first.")
-    config = LINKS.recipes.load(overrides=dict(run.config))
+    config = LINKS.recipes.resolve(overrides=dict(run.config))
     inputs = LinkInputs.of(config, data_root=data_root)
     changed = run.changed_source(inputs.made_from)
     if changed:

@@ -13,7 +13,7 @@ from pretrain.inputs import prepare
 
 def prepared(root: Path, **changes: object):
     store_synthetic(root)
-    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
+    return prepare(IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}), data_root=root)
 
 
 def test_everything_a_fold_needs(tmp_path: Path) -> None:

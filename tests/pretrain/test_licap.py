@@ -28,12 +28,12 @@ from pretrain.stage import PRETRAINING
 
 def run(root: Path, **changes: object) -> Run:
     settings = {**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, **changes}
-    config = PRETRAINING.recipes.load(overrides=settings)
+    config = PRETRAINING.recipes.resolve(overrides=settings)
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
 
 
 def prepared(root: Path, **changes: object) -> tuple[LicapConfig, NodeInputs]:
-    config = PRETRAINING.recipes.load(overrides={**SMALL, **changes})
+    config = PRETRAINING.recipes.resolve(overrides={**SMALL, **changes})
     assert isinstance(config, LicapConfig)
     return config, prepare(config, data_root=root / "data")
 
@@ -84,7 +84,7 @@ def test_labels_outside_the_training_nodes_change_no_embedding(kg: KnowledgeGrap
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(kg: KnowledgeGraph, tmp_path: Path) -> None:
     results = []
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        config = PRETRAINING.recipes.load(
+        config = PRETRAINING.recipes.resolve(
             overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "seed": seed}
         )
         results.append(pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / folder))

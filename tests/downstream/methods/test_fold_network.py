@@ -23,7 +23,7 @@ from pretrain.inputs import prepare
 
 def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
     store_synthetic(root / "data")
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, **changes})
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root / "data")
     run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)

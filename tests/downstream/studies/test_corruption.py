@@ -22,7 +22,7 @@ def arm(fusion: str, **features: Any) -> Arm:
     text = {} if features.get("semantic") == "none" else {"semantic": "variational"}
     model = {"fusion": fusion, "head": "vector", "encoders": text}
     changes = {"model": model, "features": {**SMALL["features"], **features}, "folds": {"run": [0]}}
-    return Arm(fusion, IMPORTANCE.recipes.load(overrides={**SMALL, **changes}))
+    return Arm(fusion, IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}))
 
 
 def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: Path) -> None:

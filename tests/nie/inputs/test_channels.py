@@ -15,7 +15,7 @@ from pretrain.inputs import prepare
 
 def prepared(root: Path, **changes: object):
     store_synthetic(root)
-    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
+    return prepare(IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}), data_root=root)
 
 
 def test_degrees_can_be_left_out(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
 
 
 def config(**changes: Any) -> LinkConfig:
-    return LINKS.recipes.load(overrides={**TINY, **changes})
+    return LINKS.recipes.resolve(overrides={**TINY, **changes})
 
 
 def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
