@@ -13,7 +13,7 @@ import torch
 from tabulate import tabulate
 
 from downstream.stages.links.inputs import LinkInputs
-from downstream.stages.links.model import load_model
+from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
@@ -96,7 +96,7 @@ def complete(
         )
     triple = torch.tensor([[given, about, 0] if side == "tail" else [0, about, given]], device=inputs.device)
     with torch.no_grad():
-        scores = load_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
+        scores = trained_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
     there = inputs.known.mask(triple, side)[0]
     order = scores.argsort(descending=True, stable=True)
     loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]

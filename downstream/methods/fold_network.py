@@ -106,7 +106,7 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
-    def load(self, run: Run, fold: int) -> nn.Module:
+    def trained(self, run: Run, fold: int) -> nn.Module:
         """The trained network of a finished fold that gave its scores, in eval mode.
 
         Args:
@@ -131,10 +131,10 @@ class FoldNetwork:
         """The masks that the network is called with; None for one that takes none."""
         return self.masks if self.work.method.takes_masks else None
 
-    def scores(
+    def outputs(
         self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
     ) -> ImportanceScores:
-        """Scores of all nodes, on centred labels.
+        """What the network gives for all nodes, on centred labels.
 
         Args:
             model: of `build`.
@@ -143,5 +143,5 @@ class FoldNetwork:
         """
         masks = self.given_masks if masks is None else masks
         extra = {} if masks is None else {"masks": masks}
-        scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
-        return scores
+        outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
+        return outputs

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.known_triples import KnownTriples
-from downstream.stages.links.model import load_model
+from downstream.stages.links.model import trained_model
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.settings import LinkConfig
 from downstream.stages.links.split import with_held_out
@@ -252,7 +252,7 @@ def test_entities_of_no_training_triple_are_placed_by_likeness(tmp_path: Path) -
     handicap = weights[1]["handicap"]
     assert handicap[40] != 0
     assert handicap[torch.arange(42) != 40].abs().max() == 0
-    again = load_model(placed_settings, LinkInputs.of(placed_settings, data_root=tmp_path / "data"), placed, 0)
+    again = trained_model(placed_settings, LinkInputs.of(placed_settings, data_root=tmp_path / "data"), placed, 0)
     assert isinstance(again, RotatE)
     torch.testing.assert_close(again.handicap.cpu(), handicap)
 
