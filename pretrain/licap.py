@@ -175,7 +175,7 @@ def _pretrain_channel(
             if sampler is None or batch.size is None:
                 yield licap_loss(embedding(), contrast, config)
                 return
-            for nodes, own in contrast.parts(batch.size, generator):
+            for nodes, own in contrast.steps(batch.size, generator):
                 found = sampler.sample(nodes.cpu(), generator)
                 own_embedding = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
                 yield licap_loss(own_embedding, own, config)

@@ -22,7 +22,7 @@ def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
 
     Args:
         runs: by row.
-        unit: what the numbered parts of runs are, such as "folds".
+        unit: what runs are repeated over, in the plural: "folds" or "repetitions".
     """
     seconds = seconds_by_row(runs)
     rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]

@@ -143,7 +143,7 @@ def test_a_step_of_all_nodes_and_all_their_neighbours_has_the_loss_of_the_whole_
     model = PreGAT(feat.shape[1], 16, num_relations=message.num_relations).double()
     whole = licap_loss(model(message.graph, feat, message.etype), contrast, config)
     generator = torch.Generator().manual_seed(0)
-    ((nodes, own),) = contrast.parts(10_000, generator)
+    ((nodes, own),) = contrast.steps(10_000, generator)
     found = NeighbourSampler(message, [-1] * model.num_hops).sample(nodes, generator)
     embedding = model(found.blocks, feat[found.nodes], found.etypes)
     assert len(embedding) == len(contrast.top) + len(contrast.pool)
@@ -156,7 +156,7 @@ def test_the_steps_of_an_epoch_part_the_nodes(size: int, kg: KnowledgeGraph, tmp
     contrast = Contrast.of(contrast_sets(config, inputs, inputs.folds[0]), torch.device("cpu"))
     bin_of = dict(zip(contrast.top.tolist(), contrast.bin.tolist(), strict=True))
     top, pool = [], []
-    for nodes, own in contrast.parts(size, torch.Generator().manual_seed(0)):
+    for nodes, own in contrast.steps(size, torch.Generator().manual_seed(0)):
         assert len(nodes) == len(own.top) + len(own.pool) <= size
         assert len(own.top) >= 2
         assert len(own.pool) >= 1
