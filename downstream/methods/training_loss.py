@@ -94,11 +94,11 @@ class TrainingLoss:
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
     """The variational loss of the ``known`` nodes alone, as its cross term draws the channels of a node together."""
-    there = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
+    has_channel = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
     uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
     return variational_loss(
         uncertain,
-        {name: there[name] for name in uncertain},
+        {name: has_channel[name] for name in uncertain},
         features={name: feats[name] for name in states.decoded},
         decoded=states.decoded,
     )
