@@ -1,4 +1,4 @@
-"""The nodes that LICAP contrasts, as tensors: all of a fold, or the part of a training step."""
+"""The nodes that LICAP contrasts, as tensors: all of a fold, or those of a training step."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class Contrast:
         arrays = (bins.top, bins.pool, bins.bin, closeness(bins.num_bins))
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
-    def parts(self, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Contrast]]:
+    def steps(self, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Contrast]]:
         """Go once through all nodes in random order, in steps of at most ``size`` with their share of both kinds.
 
         Yields:
             The nodes of a step, and what to compare in an embedding that has a row for each of them.
         """
-        steps = num_steps(len(self.top), len(self.pool), size)
+        number = num_steps(len(self.top), len(self.pool), size)
         orders = [torch.randperm(len(ids), generator=generator).to(ids.device) for ids in (self.top, self.pool)]
-        for top, pool in zip(*(order.tensor_split(steps) for order in orders), strict=True):
+        for top, pool in zip(*(order.tensor_split(number) for order in orders), strict=True):
             rows = torch.arange(len(top) + len(pool), device=top.device)
             own = replace(self, top=rows[: len(top)], pool=rows[len(top) :], bin=self.bin[top])
             yield torch.cat([self.top[top], self.pool[pool]]), own

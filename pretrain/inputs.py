@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from nie.data import KnowledgeGraph, load
-from nie.inputs.channels import Parts, feature_names, named_features
+from nie.inputs.channels import ChannelFeatures, feature_names, named_features
 from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold, make_folds
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     import torch
 
     from nie.data import MessageGraph
-    from nie.inputs.relations import RelationInputs, RelationSource
+    from nie.inputs.relations import RelationMaterial, RelationSource
     from nie.settings.sections import RelationsConfig
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
-class StageInputs:
+class NodeInputs:
     """The inputs that all folds of a stage share; what needs torch is made when it is first asked for.
 
     Attributes:
         kg: the knowledge graph.
-        channels: raw features by channel, in parts that are standardised apart; the degrees are the last part of the
-            structural channel. Empty for a method that reads none.
+        channels: raw features by channel, each standardised apart; the degrees are the last of the structural channel.
+            Empty for a method that reads none.
         folds: all folds, indexed by number.
         config: the settings; only those of the graph, the features and the device are read.
         data_root: folder of the datasets, where further features are kept.
     """
 
     kg: KnowledgeGraph
-    channels: Mapping[str, Parts]
+    channels: Mapping[str, ChannelFeatures]
     folds: list[Fold]
     config: FoldsRunConfig
     data_root: str | Path = "datasets"
@@ -50,7 +50,7 @@ class StageInputs:
         """What ``make`` returned when ``key`` was first asked for, such as things of a fold that several runs share.
 
         >>> from nie.data import synthetic
-        >>> inputs = StageInputs(synthetic(0), {}, [], FoldsRunConfig(dataset="synthetic"))
+        >>> inputs = NodeInputs(synthetic(0), {}, [], FoldsRunConfig(dataset="synthetic"))
         >>> inputs.once("list", list) is inputs.once("list", list)
         True
         """
@@ -74,14 +74,14 @@ class StageInputs:
         # DGL's own part stays on the CPU, the one device that PyPI's DGL knows; the kernels copy the edges once.
         return replace(message, etype=message.etype.to(self.device))
 
-    def tensor(self, parts: Parts) -> torch.Tensor:
+    def tensor(self, features: ChannelFeatures) -> torch.Tensor:
         """The (N, d) input of an encoder on the device; that of a raw channel is made once."""
         from nie.inputs.tensors import input_tensor
 
         def make() -> torch.Tensor:
-            return input_tensor(parts, self.config.features).to(self.device)
+            return input_tensor(features, self.config.features).to(self.device)
 
-        raw = next((name for name, own in self.channels.items() if own is parts), None)
+        raw = next((name for name, own in self.channels.items() if own is features), None)
         return make() if raw is None else self.once(("tensor", raw), make)
 
     @property
@@ -91,7 +91,7 @@ class StageInputs:
 
         return RelationSource(self.kg, self.message, self.device, self.data_root)
 
-    def relations(self, config: RelationsConfig, feats: Mapping[str, torch.Tensor]) -> RelationInputs:
+    def relations(self, config: RelationsConfig, feats: Mapping[str, torch.Tensor]) -> RelationMaterial:
         """What relation vectors are made from; made once for all folds where it reads no pretrained features.
 
         Args:
@@ -101,10 +101,10 @@ class StageInputs:
         Raises:
             NieError: the names of the relations hold no words.
         """
-        from nie.inputs.relations import RelationInputs
+        from nie.inputs.relations import RelationMaterial
 
-        def make() -> RelationInputs:
-            return RelationInputs.of(config, self.relation_source, feats)
+        def make() -> RelationMaterial:
+            return RelationMaterial.of(config, self.relation_source, feats)
 
         read = feats if config.context_weight else {}
         raw = all(feat is self._made.get(("tensor", name)) for name, feat in read.items())
@@ -116,18 +116,18 @@ class StageInputs:
         digests = {"dataset_sha256": self.kg.digest}
         if self.channels:
             sha = hashlib.sha256()
-            for name, parts in self.channels.items():
-                for part in parts:
-                    sha.update(f"{name} {part.features.shape}".encode())
-                    sha.update(np.ascontiguousarray(part.features).tobytes())
-                    sha.update(np.ascontiguousarray(part.mask).tobytes())
+            for name, features in self.channels.items():
+                for feature in features:
+                    sha.update(f"{name} {feature.features.shape}".encode())
+                    sha.update(np.ascontiguousarray(feature.features).tobytes())
+                    sha.update(np.ascontiguousarray(feature.mask).tobytes())
             digests["features_sha256"] = sha.hexdigest()
         return digests
 
 
 def prepare(
     config: FoldsRunConfig, *, data_root: str | Path = "datasets", kg: KnowledgeGraph | None = None
-) -> StageInputs:  # fmt: skip
+) -> NodeInputs:  # fmt: skip
     """Load or build everything that ``config`` asks for.
 
     Args:
@@ -142,10 +142,10 @@ def prepare(
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
     names = feature_names(kg, config.features) if config.reads_features else {}
     channels = {channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()}
-    return StageInputs(kg, channels, folds, config, data_root)
+    return NodeInputs(kg, channels, folds, config, data_root)
 
 
-def prepared_alike(config: FoldsRunConfig) -> str:
-    """A key of what `prepare` reads: runs alike in it share their inputs."""
+def inputs_key(config: FoldsRunConfig) -> str:
+    """A key of what `prepare` reads: runs with the same key share their inputs."""
     asked = config.model_dump_json(include={"dataset", "graph", "features", "device"})
     return f"{asked} {config.folds.num_folds} {config.folds.seed} {config.reads_features}"

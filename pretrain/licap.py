@@ -30,7 +30,7 @@ from nie.training.neighbourhood import NeighbourSampler
 from pretrain.binning import TopBins, top_bins
 from pretrain.contrast import Contrast, num_steps
 from pretrain.cross_validation import Fold, binding, fold_seed, write_split
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
 from pretrain.sampling import draw_non_top, random_bins
@@ -38,7 +38,7 @@ from pretrain.sampling import draw_non_top, random_bins
 
 def pretrain(
     config: LicapConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints",
-    inputs: StageInputs | None = None,
+    inputs: NodeInputs | None = None,
 ) -> Run:  # fmt: skip
     """Pretrain the configured channels on the configured folds; finished folds are kept, half-done ones continued.
 
@@ -74,7 +74,7 @@ def licap_loss(embedding: Tensor, contrast: Contrast, config: LicapConfig) -> Te
     return loss
 
 
-def contrast_sets(config: LicapConfig, inputs: StageInputs, fold: Fold) -> TopBins:
+def contrast_sets(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> TopBins:
     """The top bin, its finer bins and the drawn non-top nodes of one fold, from its training labels alone.
 
     Raises:
@@ -100,7 +100,7 @@ def _draw(config: LicapConfig, labels: Array, fold: Fold) -> TopBins:
     return replace(bins, pool=draw_non_top(bins.pool, rng))
 
 
-def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder: Path) -> None:
+def _pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: Path) -> None:
     started = time.monotonic()
     bins = contrast_sets(config, inputs, fold)
     channels = _channels(config, inputs)
@@ -133,7 +133,7 @@ def _pretrain_fold(config: LicapConfig, inputs: StageInputs, fold: Fold, folder:
     })  # fmt: skip
 
 
-def _channels(config: LicapConfig, inputs: StageInputs) -> list[str]:
+def _channels(config: LicapConfig, inputs: NodeInputs) -> list[str]:
     """The channels to pretrain, of those that the graph has.
 
     Raises:
@@ -146,18 +146,18 @@ def _channels(config: LicapConfig, inputs: StageInputs) -> list[str]:
     return channels
 
 
-def _encoder(config: LicapConfig, inputs: StageInputs, name: str) -> PreGAT:
+def _encoder(config: LicapConfig, inputs: NodeInputs, name: str) -> PreGAT:
     """A new encoder of a channel, with parameters of torch's random state."""
     feat = inputs.tensor(inputs.channels[name])
     sizes = {"structural": config.model.structural_size, "semantic": config.model.semantic_size}
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
-    settings["relations"] = inputs.relations(config.model.relations, {name: feat}).table(config.model.rel_size)
+    settings["relations"] = inputs.relations(config.model.relations, {name: feat}).vectors(config.model.rel_size)
     model = PreGAT(feat.shape[1], sizes[name], num_relations=inputs.message.num_relations, **settings)
     return model.to(inputs.device)
 
 
 def _pretrain_channel(
-    config: LicapConfig, inputs: StageInputs, fold: Fold, bins: TopBins, name: str, folder: Path
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, bins: TopBins, name: str, folder: Path
 ) -> History:
     """Train one channel's encoder and write its weights, curves and embeddings."""
     feat = inputs.tensor(inputs.channels[name])
@@ -175,7 +175,7 @@ def _pretrain_channel(
             if sampler is None or batch.size is None:
                 yield licap_loss(embedding(), contrast, config)
                 return
-            for nodes, own in contrast.parts(batch.size, generator):
+            for nodes, own in contrast.steps(batch.size, generator):
                 found = sampler.sample(nodes.cpu(), generator)
                 own_embedding = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
                 yield licap_loss(own_embedding, own, config)

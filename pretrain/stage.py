@@ -14,8 +14,8 @@ PRETRAINING: Stage[LicapConfig] = Stage(
     command="pretrain",
     title="stage 1: LICAP pretraining",
     recipes=Recipes(Path(__file__).parent / "recipes", LicapConfig),
-    inputs=later("pretrain.inputs:prepare"),
-    alike=later("pretrain.inputs:prepared_alike"),
+    prepare=later("pretrain.inputs:prepare"),
+    inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("pretrain.licap:pretrain"),
     read_by="'nie downstream --pretrained' reads it",
 )

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
 def small(method: str, **changes: Any) -> ImportanceConfig:
     """The small settings that a method of stage 2 knows, with ``changes``."""
     known = {key: value for key, value in SMALL.items() if key in METHODS[method].settings.model_fields}
-    return IMPORTANCE.recipes.load(overrides={**known, "method": method, **changes})
+    return IMPORTANCE.recipes.resolve(overrides={**known, "method": method, **changes})
 
 
 SMALL_FLAGS = [

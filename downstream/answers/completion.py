@@ -13,7 +13,7 @@ import torch
 from tabulate import tabulate
 
 from downstream.stages.links.inputs import LinkInputs
-from downstream.stages.links.model import load_model
+from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
@@ -78,7 +78,7 @@ def complete(
     repeats = run.finished_folds()
     if not repeats:
         raise NieError(f"{run.path} has no finished repetition; run 'nie link' to its end first.")
-    config = LINKS.recipes.load(overrides=dict(run.config))
+    config = LINKS.recipes.resolve(overrides=dict(run.config))
     inputs = LinkInputs.of(config, data_root=data_root)
     changed = run.changed_source(inputs.made_from)
     if changed:
@@ -96,22 +96,24 @@ def complete(
         )
     triple = torch.tensor([[given, about, 0] if side == "tail" else [0, about, given]], device=inputs.device)
     with torch.no_grad():
-        scores = load_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
-    there = inputs.known.mask(triple, side)[0]
+        scores = trained_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
+    known = inputs.known.mask(triple, side)[0]
     order = scores.argsort(descending=True, stable=True)
     loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]
-    answers = informed if include_known else informed & ~there
+    answers = informed if include_known else informed & ~known
     answers[given] &= len(loops) > 0
     order = order[answers[order]][:top]
     first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
-    alike = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
-    ranks = run.array(repeats[0], "ranks.npy", (len(alike), 2))[alike.cpu().numpy(), 0 if side == "head" else 1]
+    comparable = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
+    ranks = run.array(repeats[0], "ranks.npy", (len(comparable), 2))[
+        comparable.cpu().numpy(), 0 if side == "head" else 1
+    ]
     return Completion(
         question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
         names=[inputs.kg.node_names[node] for node in order.tolist()],
         texts=[inputs.kg.text[node] for node in order.tolist()],
         scores=scores[order].tolist(),
-        known=there[order].tolist(),
+        known=known[order].tolist(),
         unseen=not bool(seen[given]),
         tested=len(ranks),
         hits=float((ranks <= 10).mean()) if len(ranks) else math.nan,

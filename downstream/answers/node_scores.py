@@ -25,7 +25,7 @@ class NodeScores:
 
     Attributes:
         name: node names.
-        importance: predicted importance, on the scale of the given scores.
+        importance: predicted importance, on the scale of the given importance.
         rank: 1 for the node that the method ranks highest.
         known: the given importance, nan where there is none.
         held_out: True where no model behind ``importance`` has seen the node's own label.
@@ -60,13 +60,13 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
             "again."
         )
     mean, score = (
-        np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.scores)
+        np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.ranking_scores)
     )
     held_out = ~kg.label_mask
     for fold in folds:
         test = run.split(fold)["test"]
         mean[test] = run.predictions(fold, kg.num_nodes)[test]
-        score[test] = run.scores(fold, kg.num_nodes)[test]
+        score[test] = run.ranking_scores(fold, kg.num_nodes)[test]
         held_out[test] = True
     importance = np.maximum(np.expm1(mean), 0.0) if kg.meta.get("label_transform", "log1p") == "log1p" else mean
     return NodeScores(

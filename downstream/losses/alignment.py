@@ -69,9 +69,9 @@ def projection_spread(projected: Tensor, mask: Tensor) -> Tensor:
     0.0
     """
     spreads = [
-        F.normalize(projected[there, channel], dim=1).std(dim=0, correction=0).mean()
-        for channel, there in enumerate(mask.unbind(1))
-        if bool(there.any())
+        F.normalize(projected[has_channel, channel], dim=1).std(dim=0, correction=0).mean()
+        for channel, has_channel in enumerate(mask.unbind(1))
+        if bool(has_channel.any())
     ]
     return torch.stack(spreads).mean() * projected.shape[2] ** 0.5 if spreads else projected.new_zeros(())
 
@@ -100,8 +100,8 @@ def alignment_loss(
 
     Example:
         >>> same = torch.eye(2)[:, None].expand(2, 2, 2)
-        >>> there = torch.ones(2, 2, dtype=torch.bool)
-        >>> round(alignment_loss(same, there, ratios=(0.0, 0.5, 0.5)).item(), 4)
+        >>> has_channel = torch.ones(2, 2, dtype=torch.bool)
+        >>> round(alignment_loss(same, has_channel, ratios=(0.0, 0.5, 0.5)).item(), 4)
         0.0
     """
     if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:

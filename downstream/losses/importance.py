@@ -100,8 +100,8 @@ def importance_loss(
         tensor(2.)
     """
     whole = (score - target).square().mean()
-    parts = (by_channel - target[:, None]).square().mean()
-    loss = (1 - channel_weight) * whole + channel_weight * parts
+    channels = (by_channel - target[:, None]).square().mean()
+    loss = (1 - channel_weight) * whole + channel_weight * channels
     if listwise_weight:
         loss = loss + listwise_weight * listwise_loss(score, target, lists)
     return loss

@@ -12,18 +12,18 @@ from nie.errors import NieError
 from nie.layers import Encoding
 
 
-def prior_divergence(encoding: Encoding, there: Tensor) -> Tensor:
+def prior_divergence(encoding: Encoding, has_channel: Tensor) -> Tensor:
     """KL divergence to the standard normal, ``(mu^2 + sigma^2 - 1 - log sigma^2) / 2``, mean over nodes and dimensions.
 
     >>> prior_divergence(Encoding(torch.ones(2, 4), torch.zeros(2, 4)), torch.tensor([True, False])).item()
     0.5
     """
-    mean, logvar = _parts(encoding)
-    return _mean_of((mean.square() + logvar.exp() - 1 - logvar) / 2, there)
+    mean, logvar = _mean_and_logvar(encoding)
+    return _mean_of((mean.square() + logvar.exp() - 1 - logvar) / 2, has_channel)
 
 
-def divergence(one: Encoding, other: Encoding, there: Tensor) -> Tensor:
-    """KL divergence of ``one`` from ``other``, mean over the nodes that are there and over dimensions.
+def divergence(one: Encoding, other: Encoding, has_both: Tensor) -> Tensor:
+    """KL divergence of ``one`` from ``other``, mean over the nodes that have both channels and over dimensions.
 
     ``(log sigma_b^2 - log sigma_a^2 + (sigma_a^2 + (mu_a - mu_b)^2) / sigma_b^2 - 1) / 2`` for a = ``one``.
 
@@ -31,9 +31,9 @@ def divergence(one: Encoding, other: Encoding, there: Tensor) -> Tensor:
     >>> divergence(a, b, torch.tensor([True])).item()
     0.5
     """
-    (mean_a, logvar_a), (mean_b, logvar_b) = _parts(one), _parts(other)
+    (mean_a, logvar_a), (mean_b, logvar_b) = _mean_and_logvar(one), _mean_and_logvar(other)
     apart = (logvar_a - logvar_b).exp() + (mean_a - mean_b).square() * (-logvar_b).exp()
-    return _mean_of((logvar_b - logvar_a + apart - 1) / 2, there)
+    return _mean_of((logvar_b - logvar_a + apart - 1) / 2, has_both)
 
 
 def variational_loss(
@@ -79,13 +79,13 @@ def variational_loss(
     return total
 
 
-def _parts(encoding: Encoding) -> tuple[Tensor, Tensor]:
+def _mean_and_logvar(encoding: Encoding) -> tuple[Tensor, Tensor]:
     if encoding.logvar is None:
         raise NieError("An encoding must have log-variances to have a divergence; use a variational encoder.")
     return encoding.mean, encoding.logvar
 
 
-def _mean_of(values: Tensor, there: Tensor) -> Tensor:
-    """Mean over the nodes that are there and over dimensions; 0 where no node is."""
-    kept = values[there]
+def _mean_of(values: Tensor, rows: Tensor) -> Tensor:
+    """Mean over these nodes and over dimensions; 0 where there is none."""
+    kept = values[rows]
     return kept.mean() if len(kept) else kept.sum()

@@ -1,6 +1,6 @@
 """Methods without a neural network: PageRank on the graph; linear models and trees on the features.
 
-Each is a function of a `BaselineInput` and looks at the labels of the fold's training and validation nodes only;
+Each is a function of a `FoldData` and looks at the labels of the fold's training and validation nodes only;
 ``ppr-published`` alone does as its paper did and looks at all.
 """
 
@@ -28,7 +28,7 @@ BOOSTING_ROUNDS = 300
 
 
 @dataclass(frozen=True, eq=False)
-class BaselineInput:
+class FoldData:
     """What a baseline may use.
 
     Attributes:
@@ -45,7 +45,7 @@ class BaselineInput:
         >>> from nie.data.synthetic_graph import synthetic
         >>> from pretrain.cross_validation import make_folds
         >>> kg = synthetic(0)
-        >>> given = BaselineInput(kg, kg.channels["semantic"].features, kg.targets, make_folds(kg.label_mask)[0])
+        >>> given = FoldData(kg, kg.channels["semantic"].features, kg.targets, make_folds(kg.label_mask)[0])
         >>> ridge_baseline(given).prediction.shape
         (300,)
     """
@@ -57,10 +57,10 @@ class BaselineInput:
     seed: int = 0
 
     @classmethod
-    def of(cls, work: FoldWork) -> BaselineInput:
+    def of(cls, work: FoldWork) -> FoldData:
         """The input for a fold; for a method that reads no features, these have 0 columns."""
         kg, fold = work.inputs.kg, work.fold
-        columns = [part.features for parts in work.channels.values() for part in parts]
+        columns = [feature.features for features in work.channels.values() for feature in features]
         features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
         return cls(kg, features, kg.targets, fold, fold_seed(work.config.seed, fold.index))
 
@@ -105,19 +105,19 @@ class MonotoneScale:
         return np.interp(score, self.knots, self.values)
 
 
-def pagerank_baseline(given: BaselineInput) -> Fitted:
+def pagerank_baseline(given: FoldData) -> Fitted:
     """PageRank (damping 0.85), mapped to the label scale by a monotone fit on the training nodes."""
     return _on_label_scale(pagerank(given.kg), given)
 
 
-def ppr_baseline(given: BaselineInput) -> Fitted:
+def ppr_baseline(given: FoldData) -> Fitted:
     """Personalised PageRank that restarts at the *training* nodes, in proportion to their importance."""
     restart = np.zeros(given.kg.num_nodes)
     restart[given.fold.train] = given.kg.labels[given.fold.train]
     return _on_label_scale(pagerank(given.kg, personalization=restart), given)
 
 
-def ppr_published_baseline(given: BaselineInput) -> Fitted:
+def ppr_published_baseline(given: FoldData) -> Fitted:
     """Personalised PageRank as published: it restarts at the validation and test nodes too.
 
     It looks at the labels that it is tested on. It is here to show what that is worth, not to compare with.
@@ -125,12 +125,12 @@ def ppr_published_baseline(given: BaselineInput) -> Fitted:
     return _on_label_scale(pagerank(given.kg, personalization=np.nan_to_num(given.kg.labels)), given)
 
 
-def _on_label_scale(score: Floats, given: BaselineInput) -> Fitted:
+def _on_label_scale(score: Floats, given: FoldData) -> Fitted:
     train = given.fold.train
     return Fitted(score, MonotoneScale.fit(score[train], given.targets[train])(score))
 
 
-def linear_baseline(given: BaselineInput) -> Fitted:
+def linear_baseline(given: FoldData) -> Fitted:
     """Least squares on the features, without a penalty: the LR of the papers."""
     train = given.fold.train
     model = LinearRegression().fit(given.features[train].astype(np.float64), given.targets[train])
@@ -138,7 +138,7 @@ def linear_baseline(given: BaselineInput) -> Fitted:
     return Fitted(score, score)
 
 
-def forest_baseline(given: BaselineInput) -> Fitted:
+def forest_baseline(given: FoldData) -> Fitted:
     """Random forest on the features: scikit-learn's defaults, but each split tries sqrt(d) of the d features."""
     train = given.fold.train
     model = RandomForestRegressor(max_features="sqrt", n_jobs=torch.get_num_threads(), random_state=given.seed)
@@ -148,7 +148,7 @@ def forest_baseline(given: BaselineInput) -> Fitted:
     return Fitted(score, score)
 
 
-def ridge_baseline(given: BaselineInput) -> Fitted:
+def ridge_baseline(given: FoldData) -> Fitted:
     """Ridge regression on the features, standardised on the training nodes.
 
     ``w = (X'X + alpha I)^-1 X'y`` with alpha from 0.01 to 10^6, the one with the least squared error on the
@@ -170,16 +170,16 @@ def ridge_baseline(given: BaselineInput) -> Fitted:
     return Fitted(score, score)
 
 
-def boosting_baseline(given: BaselineInput) -> Fitted:
+def boosting_baseline(given: FoldData) -> Fitted:
     """Gradient-boosted trees on the features: the sceptic's baseline.
 
     scikit-learn's histogram boosting with its default settings and at most 300 rounds; the number of rounds is the
     one with the least squared error on the validation nodes.
     """
     fold, targets = given.fold, given.targets
-    table = given.features
+    features = given.features
     model = HistGradientBoostingRegressor(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=given.seed)
-    model.fit(table[fold.train], targets[fold.train])
-    errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(table[fold.val])]
-    score: Floats = next(islice(model.staged_predict(table), int(np.argmin(errors)), None))
+    model.fit(features[fold.train], targets[fold.train])
+    errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(features[fold.val])]
+    score: Floats = next(islice(model.staged_predict(features), int(np.argmin(errors)), None))
     return Fitted(score, score)

@@ -18,7 +18,7 @@ from downstream.methods.labels_as_input import ShownLabels
 from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
-from nie.inputs.relations import RelationInputs
+from nie.inputs.relations import RelationMaterial
 from nie.inputs.tensors import presence
 from nie.models import ImportanceScores
 from nie.runs.run import Run
@@ -54,7 +54,7 @@ class FoldNetwork:
     centre: float
     known: Tensor
     tiers: Tensor | None
-    relations: RelationInputs | None
+    relations: RelationMaterial | None
     ends: tuple[Ints, Ints]
 
     @classmethod
@@ -65,14 +65,14 @@ class FoldNetwork:
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
-        feats = {name: inputs.tensor(parts) for name, parts in work.channels.items()}
+        feats = {name: inputs.tensor(features) for name, features in work.channels.items()}
         relations = config.model.relation_vectors
         return cls(
             work=work,
             config=config,
             message=inputs.message,
             feats=feats,
-            masks={name: presence(parts).to(device) for name, parts in work.channels.items()},
+            masks={name: presence(features).to(device) for name, features in work.channels.items()},
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
@@ -98,7 +98,7 @@ class FoldNetwork:
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
         settings = self.config.model.model_dump()
         if self.relations is not None:
-            settings["relations"] = self.relations.table(settings["rel_size"])
+            settings["relations"] = self.relations.vectors(settings["rel_size"])
         if self.config.learns_tiers:
             settings["tier_outputs"] = num_logits(ordinal=TIER_LOSSES[self.config.loss.tier_loss].ordinal)
         build = self.work.method.build
@@ -106,7 +106,7 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
-    def load(self, run: Run, fold: int) -> nn.Module:
+    def trained(self, run: Run, fold: int) -> nn.Module:
         """The trained network of a finished fold that gave its scores, in eval mode.
 
         Args:
@@ -131,10 +131,10 @@ class FoldNetwork:
         """The masks that the network is called with; None for one that takes none."""
         return self.masks if self.work.method.takes_masks else None
 
-    def scores(
+    def outputs(
         self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
     ) -> ImportanceScores:
-        """Scores of all nodes, on centred labels.
+        """What the network gives for all nodes, on centred labels.
 
         Args:
             model: of `build`.
@@ -143,5 +143,5 @@ class FoldNetwork:
         """
         masks = self.given_masks if masks is None else masks
         extra = {} if masks is None else {"masks": masks}
-        scores: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
-        return scores
+        outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
+        return outputs

@@ -10,10 +10,10 @@ from downstream.methods.importance_settings import ImportanceConfig, NetworkConf
 from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
 from nie.errors import NieError
-from nie.inputs.channels import Parts
+from nie.inputs.channels import ChannelFeatures
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import read_embeddings
-from pretrain.inputs import StageInputs
+from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +31,13 @@ class FoldWork:
 
     method: Method
     config: ImportanceConfig
-    inputs: StageInputs
+    inputs: NodeInputs
     fold: Fold
-    channels: Mapping[str, Parts]
+    channels: Mapping[str, ChannelFeatures]
     judge: FoldJudge
 
     @classmethod
-    def of(cls, method: Method, config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> FoldWork:
+    def of(cls, method: Method, config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> FoldWork:
         """Collect what the method reads.
 
         Raises:
@@ -52,7 +52,7 @@ class FoldWork:
         return cast(NetworkConfig, self.config)
 
 
-def _channels(config: ImportanceConfig, inputs: StageInputs, fold: Fold) -> dict[str, Parts]:
+def _channels(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> dict[str, ChannelFeatures]:
     """The features of the fold by channel; a pretrained structural channel keeps its degrees."""
     channels = dict(inputs.channels)
     asked = config.embeddings

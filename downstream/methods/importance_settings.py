@@ -153,8 +153,8 @@ class ModelConfig(Section):
         """How the network's relation vectors are made; None for a network that has its own way."""
         return None
 
-    def check(self, run: NetworkConfig) -> None:
-        """Raise ValueError where these settings do not go together with the others of ``run``."""
+    def check(self, settings: NetworkConfig) -> None:
+        """Raise ValueError where these settings do not go together with the others of ``settings``."""
 
 
 class NetworkConfig(FeatureConfig):
@@ -208,7 +208,7 @@ class NetworkConfig(FeatureConfig):
         return list(dict.fromkeys([self.select, self.select_value or self.select]))
 
     @model_validator(mode="after")
-    def _parts_go_together(self) -> NetworkConfig:
+    def _settings_go_together(self) -> NetworkConfig:
         if self.loss.importance_weight == 0 and not METRICS[self.select].of_tiers:
             of_tiers = [name for name, metric in METRICS.items() if metric.selectable and metric.of_tiers]
             raise ValueError(

@@ -51,9 +51,9 @@ class RGTNConfig(ModelConfig):
         """The setting ``relations``."""
         return self.relations
 
-    def check(self, run: NetworkConfig) -> None:
+    def check(self, settings: NetworkConfig) -> None:
         """Check that losses come with the parts that they train, and that centrality has a channel's score to scale."""
-        loss = run.loss.of_channels
+        loss = settings.loss.of_channels
         assert loss is not None, "RGTN is made with the losses of channels"
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
@@ -99,7 +99,7 @@ class GATConfig(HiddenConfig):
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
 
-    def check(self, run: NetworkConfig) -> None:
+    def check(self, settings: NetworkConfig) -> None:
         """Check that the heads can share the hidden size evenly."""
         if self.hidden_size % self.num_heads:
             raise ValueError(

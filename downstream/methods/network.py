@@ -78,12 +78,12 @@ def fit_network(work: FoldWork, given: FoldNetwork, folder: Path) -> Fitted:
         return _fit_member(given, folder, 0)
     fits = []
     for member in range(work.network.members):
-        part = folder / f"member{member}"
-        part.mkdir(exist_ok=True)
-        fitted = _stored(part)
+        member_folder = folder / f"member{member}"
+        member_folder.mkdir(exist_ok=True)
+        fitted = _stored(member_folder)
         if fitted is None:
-            fitted = _fit_member(given, part, member)
-            _store(part, fitted)
+            fitted = _fit_member(given, member_folder, member)
+            _store(member_folder, fitted)
         fits.append(fitted)
     probabilities = [one.probability for one in fits if one.probability is not None]
     return Fitted(
@@ -105,20 +105,20 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
     with seeded(seed):
         model = given.build()
 
-        def outputs() -> Outputs:
-            return Outputs.of(given.scores(model, given.predicting), given)
+        def predictions() -> Predictions:
+            return Predictions.of(given.outputs(model, given.predicting), given)
 
         def losses() -> Iterator[Tensor]:
             feats, rows = shown.draw(given.feats, generator) if shown else (given.feats, everyone)
             if batches is None:
-                yield loss(given.scores(model, feats), feats, rows)
+                yield loss(given.outputs(model, feats), feats, rows)
                 return
-            for batch, scores in batches.epoch(model, feats, rows, generator, given.given_masks):
+            for batch, outputs in batches.epoch(model, feats, rows, generator, given.given_masks):
                 nodes = train[batch]
-                yield loss(scores, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
+                yield loss(outputs, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
 
         def monitor() -> dict[str, float]:
-            made = outputs()
+            made = predictions()
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
         everyone = torch.arange(len(train), device=train.device)
@@ -136,10 +136,10 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
         )
         write_weights(folder / "model.safetensors", model)
         with torch.no_grad():
-            chosen = value = outputs()
+            chosen = value = predictions()
             if config.select_value not in (None, config.select):
                 model.load_state_dict(states[config.select_value])
-                value = outputs()
+                value = predictions()
     write_curves(folder / "curves.csv", history.rows)
     return Fitted(
         score=chosen.prediction,
@@ -160,8 +160,8 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
 
 
 @dataclass(frozen=True, eq=False)
-class Outputs:
-    """What a network gives for all nodes.
+class Predictions:
+    """What a network predicts for all nodes.
 
     Attributes:
         prediction: (N,) on the label scale.
@@ -174,24 +174,24 @@ class Outputs:
     states: ChannelStates | None
 
     @classmethod
-    def of(cls, scores: ImportanceScores, given: FoldNetwork) -> Outputs:
-        """Make the outputs from a model's scores.
+    def of(cls, outputs: ImportanceScores, given: FoldNetwork) -> Predictions:
+        """Make the predictions from a model's outputs.
 
         Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
 
         Raises:
             NieError: they are not finite.
         """
-        loss, score = given.config.loss, scores.score
+        loss, score = given.config.loss, outputs.score
         probability = None
-        if scores.tier_logits is not None:
-            probability = tier_probabilities(scores.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
+        if outputs.tier_logits is not None:
+            probability = tier_probabilities(outputs.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
             if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
                 score = probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1])
         prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
         if not np.isfinite(prediction).all():
             raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
-        return cls(prediction, None if probability is None else probability.cpu().numpy(), scores.states)
+        return cls(prediction, None if probability is None else probability.cpu().numpy(), outputs.states)
 
 
 def _store(folder: Path, fitted: Fitted) -> None:

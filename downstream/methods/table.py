@@ -58,7 +58,7 @@ def network(
 def baseline(
     function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *, sees_test_labels: bool = False
 ) -> Method:
-    """The method of a function ``(BaselineInput) -> Fitted`` of `downstream.methods.baselines`.
+    """The method of a function ``(FoldData) -> Fitted`` of `downstream.methods.baselines`.
 
     Args:
         function: fits and predicts.
@@ -67,7 +67,7 @@ def baseline(
     """
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
-        return function(later("downstream.methods.baselines:BaselineInput.of")(work))
+        return function(later("downstream.methods.baselines:FoldData.of")(work))
 
     return Method(settings, fit=fit, sees_test_labels=sees_test_labels)
 

@@ -39,12 +39,12 @@ class TrainingLoss:
             self.linked = neighbours(*given.ends, len(given.known))
 
     def __call__(
-        self, scores: ImportanceScores, feats: Mapping[str, Tensor], rows: Tensor, nodes: Tensor | None = None
+        self, outputs: ImportanceScores, feats: Mapping[str, Tensor], rows: Tensor, nodes: Tensor | None = None
     ) -> Tensor:
         """The loss of one step.
 
         Args:
-            scores: of ``nodes``.
+            outputs: of ``nodes``.
             feats: their features by channel.
             rows: (n,) positions among the training nodes of those that the step learns from.
             nodes: ids of a batch, row by row those of ``rows``; None for the whole graph.
@@ -56,17 +56,17 @@ class TrainingLoss:
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
         lists = draw_lists(len(rows), loss.list_size, self.generator).to(rows.device)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
-        total = importance_loss(scores.score[at], scores.by_channel[at], given.labels[rows], lists, **weights)
+        total = importance_loss(outputs.score[at], outputs.by_channel[at], given.labels[rows], lists, **weights)
         total = loss.importance_weight * total
-        if scores.tier_logits is not None and given.tiers is not None:
-            total = total + loss.tier_weight * self._tiers(scores.tier_logits[at], given.tiers[rows])
+        if outputs.tier_logits is not None and given.tiers is not None:
+            total = total + loss.tier_weight * self._tiers(outputs.tier_logits[at], given.tiers[rows])
         beside = loss.of_channels
-        if scores.states is not None and beside is not None:
-            if scores.states.projected is not None:
-                total = total + beside.alignment_weight * self._alignment(scores.states, nodes, beside.alignment)
+        if outputs.states is not None and beside is not None:
+            if outputs.states.projected is not None:
+                total = total + beside.alignment_weight * self._alignment(outputs.states, nodes, beside.alignment)
             if beside.variational_weight:
                 known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
-                total = total + beside.variational_weight * _variational(scores.states, feats, known)
+                total = total + beside.variational_weight * _variational(outputs.states, feats, known)
         return total
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -94,11 +94,11 @@ class TrainingLoss:
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
     """The variational loss of the ``known`` nodes alone, as its cross term draws the channels of a node together."""
-    there = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
+    has_channel = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
     uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
     return variational_loss(
         uncertain,
-        {name: there[name] for name in uncertain},
+        {name: has_channel[name] for name in uncertain},
         features={name: feats[name] for name in states.decoded},
         decoded=states.decoded,
     )

@@ -46,19 +46,19 @@ class FoldJudge:
         return tier_of(self.targets[ids], self.borders)
 
     def __call__(
-        self, ids: Ints, prediction: Floats, score: Floats | None = None, probability: Floats | None = None
+        self, ids: Ints, prediction: Floats, ranking: Floats | None = None, probability: Floats | None = None
     ) -> dict[str, float]:
         """The figures of the nodes ``ids``.
 
         Args:
             ids: (n,).
             prediction: (N,) on the label scale.
-            score: (N,) for the ranking metrics; by default the prediction.
+            ranking: (N,) for the ranking metrics; by default the prediction.
             probability: (N, C) of every tier; by default tiers come from cutting the prediction at their borders, and
                 probabilities from a normal error as large as the RMSE of the validation nodes.
         """
         target = self.targets[ids]
-        figures = evaluate(target, prediction[ids], score=None if score is None else score[ids])
+        figures = evaluate(target, prediction[ids], ranking=None if ranking is None else ranking[ids])
         if self.borders is None:
             return figures
         if probability is None:

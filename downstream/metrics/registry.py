@@ -99,7 +99,7 @@ def evaluate(
     prediction: npt.ArrayLike,
     names: Iterable[str] | None = None,
     *,
-    score: npt.ArrayLike | None = None,
+    ranking: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
     """Compute the metrics ``names``; those whose k exceeds the number of nodes are absent from the result.
 
@@ -107,7 +107,7 @@ def evaluate(
         target: (n,) labels.
         prediction: (n,) predictions on the label scale.
         names: of `node_metrics`; default all.
-        score: (n,) what the ranking metrics are computed on instead of ``prediction``: the raw score of a method
+        ranking: (n,) what the ranking metrics are computed on instead of ``prediction``: the raw score of a method
             whose predictions are a monotone fit, which ties nodes that the raw score tells apart.
 
     Raises:
@@ -117,7 +117,7 @@ def evaluate(
     {'spearman': 1.0, 'medianae': 0.0}
     """
     true, predicted = checked_pair(target, prediction)
-    order = predicted if score is None else checked_pair(target, score)[1]
+    order = predicted if ranking is None else checked_pair(target, ranking)[1]
     result = {}
     for name in node_metrics() if names is None else names:
         function = METRICS[name].function if name in METRICS else None

@@ -33,12 +33,12 @@ class Table:
 
 def write_markdown(folder: Path, question: str, dataset: str, command: str, tables: Sequence[Table]) -> str:
     """Write ``table.md`` with the command on top, and return it."""
-    parts = [f"# {question}", f"{dataset}:", f"```bash\n{command}\n```"]
+    paragraphs = [f"# {question}", f"{dataset}:", f"```bash\n{command}\n```"]
     for number, table in enumerate(tables):
         grid = tabulate(table.rows, table.headers, tablefmt="github", disable_numparse=True)
         heading = [] if number == 0 else [f"## {table.heading}"]
-        parts += [*heading, grid, *([table.note] if table.note else [])]
-    text = "\n\n".join(parts) + "\n"
+        paragraphs += [*heading, grid, *([table.note] if table.note else [])]
+    text = "\n\n".join(paragraphs) + "\n"
     write_text(folder / "table.md", text)
     return text
 

@@ -23,12 +23,12 @@ from nie.runs.files import write_array, write_json
 from nie.runs.provenance import sitting
 from nie.runs.run import Run, open_run, run_folds
 from pretrain.cross_validation import binding, write_split
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 
 
 def estimate(
     config: ImportanceConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints",
-    inputs: StageInputs | None = None,
+    inputs: NodeInputs | None = None,
 ) -> Run:  # fmt: skip
     """Train and test ``config.method`` on the configured folds; finished folds are kept, half-done ones continued.
 

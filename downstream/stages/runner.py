@@ -51,18 +51,18 @@ class Runner:
     def inputs(self, config: RunConfig) -> Any:
         """The inputs of ``config``; made once for all runs that ask for the same."""
         stage = STAGES[config.stage]
-        key = stage.alike(config)
+        key = stage.inputs_key(config)
         if key not in self._inputs:
             kept = dict(
                 list(self._inputs.items())[-1:]
             )  # runs alternate between two inputs at most, so no more are kept
-            made = stage.inputs(config, data_root=self.data_root, kg=self.graph(config.dataset))
+            made = stage.prepare(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]
 
     def made_from(self, config: RunConfig) -> dict[str, str]:
         """sha256 of what a run of ``config`` is made from, by name; kept when the inputs no longer are."""
-        key = STAGES[config.stage].alike(config)
+        key = STAGES[config.stage].inputs_key(config)
         if key not in self._made_from:
             self._made_from[key] = self.inputs(config).made_from
         return self._made_from[key]

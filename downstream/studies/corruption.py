@@ -61,9 +61,9 @@ def corrupted(given: FoldNetwork, model: torch.nn.Module, fold: Fold, targets: A
 
     def look(feats: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> tuple[dict[str, float], Tensor | None]:
         with torch.no_grad():
-            scores = given.scores(model, feats, masks)
-        prediction = scores.score.double().cpu().numpy() + given.centre
-        weights = scores.states.fused.weights if scores.states else None
+            outputs = given.outputs(model, feats, masks)
+        prediction = outputs.score.double().cpu().numpy() + given.centre
+        weights = outputs.states.fused.weights if outputs.states else None
         own = None if weights is None else weights[:, list(feats).index(CHANNEL)]
         return evaluate(targets[fold.test], prediction[fold.test], METRICS), own
 
@@ -102,7 +102,7 @@ def corruption_report(
         for number in folds:
             fold = inputs.folds[number]
             given = FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, fold))
-            model = given.load(runs[arm.name], number)
+            model = given.trained(runs[arm.name], number)
             found[arm.name].append(list(corrupted(given, model, fold, inputs.kg.targets)))
     return ([*_tables(found), _weights(found)], _curves(found)) if found else ([], {})
 

@@ -22,7 +22,7 @@ def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
 
     Args:
         runs: by row.
-        unit: what the numbered parts of runs are, such as "folds".
+        unit: what runs are repeated over, in the plural: "folds" or "repetitions".
     """
     seconds = seconds_by_row(runs)
     rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
@@ -60,7 +60,7 @@ def _size(run: Run) -> list[str]:
     """Milliseconds per epoch and number of parameters of a network, or of all networks together that are averaged."""
     fold = run.finished_folds()[0]
     facts = run.metrics(fold).get("fit", {})
-    parts = [facts, *(part for part in facts.values() if isinstance(part, dict))]
-    counts = [part["parameters"] for part in parts if "parameters" in part]
+    each = [facts, *(member for member in facts.values() if isinstance(member, dict))]
+    counts = [one["parameters"] for one in each if "parameters" in one]
     epoch = run.timing(fold).get("seconds_per_epoch")
     return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]

@@ -1,4 +1,4 @@
-"""What one method gains over another on a part of the test triples, and how much that depends on these triples."""
+"""What one method gains over another on a group of test triples, and how much that depends on these triples."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ RESAMPLES = 9999
 BATCH = 100
 
 
-def gains_table(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], parts: Mapping[str, Bools]) -> Table:
+def gains_table(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], groups: Mapping[str, Bools]) -> Table:
     """MRR gained by the first of each pair, with the interval of `gain_interval`.
 
     Args:
         pairs: (ours, theirs), names of ``runs``.
         runs: of link prediction on the same test triples.
-        parts: (n,) bool, test triples by name of part; empty parts are left out.
+        groups: (n,) bool, test triples by name of group; empty groups are left out.
     """
-    shown = {name: rows for name, rows in parts.items() if rows.any()}
+    shown = {name: rows for name, rows in groups.items() if rows.any()}
     rows = []
     for ours, theirs in pairs:
         both = sorted(set(runs[ours].finished_folds()) & set(runs[theirs].finished_folds()))
         if both:
-            sides = [_reciprocal(runs[name], both, len(next(iter(parts.values())))) for name in (ours, theirs)]
+            sides = [_reciprocal(runs[name], both, len(next(iter(groups.values())))) for name in (ours, theirs)]
             gained = [gain_interval(*(side[chosen] for side in sides)) for chosen in shown.values()]
             cells = [f"{mean:+.4f} [{low:+.4f}, {high:+.4f}]" for mean, low, high in gained]
             rows.append([f"{ours} against {theirs}", *cells, str(len(both))])
@@ -37,7 +37,7 @@ def gains_table(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], parts
         f"test triples are drawn anew ({RESAMPLES:,} bootstrap samples, percentiles). It says how much hangs on the "
         "test triples, the standard deviations above how much on the seeds. Not adjusted for the number of pairs."
     )
-    return Table("MRR gained, by part of the test triples", headers, rows, note)
+    return Table("MRR gained, by group of the test triples", headers, rows, note)
 
 
 def gain_interval(ours: Floats, theirs: Floats) -> tuple[float, float, float]:

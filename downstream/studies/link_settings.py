@@ -48,4 +48,4 @@ class LinkSettings:
             # Only the last epoch is evaluated, as in the recipe, so that nothing is chosen and no run stops early.
             last = dict.fromkeys(("max_epochs", "eval_every", "patience"), self.epochs)
             overrides["optim"] = {**last, **changes.get("optim", {})}
-        return LINKS.recipes.load(LINKS.recipes.own(self.dataset, "study"), flags=self.flags, overrides=overrides)
+        return LINKS.recipes.resolve(LINKS.recipes.own(self.dataset, "study"), flags=self.flags, overrides=overrides)

@@ -10,7 +10,7 @@ import numpy as np
 from downstream.metrics.registry import title
 from downstream.reports.page import Table
 from downstream.stages.links.stage import LINKS
-from downstream.stages.links.triple_groups import parts_of
+from downstream.stages.links.triple_groups import groups_of
 from downstream.stages.runner import Runner
 from downstream.studies.link_gains import gains_table
 from downstream.studies.study import Arm, Pair
@@ -22,7 +22,7 @@ PUBLISHED = ("mrr", "hits@1", "hits@3", "hits@10")
 def kge_tables(
     pairs: Callable[[Sequence[Arm]], Sequence[Pair]], arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner
 ) -> tuple[list[Table], dict[str, Any]]:
-    """MRR by part of the test triples, what is gained on each, and what is published; no figures.
+    """MRR by group of the test triples, what is gained on each, and what is published; no figures.
 
     Args:
         pairs: makes those whose gains are shown.
@@ -33,23 +33,28 @@ def kge_tables(
     config = arms[0].config
     kg = runner.inputs(config).kg
     test = kg.held_out["test"]
-    unseen = parts_of(test, kg.triples, kg.relation_names, kg.num_nodes)["unseen entity"]
-    parts = {"all": np.ones(len(test), dtype=bool), "seen entities": ~unseen, "unseen entity": unseen}
-    gains = gains_table([pair for pair in pairs(arms) if runs.keys() >= set(pair)], runs, parts)
-    return [parts_table(runs), *([gains] if gains.rows else []), *published_links(config.dataset)], {}
+    unseen = groups_of(test, kg.triples, kg.relation_names, kg.num_nodes)["unseen entity"]
+    groups = {"all": np.ones(len(test), dtype=bool), "seen entities": ~unseen, "unseen entity": unseen}
+    gains = gains_table([pair for pair in pairs(arms) if runs.keys() >= set(pair)], runs, groups)
+    return [groups_table(runs), *([gains] if gains.rows else []), *published_links(config.dataset)], {}
 
 
-def parts_table(runs: Mapping[str, Run]) -> Table:
-    """MRR by part of the test triples, mean over the repetitions."""
+def groups_table(runs: Mapping[str, Run]) -> Table:
+    """MRR by group of the test triples, mean over the repetitions."""
     figures = {name: [run.metrics(fold)["parts"] for fold in run.finished_folds()] for name, run in runs.items()}
-    parts = list(next(iter(figures.values()))[0])
-    counts = {part: next(iter(figures.values()))[0][part]["triples"] for part in parts}
+    groups = list(next(iter(figures.values()))[0])
+    counts = {group: next(iter(figures.values()))[0][group]["triples"] for group in groups}
     rows = [
-        [name, *(f"{mean_sd([one[part]['mrr'] for one in found])['mean']:.4f}" for part in parts)]
+        [name, *(f"{mean_sd([one[group]['mrr'] for one in found])['mean']:.4f}" for group in groups)]
         for name, found in figures.items()
     ]
-    note = "The number of triples of a part stands behind its name; parts overlap."
-    return Table("MRR by part of the test triples", ["method", *(f"{p} ({counts[p]:,})" for p in parts)], rows, note)
+    note = "The number of triples of a group stands behind its name; groups overlap."
+    return Table(
+        "MRR by group of the test triples",
+        ["method", *(f"{group} ({counts[group]:,})" for group in groups)],
+        rows,
+        note,
+    )
 
 
 def published_links(dataset: str) -> list[Table]:

@@ -51,7 +51,7 @@ def main_job(
     recipe = RECIPE_OF_PROFILE[profile]
     own = IMPORTANCE.recipes.own(dataset, recipe)
     # RGTN first, because flags may be of settings that it alone has.
-    rgtn = IMPORTANCE.recipes.load(own, flags=flags, overrides={"dataset": dataset})
+    rgtn = IMPORTANCE.recipes.resolve(own, flags=flags, overrides={"dataset": dataset})
     shared = rgtn.model_dump(include=SHARED)
     settings = Settings(dataset, recipe)
     simple = [settings.method(name, graph=rgtn.graph.model_dump(), **shared) for name in SIMPLE_METHODS]

@@ -121,7 +121,7 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
     Args:
         arms: of the study.
         runs: the finished ones by row.
-        unit: what the numbered parts of runs are, such as "folds".
+        unit: what runs are repeated over, in the plural: "folds" or "repetitions".
     """
     folds = sum(len(run.finished_folds()) for run in runs.values())
     wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}

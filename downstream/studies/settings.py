@@ -57,7 +57,7 @@ class Settings:
         if self.epochs is not None and method in METHODS and METHODS[method].is_network:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
         recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
-        return IMPORTANCE.recipes.load(recipe, flags=self.flags, overrides=overrides)
+        return IMPORTANCE.recipes.resolve(recipe, flags=self.flags, overrides=overrides)
 
     def network(self, method: str, **changes: Any) -> NetworkConfig:
         """Settings of a method that is a neural network.
@@ -78,14 +78,14 @@ class Settings:
             NieError: what `network` raises.
         """
         own = self.network(method).search
-        general = IMPORTANCE.recipes.load(GENERAL, overrides={"dataset": self.dataset, "method": method})
+        general = IMPORTANCE.recipes.resolve(GENERAL, overrides={"dataset": self.dataset, "method": method})
         return own or cast(NetworkConfig, general).search
 
     def licap(self, **changes: Any) -> LicapConfig:
         """Settings of LICAP, on the features and folds of stage 2."""
         shared = self.method("rgtn").model_dump(include=SHARED)
         overrides = {"dataset": self.dataset, **shared, **changes}
-        return PRETRAINING.recipes.load(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
+        return PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
 
 
 def _flags_of(changes: Mapping[str, Any], before: str = "--") -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
 
-Run = Callable[[argparse.Namespace, list[str]], None]
+Action = Callable[[argparse.Namespace, list[str]], None]
 """What a command does with its arguments, and with the flags of settings that the parser does not know."""
 
 
@@ -55,7 +55,7 @@ class Commands:
         self.parsers: Any = parser.add_subparsers(required=True, metavar=metavar, parser_class=SettingsParser)
 
     def add(
-        self, name: str, text: str, run: Run, *parents: argparse.ArgumentParser,
+        self, name: str, text: str, action: Action, *parents: argparse.ArgumentParser,
         settings: Callable[[Sequence[str]], type[RunConfig]] | None = None, listed: Callable[[], str] | None = None,
     ) -> argparse.ArgumentParser:  # fmt: skip
         """Add a command.
@@ -63,7 +63,7 @@ class Commands:
         Args:
             name: of the command.
             text: what it does, for the help.
-            run: what it calls.
+            action: what it calls.
             parents: parsers whose arguments it has, too.
             settings: see `SettingsParser`.
             listed: gives further lines of its help; called when help is asked for, as ``settings`` is.
@@ -71,7 +71,7 @@ class Commands:
         sub = self.parsers.add_parser(
             name, help=text, description=text, parents=[_common(), *parents], allow_abbrev=False
         )
-        sub.set_defaults(run=run, takes_flags=settings is not None)
+        sub.set_defaults(run=action, takes_flags=settings is not None)
         assert isinstance(sub, SettingsParser)
         sub.settings, sub.listed = settings, listed
         return sub

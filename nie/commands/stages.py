@@ -46,8 +46,8 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
     folder = stage.recipes.path(arguments.recipe).parent
     if (folder / PROVENANCE).is_file():  # the recipe is that of a run
         read_run(folder, stage.name)
-    config = stage.recipes.load(arguments.recipe, flags=flags)
-    inputs = stage.inputs(config, data_root=arguments.data_root)
+    config = stage.recipes.resolve(arguments.recipe, flags=flags)
+    inputs = stage.prepare(config, data_root=arguments.data_root)
     run = stage.run(config, run_root=arguments.run_root, inputs=inputs)
     if stage.columns:
         print(markdown_table(Results.of(named([run])), stage))

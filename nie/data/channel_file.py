@@ -26,7 +26,7 @@ ROWS = ("features", "embeddings", "weight")
 IDS = ("names", "ids")
 
 
-def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
+def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
     """Read a channel from a file, and check that its rows belong to the nodes.
 
     - ``.npy``: (N, d), a row for each node in the order of node ids;
@@ -48,7 +48,7 @@ def read_embeddings(path: str | os.PathLike[str], name: str, node_names: Sequenc
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "image.npz"
         >>> np.savez(path, features=[[1.0, 2.0]], names=["bob"])
-        >>> read_embeddings(path, "image", ["ann", "bob"]).mask.tolist()
+        >>> read_channel_file(path, "image", ["ann", "bob"]).mask.tolist()
         [False, True]
     """
     path = Path(path)

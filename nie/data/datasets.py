@@ -85,7 +85,7 @@ def build(
         root: folder of the datasets.
         raw: folder with the raw files; under a name of your own, one in OpenKE's format.
         published: import the papers' pickles; options as `nie.data.builders.published.published`.
-        features: further channels by name, each a file of `nie.data.channel_file.read_embeddings`.
+        features: further channels by name, each a file of `nie.data.channel_file.read_channel_file`.
         options: options of the builder; with ``triples``, those of
             `nie.data.builders.triples.triples`.
 
@@ -122,11 +122,11 @@ def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]])
     """The graph with a channel from each file."""
     if not files:
         return kg
-    from nie.data.channel_file import read_embeddings  # loads torch
+    from nie.data.channel_file import read_channel_file  # loads torch
 
     for name in files:
         check_name("channel", name)
-    channels = {name: read_embeddings(path, name, kg.node_names) for name, path in files.items()}
+    channels = {name: read_channel_file(path, name, kg.node_names) for name, path in files.items()}
     raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
     return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
 

@@ -13,7 +13,8 @@ from nie.errors import NieError, nearest
 from nie.progress import log
 from nie.settings.sections import CHANNELS, FeaturesConfig
 
-Parts: TypeAlias = tuple[Channel, ...]
+ChannelFeatures: TypeAlias = tuple[Channel, ...]
+"""The features of one channel, each with its mask; an encoder reads them side by side."""
 CONTROLS = ("shuffled", "noise", "flags")
 
 
@@ -41,11 +42,11 @@ def softly_limited(values: Array, limit: float) -> Array:
     return limited
 
 
-def input_array(parts: Parts, config: FeaturesConfig) -> Floats32:
-    """The (N, d) input of an encoder: the parts of a channel side by side, each standardised if asked for."""
-    columns = [standardized(part) if config.standardize else part.features for part in parts]
+def input_array(features: ChannelFeatures, config: FeaturesConfig) -> Floats32:
+    """The (N, d) input of an encoder: the features of a channel side by side, each standardised if asked for."""
+    columns = [standardized(feature) if config.standardize else feature.features for feature in features]
     if config.standardize and config.limit is not None:
-        columns = [softly_limited(part, config.limit) for part in columns]
+        columns = [softly_limited(column, config.limit) for column in columns]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
@@ -77,16 +78,16 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     return names
 
 
-def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> Parts:
+def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> ChannelFeatures:
     """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control."""
     walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
 
-    def part(name: str) -> Channel:
+    def feature(name: str) -> Channel:
         name, _, control = name.partition("~")
         computed = features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
         return controlled(computed, control, config.seed) if control else computed
 
-    return tuple(part(name) for name in names.split("+"))
+    return tuple(feature(name) for name in names.split("+"))
 
 
 def controlled(channel: Channel, control: str, seed: int) -> Channel:

@@ -40,7 +40,7 @@ class RelationSource(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RelationInputs:
+class RelationMaterial:
     """What relation vectors are made from, as far as the settings ask for it.
 
     Attributes:
@@ -56,7 +56,7 @@ class RelationInputs:
     context: RelationContext | None = None
 
     @classmethod
-    def of(cls, config: RelationsConfig, source: RelationSource, feats: Mapping[str, Tensor]) -> RelationInputs:
+    def of(cls, config: RelationsConfig, source: RelationSource, feats: Mapping[str, Tensor]) -> RelationMaterial:
         """Collect what ``config`` asks for; ``feats`` are the features of nodes by channel, which the context reads.
 
         Raises:
@@ -66,7 +66,7 @@ class RelationInputs:
         context = _context(source, feats) if config.context_weight else None
         return cls(config, source.message.num_relations, text, context)
 
-    def table(self, size: int) -> RelationFusion | None:
+    def vectors(self, size: int) -> RelationFusion | None:
         """New relation vectors of this size; None where they are the free parameters that every model has."""
         if self.config == RelationsConfig():
             return None

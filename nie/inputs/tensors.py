@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nie.inputs.channels import Parts, input_array
+from nie.inputs.channels import ChannelFeatures, input_array
 from nie.settings.sections import FeaturesConfig
 
 
-def input_tensor(parts: Parts, config: FeaturesConfig) -> Tensor:
+def input_tensor(features: ChannelFeatures, config: FeaturesConfig) -> Tensor:
     """The (N, d) input of an encoder: `nie.inputs.channels.input_array` as a tensor."""
-    return torch.from_numpy(input_array(parts, config))
+    return torch.from_numpy(input_array(features, config))
 
 
-def presence(parts: Parts) -> Tensor:
-    """(N,) bool, the nodes that have any part of the channel."""
-    return torch.from_numpy(np.any([part.mask for part in parts], axis=0))
+def presence(features: ChannelFeatures) -> Tensor:
+    """(N,) bool, the nodes that have any feature of the channel."""
+    return torch.from_numpy(np.any([feature.mask for feature in features], axis=0))

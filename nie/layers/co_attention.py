@@ -90,11 +90,11 @@ class CoAttention(nn.Module):
         assert mean is not None
         assert variance is not None
         assert momentum is not None
-        for channel, there in enumerate(mask.unbind(1)):
+        for channel, has_channel in enumerate(mask.unbind(1)):
             part = slice(channel * self.size, (channel + 1) * self.size)
             normed = F.batch_norm(
-                tokens[there, channel], mean[part], variance[part], norm.weight[part],
-                norm.bias[part], self.training and int(there.sum()) > 1, momentum, norm.eps,
+                tokens[has_channel, channel], mean[part], variance[part], norm.weight[part],
+                norm.bias[part], self.training and int(has_channel.sum()) > 1, momentum, norm.eps,
             )  # fmt: skip
-            columns.append(tokens.new_zeros(len(tokens), self.size).index_put((there,), normed))
+            columns.append(tokens.new_zeros(len(tokens), self.size).index_put((has_channel,), normed))
         return torch.stack(columns, dim=1)

@@ -102,15 +102,15 @@ class MultiChannelEncoder(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw standard normal relation embeddings, and reset the parts."""
+        """Draw standard normal relation embeddings, and reset the modules."""
         if isinstance(self.relations, nn.Parameter):
             nn.init.normal_(self.relations)
         else:
             self.relations.reset_parameters()  # type: ignore[operator]
-        parts = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
-        for part in (*self.encoders, *parts):
-            if part is not None and not isinstance(part, nn.Identity):
-                part.reset_parameters()
+        modules = (self.fusion, *self.gaussian, self.drop, self.head, *self.projections, *self.decoders, self.tier_head)
+        for module in (*self.encoders, *modules):
+            if module is not None and not isinstance(module, nn.Identity):
+                module.reset_parameters()
 
     def encode(
         self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, masks: Mapping[str, Tensor] | None
@@ -139,11 +139,11 @@ class MultiChannelEncoder(nn.Module):
             name: self._encode(place, layers, feats[name], rel, masks.get(name))
             for place, name in enumerate(self.channels)
         }
-        there = self._mask(encodings, masks)
-        mask = self.drop(there)
+        has_channel = self._mask(encodings, masks)
+        mask = self.drop(has_channel)
         tokens, logvar = self._tokens(encodings)
         fused = self.fusion(tokens, mask, logvar=logvar)
-        states = ChannelStates(encodings, there, fused, self._projected(encodings), self._decoded(tokens))
+        states = ChannelStates(encodings, has_channel, fused, self._projected(encodings), self._decoded(tokens))
         return states, mask, layers[-1][0]
 
     def _encode(
@@ -169,9 +169,9 @@ class MultiChannelEncoder(nn.Module):
         """(N, M): a channel that reads the graph is always there."""
         columns = []
         for kind, (name, encoding) in zip(self.kinds, encodings.items(), strict=True):
-            there = encoding.mean.new_ones(len(encoding.mean), dtype=torch.bool)
+            has_channel = encoding.mean.new_ones(len(encoding.mean), dtype=torch.bool)
             known = not kind.reads_graph and name in masks
-            columns.append(masks[name][: len(there)] if known else there)
+            columns.append(masks[name][: len(has_channel)] if known else has_channel)
         return torch.stack(columns, dim=1)
 
     def _projected(self, encodings: Mapping[str, Encoding]) -> Tensor | None:

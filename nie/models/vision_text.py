@@ -93,7 +93,7 @@ class VisionTextDualEncoder(nn.Module):
         encodings = self.image_encoder(images), self.text_encoder(texts)
         pairs = zip(self.projections, encodings, strict=True)
         projected = torch.stack([project(encoding) for project, encoding in pairs], dim=1)
-        there = projected.new_ones(projected.shape[:2], dtype=torch.bool) if mask is None else mask
-        projected = hide(projected, there)
-        logits = None if self.head is None else self.head(self.fusion(projected, there).vector)
-        return DualEncoding(projected, there, self.log_scale.exp().clamp(max=MAX_SCALE), logits)
+        has_channel = projected.new_ones(projected.shape[:2], dtype=torch.bool) if mask is None else mask
+        projected = hide(projected, has_channel)
+        logits = None if self.head is None else self.head(self.fusion(projected, has_channel).vector)
+        return DualEncoding(projected, has_channel, self.log_scale.exp().clamp(max=MAX_SCALE), logits)

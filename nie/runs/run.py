@@ -137,7 +137,7 @@ class Run:
         """The (N,) float64 predictions of a finished fold of the importance stage, on the scale of the labels."""
         return self.array(fold, "predictions.npy", (num_nodes,))
 
-    def scores(self, fold: int, num_nodes: int) -> Array:
+    def ranking_scores(self, fold: int, num_nodes: int) -> Array:
         """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
         apart = (self.fold_path(fold) / "scores.npy").exists()
         return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))

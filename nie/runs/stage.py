@@ -18,9 +18,9 @@ class Stage(Generic[Config]):
         command: its word on the command line.
         title: what it does, in a few words.
         recipes: its recipes and settings.
-        inputs: ``(config, *, data_root, kg=None) -> inputs``: what its folds share, with ``made_from``, sha256 by name;
-            the graph is loaded unless it is given.
-        alike: ``(config) -> key``: settings with equal keys have the same inputs.
+        prepare: ``(config, *, data_root, kg=None) -> inputs``: what its folds share, with ``made_from``, sha256 by
+            name; the graph is loaded unless it is given.
+        inputs_key: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
         read_by: what can be done with its runs, and by which command, as errors say.
         folds_flag: the flag that says which folds, or repetitions, to run.
@@ -34,8 +34,8 @@ class Stage(Generic[Config]):
     command: str
     title: str
     recipes: Recipes[Config]
-    inputs: Callable[..., Any]
-    alike: Callable[[Config], str]
+    prepare: Callable[..., Any]
+    inputs_key: Callable[[Config], str]
     run: Callable[..., Any]
     read_by: str
     folds_flag: str = "--folds.run"

@@ -109,7 +109,7 @@ class Recipes(Generic[Config]):
             raise NieError(f"There is no method {method!r}{hint}.")
         return methods[method]
 
-    def load(
+    def resolve(
         self,
         recipe: str | Path | None = None,
         *,

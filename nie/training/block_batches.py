@@ -59,6 +59,6 @@ class NeighbourBatches:
         order = rows[torch.randperm(len(rows), generator=generator)]
         for batch in order.tensor_split(-(-len(rows) // self.size)):
             found = self.sampler.sample(self.train[batch], generator)
-            inputs = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
+            read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
             given = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
-            yield batch.to(device), model(found.blocks, inputs, found.etypes, degrees=found.degrees, **given)
+            yield batch.to(device), model(found.blocks, read, found.etypes, degrees=found.degrees, **given)

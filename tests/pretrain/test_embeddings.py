@@ -20,7 +20,7 @@ FOLD = make_folds(KG.label_mask)[0]
 
 @pytest.fixture
 def run_path(tmp_path: Path) -> Path:
-    config = PRETRAINING.recipes.load(overrides={"dataset": KG.name})
+    config = PRETRAINING.recipes.resolve(overrides={"dataset": KG.name})
     run = open_run(config, root=tmp_path, made_from={"dataset_sha256": KG.digest})
     with run.fold(0) as folder:
         write_array(folder / "semantic" / "embeddings.npy", np.ones((KG.num_nodes, 4), np.float32))
@@ -72,7 +72,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_stage_2_run_is_told_from_a_pretrained_one(tmp_path: Path) -> None:
-    run = open_run(IMPORTANCE.recipes.load(overrides={"dataset": KG.name}), root=tmp_path)
+    run = open_run(IMPORTANCE.recipes.resolve(overrides={"dataset": KG.name}), root=tmp_path)
     with run.fold(0) as folder:
         write_json(folder / "metrics.json", {"binding": binding(KG, FOLD)})
     with pytest.raises(NieError, match="a run of the stage downstream, and a run of the stage pretrain is needed"):

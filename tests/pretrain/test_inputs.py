@@ -13,13 +13,16 @@ from pretrain.inputs import prepare
 
 def prepared(root: Path, **changes: object):
     store_synthetic(root)
-    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
+    return prepare(IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}), data_root=root)
 
 
 def test_everything_a_fold_needs(tmp_path: Path) -> None:
     inputs = prepared(tmp_path)
     assert set(inputs.channels) == {"structural", "semantic"}
-    assert [part.features.shape[1] for part in inputs.channels["structural"]] == [4, 2]  # its features, its degrees
+    assert [feature.features.shape[1] for feature in inputs.channels["structural"]] == [
+        4,
+        2,
+    ]  # its features, its degrees
     assert len(inputs.channels["semantic"]) == 1
     assert len(inputs.folds) == 5
     assert inputs.message.graph.num_edges() == inputs.kg.num_edges + inputs.kg.num_nodes

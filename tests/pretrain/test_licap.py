@@ -19,7 +19,7 @@ from nie.runs.run import Run
 from nie.training.neighbourhood import NeighbourSampler
 from pretrain.binning import closeness
 from pretrain.contrast import Contrast
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 from pretrain.licap import contrast_sets, licap_loss
 from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
@@ -28,12 +28,12 @@ from pretrain.stage import PRETRAINING
 
 def run(root: Path, **changes: object) -> Run:
     settings = {**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, **changes}
-    config = PRETRAINING.recipes.load(overrides=settings)
+    config = PRETRAINING.recipes.resolve(overrides=settings)
     return pretrain.licap.pretrain(config, data_root=root / "data", run_root=root / "runs")
 
 
-def prepared(root: Path, **changes: object) -> tuple[LicapConfig, StageInputs]:
-    config = PRETRAINING.recipes.load(overrides={**SMALL, **changes})
+def prepared(root: Path, **changes: object) -> tuple[LicapConfig, NodeInputs]:
+    config = PRETRAINING.recipes.resolve(overrides={**SMALL, **changes})
     assert isinstance(config, LicapConfig)
     return config, prepare(config, data_root=root / "data")
 
@@ -84,7 +84,7 @@ def test_labels_outside_the_training_nodes_change_no_embedding(kg: KnowledgeGrap
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(kg: KnowledgeGraph, tmp_path: Path) -> None:
     results = []
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        config = PRETRAINING.recipes.load(
+        config = PRETRAINING.recipes.resolve(
             overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "seed": seed}
         )
         results.append(pretrain.licap.pretrain(config, data_root=tmp_path / "data", run_root=tmp_path / folder))
@@ -143,7 +143,7 @@ def test_a_step_of_all_nodes_and_all_their_neighbours_has_the_loss_of_the_whole_
     model = PreGAT(feat.shape[1], 16, num_relations=message.num_relations).double()
     whole = licap_loss(model(message.graph, feat, message.etype), contrast, config)
     generator = torch.Generator().manual_seed(0)
-    ((nodes, own),) = contrast.parts(10_000, generator)
+    ((nodes, own),) = contrast.steps(10_000, generator)
     found = NeighbourSampler(message, [-1] * model.num_hops).sample(nodes, generator)
     embedding = model(found.blocks, feat[found.nodes], found.etypes)
     assert len(embedding) == len(contrast.top) + len(contrast.pool)
@@ -156,7 +156,7 @@ def test_the_steps_of_an_epoch_part_the_nodes(size: int, kg: KnowledgeGraph, tmp
     contrast = Contrast.of(contrast_sets(config, inputs, inputs.folds[0]), torch.device("cpu"))
     bin_of = dict(zip(contrast.top.tolist(), contrast.bin.tolist(), strict=True))
     top, pool = [], []
-    for nodes, own in contrast.parts(size, torch.Generator().manual_seed(0)):
+    for nodes, own in contrast.steps(size, torch.Generator().manual_seed(0)):
         assert len(nodes) == len(own.top) + len(own.pool) <= size
         assert len(own.top) >= 2
         assert len(own.pool) >= 1

@@ -18,7 +18,7 @@ from downstream.stages.links.split import with_held_out
 from nie.arrays import Floats32, Ints
 from nie.data import KnowledgeGraph, features, load
 from nie.data.names_as_words import relations_as_nodes
-from nie.inputs.channels import Parts, input_array, named_features, standardized
+from nie.inputs.channels import ChannelFeatures, input_array, named_features, standardized
 from nie.settings.sections import FeaturesConfig
 
 if TYPE_CHECKING:
@@ -35,16 +35,17 @@ class LinkInputs:
     Attributes:
         kg: the graph, with what is held out.
         triples: (n, 3) head, relation and tail of all splits, also of relations that are held out.
-        parts: features of entities by channel.
-        alike: features by whose likeness entities are placed that no training triple names; None where none are.
+        raw_channels: features of entities by channel.
+        likeness_features: features by whose likeness entities are placed that no training triple names; None where none
+            are.
         words: (R, d) features of the relations' names, standardised, where rotations are made from them.
         wanted_device: the setting ``device``.
     """
 
     kg: KnowledgeGraph
     triples: Ints
-    parts: Mapping[str, Parts]
-    alike: Parts | None
+    raw_channels: Mapping[str, ChannelFeatures]
+    likeness_features: ChannelFeatures | None
     words: Floats32 | None
     wanted_device: str
 
@@ -70,8 +71,10 @@ class LinkInputs:
         return cls(
             kg=kg,
             triples=np.concatenate([whole.triples, *whole.held_out.values()]),
-            parts={name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()},
-            alike=None if unseen == "none" else named_features(kg, unseen, settings, data_root),
+            raw_channels={
+                name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()
+            },
+            likeness_features=None if unseen == "none" else named_features(kg, unseen, settings, data_root),
             words=None if text == "none" else standardized(features(relations_as_nodes(kg), text, root=data_root)),
             wanted_device=config.device,
         )
@@ -81,22 +84,22 @@ class LinkInputs:
         """sha256 of the graph with its splits, and of the features."""
         digests = {"dataset_sha256": self.kg.digest}
         further = {"relation text": self.words, "likeness": self._likeness}
-        read = {**self._tables, **{name: table for name, table in further.items() if table is not None}}
+        read = {**self._arrays, **{name: array for name, array in further.items() if array is not None}}
         if read:
             sha = hashlib.sha256()
-            for name, table in read.items():
-                sha.update(f"{name} {table.shape}".encode())
-                sha.update(table.tobytes())
+            for name, array in read.items():
+                sha.update(f"{name} {array.shape}".encode())
+                sha.update(array.tobytes())
             digests["channels_sha256"] = sha.hexdigest()
         return digests
 
     @functools.cached_property
-    def _tables(self) -> dict[str, Floats32]:
-        return {name: input_array(parts, FeaturesConfig()) for name, parts in self.parts.items()}
+    def _arrays(self) -> dict[str, Floats32]:
+        return {name: input_array(features, FeaturesConfig()) for name, features in self.raw_channels.items()}
 
     @functools.cached_property
     def _likeness(self) -> Floats32 | None:
-        return None if self.alike is None else input_array(self.alike, FeaturesConfig())
+        return None if self.likeness_features is None else input_array(self.likeness_features, FeaturesConfig())
 
     @functools.cached_property
     def device(self) -> torch.device:
@@ -133,7 +136,7 @@ class LinkInputs:
     @functools.cached_property
     def channels(self) -> dict[str, Tensor]:
         """(N, d) by name."""
-        return {name: self._tensor(table) for name, table in self._tables.items()}
+        return {name: self._tensor(array) for name, array in self._arrays.items()}
 
     @functools.cached_property
     def masks(self) -> dict[str, Tensor]:
@@ -146,9 +149,11 @@ class LinkInputs:
 
         trained = np.zeros(self.kg.num_nodes, dtype=bool)
         trained[self.kg.triples[:, [0, 2]].ravel()] = True
-        every = self.parts if self.alike is None else {**self.parts, "likeness": self.alike}
-        there = {name: presence(parts).to(self.device) for name, parts in every.items()}
-        return {"structural": self._tensor(trained), **there}
+        every = dict(self.raw_channels)
+        if self.likeness_features is not None:
+            every["likeness"] = self.likeness_features
+        has_channel = {name: presence(features).to(self.device) for name, features in every.items()}
+        return {"structural": self._tensor(trained), **has_channel}
 
     @functools.cached_property
     def likeness(self) -> Tensor | None:

@@ -41,7 +41,7 @@ def _relations(config: LinkConfig, inputs: LinkInputs) -> RelationFusion | None:
     )
 
 
-def load_model(config: LinkConfig, inputs: LinkInputs, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
+def trained_model(config: LinkConfig, inputs: LinkInputs, run: Run, repeat: int) -> RotatE | MultiModalRotatE:
     """The trained model of a finished repetition, in eval mode.
 
     Raises:

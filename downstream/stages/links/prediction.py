@@ -17,7 +17,7 @@ from downstream.stages.links.loss import LinkStep
 from downstream.stages.links.model import build_model
 from downstream.stages.links.ranking import Ranks, filtered_ranks
 from downstream.stages.links.settings import LinkConfig
-from downstream.stages.links.triple_groups import parts_of
+from downstream.stages.links.triple_groups import groups_of
 from downstream.stages.links.unseen_entities import place_unseen
 from downstream.stages.links.zero_shot import zero_shot_figures
 from nie.data import KnowledgeGraph
@@ -90,16 +90,16 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
         ranks = filtered_ranks(model.scorer(), inputs.test, inputs.known)
         others = _zero_shot(model, inputs, generator) if config.hold_out_relations else {}
     best = history.rows[history.best_epoch["mrr"] - 1]
-    figures, parts = ranks.metrics(), _by_part(ranks, inputs.kg)
+    figures, by_group = ranks.metrics(), _by_group(ranks, inputs.kg)
     write_array(folder / "ranks.npy", ranks.realistic)
     write_json(
         folder / "metrics.json",
         {
             "binding": {"dataset": inputs.kg.name, "dataset_sha256": inputs.kg.digest},
             "val": {name: best[name] for name in figures},
-            "test": {**figures, **_shown_parts(parts), **others},
+            "test": {**figures, **_shown_groups(by_group), **others},
             "ties": {kind: ranks.metrics(kind)["mrr"] for kind in ("optimistic", "pessimistic")},
-            "parts": parts,
+            "parts": by_group,  # groups; finished runs have this key
             "fit": {"best_epoch": history.best_epoch, "epochs": history.epochs, **_facts(model)},
         },
     )
@@ -127,13 +127,13 @@ def _facts(model: RotatE | MultiModalRotatE) -> dict[str, Any]:
     return facts
 
 
-def _by_part(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, dict[str, float]]:
-    parts: dict[str, npt.NDArray[Any]] = parts_of(kg.held_out["test"], kg.triples, kg.relation_names, kg.num_nodes)
+def _by_group(ranks: Ranks, kg: KnowledgeGraph) -> dict[str, dict[str, float]]:
+    groups: dict[str, npt.NDArray[Any]] = groups_of(kg.held_out["test"], kg.triples, kg.relation_names, kg.num_nodes)
     return {
-        name: {"triples": int(rows.sum()), **ranks.metrics(rows=rows)} for name, rows in parts.items() if rows.any()
+        name: {"triples": int(rows.sum()), **ranks.metrics(rows=rows)} for name, rows in groups.items() if rows.any()
     }
 
 
-def _shown_parts(parts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """MRR of the parts that tables show beside the whole."""
-    return {f"mrr, {name}": parts[name]["mrr"] for name in ("unseen entity",) if name in parts}
+def _shown_groups(by_group: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """MRR of the groups that tables show beside the whole."""
+    return {f"mrr, {name}": by_group[name]["mrr"] for name in ("unseen entity",) if name in by_group}

@@ -106,14 +106,22 @@ class LinkConfig(RunConfig):
     )
 
     @model_validator(mode="after")
-    def _channels_have_a_use_and_losses_their_parts(self) -> LinkConfig:
+    def _channel_settings_have_channels(self) -> LinkConfig:
         plain = {"size", "margin", "relations"}
         if not self.channels and self.model.model_dump(exclude=plain) != KGEConfig().model_dump(exclude=plain):
             raise ValueError("model.fusion and what belongs to it need channels, such as channels: {text: minilm}")
+        return self
+
+    @model_validator(mode="after")
+    def _losses_have_what_they_train(self) -> LinkConfig:
         if (self.loss.auxiliary != "none") != (self.model.projection_size is not None):
             raise ValueError("loss.auxiliary and model.projection_size must be given together or not at all")
         if (self.loss.adversarial_weight > 0) != self.model.generator:
             raise ValueError("loss.adversarial_weight and model.generator must be given together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _fusion_settings_fit_the_fusion(self) -> LinkConfig:
         late = [name for name, fusion in FUSIONS.items() if fusion.starts_as_identity]
         if self.model.extract_after and self.model.fusion not in late:
             raise ValueError(
@@ -125,10 +133,22 @@ class LinkConfig(RunConfig):
             )
         if self.model.fusion_settings and self.model.fusion == RELATION_GUIDED:
             raise ValueError(f"the fusion {RELATION_GUIDED} has no settings; leave model.fusion_settings out")
+        return self
+
+    @model_validator(mode="after")
+    def _unseen_entities_have_one_way_to_a_place(self) -> LinkConfig:
         if self.unseen != UnseenConfig() and (self.channels or self.unseen.features == "none"):
             raise ValueError("unseen needs unseen.features, and no channels: these place such entities themselves")
+        return self
+
+    @model_validator(mode="after")
+    def _repetitions_differ(self) -> LinkConfig:
         if len(set(self.repeats)) < len(self.repeats):
             raise ValueError("repeats names a repetition twice")
+        return self
+
+    @model_validator(mode="after")
+    def _relations_have_what_they_read(self) -> LinkConfig:
         relations = self.model.relations
         if relations != RelationsConfig() and self.channels:
             raise ValueError(
@@ -168,6 +188,6 @@ _READ: dict[str, Any] = {
 """What `downstream.stages.links.inputs.LinkInputs` is made from, as pydantic's ``include``."""
 
 
-def prepared_alike(config: LinkConfig) -> str:
-    """A key of what the inputs are made from: runs alike in it share their inputs."""
+def inputs_key(config: LinkConfig) -> str:
+    """A key of what the inputs are made from: runs with the same key share their inputs."""
     return config.model_dump_json(include=_READ)

@@ -31,10 +31,10 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: i
 
     Example:
         >>> from nie.data.synthetic_graph import synthetic
-        >>> parts = with_held_out(synthetic(0), 0.05, 0)
-        >>> parts.num_edges, len(parts.held_out["valid"]), len(parts.held_out["test"])
+        >>> split = with_held_out(synthetic(0), 0.05, 0)
+        >>> split.num_edges, len(split.held_out["valid"]), len(split.held_out["test"])
         (1606, 89, 89)
-        >>> more = with_held_out(parts, 0.05, 0, valid_at_least=100)
+        >>> more = with_held_out(split, 0.05, 0, valid_at_least=100)
         >>> more.num_edges, len(more.held_out["valid"])
         (1595, 100)
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from downstream.stages.links.settings import LinkConfig, prepared_alike
+from downstream.stages.links.settings import LinkConfig, inputs_key
 from nie.later import later
 from nie.runs.stage import Stage
 from nie.settings.recipes import Recipes
@@ -14,8 +14,8 @@ LINKS: Stage[LinkConfig] = Stage(
     command="link",
     title="link prediction: rank what completes the held-out triples",
     recipes=Recipes(Path(__file__).parent / "recipes", LinkConfig),
-    inputs=later("downstream.stages.links.inputs:LinkInputs.of"),
-    alike=prepared_alike,
+    prepare=later("downstream.stages.links.inputs:LinkInputs.of"),
+    inputs_key=inputs_key,
     run=later("downstream.stages.links.prediction:predict_links"),
     read_by="'nie complete' answers questions with it",
     folds_flag="--repeats",

@@ -1,4 +1,4 @@
-"""Parts of the test triples, which show what a figure over all of them hides."""
+"""Groups of the test triples, which show what a figure over all of them hides."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DEGREES = ((1, 6), (6, 21), (21, None))
 FREQUENCIES = ((0, 100), (100, 1000), (1000, None))
 
 
-def parts_of(test: Ints, train: Ints, relation_names: Sequence[str], num_entities: int) -> dict[str, Bools]:
-    """(n,) bool by name of part; parts overlap, and some may be empty.
+def groups_of(test: Ints, train: Ints, relation_names: Sequence[str], num_entities: int) -> dict[str, Bools]:
+    """(n,) bool by name of group; groups overlap, and some may be empty.
 
     - ``without rdf:type``: such triples are many and easy.
     - ``pair not in training``: without triples whose two entities are joined in training, in either direction, by any
@@ -27,8 +27,8 @@ def parts_of(test: Ints, train: Ints, relation_names: Sequence[str], num_entitie
         relation_names: R names.
         num_entities: N.
 
-    >>> parts = parts_of(np.array([[0, 0, 1], [2, 0, 0]]), np.array([[1, 0, 0]]), ["r"], 3)
-    >>> parts["pair not in training"].tolist(), parts["unseen entity"].tolist()
+    >>> groups = groups_of(np.array([[0, 0, 1], [2, 0, 0]]), np.array([[1, 0, 0]]), ["r"], 3)
+    >>> groups["pair not in training"].tolist(), groups["unseen entity"].tolist()
     ([False, True], [False, True])
     """
     joined = {frozenset(pair) for pair in train[:, [0, 2]].tolist()}

@@ -34,7 +34,7 @@ RELATIONS = (*FORWARD, *(f"{relation}_inverse" for relation in FORWARD))
 
 
 @dataclass(frozen=True)
-class Table:
+class CsvFile:
     """A csv: its path as shown in errors, and its rows with the line on which each one ends."""
 
     shown: Path
@@ -113,7 +113,7 @@ class _Nodes:
         return known
 
 
-def _nodes_and_edges(movies: Table, credits: Table) -> tuple[_Nodes, Iterable[tuple[int, int, int]]]:
+def _nodes_and_edges(movies: CsvFile, credits: CsvFile) -> tuple[_Nodes, Iterable[tuple[int, int, int]]]:
     """Number all nodes, and collect the distinct facts (head, relation, tail), without inverses, in order."""
     nodes = _Nodes()
     edges: dict[tuple[int, int, int], None] = {}
@@ -123,20 +123,20 @@ def _nodes_and_edges(movies: Table, credits: Table) -> tuple[_Nodes, Iterable[tu
         if nodes.add("movie", int(row["id"]), row["title"]) != before:
             raise NieError(f"{movies.shown}, line {line}: the film {row['id']} appears twice.")
 
-    def connect(table: Table, column: str, kind: str, key: str, relation: Callable[[dict[str, Any]], str]) -> None:
-        for movie, (line, row) in enumerate(table.rows):
-            for item in _json_list(table.shown, line, column, row[column]):
+    def connect(file: CsvFile, column: str, kind: str, key: str, relation: Callable[[dict[str, Any]], str]) -> None:
+        for movie, (line, row) in enumerate(file.rows):
+            for item in _json_list(file.shown, line, column, row[column]):
                 try:
                     if type(item[key]) not in (int, str) or not isinstance(item["name"], str):
                         raise NieError(
-                            f"{table.shown}, line {line}: in {column}, the {key} must be a number or string, "
+                            f"{file.shown}, line {line}: in {column}, the {key} must be a number or string, "
                             f"and its name a string; got {item[key]!r} and {item['name']!r}."
                         )
                     node = nodes.add(kind, item[key], item["name"])
                     edges[movie, relation_of[relation(item)], node] = None
                 except KeyError as error:
                     raise NieError(
-                        f"{table.shown}, line {line}: an entry of {column} has an unknown department or lacks a key: "
+                        f"{file.shown}, line {line}: an entry of {column} has an unknown department or lacks a key: "
                         f"{error}."
                     ) from error
 
@@ -164,7 +164,7 @@ _MOVIE_LISTS = ("genres", "production_companies", "production_countries")
 _CREDIT_LISTS = ("cast", "crew")
 
 
-def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> Table:
+def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> CsvFile:
     shown = find_packed(path)
     # The cast of a long film exceeds the csv module's default limit of 128 KiB for a field.
     limit = csv.field_size_limit(sys.maxsize)
@@ -185,14 +185,14 @@ def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> Tab
         csv.field_size_limit(limit)
     if not rows:
         raise NieError(f"{shown} has a header but no film.")
-    return Table(shown, rows)
+    return CsvFile(shown, rows)
 
 
-def _check_same_movies(movies: Table, credits: Table) -> None:
-    for table, column in ((movies, "id"), (credits, "movie_id")):
-        for line, row in table.rows:
+def _check_same_movies(movies: CsvFile, credits: CsvFile) -> None:
+    for file, column in ((movies, "id"), (credits, "movie_id")):
+        for line, row in file.rows:
             if not row[column].isdecimal() or len(row[column]) > 18:
-                raise NieError(f"{table.shown}, line {line}: {column} must be a number; got {row[column]!r}.")
+                raise NieError(f"{file.shown}, line {line}: {column} must be a number; got {row[column]!r}.")
     if len(movies.rows) != len(credits.rows):
         raise NieError(
             f"{movies.shown} has {len(movies.rows)} films and {credits.shown} {len(credits.rows)}; they must agree."
@@ -224,7 +224,7 @@ def _number(shown: Path, line: int, value: str) -> float:
     return number
 
 
-def _name_text(movies: Table, names: list[str]) -> list[str | None]:
+def _name_text(movies: CsvFile, names: list[str]) -> list[str | None]:
     films = [f"{row['title']}. {row['overview'].strip()}".strip() for _, row in movies.rows]
     return [*films, *(name or None for name in names[len(films) :])]
 

@@ -158,8 +158,8 @@ def _next_channel(mask: Tensor, channel: int) -> Tensor:
     """The mask of the channel after this one, in a circle, among those that a node has, which may be itself."""
     num_channels = mask.shape[1]
     order = [(channel + step) % num_channels for step in range(1, num_channels + 1)]
-    there = mask[:, order]
-    first = there & (there.cumsum(dim=1) == 1)
+    has_channel = mask[:, order]
+    first = has_channel & (has_channel.cumsum(dim=1) == 1)
     chosen = torch.zeros_like(mask)
     chosen[:, order] = first
     return chosen

@@ -231,8 +231,8 @@ class MultiModalRotatE(nn.Module):
             real.append(self._fuse(tokens, mask, relations))
             imitation = self.generator(tokens[:, 0], generator)
             # A made-up channel is there whether the entity has the real one or not.
-            there = torch.cat([mask[:, :1], torch.ones_like(mask[:, 1:])], dim=1)
-            made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), there, relations))
+            has_channel = torch.cat([mask[:, :1], torch.ones_like(mask[:, 1:])], dim=1)
+            made.append(self._fuse(torch.cat([tokens[:, :1], imitation], dim=1), has_channel, relations))
         pairs = ((made[0], real[1]), (real[0], made[1]), (made[0], made[1]))
         return torch.stack([self.margin - moduli(rotated(h, phases, "tail") - t) for h, t in pairs], dim=1)
 

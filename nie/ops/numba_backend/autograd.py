@@ -29,7 +29,7 @@ from nie.ops.numba_backend.additive import additive_by_src, additive_forward, ad
 from nie.ops.numba_backend.arrays import arrays, flat, num_tables, shaped, tiles
 from nie.ops.numba_backend.dot import dot_by_dst, dot_by_src, dot_forward, dot_pack
 from nie.ops.numba_backend.relational import relational_by_src, relational_forward
-from nie.ops.numba_backend.threads import Table, run
+from nie.ops.numba_backend.threads import PerChunk, run
 
 _VALUES_PER_PART, _MAX_PARTS = 100_000, 16
 
@@ -130,7 +130,7 @@ class _Dot(torch.autograd.Function):
             run(dot_pack(tile, size), prepared.dst_chunks, first, heads, q_pitch, q, out, softmax, g, extra, packed)
             run(
                 dot_by_src(tile, size, kind), chunks, first, heads, kv_pitch, *out_edges, packed, softmax, k, v, w,
-                *_dropout(call, q), of_weights, grad_k, grad_v, Table(grad_w), grad_s,
+                *_dropout(call, q), of_weights, grad_k, grad_v, PerChunk(grad_w), grad_s,
             )  # fmt: skip
             del packed  # freed before more is allocated, as the peak of memory is here
             if first == 0:
@@ -188,7 +188,7 @@ class _Additive(torch.autograd.Function):
             )  # fmt: skip
             run(
                 additive_by_src(tile, size, kind), chunks, first, heads, *out_edges, packed, softmax, v, s, w, slope,
-                *_dropout(call, v), of_weights, grad_v, grad_s, Table(grad_w), grad_e,
+                *_dropout(call, v), of_weights, grad_v, grad_s, PerChunk(grad_w), grad_e,
             )  # fmt: skip
         of_destinations = shaped(grad_t, dst_score)
         if len(grad_e):  # the closed form lacks the gradient that came through the returned weights
@@ -226,7 +226,7 @@ class _Relational(torch.autograd.Function):
         for n, column in tiles(size, 1):
             run(
                 relational_by_src(bases, n), chunks, column, size, offsets, destinations, relations.by_src.numpy(),
-                g, h, a, grad_h, Table(grad_a),
+                g, h, a, grad_h, PerChunk(grad_a),
             )  # fmt: skip
         return shaped(grad_h, value), shaped(grad_a.sum(axis=0), coefficient), None, None
 

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from nie.ops.numba_backend.arrays import flat, shaped
 from nie.ops.numba_backend.kernels import compiled
-from nie.ops.numba_backend.threads import Table, run
+from nie.ops.numba_backend.threads import PerChunk, run
 from nie.ops.numba_backend.vectors import inverse_root, load, maximum, store, sum_heads, zeros
 
 _PARTS = 8
@@ -113,7 +113,7 @@ class Distance(torch.autograd.Function):
         grad_q, grad_k = np.empty_like(q), np.zeros((len(parts), len(k)), k.dtype)
         for n, column in _tiles(query.shape[1] // 2):
             size = query.shape[1] // 2
-            run(distance_backward(n), parts, column, size, len(keys), q, k, g, grad_q, Table(grad_k))
+            run(distance_backward(n), parts, column, size, len(keys), q, k, g, grad_q, PerChunk(grad_k))
         return shaped(grad_q, query), shaped(grad_k.sum(axis=0), keys)
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger("nie.ops")
 _COMPILED: set[Any] = set()
 
 
-class Table:
+class PerChunk:
     """An argument of a kernel, of which every chunk has its own row."""
 
     def __init__(self, rows: Array) -> None:
@@ -41,12 +41,12 @@ def run(kernel: Callable[..., Any], chunks: list[tuple[int, int]], *arguments: A
     Kernels release the interpreter lock and run on plain threads, the calling one among them. (A second OpenMP pool
     beside torch's would compete with its spinning workers.)
     """
-    _compile(kernel, [part.rows[0] if isinstance(part, Table) else part for part in arguments])
+    _compile(kernel, [part.rows[0] if isinstance(part, PerChunk) else part for part in arguments])
     todo = iter(enumerate(chunks))  # taking the next item is atomic
 
     def work() -> None:
         for number, (first, last) in todo:
-            kernel(first, last, *(part.rows[number] if isinstance(part, Table) else part for part in arguments))
+            kernel(first, last, *(part.rows[number] if isinstance(part, PerChunk) else part for part in arguments))
 
     threads = min(torch.get_num_threads(), len(chunks))
     others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]

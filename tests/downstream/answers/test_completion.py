@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     root = tmp_path_factory.mktemp("completion")
     ring(root)
     optim = {"lr": 0.05, "max_epochs": 150, "eval_every": 50, "patience": 150}
-    config = LINKS.recipes.load(overrides={**TINY, "optim": optim, "negatives": {"count": 40}})
+    config = LINKS.recipes.resolve(overrides={**TINY, "optim": optim, "negatives": {"count": 40}})
     return predict_links(config, data_root=root, run_root=root / "runs"), root
 
 
@@ -69,7 +69,7 @@ def with_strangers(root: Path, **settings: Any) -> Run:
         channels={"image": Channel(image, np.arange(42) != 41)},
     )  # fmt: skip
     save(kg, root / "links" / "processed")
-    config = LINKS.recipes.load(overrides={**TINY, **settings})
+    config = LINKS.recipes.resolve(overrides={**TINY, **settings})
     return predict_links(config, data_root=root, run_root=root / "runs")
 
 

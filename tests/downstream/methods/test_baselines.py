@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from stage_helpers import with_labels
 
 from downstream.methods import baselines
-from downstream.methods.baselines import BaselineInput, MonotoneScale
+from downstream.methods.baselines import FoldData, MonotoneScale
 from downstream.methods.fitted import Fitted
 from downstream.methods.pagerank import pagerank
 from downstream.metrics.importance import rmse, spearman
@@ -21,7 +21,7 @@ from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, make_folds
 
-BASELINES: dict[str, Callable[[BaselineInput], Fitted]] = {
+BASELINES: dict[str, Callable[[FoldData], Fitted]] = {
     name.removesuffix("_baseline").replace("_", "-"): function
     for name, function in vars(baselines).items()
     if name.endswith("_baseline")
@@ -29,11 +29,11 @@ BASELINES: dict[str, Callable[[BaselineInput], Fitted]] = {
 
 
 @pytest.fixture(scope="module")
-def given_() -> BaselineInput:
+def given_() -> FoldData:
     kg = synthetic(seed=0)
     parts = [*kg.channels.values(), degree_features(kg)]
     features = np.concatenate([channel.features for channel in parts], axis=1)
-    return BaselineInput(kg, features, kg.targets, make_folds(kg.label_mask)[0])
+    return FoldData(kg, features, kg.targets, make_folds(kg.label_mask)[0])
 
 
 def test_monotone_scale_against_sklearn() -> None:
@@ -47,7 +47,7 @@ def test_monotone_scale_against_sklearn() -> None:
     assert (np.diff(scale(grid)) >= 0).all()
 
 
-def test_pagerank_ranks_by_the_raw_score(given_: BaselineInput) -> None:
+def test_pagerank_ranks_by_the_raw_score(given_: FoldData) -> None:
     made = BASELINES["pagerank"](given_)
     np.testing.assert_array_equal(made.score, pagerank(given_.kg))
     order = np.argsort(made.score)
@@ -56,13 +56,13 @@ def test_pagerank_ranks_by_the_raw_score(given_: BaselineInput) -> None:
     assert made.prediction[train].mean() == pytest.approx(given_.targets[train].mean())
 
 
-def with_noise(given: BaselineInput, columns: int) -> BaselineInput:
+def with_noise(given: FoldData, columns: int) -> FoldData:
     noise = np.random.default_rng(0).standard_normal((len(given.targets), columns)).astype(np.float32)
     return replace(given, features=np.concatenate([given.features, noise], axis=1))
 
 
 @pytest.mark.parametrize("noise", [0, 400])  # 400 noise columns are more features than training nodes
-def test_ridge_against_sklearn(given_: BaselineInput, noise: int) -> None:
+def test_ridge_against_sklearn(given_: FoldData, noise: int) -> None:
     wide = with_noise(given_, noise)
     fold, targets = wide.fold, wide.targets
     scaler = StandardScaler().fit(wide.features[fold.train].astype(np.float64))
@@ -77,14 +77,14 @@ def test_ridge_against_sklearn(given_: BaselineInput, noise: int) -> None:
     np.testing.assert_array_equal(made.score, made.prediction)
 
 
-def test_ridge_ignores_constant_features(given_: BaselineInput) -> None:
+def test_ridge_ignores_constant_features(given_: FoldData) -> None:
     constant = np.full((len(given_.targets), 3), 7.0, dtype=np.float32)
     padded = replace(given_, features=np.concatenate([given_.features, constant], axis=1))
     plain = BASELINES["ridge"](given_).prediction
     np.testing.assert_allclose(BASELINES["ridge"](padded).prediction, plain, atol=1e-8)
 
 
-def test_boosting_stops_at_the_best_validation_round(given_: BaselineInput) -> None:
+def test_boosting_stops_at_the_best_validation_round(given_: FoldData) -> None:
     fold, targets = given_.fold, given_.targets
     table = given_.features
     model = HistGradientBoostingRegressor(max_iter=300, early_stopping=False, random_state=0)
@@ -95,7 +95,7 @@ def test_boosting_stops_at_the_best_validation_round(given_: BaselineInput) -> N
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_learns_something(given_: BaselineInput, name: str) -> None:
+def test_learns_something(given_: FoldData, name: str) -> None:
     made, truth, test = BASELINES[name](given_), given_.targets, given_.fold.test
     assert made.score.shape == made.prediction.shape == (300,)
     assert made.score.dtype == made.prediction.dtype == np.float64
@@ -112,9 +112,7 @@ HONEST = {name: method for name, method in BASELINES.items() if name != "ppr-pub
 
 
 @pytest.mark.parametrize("method", HONEST.values(), ids=HONEST)
-def test_reruns_are_identical_and_blind_to_test_labels(
-    given_: BaselineInput, method: Callable[[BaselineInput], Fitted]
-) -> None:
+def test_reruns_are_identical_and_blind_to_test_labels(given_: FoldData, method: Callable[[FoldData], Fitted]) -> None:
     changed = given_.targets.copy()
     changed[given_.fold.test] += np.random.default_rng(0).normal(0, 9, len(given_.fold.test))
     changed[np.isnan(changed)] = 1e9
@@ -125,7 +123,7 @@ def test_reruns_are_identical_and_blind_to_test_labels(
     np.testing.assert_array_equal(first.prediction, second.prediction)
 
 
-def test_bad_input(given_: BaselineInput) -> None:
+def test_bad_input(given_: FoldData) -> None:
     with pytest.raises(NieError, match="must have a row for each of the graph's 300 nodes"):
         replace(given_, features=given_.features[:-1])
     spoilt = given_.features.copy()
@@ -140,7 +138,7 @@ def test_bad_input(given_: BaselineInput) -> None:
         replace(given_, fold=Fold(2, unlabelled[:0], given_.fold.val, given_.fold.test))
 
 
-def test_personalised_pagerank_restarts_where_labels_are_known(given_: BaselineInput) -> None:
+def test_personalised_pagerank_restarts_where_labels_are_known(given_: FoldData) -> None:
     labels = np.nan_to_num(given_.kg.labels)
     train = np.zeros(300)
     train[given_.fold.train] = labels[given_.fold.train]
@@ -150,14 +148,14 @@ def test_personalised_pagerank_restarts_where_labels_are_known(given_: BaselineI
     assert not np.allclose(published, BASELINES["ppr"](given_).score)
 
 
-def test_the_published_personalisation_does_look_at_test_labels(given_: BaselineInput) -> None:
+def test_the_published_personalisation_does_look_at_test_labels(given_: FoldData) -> None:
     labels = given_.kg.labels.copy()
     labels[given_.fold.test] *= 7
     changed = replace(given_, kg=with_labels(given_.kg, labels))
     assert not np.allclose(BASELINES["ppr-published"](given_).score, BASELINES["ppr-published"](changed).score)
 
 
-def test_linear_against_sklearn(given_: BaselineInput) -> None:
+def test_linear_against_sklearn(given_: FoldData) -> None:
     train, x = given_.fold.train, given_.features.astype(np.float64)
     expected = LinearRegression().fit(x[train], given_.targets[train]).predict(x)
     np.testing.assert_allclose(BASELINES["linear"](given_).prediction, expected, atol=1e-10)

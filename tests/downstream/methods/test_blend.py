@@ -60,7 +60,7 @@ def test_test_labels_change_no_weight(kg: KnowledgeGraph, tmp_path: Path) -> Non
 
 def test_it_is_a_method_like_any_other(kg: KnowledgeGraph, tmp_path: Path) -> None:
     flags = ["--parts", ",".join(parts(tmp_path)), "--folds.run", "0,1"]
-    config = IMPORTANCE.recipes.load(overrides={"dataset": "synthetic", "method": "blend",
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "blend",
                          "features": {"structural": "structural", "semantic": "semantic"}}, flags=flags)  # fmt: skip
     made = run(tmp_path, config)
     assert made.path.name.startswith("blend-")
@@ -78,4 +78,4 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
     with pytest.raises(NieError, match="no finished fold 4"):
         blend(given, kg, make_folds(kg.label_mask)[4])
     with pytest.raises(NieError, match="'parts' is missing"):
-        IMPORTANCE.recipes.load(overrides={"dataset": "synthetic", "method": "blend"})
+        IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "blend"})

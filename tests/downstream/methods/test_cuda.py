@@ -31,5 +31,5 @@ def test_a_network_trains_on_the_gpu_and_predicts_as_it_would_on_the_cpu(
     inputs = prepare(config, data_root=tmp_path / "data")
     given = FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[0]))
     with torch.no_grad():
-        score = given.scores(given.load(run, 0), given.predicting).score
-    np.testing.assert_allclose(score.double() + given.centre, run.scores(0, 300), rtol=0, atol=1e-4)
+        score = given.outputs(given.trained(run, 0), given.predicting).score
+    np.testing.assert_allclose(score.double() + given.centre, run.ranking_scores(0, 300), rtol=0, atol=1e-4)

@@ -23,7 +23,7 @@ from pretrain.inputs import prepare
 
 def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
     store_synthetic(root / "data")
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, **changes})
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root / "data")
     run = estimate(config, data_root=root / "data", run_root=root / "runs", inputs=inputs)
@@ -34,26 +34,26 @@ def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
 def test_a_loaded_network_predicts_what_the_trained_one_did(changes: dict[str, Any], tmp_path: Path) -> None:
     run, given = trained(tmp_path, **changes)
     with torch.no_grad():
-        score = given.scores(given.load(run, 0), given.predicting).score
-        np.testing.assert_allclose(score.double().cpu() + given.centre, run.scores(0, 300), rtol=1e-5)
+        score = given.outputs(given.trained(run, 0), given.predicting).score
+        np.testing.assert_allclose(score.double().cpu() + given.centre, run.ranking_scores(0, 300), rtol=1e-5)
 
 
 def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
     more = {**SMALL["features"], "more": {"numeric": "relations"}}
     run, given = trained(tmp_path, features=more, model={"encoders": {"numeric": "variational"}})
-    model = given.load(run, 0)
+    model = given.trained(run, 0)
     hidden = {**given.masks, "numeric": torch.zeros_like(given.masks["numeric"])}
     with torch.no_grad():
-        one, two = (given.scores(model, given.predicting, masks).score for masks in (None, hidden))
+        one, two = (given.outputs(model, given.predicting, masks).score for masks in (None, hidden))
     assert not torch.allclose(one, two)
 
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path, members=2)
     with pytest.raises(NieError, match="must be a run of one member; it averages 2 networks"):
-        given.load(run, 0)
+        given.trained(run, 0)
     run, given = trained(tmp_path)
     for damage in (lambda path: path.write_bytes(b"junk"), Path.unlink):
         damage(run.fold_path(0) / "model.safetensors")
         with pytest.raises(NieError, match=r"model.safetensors is missing or damaged; remove the folder .*fold0 and"):
-            given.load(run, 0)
+            given.trained(run, 0)

@@ -28,7 +28,7 @@ from nie.errors import NieError
 from nie.layers import Encoding, Fused
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json
-from pretrain.inputs import StageInputs, prepare
+from pretrain.inputs import NodeInputs, prepare
 
 MORE = {**SMALL["features"], "more": {"numeric": "relations"}}
 BESIDE: dict[str, Any] = {
@@ -41,9 +41,9 @@ BESIDE: dict[str, Any] = {
 N = 300  # nodes of the synthetic graph
 
 
-def network(root: Path, **changes: Any) -> tuple[FoldNetwork, StageInputs]:
+def network(root: Path, **changes: Any) -> tuple[FoldNetwork, NodeInputs]:
     store_synthetic(root)
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "device": "cpu", **changes})  # as what is made below
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, "device": "cpu", **changes})  # as what is made below
     assert isinstance(config, NetworkConfig)
     inputs = prepare(config, data_root=root)
     return FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[0])), inputs
@@ -160,7 +160,7 @@ def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "tier_loss": kind}
-    config = IMPORTANCE.recipes.load(
+    config = IMPORTANCE.recipes.resolve(
         overrides={**SMALL, "folds": {"run": [0]}, "loss": loss, "select": "macro_f1", "members": 2}
     )
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
@@ -174,7 +174,7 @@ def test_a_run_that_learns_tiers(kind: str, tmp_path: Path) -> None:
 def test_tiers_alone_give_importance_by_their_mean_labels(tmp_path: Path) -> None:
     kg = store_synthetic(tmp_path / "data")
     loss = {"tier_weight": 1.0, "importance_weight": 0.0}
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": loss, "select": "macro_f1"})
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, "loss": loss, "select": "macro_f1"})
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     train, probability = run.split(0)["train"], np.load(run.fold_path(0) / "tiers.npy")
     of = tier_of(kg.targets[train], tier_borders(kg.targets[train]))
@@ -189,7 +189,7 @@ def test_labels_without_tiers_are_refused_before_training(tmp_path: Path) -> Non
 
     kg = synthetic(0)
     save(with_labels(kg, np.where(kg.label_mask, 1.0 + (np.arange(N) % 2), np.nan)), tmp_path / kg.name / "processed")
-    config = IMPORTANCE.recipes.load(overrides={**SMALL, "select": "macro_f1"})
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, "select": "macro_f1"})
     with pytest.raises(NieError, match=r"labels is in tier \d"):
         estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
 
@@ -199,7 +199,7 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
     store_synthetic(tmp_path / "data")
     changes = {**BESIDE, "features": MORE, "batch": batch, "folds": {"run": [0]}}
     runs = [
-        estimate(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=tmp_path / "data", run_root=root)
+        estimate(IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}), data_root=tmp_path / "data", run_root=root)
         for root in (tmp_path / "a", tmp_path / "b")
     ]
     one, two = (np.load(run.fold_path(0) / "predictions.npy") for run in runs)
@@ -224,7 +224,7 @@ def test_a_run_with_further_channels(batch: dict[str, int], tmp_path: Path) -> N
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
-        IMPORTANCE.recipes.load(overrides={**SMALL, **changes})
+        IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes})
 
 
 def test_nodes_to_be_found_later_are_not_drawn_together(tmp_path: Path) -> None:

@@ -159,11 +159,11 @@ def test_evaluate_leaves_out_what_does_not_fit(nodes: int, fitting: list[str]) -
 def test_evaluate_ranks_by_the_raw_score() -> None:
     target, score = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.2, 0.3, 0.4])
     flat = np.full(4, 2.5)
-    values = evaluate(target, flat, ["rmse", "spearman"], score=score)
+    values = evaluate(target, flat, ["rmse", "spearman"], ranking=score)
     assert values == {"rmse": rmse(target, flat), "spearman": pytest.approx(1.0)}
     assert math.isnan(evaluate(target, flat, ["spearman"])["spearman"])
     with pytest.raises(NieError, match="two lists of one length"):
-        evaluate(target, flat, score=score[:3])
+        evaluate(target, flat, ranking=score[:3])
 
 
 def test_evaluate_names_the_nearest_metric() -> None:

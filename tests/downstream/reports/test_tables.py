@@ -16,7 +16,7 @@ FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over
 
 
 def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, folds: int = 2, **figures: float) -> Run:
-    config = IMPORTANCE.recipes.load(overrides={"dataset": dataset, "label": label, "seed": seed})
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": dataset, "label": label, "seed": seed})
     run = open_run(config, root=root)
     for fold in range(folds):
         with run.fold(fold) as folder:
@@ -111,7 +111,9 @@ def test_a_report_over_nothing_says_so() -> None:
 
 def on_ground(root: Path, label: str, graph: str = "a", seed: int = 0) -> Run:
     """A finished run on a version of the graph and on folds of a seed."""
-    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy", "label": label, "folds": {"seed": seed, "run": [0]}})
+    config = IMPORTANCE.recipes.resolve(
+        overrides={"dataset": "toy", "label": label, "folds": {"seed": seed, "run": [0]}}
+    )
     run = open_run(config, root=root)
     with run.fold(0) as folder:
         bound = {"dataset": "toy", "dataset_sha256": graph, "fold_sha256": f"{graph}{seed}"}

@@ -28,7 +28,7 @@ from pretrain.stage import PRETRAINING
 
 
 def config(**changes: object) -> ImportanceConfig:
-    return IMPORTANCE.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, **changes})
+    return IMPORTANCE.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, **changes})
 
 
 def of_method(method: str) -> ImportanceConfig:
@@ -131,7 +131,7 @@ def test_every_setting_changes_the_result(changes: dict, plain: tuple[Path, Run]
 
 
 def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    stage1 = PRETRAINING.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     pretrained = pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     raw, replaced = run(tmp_path), run(tmp_path, pretrained=str(pretrained.path))
     one, two = (np.load(result.fold_path(0) / "predictions.npy") for result in (raw, replaced))
@@ -144,7 +144,7 @@ def test_pretrained_channels_replace_raw_ones(kg: KnowledgeGraph, tmp_path: Path
 
 @pytest.mark.parametrize("method", ["ridge", "gcn", "geni"])
 def test_pretraining_serves_every_method_that_reads_features(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = PRETRAINING.recipes.load(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
+    stage1 = PRETRAINING.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}})
     path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
     predictions = []
     for changes in ({}, {"pretrained": path}, {"pretrained": path, "replaced": ("semantic",)}):
@@ -155,7 +155,7 @@ def test_pretraining_serves_every_method_that_reads_features(method: str, kg: Kn
 
 
 def test_a_channel_that_was_not_pretrained_cannot_replace_one(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    stage1 = PRETRAINING.recipes.load(
+    stage1 = PRETRAINING.recipes.resolve(
         overrides={**SMALL, "folds": {"run": [0]}, "loss": {"gamma": 0.2}, "channels": ["semantic"]}
     )
     path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)

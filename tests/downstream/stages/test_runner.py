@@ -17,7 +17,7 @@ from pretrain.inputs import prepare
 
 def config(method: str, **changes: Any) -> RunConfig:
     settings = {"dataset": "synthetic", "features": SMALL["features"], "folds": {"run": [0, 1]}, "method": method}
-    return IMPORTANCE.recipes.load(overrides={**settings, **changes})
+    return IMPORTANCE.recipes.resolve(overrides={**settings, **changes})
 
 
 def runner(root: Path, jobs: int = 1) -> Runner:

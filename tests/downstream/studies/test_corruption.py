@@ -22,7 +22,7 @@ def arm(fusion: str, **features: Any) -> Arm:
     text = {} if features.get("semantic") == "none" else {"semantic": "variational"}
     model = {"fusion": fusion, "head": "vector", "encoders": text}
     changes = {"model": model, "features": {**SMALL["features"], **features}, "folds": {"run": [0]}}
-    return Arm(fusion, IMPORTANCE.recipes.load(overrides={**SMALL, **changes}))
+    return Arm(fusion, IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}))
 
 
 def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_what_is_missing_has_no_weight_and_what_is_whole_is_as_it_was(tmp_path: 
     (run,) = runner.run([one.config])
     inputs = runner.inputs(one.config)
     given = FoldNetwork.of(FoldWork.of(METHODS["rgtn"], one.config, inputs, inputs.folds[0]))
-    found = list(corrupted(given, given.load(run, 0), inputs.folds[0], inputs.kg.targets))
+    found = list(corrupted(given, given.trained(run, 0), inputs.folds[0], inputs.kg.targets))
     assert [(each.kind, each.share) for each in found] == [(kind, share) for kind in KINDS for share in SHARES]
     whole = run.metrics(0)["test"]
     for each in found:

@@ -29,8 +29,8 @@ def test_gains_are_of_the_repetitions_that_both_have(tmp_path: Path) -> None:
         (folder / "DONE").touch()
         np.save(folder / "ranks.npy", np.array(array, dtype=float))
     runs = {name: Run(tmp_path / name, {}, (0, 1)) for name in ("a", "b", "c")}
-    parts = {"first": np.array([True, False]), "second": np.array([False, True]), "none": np.zeros(2, dtype=bool)}
-    table = gains_table([("a", "b"), ("a", "c")], runs, parts)
+    groups = {"first": np.array([True, False]), "second": np.array([False, True]), "none": np.zeros(2, dtype=bool)}
+    table = gains_table([("a", "b"), ("a", "c")], runs, groups)
     assert list(table.headers) == ["pair", "first (1)", "second (1)", "repetitions"]
     assert table.rows == [
         ["a against b", "+0.5000 [+0.5000, +0.5000]", "+0.0000 [+0.0000, +0.0000]", "1"]

@@ -48,9 +48,9 @@ def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     assert "| text, attention" in text
     assert "0, 1 (n=2)" in text
     assert "text, attention, channels dropped (2 of 2 repetitions)" in text
-    assert "## MRR by part of the test triples" in text
+    assert "## MRR by group of the test triples" in text
     assert "without rdf:type (12)" in text
-    assert "## MRR gained, by part of the test triples" in text
+    assert "## MRR gained, by group of the test triples" in text
     assert "text, attention against RotatE" in text
     assert "Published" not in text
     assert "it says nothing of other test triples" in text

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nie.data import build, load
-from nie.data.channel_file import read_embeddings
+from nie.data.channel_file import read_channel_file
 from nie.errors import NieError
 
 NAMES = ["ann", "bob", "cyd"]
@@ -24,7 +24,7 @@ def test_rows_in_the_order_of_the_nodes(tmp_path: Path) -> None:
     torch.save(torch.from_numpy(ROWS), tmp_path / "a.pth")
     torch.save({"ent.weight": torch.from_numpy(ROWS), "bias": torch.ones(3)}, tmp_path / "a.pt")
     for name in ("a.npy", "a.npz", "a.pth", "a.pt"):
-        channel = read_embeddings(tmp_path / name, "image", NAMES)
+        channel = read_channel_file(tmp_path / name, "image", NAMES)
         np.testing.assert_array_equal(channel.features, ROWS)
         assert channel.mask.all()
 
@@ -35,22 +35,22 @@ def test_rows_find_their_nodes(tmp_path: Path) -> None:
     torch.save({"embeddings": torch.from_numpy(ROWS[:2]), "ids": torch.tensor([2, 0])}, tmp_path / "ids.pth")
     torch.save({"embeddings": torch.from_numpy(ROWS[:2]), "names": ["cyd", "ann"]}, tmp_path / "names.pth")
     for name in ("names.npz", "ids.npz", "ids.pth", "names.pth"):
-        channel = read_embeddings(tmp_path / name, "image", NAMES)
+        channel = read_channel_file(tmp_path / name, "image", NAMES)
         np.testing.assert_array_equal(channel.features, [[2, 3], [0, 0], [0, 1]])
         assert channel.mask.tolist() == [True, False, True]
 
 
 def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", features=ROWS, names=[2, 0, 1])
-    channel = read_embeddings(tmp_path / "f.npz", "image", ["0", "1", "2"])
+    channel = read_channel_file(tmp_path / "f.npz", "image", ["0", "1", "2"])
     np.testing.assert_array_equal(channel.features, ROWS[[1, 2, 0]])
     with pytest.raises(NieError, match="a row for '2', which is no node"):
-        read_embeddings(tmp_path / "f.npz", "image", NAMES)
+        read_channel_file(tmp_path / "f.npz", "image", NAMES)
 
 
 def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.where([[True], [False], [True]], ROWS, np.nan))
-    channel = read_embeddings(tmp_path / "f.npy", "image", NAMES)
+    channel = read_channel_file(tmp_path / "f.npy", "image", NAMES)
     assert channel.mask.tolist() == [True, False, True]
     np.testing.assert_array_equal(channel.features[1], 0)
 
@@ -69,7 +69,7 @@ def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None
 def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> None:
     np.save(tmp_path / "f.npy", array)
     with pytest.raises(NieError, match=words):
-        read_embeddings(tmp_path / "f.npy", "image", NAMES)
+        read_channel_file(tmp_path / "f.npy", "image", NAMES)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
 def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
     np.savez(tmp_path / "f.npz", **arrays)
     with pytest.raises(NieError, match=words):
-        read_embeddings(tmp_path / "f.npz", "image", NAMES)
+        read_channel_file(tmp_path / "f.npz", "image", NAMES)
 
 
 class Harmful:
@@ -104,28 +104,28 @@ def test_code_in_a_file_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     np.savez(tmp_path / "f.npz", features=np.array([Harmful()], dtype=object))
     for name, words in (("f.pth", "could run code"), ("f.npz", "truncated or not")):
         with pytest.raises(NieError, match=words):
-            read_embeddings(tmp_path / name, "image", NAMES)
+            read_channel_file(tmp_path / name, "image", NAMES)
     assert not (tmp_path / "harmed").exists()
 
 
 def test_what_is_no_table_in_a_file_of_torch(tmp_path: Path) -> None:
     torch.save({"features": torch.from_numpy(ROWS), "notes": [[1], [2, 3]]}, tmp_path / "f.pth")
-    assert read_embeddings(tmp_path / "f.pth", "image", NAMES).mask.all()
+    assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
     for bad in ([[1.0], [2.0, 3.0]], torch.eye(3).to_sparse()):
         torch.save({"features": bad}, tmp_path / "f.pth")
         with pytest.raises(NieError, match="features is no plain tensor or list of equal rows"):
-            read_embeddings(tmp_path / "f.pth", "image", NAMES)
+            read_channel_file(tmp_path / "f.pth", "image", NAMES)
 
 
 @pytest.mark.parametrize("name", ["f.npy", "f.npz", "f.pth"])
 def test_files_that_are_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(NieError, match="is missing"):
-        read_embeddings(tmp_path / name, "image", NAMES)
+        read_channel_file(tmp_path / name, "image", NAMES)
     (tmp_path / name).write_bytes(b"not an array")
     with pytest.raises(NieError, match=r"truncated|damaged"):
-        read_embeddings(tmp_path / name, "image", NAMES)
+        read_channel_file(tmp_path / name, "image", NAMES)
     with pytest.raises(NieError, match=r"must end in one of \.npy"):
-        read_embeddings(tmp_path / "f.csv", "image", NAMES)
+        read_channel_file(tmp_path / "f.csv", "image", NAMES)
 
 
 def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:

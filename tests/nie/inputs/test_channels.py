@@ -15,7 +15,7 @@ from pretrain.inputs import prepare
 
 def prepared(root: Path, **changes: object):
     store_synthetic(root)
-    return prepare(IMPORTANCE.recipes.load(overrides={**SMALL, **changes}), data_root=root)
+    return prepare(IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes}), data_root=root)
 
 
 def test_degrees_can_be_left_out(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_further_channels_and_none(tmp_path: Path) -> None:
         "more": {"numeric": "relations", "both": "semantic+tfidf"},
     }
     channels = prepared(tmp_path, features=features).channels
-    assert {name: len(parts) for name, parts in channels.items()} == {"semantic": 1, "numeric": 1, "both": 2}
+    assert {name: len(features) for name, features in channels.items()} == {"semantic": 1, "numeric": 1, "both": 2}
     with pytest.raises(NieError, match="No channel of features is left"):
         prepared(tmp_path, features={"structural": "none", "semantic": "none"})
     with pytest.raises(NieError, match=r"give it as --features\.semantic"):
@@ -56,8 +56,8 @@ def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
     names = ("semantic", "semantic~shuffled", "semantic~noise", "semantic~flags")
     features = {"structural": "structural", "semantic": "none", "more": {f"a {name}": name for name in names}}
     channels = prepared(tmp_path, features=features).channels
-    parts = {name: channels[f"a {name}"][0] for name in names}
-    real, shuffled, noise, flags = (parts[name] for name in names)
+    by_name = {name: channels[f"a {name}"][0] for name in names}
+    real, shuffled, noise, flags = (by_name[name] for name in names)
     for control in (shuffled, noise):
         assert control.features.shape == real.features.shape
         assert np.array_equal(control.mask, real.mask)

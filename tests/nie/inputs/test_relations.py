@@ -17,7 +17,7 @@ from nie.data import synthetic
 from nie.data.names_as_words import relations_as_nodes
 from nie.data.store import save
 from nie.errors import NieError
-from nie.inputs.relations import RelationInputs, relation_features
+from nie.inputs.relations import RelationMaterial, relation_features
 from nie.settings.sections import RelationsConfig
 from pretrain.inputs import prepare
 from pretrain.licap import pretrain
@@ -34,17 +34,17 @@ FUSED = {"text": "tfidf", "similarity_weight": 0.3, "context_weight": 0.2, "lear
 def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     kg = synthetic(0)
     save(kg, tmp_path / "synthetic" / "processed")
-    config = IMPORTANCE.recipes.load(overrides=ON_CPU)
+    config = IMPORTANCE.recipes.resolve(overrides=ON_CPU)
     inputs = prepare(config, data_root=tmp_path)
     rows = relation_features(inputs.relation_source, "tfidf")
     assert len(rows) == inputs.message.num_relations == 2 * kg.num_relations + 1
     assert rows.mean(dim=0).abs().max() < 1e-5
-    plain = RelationInputs.of(RelationsConfig(), inputs.relation_source, {})
-    assert plain.table(10) is None
-    fused = RelationInputs.of(RelationsConfig(**FUSED), inputs.relation_source, {"a": torch.randn(kg.num_nodes, 3)})
-    table = fused.table(10)
-    assert table is not None
-    assert table().shape == (len(rows), 10)
+    plain = RelationMaterial.of(RelationsConfig(), inputs.relation_source, {})
+    assert plain.vectors(10) is None
+    fused = RelationMaterial.of(RelationsConfig(**FUSED), inputs.relation_source, {"a": torch.randn(kg.num_nodes, 3)})
+    vectors = fused.vectors(10)
+    assert vectors is not None
+    assert vectors().shape == (len(rows), 10)
     assert relations_as_nodes(kg).num_nodes == kg.num_relations
 
 
@@ -55,22 +55,22 @@ def test_a_graph_of_one_relation(tmp_path: Path, inverse: bool, loops: bool) -> 
     kg = replace(kg, etype=np.zeros_like(kg.etype), relation_names=["cites"])
     save(kg, tmp_path / "synthetic" / "processed")
     graph = {"inverse_relations": inverse, "self_loops": loops}
-    inputs = prepare(IMPORTANCE.recipes.load(overrides={**ON_CPU, "graph": graph}), data_root=tmp_path)
-    table = RelationInputs.of(
+    inputs = prepare(IMPORTANCE.recipes.resolve(overrides={**ON_CPU, "graph": graph}), data_root=tmp_path)
+    vectors = RelationMaterial.of(
         RelationsConfig(**FUSED), inputs.relation_source, {"a": torch.randn(kg.num_nodes, 3)}
-    ).table(10)
-    assert table is not None
-    assert table().shape == (1 + inverse + loops, 10)
+    ).vectors(10)
+    assert vectors is not None
+    assert vectors().shape == (1 + inverse + loops, 10)
 
 
 def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "data" / "synthetic" / "processed")
     roots: dict[str, Any] = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
-    stage1 = pretrain(PRETRAINING.recipes.load(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
-    plain = pretrain(PRETRAINING.recipes.load(overrides=SMALL), **roots)
+    stage1 = pretrain(PRETRAINING.recipes.resolve(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    plain = pretrain(PRETRAINING.recipes.resolve(overrides=SMALL), **roots)
     made = [np.load(run.fold_path(0) / "structural" / "embeddings.npy") for run in (stage1, plain)]
     assert not np.allclose(*made)
-    stage2 = estimate(IMPORTANCE.recipes.load(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
+    stage2 = estimate(IMPORTANCE.recipes.resolve(overrides={**SMALL, "model": {"relations": FUSED}}), **roots)
     with (stage2.fold_path(0) / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3
@@ -88,4 +88,4 @@ def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) 
 )
 def test_settings_that_do_not_fit(relations: dict[str, Any], words: str) -> None:
     with pytest.raises(NieError, match=words):
-        IMPORTANCE.recipes.load(overrides={**SMALL, "model": {"relations": relations}})
+        IMPORTANCE.recipes.resolve(overrides={**SMALL, "model": {"relations": relations}})

@@ -16,7 +16,7 @@ from nie.runs.run import Run, mean_sd, open_run, read_run, run_folds
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return open_run(IMPORTANCE.recipes.load(overrides={"dataset": "toy"}), root=tmp_path,
+    return open_run(IMPORTANCE.recipes.resolve(overrides={"dataset": "toy"}), root=tmp_path,
                     made_from={"dataset_sha256": "abc"})  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def finish(run: Run, fold: int, **test: float) -> None:
 
 
 def test_the_same_settings_open_the_same_directory(run: Run, tmp_path: Path) -> None:
-    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": "toy"}, flags=["--folds.run", "3"])
     assert open_run(config, root=tmp_path, made_from={"dataset_sha256": "abc"}).path == run.path
     assert run.path.parent == tmp_path / "downstream" / "toy"
 
@@ -39,7 +39,7 @@ def test_provenance_says_where_a_run_comes_from(run: Run) -> None:
 
 
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
-    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"})
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": "toy"})
     with pytest.raises(NieError, match="made from another toy"):
         open_run(config, root=tmp_path, made_from={"dataset_sha256": "def"})
 
@@ -113,7 +113,7 @@ def test_arrays_are_plain(tmp_path: Path) -> None:
 
 
 def test_changed_features_are_refused(run: Run, tmp_path: Path) -> None:
-    config = IMPORTANCE.recipes.load(overrides={"dataset": "toy"})
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": "toy"})
     with pytest.raises(NieError, match="features_sha256 None, now 123"):
         open_run(config, root=tmp_path, made_from={"dataset_sha256": "abc", "features_sha256": "123"})
 

@@ -20,7 +20,7 @@ GEO = {"dataset": "geo"}
 
 def test_flags_of_every_kind() -> None:
     flags = ["--optim.lr", "1e-3", "--no-model.residual", "--folds.run", "0,1", "--optim.clip_norm=2"]
-    config = IMPORTANCE.recipes.load(overrides=GEO, flags=flags)
+    config = IMPORTANCE.recipes.resolve(overrides=GEO, flags=flags)
     assert config.optim.lr == 0.001
     assert config.model.residual is False
     assert config.folds.run == (0, 1)
@@ -30,7 +30,7 @@ def test_flags_of_every_kind() -> None:
 def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEED", "5")
     monkeypatch.setenv("DEVICE", "cuda")
-    config = PRETRAINING.recipes.load(overrides=GEO, flags=["--optim.lr", "1e-3"])
+    config = PRETRAINING.recipes.resolve(overrides=GEO, flags=["--optim.lr", "1e-3"])
     assert (config.seed, config.device) == (0, "auto")
 
 

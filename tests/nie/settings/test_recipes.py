@@ -20,13 +20,15 @@ RECIPES = [(stage, path) for stage in STAGES.values() for path in sorted(stage.r
 def test_flags_win_over_overrides_over_recipe_over_defaults(tmp_path: Path) -> None:
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: geo\noptim: {lr: 0.5, patience: 7, max_epochs: 9}\n")
-    config = IMPORTANCE.recipes.load(recipe, overrides={"optim": {"patience": 8}}, flags=["--optim.max_epochs", "10"])
+    config = IMPORTANCE.recipes.resolve(
+        recipe, overrides={"optim": {"patience": 8}}, flags=["--optim.max_epochs", "10"]
+    )
     assert (config.optim.lr, config.optim.patience, config.optim.max_epochs) == (0.5, 8, 10)
     assert config.optim.weight_decay == 5e-4
 
 
 def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
-    config = PRETRAINING.recipes.load(overrides={"dataset": "geo", "optim": {"lr": 0.1}})
+    config = PRETRAINING.recipes.resolve(overrides={"dataset": "geo", "optim": {"lr": 0.1}})
     assert (config.optim.lr, config.optim.patience, config.optim.clip_norm) == (0.1, 20, 10.0)
 
 
@@ -57,7 +59,7 @@ def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_that_names_the_key(document: dict, flags: list[str], message: str) -> None:
     with pytest.raises(NieError, match=message) as caught:
-        IMPORTANCE.recipes.load(overrides={**GEO, **document}, flags=flags)
+        IMPORTANCE.recipes.resolve(overrides={**GEO, **document}, flags=flags)
     assert "\n" not in str(caught.value)
 
 
@@ -78,17 +80,17 @@ def test_a_recipe_that_is_no_mapping(text: str, message: str, tmp_path: Path) ->
     recipe = tmp_path / "own.yaml"
     recipe.write_text(text)
     with pytest.raises(NieError, match=message):
-        PRETRAINING.recipes.load(recipe)
+        PRETRAINING.recipes.resolve(recipe)
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(NieError, match="did you mean 'fb15k-fast'"):
-        PRETRAINING.recipes.load("fb15k-fats")
+        PRETRAINING.recipes.resolve("fb15k-fats")
 
 
 def test_a_missing_dataset_is_asked_for() -> None:
     with pytest.raises(NieError, match="'dataset' is missing"):
-        PRETRAINING.recipes.load()
+        PRETRAINING.recipes.resolve()
 
 
 @pytest.mark.parametrize(("stage", "path"), RECIPES, ids=lambda value: getattr(value, "stem", ""))
@@ -100,7 +102,7 @@ def test_every_recipe_loads_and_holds_only_differences(stage: Stage[Any], path: 
         given = {"method": method, **parts} if method else {}
         if stage.name == "links":
             given["dataset"] = "db15k"
-        config = stage.recipes.load(path.stem, overrides=given)
+        config = stage.recipes.resolve(path.stem, overrides=given)
         defaults = type(config)(dataset="geo", **parts)
         for key, value in part.items():
             if isinstance(value, dict) and key not in ("reported", "search"):
@@ -114,20 +116,20 @@ def test_a_recipe_serves_every_method(tmp_path: Path) -> None:
         "dataset: geo\noptim: {lr: 0.5, max_epochs: 7}\nmodel: {num_heads: 4}\nloss: {channel_weight: 0.9}\n"
         "methods:\n  geni: {optim: {lr: 0.25}, model: {num_layers: 3}}\n"
     )
-    geni = IMPORTANCE.recipes.load(recipe, flags=["--method", "geni"])
+    geni = IMPORTANCE.recipes.resolve(recipe, flags=["--method", "geni"])
     assert (geni.optim.lr, geni.optim.max_epochs, geni.model.num_layers, geni.model.num_heads) == (0.25, 7, 3, 4)
-    rgtn = IMPORTANCE.recipes.load(recipe)
+    rgtn = IMPORTANCE.recipes.resolve(recipe)
     assert (rgtn.optim.lr, rgtn.model.num_heads, rgtn.model.num_layers, rgtn.loss.channel_weight) == (0.5, 4, 3, 0.9)
-    gcn = IMPORTANCE.recipes.load(recipe, overrides={"method": "gcn"})
+    gcn = IMPORTANCE.recipes.resolve(recipe, overrides={"method": "gcn"})
     assert (gcn.optim.lr, gcn.model.hidden_size) == (0.5, 64)
-    assert not hasattr(IMPORTANCE.recipes.load(recipe, overrides={"method": "ridge"}), "optim")
+    assert not hasattr(IMPORTANCE.recipes.resolve(recipe, overrides={"method": "ridge"}), "optim")
 
 
 def test_models_of_other_methods_than_the_recipes_own_keep_their_defaults(tmp_path: Path) -> None:
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: geo\nmethod: geni\nmodel: {num_layers: 5}\n")
-    assert IMPORTANCE.recipes.load(recipe).model.num_layers == 5
-    assert IMPORTANCE.recipes.load(recipe, flags=["--method=rgtn"]).model.num_layers == 3
+    assert IMPORTANCE.recipes.resolve(recipe).model.num_layers == 5
+    assert IMPORTANCE.recipes.resolve(recipe, flags=["--method=rgtn"]).model.num_layers == 3
 
 
 @pytest.mark.parametrize(
@@ -144,13 +146,13 @@ def test_mistakes_about_methods(text: str, flags: list[str], message: str, tmp_p
     recipe = tmp_path / "own.yaml"
     recipe.write_text(f"dataset: geo\n{text}\n")
     with pytest.raises(NieError, match=message):
-        IMPORTANCE.recipes.load(recipe, flags=flags)
+        IMPORTANCE.recipes.resolve(recipe, flags=flags)
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "blend"])
 @pytest.mark.parametrize("path", sorted(IMPORTANCE.recipes.folder.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_for_every_method(path: Path, method: str) -> None:
-    assert IMPORTANCE.recipes.load(path.stem, overrides={"method": method}).method == method
+    assert IMPORTANCE.recipes.resolve(path.stem, overrides={"method": method}).method == method
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)

@@ -22,7 +22,7 @@ SETTINGS = (LicapConfig, LinkConfig, *dict.fromkeys(method.settings for method i
 
 
 def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
-    config = IMPORTANCE.recipes.load(overrides=GEO)
+    config = IMPORTANCE.recipes.resolve(overrides=GEO)
     other_run = config.folds.model_copy(update={"run": (0,)})
     same = [{"label": "x"}, {"reported": {"PR": {"rmse": 1.0}}}, {"folds": other_run}]
     other = [{"seed": 1}, {"folds": config.folds.model_copy(update={"seed": 1})}, {"pretrained": "x"}]
@@ -34,7 +34,7 @@ def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
 
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValidationError):
-        PRETRAINING.recipes.load(overrides=GEO).seed = 1  # type: ignore[misc]
+        PRETRAINING.recipes.resolve(overrides=GEO).seed = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
@@ -56,25 +56,25 @@ def is_read(leaf: str) -> bool:
 
 
 def test_a_run_is_called_what_it_is() -> None:
-    config = IMPORTANCE.recipes.load(overrides=GEO)
+    config = IMPORTANCE.recipes.resolve(overrides=GEO)
     assert config.run_label() == "rgtn"
     assert config.model_copy(update={"pretrained": "x"}).run_label() == "rgtn+licap"
-    assert IMPORTANCE.recipes.load(overrides={**GEO, "method": "ridge"}).run_label() == "ridge"
-    assert IMPORTANCE.recipes.load(overrides={**GEO, "method": "pagerank"}).run_label() == "pagerank"
+    assert IMPORTANCE.recipes.resolve(overrides={**GEO, "method": "ridge"}).run_label() == "ridge"
+    assert IMPORTANCE.recipes.resolve(overrides={**GEO, "method": "pagerank"}).run_label() == "pagerank"
     assert config.model_copy(update={"label": "mine"}).run_label() == "mine"
-    assert PRETRAINING.recipes.load(overrides=GEO).run_label() == "licap"
+    assert PRETRAINING.recipes.resolve(overrides=GEO).run_label() == "licap"
 
 
 def test_nothing_to_learn_is_refused() -> None:
     with pytest.raises(NieError, match="nothing to learn"):
-        PRETRAINING.recipes.load(overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})
+        PRETRAINING.recipes.resolve(overrides={**GEO, "loss": {"eta1": 0, "eta2": 0}})
 
 
 def test_a_setting_at_its_default_does_not_change_the_digest() -> None:
-    plain = IMPORTANCE.recipes.load(overrides=GEO)
-    spelled = IMPORTANCE.recipes.load(overrides={**GEO, "members": 1, "optim": {"lr": plain.optim.lr}})
+    plain = IMPORTANCE.recipes.resolve(overrides=GEO)
+    spelled = IMPORTANCE.recipes.resolve(overrides={**GEO, "members": 1, "optim": {"lr": plain.optim.lr}})
     assert spelled.digest() == plain.digest()
     # LICAP's own defaults of a section are not the section's.
-    licap = PRETRAINING.recipes.load(overrides=GEO)
-    plainer = PRETRAINING.recipes.load(overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
+    licap = PRETRAINING.recipes.resolve(overrides=GEO)
+    plainer = PRETRAINING.recipes.resolve(overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
     assert licap.digest() != plainer.digest()

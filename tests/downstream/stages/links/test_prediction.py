@@ -1,4 +1,4 @@
-"""downstream.stages.links.prediction, .parts and .placement."""
+"""downstream.stages.links.prediction, .triple_groups and .placement."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.known_triples import KnownTriples
-from downstream.stages.links.model import load_model
+from downstream.stages.links.model import trained_model
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.settings import LinkConfig
 from downstream.stages.links.split import with_held_out
 from downstream.stages.links.stage import LINKS
-from downstream.stages.links.triple_groups import parts_of
+from downstream.stages.links.triple_groups import groups_of
 from downstream.stages.links.unseen_entities import highest_scores
 from nie.__main__ import main
 from nie.data import Channel, KnowledgeGraph, synthetic
@@ -74,14 +74,14 @@ def test_a_graph_without_splits_is_split(tmp_path: Path) -> None:
     run = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     held = round(0.1 * len(np.unique(kg.triples, axis=0)))
     assert np.load(run.fold_path(0) / "ranks.npy").shape == (held, 2)
-    parts = with_held_out(kg, 0.1, 0)
-    assert parts.held_out["valid"].shape == (held, 3)
-    train = {tuple(row) for row in parts.triples.tolist()}
-    assert not train & {tuple(row) for name in ("valid", "test") for row in parts.held_out[name].tolist()}
-    assert set(parts.held_out["test"][:, [0, 2]].ravel()) <= set(parts.triples[:, [0, 2]].ravel())
-    assert set(parts.held_out["test"][:, 1]) <= set(parts.etype)
-    np.testing.assert_array_equal(with_held_out(kg, 0.1, 0).held_out["test"], parts.held_out["test"])
-    assert not np.array_equal(with_held_out(kg, 0.1, 1).held_out["test"], parts.held_out["test"])
+    split = with_held_out(kg, 0.1, 0)
+    assert split.held_out["valid"].shape == (held, 3)
+    train = {tuple(row) for row in split.triples.tolist()}
+    assert not train & {tuple(row) for name in ("valid", "test") for row in split.held_out[name].tolist()}
+    assert set(split.held_out["test"][:, [0, 2]].ravel()) <= set(split.triples[:, [0, 2]].ravel())
+    assert set(split.held_out["test"][:, 1]) <= set(split.etype)
+    np.testing.assert_array_equal(with_held_out(kg, 0.1, 0).held_out["test"], split.held_out["test"])
+    assert not np.array_equal(with_held_out(kg, 0.1, 1).held_out["test"], split.held_out["test"])
 
 
 def test_too_few_triples_to_hold_any_out() -> None:
@@ -150,7 +150,7 @@ def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
 
 
 def config(**changes: Any) -> LinkConfig:
-    return LINKS.recipes.load(overrides={**TINY, **changes})
+    return LINKS.recipes.resolve(overrides={**TINY, **changes})
 
 
 def test_it_learns_a_ring_and_keeps_what_it_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -252,7 +252,7 @@ def test_entities_of_no_training_triple_are_placed_by_likeness(tmp_path: Path) -
     handicap = weights[1]["handicap"]
     assert handicap[40] != 0
     assert handicap[torch.arange(42) != 40].abs().max() == 0
-    again = load_model(placed_settings, LinkInputs.of(placed_settings, data_root=tmp_path / "data"), placed, 0)
+    again = trained_model(placed_settings, LinkInputs.of(placed_settings, data_root=tmp_path / "data"), placed, 0)
     assert isinstance(again, RotatE)
     torch.testing.assert_close(again.handicap.cpu(), handicap)
 
@@ -291,12 +291,12 @@ def test_parts_equal_the_loop() -> None:
         for n in (60, 40)
     )
     names = ["http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "other"]
-    parts = parts_of(test, train, names, 31)
+    groups = groups_of(test, train, names, 31)
     pairs = {(h, t) for h, _, t in train.tolist()} | {(t, h) for h, _, t in train.tolist()}
     for row, (head, relation, tail) in enumerate(test.tolist()):
         degrees = [int((train[:, [0, 2]] == end).sum()) for end in (head, tail)]
-        assert parts["without rdf:type"][row] == (relation == 1)
-        assert parts["pair not in training"][row] == ((head, tail) not in pairs)
-        assert parts["unseen entity"][row] == (min(degrees) == 0)
-        assert parts["least degree 1 to 5"][row] == (1 <= min(degrees) <= 5)
-        assert parts["relation of 0 to 99 triples"][row]
+        assert groups["without rdf:type"][row] == (relation == 1)
+        assert groups["pair not in training"][row] == ((head, tail) not in pairs)
+        assert groups["unseen entity"][row] == (min(degrees) == 0)
+        assert groups["least degree 1 to 5"][row] == (1 <= min(degrees) <= 5)
+        assert groups["relation of 0 to 99 triples"][row]

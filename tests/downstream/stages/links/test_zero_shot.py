@@ -20,14 +20,14 @@ from nie.models.kge import RotatE
 def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
     ring_of_many(tmp_path)
     kg = load("links", tmp_path)
-    parts = with_held_out_relations(kg, 0.2, 0)
-    tested, chosen = (set(parts.held_out[name][:, 1].tolist()) for name in ("test", "valid"))
+    split = with_held_out_relations(kg, 0.2, 0)
+    tested, chosen = (set(split.held_out[name][:, 1].tolist()) for name in ("test", "valid"))
     assert len(tested) == 4
     assert len(chosen) == 2
     assert not tested & chosen
-    assert not (tested | chosen) & set(parts.etype.tolist())
+    assert not (tested | chosen) & set(split.etype.tolist())
     expected = kg.held_out["test"][np.isin(kg.held_out["test"][:, 1], list(tested))]
-    np.testing.assert_array_equal(parts.held_out["test"], expected)
+    np.testing.assert_array_equal(split.held_out["test"], expected)
     with pytest.raises(NieError, match=r"hold_out_relations 0\.01 leaves fewer than two of the 20 relations"):
         with_held_out_relations(kg, 0.01, 0)
 

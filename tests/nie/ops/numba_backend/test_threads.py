@@ -31,11 +31,11 @@ def two_threads() -> object:
 
 def chunk_sums() -> list[float]:
     sums = np.zeros((3, 1))
-    threads.run(count, [(0, 2), (2, 2), (2, 5)], np.arange(5.0), threads.Table(sums))
+    threads.run(count, [(0, 2), (2, 2), (2, 5)], np.arange(5.0), threads.PerChunk(sums))
     return sums[:, 0].tolist()
 
 
-def test_every_chunk_runs_once_with_its_own_row_of_a_table() -> None:
+def test_every_chunk_runs_once_with_its_own_row() -> None:
     assert chunk_sums() == [1.0, 0.0, 9.0]
 
 

@@ -183,8 +183,8 @@ def test_both_stages_on_the_gpu(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     where = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
     settings = {**SMALL, "folds": {"run": [0]}, "device": "cuda"}
-    first = pretrain(PRETRAINING.recipes.load(overrides={**settings, "loss": {"gamma": 0.2}}), **where)
-    config = IMPORTANCE.recipes.load(overrides={**settings, "pretrained": str(first.path)})
+    first = pretrain(PRETRAINING.recipes.resolve(overrides={**settings, "loss": {"gamma": 0.2}}), **where)
+    config = IMPORTANCE.recipes.resolve(overrides={**settings, "pretrained": str(first.path)})
     second = estimate(config, **where)
     assert np.isfinite(np.load(second.path / "fold0" / "predictions.npy")).all()
     assert np.isfinite(np.load(first.path / "fold0" / "structural" / "embeddings.npy")).all()
