@@ -55,9 +55,8 @@ class SAGEConv(nn.Module):
             NieError: features that do not fit the graph or the layer.
         """
         src, dst = endpoints(graph, feat, self.in_size)
-        before = (
-            self.in_size > self.out_size
-        )  # the product comes first where it makes the rows shorter that are added up
+        # The product comes first where it makes the rows shorter that are added up.
+        before = self.in_size > self.out_size
         total = neighbour_sum(graph, self.fc_neigh(src) if before else src)
         mean = total / graph.in_degrees().clamp(min=1).to(total)[:, None]
         out: Tensor = self.fc_self(dst) + (mean if before else self.fc_neigh(mean))

@@ -25,8 +25,7 @@ def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etyp
     src, dst = prepared.ends
     weight = coefficient[prepared.relations(etype).by_dst.long()]  # (E, B)
     out = value.new_zeros(graph.num_dst_nodes(), value.shape[2])
-    for basis, own_weight in zip(
-        value.unbind(1), weight.unbind(1), strict=True
-    ):  # one basis at a time, to spare memory
+    # One basis at a time, to spare memory.
+    for basis, own_weight in zip(value.unbind(1), weight.unbind(1), strict=True):
         out = out + row_sum(basis[src] * own_weight[:, None], dst, len(out))
     return out

@@ -42,9 +42,8 @@ class ChannelTables(nn.Module):
         everyone = torch.ones(num_entities, dtype=torch.bool)
         columns = [masks.get(name, everyone) for name in ("structural", *channels)]
         mask = torch.stack(columns, dim=1)
-        mask[:, 0] |= ~mask.any(
-            dim=1
-        )  # without any channel, the fused vector would be 0, which is close to all entities and would rank first
+        # Without any channel, the fused vector would be 0, which is close to all entities and would rank first.
+        mask[:, 0] |= ~mask.any(dim=1)
         self.register_buffer("mask", mask, persistent=False)
         self.tables = nn.ModuleList(_Table(table, trainable) for table in channels.values())
         self.projections = nn.ModuleList(nn.Linear(table.shape[1], size) for table in channels.values())
