@@ -1,8 +1,8 @@
 """Starts commands in processes of their own that have torch and DGL loaded, for `downstream.stages.apart`.
 
-It reads from its input what to do, loads what the commands import, and is forked for each. Its copies share no thread
-and no device with it, as it computes nothing. Of each command that ends it prints the place in the list and the exit
-code.
+It reads from its input what to do, loads what the commands import, and is forked for each. A copy is whole, because
+nothing is computed before it is made: no thread runs but those of BLAS, which ends them before a fork. Of each command
+that ends it prints the place in the list and the exit code.
 """
 
 from __future__ import annotations
@@ -15,33 +15,45 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from nie.__main__ import main
 
 
-def serve(commands: Sequence[tuple[Sequence[str], str]], jobs: int, modules: Sequence[str]) -> None:
+def serve(
+    commands: Sequence[tuple[Sequence[str], str]], jobs: int, modules: Sequence[str], answers: TextIO
+) -> None:  # fmt: skip
     """Run ``commands``, arguments and the file for what is printed, ``jobs`` at a time."""
-    for module in modules:
-        importlib.import_module(module)
     import torch  # here, because a process that is not forked reads this file, too
 
     # Nothing that has asked for a GPU can be forked, and only Linux forks well what has loaded any library.
     forks = sys.platform == "linux" and not torch.cuda.is_available()
     context: Any = multiprocessing.get_context("fork") if forks else SpawnContext()
+    for module in modules if forks else ():
+        importlib.import_module(module)
     waiting = list(enumerate(commands))
     running: dict[Any, tuple[int, Any]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
             place, command = waiting.pop(0)
             process = context.Process(target=_run, args=command)
-            process.start()
-            running[process.sentinel] = place, process
-        for ended in wait(list(running)):
+            try:
+                process.start()
+            except OSError as error:  # such as no memory left for one more; the others go on
+                Path(command[1]).write_text(f"nie: the process could not be started: {error}\n", encoding="utf-8")
+                _answer(answers, place, 1)
+            else:
+                running[process.sentinel] = place, process
+        for ended in wait(list(running)) if running else ():
             place, process = running.pop(ended)
             process.join()
-            sys.stdout.write(f"{place} {process.exitcode}\n")
-            sys.stdout.flush()
+            _answer(answers, place, process.exitcode)
+
+
+def _answer(answers: TextIO, place: int, code: int) -> None:
+    answers.write(f"{place} {code}\n")
+    answers.flush()
 
 
 def _run(arguments: Sequence[str], file: str) -> None:
@@ -52,7 +64,12 @@ def _run(arguments: Sequence[str], file: str) -> None:
 
 
 if __name__ == "__main__":
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints while it is loaded is no answer
     try:
-        serve(**json.load(sys.stdin))
+        serve(**json.load(sys.stdin), answers=own)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # who asked has gone: what runs ends, and nothing more is started
+        os.dup2(os.open(os.devnull, os.O_WRONLY), own.fileno())
+        sys.exit(1)

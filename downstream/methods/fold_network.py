@@ -106,17 +106,19 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         return model.to(self.train.device)
 
-    def trained(self, run: Run, fold: int) -> nn.Module:
+    def trained(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
         """The trained network of a finished fold that gave its scores, in eval mode.
 
         Args:
             run: of one member.
             fold: its number.
+            value: load the state that is best for RMSE and MedianAE, where it was kept apart.
 
         Raises:
             NieError: the run averages several members, or its weights are missing or do not fit.
         """
-        path = run.fold_path(fold) / "model.safetensors"
+        apart = run.fold_path(fold) / "model_value.safetensors"
+        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
         if self.config.members > 1:
             raise NieError(f"{run.path} must be a run of one member; it averages {self.config.members} networks.")
         model = self.build()

@@ -139,6 +139,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             chosen = value = predictions()
             if config.select_value not in (None, config.select):
                 model.load_state_dict(states[config.select_value])
+                write_weights(folder / "model_value.safetensors", model)
                 value = predictions()
     write_curves(folder / "curves.csv", history.rows)
     return Fitted(

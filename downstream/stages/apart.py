@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,11 +13,11 @@ from pathlib import Path
 
 def run_apart(
     commands: Sequence[tuple[Sequence[str], Path]], *, jobs: int, threads: int, modules: Iterable[str]
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int, int | None]]:
     """Run commands, ``jobs`` at a time, and give the place of each in the list and its exit code as it ends.
 
-    Loading torch and DGL takes seconds, and a study asks for hundreds of folds: one process, `nie.forked`,
-    loads them, and is forked for every command.
+    Loading torch and DGL takes seconds, and a study asks for hundreds of folds: one process, `nie.forked`, loads them,
+    and is forked for every command. The code is None for the commands that had not ended when that process died.
 
     Args:
         commands: arguments of ``nie``, and the file for what it prints.
@@ -36,10 +37,14 @@ def run_apart(
     ) as starter:
         assert starter.stdin is not None
         assert starter.stdout is not None
-        with starter.stdin:
+        with contextlib.suppress(BrokenPipeError), starter.stdin:  # it may have died before it has read all
             json.dump(asked, starter.stdin)
-        for line in starter.stdout:
-            place, code = map(int, line.split())
-            left.remove(place)
-            yield place, code
-    yield from ((place, starter.returncode) for place in sorted(left))  # the process that was to start them has died
+        try:
+            for line in starter.stdout:
+                place, code = map(int, line.split())
+                left.remove(place)
+                yield place, code
+        except KeyboardInterrupt:  # which all of them got; folds write what continues them
+            starter.wait()
+            raise
+    yield from ((place, None) for place in sorted(left))

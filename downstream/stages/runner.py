@@ -117,7 +117,7 @@ class Runner:
         )
         codes = dict(track(answers, "folds", len(tasks)))
         for place, (_, run, fold) in enumerate(tasks):
-            if codes[place] != 0 or not run.is_done(fold):
+            if not run.is_done(fold):
                 failed.append(_what_it_said(run, fold, codes[place]))
         for run in runs:
             run.write_summary()
@@ -134,6 +134,7 @@ class Runner:
             arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         log_file = _log_file(run, fold)
         log_file.parent.mkdir(exist_ok=True)
+        log_file.unlink(missing_ok=True)  # an earlier attempt may have failed for another reason
         return arguments, log_file
 
 
@@ -141,11 +142,14 @@ def _log_file(run: Run, fold: int) -> Path:
     return run.path / "logs" / f"fold{fold}.log"
 
 
-def _what_it_said(run: Run, fold: int, code: int) -> str:
+def _what_it_said(run: Run, fold: int, code: int | None) -> str:
     """Why a fold failed, by the last lines that its process printed."""
     log_file = _log_file(run, fold)
     printed = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
-    how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
+    if code is None:
+        how = "not ended when the process that starts folds died"
+    else:
+        how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}, often for want of memory"
     lines = " / ".join(printed.strip().splitlines()[-TAIL_LINES:])
     return f"{run.path.name} fold {fold} ({how}, {log_file}): {lines or 'nothing printed'}"
 

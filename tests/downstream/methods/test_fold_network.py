@@ -34,8 +34,9 @@ def trained(root: Path, **changes: Any) -> tuple[Run, FoldNetwork]:
 def test_a_loaded_network_predicts_what_the_trained_one_did(changes: dict[str, Any], tmp_path: Path) -> None:
     run, given = trained(tmp_path, **changes)
     with torch.no_grad():
-        score = given.outputs(given.trained(run, 0), given.predicting).score
-        np.testing.assert_allclose(score.double().cpu() + given.centre, run.ranking_scores(0, 300), rtol=1e-5)
+        for value, stored in ((True, run.predictions(0, 300)), (False, run.ranking_scores(0, 300))):
+            score = given.outputs(given.trained(run, 0, value=value), given.predicting).score
+            np.testing.assert_allclose(score.double().cpu() + given.centre, stored, rtol=1e-5)
 
 
 def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
