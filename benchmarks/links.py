@@ -106,9 +106,8 @@ def _pykeen(options: argparse.Namespace) -> Callable[[], object]:
     epochs = itertools.count(1)
 
     def turn() -> None:
-        number = next(
-            epochs
-        )  # PyKEEN trains up to the epoch of a number, and does nothing if it has reached that already
+        # PyKEEN trains up to the epoch of a number, and does nothing if it has reached that already.
+        number = next(epochs)
         losses_so_far = loop.train(
             triples_factory=factory, num_epochs=number, continue_training=number > 1, batch_size=options.batch_size,
             use_tqdm=False, use_tqdm_batch=False,

@@ -25,13 +25,13 @@ part() { # NAME SECONDS COMMAND...: what hangs is killed, and the log has what i
     echo "== $name took $((SECONDS - start)) s"
 }
 
-# A line for each test, so that a log that ends at the limit has their names. Several processes, because most of the time goes
-# into compiling kernels; the benchmark plugin would warn of them.
+# A line for each test, so that a log that ends at the limit has their names. Several processes, because most of the
+# time goes into compiling kernels; the benchmark plugin would warn of them.
 run_tests=("$python" -m pytest -p no:cacheprovider -vv --tb=short)
 "$python" -c "import xdist" 2>/dev/null && run_tests+=(-p no:benchmark -n 8)
 
 tests() { # those marked cuda, and all of the backend, which run in Triton's interpreter where there is no GPU
-    part tests 180 "${run_tests[@]}" tests -k "cuda or test_triton_backend"
+    part tests 180 "${run_tests[@]}" tests -k "cuda or triton_backend"
 }
 
 stages() { # where --device auto, the default, means CUDA; two minutes and more

@@ -86,13 +86,11 @@ class Alignment:
 
 
 _COMBINED = later("downstream.losses.alignment:alignment_loss")
-_CONTRASTIVE = later("downstream.losses.alignment:modality_contrastive_loss")
 
 ALIGNMENTS: dict[str, Alignment] = {
     "combined": Alignment(_COMBINED),
     "neighbourhood": Alignment(_COMBINED, needs_links=True),
-    "contrastive": Alignment(_CONTRASTIVE),
-    "info_nce": Alignment(_CONTRASTIVE),  # the same by the name that runs of link prediction have
+    "contrastive": Alignment(later("downstream.losses.alignment:modality_contrastive_loss")),
     "cosine_mse": Alignment(later("downstream.losses.alignment:cosine_mse_loss")),
 }
 """By name, for importance estimation and link prediction. A new alignment is a function and an entry here."""

@@ -38,7 +38,7 @@ class ImportanceLossConfig(Section):
 
     @property
     def of_channels(self) -> ChannelLossConfig | None:
-        """These settings, where they train the channels of a network (which the type says); None where it reads one."""
+        """These settings, with those of a network's channels; None for a network that reads all channels as one."""
         return None
 
 
@@ -50,7 +50,8 @@ class ChannelLossConfig(ImportanceLossConfig):
         0.0, ge=0, description="weight of the alignment of channels; needs model.projection_size"
     )
     alignment: AlignmentName = Field(
-        "combined", description="how channels are aligned; neighbourhood: nodes that share neighbours count as alike"
+        "combined",
+        description="how channels are aligned; neighbourhood: nodes that share neighbours are partly the same",
     )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
 
@@ -81,7 +82,7 @@ class ImportanceConfig(FoldsRunConfig):
 
     @property
     def embeddings(self) -> Embeddings | None:
-        """What takes the place of raw features, where something does."""
+        """The pretrained run and the channels that its embeddings replace; None on raw features."""
         return None
 
 
@@ -111,7 +112,7 @@ class FeatureConfig(ImportanceConfig):
 
     @property
     def embeddings(self) -> Embeddings | None:
-        """What takes the place of raw features, where something does."""
+        """The pretrained run and the channels that its embeddings replace; None on raw features."""
         return Embeddings(self.pretrained, self.replaced) if self.pretrained else None
 
 

@@ -53,7 +53,7 @@ def spearman(target: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
 def average_ranks(values: Floats) -> Floats:
     """Ranks from 1, the lowest value first; values that are equal share the mean of their ranks.
 
-    It is `scipy.stats.rankdata`, which takes a second to load.
+    For finite values they are those of `scipy.stats.rankdata`, which takes a second to load.
 
     >>> average_ranks(np.array([5.0, 7.0, 5.0])).tolist()
     [1.5, 3.0, 1.5]

@@ -43,8 +43,8 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
         made_from: what the figures show, as JSON; the code that draws them is added here.
         draw: makes the figures.
     """
-    code = hashlib.sha256(Path(figures.__file__).read_bytes()).hexdigest()
-    made_from = json.loads(json.dumps([code, made_from]))
+    code = b"".join(Path(file).read_bytes() for file in (figures.__file__, __file__))
+    made_from = json.loads(json.dumps([hashlib.sha256(code).hexdigest(), made_from]))
     index = folder / "figures.json"
     try:
         kept = json.loads(index.read_text(encoding="utf-8"))

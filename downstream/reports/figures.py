@@ -61,7 +61,7 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
 
 
 def _first_of_pair(name: str, runs: Mapping[str, Run]) -> str:
-    """The row on raw features of which ``name`` is the only one on pretrained features, or ``name`` itself."""
+    """The raw row of a pair of rows that differ in ``pretrained`` alone; ``name`` where it is in no such pair."""
     apart = ("label", "pretrained", "folds")
     settings = {row: {key: run.config[key] for key in run.config if key not in apart} for row, run in runs.items()}
     alike = [row for row in runs if settings[row] == settings[name]]

@@ -33,9 +33,7 @@ class LinkSettings:
             raise NieError("A study of link prediction has its own recipes; leave --profile out.")
         for flag in flags:
             name = flag.partition("=")[0].removeprefix("--no-").removeprefix("--")
-            known = (
-                name.split(".")[0] in LinkConfig.model_fields
-            )  # another flag is refused below, with the nearest name
+            known = name.split(".")[0] in LinkConfig.model_fields  # another is refused below, with the nearest
             if flag.startswith("--") and known and not name.startswith(SHARED):
                 raise NieError(f"The study sets --{name} itself; leave the flag out.")
         self.dataset, self.flags, self.epochs = dataset, list(flags), epochs

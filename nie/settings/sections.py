@@ -62,9 +62,11 @@ class FeaturesConfig(Section):
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
-    standardize: bool = Field(True, description="scale every column to zero mean and unit variance over its nodes")
+    standardize: bool = Field(
+        True, description="scale every column to zero mean and unit variance over the nodes that have it"
+    )
     limit: float | None = Field(
-        None, gt=0, description="beyond this, standardised values count by their logarithm, which tames outliers"
+        None, gt=0, description="beyond this, standardised values grow only with their logarithm, which tames outliers"
     )
     num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
     walk_length: int = Field(20, ge=2, description="steps of a node2vec walk")

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from downstream.losses.table import ALIGNMENTS
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.negatives import corrupt, draw_negatives, head_share
-from downstream.stages.links.settings import LinkConfig
+from downstream.stages.links.settings import AUXILIARY, LinkConfig
 from nie.errors import NieError
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.models.kge.rotation import SIDES, Side
@@ -86,7 +85,7 @@ class LinkStep:
             return 0.0
         known = model.refined(torch.unique(batch[:, [0, 2]]))
         assert known.projected is not None
-        aligned: Tensor = ALIGNMENTS[loss.auxiliary].function(known.projected, known.mask)
+        aligned: Tensor = AUXILIARY[loss.auxiliary].function(known.projected, known.mask)
         return loss.auxiliary_weight * aligned
 
     def _adversarial(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -12,9 +12,9 @@ from nie.fusions import FUSIONS, RELATION_GUIDED
 from nie.settings.run import RunConfig
 from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
 
-AuxiliaryName = Annotated[
-    str, one_of("an alignment", ChainMap({"none": None}, ALIGNMENTS), lambda loss: loss is None or not loss.needs_links)
-]
+AUXILIARY = ChainMap({"none": None, "info_nce": ALIGNMENTS["contrastive"]}, cast(dict[str, Any], ALIGNMENTS))
+"""The alignments; ``info_nce`` is ``contrastive`` by the name that runs of link prediction have."""
+AuxiliaryName = Annotated[str, one_of("an alignment", AUXILIARY, lambda loss: loss is None or not loss.needs_links)]
 LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({RELATION_GUIDED: None}, FUSIONS))]
 """A fusion, or the one that RotatE alone has: attention with a temperature for each relation."""
 
@@ -57,7 +57,9 @@ class NegativesConfig(Section):
 class LinkLossConfig(Section):
     """What is learned besides telling triples from corrupted ones."""
 
-    auxiliary: AuxiliaryName = Field("none", description="loss that draws the channels of an entity together")
+    auxiliary: AuxiliaryName = Field(
+        "none", description="loss that draws the channels of an entity together; info_nce: contrastive"
+    )
     auxiliary_weight: float = Field(0.1, gt=0, description="weight of the auxiliary loss, where there is one")
     adversarial_weight: float = Field(0.0, ge=0, description="weight of the triples with made-up channels")
 

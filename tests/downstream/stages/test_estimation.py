@@ -200,7 +200,7 @@ def test_members_are_averaged_and_finished_ones_are_kept(kg: KnowledgeGraph, tmp
 def test_training_on_sampled_blocks(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
     def trained(folder: str, epochs: int) -> Run:
         optim = {"max_epochs": epochs, "lr": 0.02, "schedule": "one_cycle"}
-        settings = config(method=method, model={"num_layers": 1}, optim=optim, batch={"size": 50, "fanout": 5})
+        settings = config(method=method, model={"num_layers": 2}, optim=optim, batch={"size": 50, "fanout": 5})
         return estimate(settings, data_root=tmp_path / "data", run_root=tmp_path / folder)
 
     files = [trained(folder, 2).fold_path(0) / "predictions.npy" for folder in ("a", "b")]
