@@ -11,6 +11,7 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from nie.errors import NieError
+from nie.runs.run import read_run
 from nie.settings.run import RunConfig
 from pretrain.inputs import prepare
 
@@ -39,26 +40,20 @@ def test_inputs_are_made_once_for_stages_that_share_them(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_parallel_processes_give_the_same_figures(tmp_path: Path) -> None:
-    configs = [config("ridge"), config("linear", folds={"run": [0]})]
-    alone = runner(tmp_path / "alone").run(configs)
-    together = runner(tmp_path / "together", jobs=2).run(configs)
-    for one, two in zip(alone, together, strict=True):
+def test_parallel_processes_give_the_same_figures_and_what_one_that_fails_said(tmp_path: Path) -> None:
+    good = [config("ridge"), config("linear", folds={"run": [0]})]
+    bad = config("gcn", optim={"max_epochs": 2, "lr": 1e30})
+    alone = runner(tmp_path / "alone").run(good)
+    made = runner(tmp_path / "together", jobs=2)
+    with pytest.raises(NieError, match=r"2 failed.*fold 0 \(exit code 2.*(loss|scores) became") as caught:
+        made.run([good[0], bad, good[1]])
+    assert "fold 1" in str(caught.value)
+    for one, two in zip(alone, [read_run(made.path(settings)) for settings in good], strict=True):
         assert one.path.name == two.path.name
         folds = one.finished_folds()
         assert two.finished_folds() == folds
         assert [one.metrics(fold)["test"] for fold in folds] == [two.metrics(fold)["test"] for fold in folds]
         assert (two.path / "summary.json").read_text() == (one.path / "summary.json").read_text()
-
-
-@pytest.mark.slow
-def test_a_job_that_dies_is_reported_with_its_last_lines_while_the_others_finish(tmp_path: Path) -> None:
-    made = runner(tmp_path, jobs=2)
-    good, bad = config("ridge", folds={"run": [0]}), config("gcn", optim={"max_epochs": 2, "lr": 1e30})
-    with pytest.raises(NieError, match=r"2 failed.*fold 0 \(exit code 2.*(loss|scores) became") as caught:
-        made.run([good, bad])
-    assert "fold 1" in str(caught.value)
-    assert Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs").run([good])[0].finished_folds() == [0]
 
 
 def test_no_jobs_is_refused(tmp_path: Path) -> None:
