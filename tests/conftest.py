@@ -64,6 +64,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let what is frozen be freed at the end: libraries in C++ would call it a leak, below pytest's last line."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def quick_interpreter() -> Iterator[None]:
     """Halve the time of Triton's interpreter, where it is in use."""
