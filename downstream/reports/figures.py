@@ -47,7 +47,7 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
     if not curves:
         return None
     figure, (axis,) = _axes(1, 1, width=7, height=4)
-    firsts = {name: _first_of_pair(name, {row: runs[row] for row in curves}) for name in curves}
+    firsts = _firsts_of_pairs({name: runs[name] for name in curves})
     coloured = list(dict.fromkeys(firsts.values()))
     colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(coloured)))
     for name, curve in curves.items():
@@ -60,13 +60,16 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
     return figure
 
 
-def _first_of_pair(name: str, runs: Mapping[str, Run]) -> str:
-    """The raw row of a pair of rows that differ in ``pretrained`` alone; ``name`` where it is in no such pair."""
+def _firsts_of_pairs(runs: Mapping[str, Run]) -> dict[str, str]:
+    """By row, the raw row of a pair of rows that differ in ``pretrained`` alone; itself where it is in no such pair."""
     apart = ("label", "pretrained", "folds")
     settings = {row: {key: run.config[key] for key in run.config if key not in apart} for row, run in runs.items()}
-    alike = [row for row in runs if settings[row] == settings[name]]
-    raw = [row for row in alike if not runs[row].config.get("pretrained")]
-    return raw[0] if len(raw) == 1 and len(alike) == 2 else name
+    firsts = {}
+    for name in runs:
+        alike = [row for row in runs if settings[row] == settings[name]]
+        raw = [row for row in alike if not runs[row].config.get("pretrained")]
+        firsts[name] = raw[0] if len(raw) == 1 and len(alike) == 2 else name
+    return firsts
 
 
 def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:

@@ -109,11 +109,13 @@ class Runner:
             runs.append(run)
             tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
+        # A stage's module, and what torch's optimisers import when the first of them is made, in two seconds.
+        modules = {STAGES[config.stage].run.__module__ for config, _, _ in tasks} | {"torch._dynamo"}
         answers = run_apart(
             [self._command(*task) for task in tasks],
             jobs=self.jobs,
             threads=max(1, CORES // self.jobs),
-            modules={STAGES[config.stage].run.__module__ for config, _, _ in tasks} | {"torch._dynamo"},
+            modules=modules,
         )
         codes = dict(track(answers, "folds", len(tasks)))
         for place, (_, run, fold) in enumerate(tasks):
