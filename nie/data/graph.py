@@ -266,7 +266,6 @@ def _digest(*parts: Sequence[str] | NDArray[Any]) -> str:
         if isinstance(part, np.ndarray):
             total.update(np.ascontiguousarray(part).data)
         else:
-            for word in part:
-                word_bytes = word.encode("utf-8", "surrogatepass")
-                total.update(f"{len(word_bytes)}:".encode() + word_bytes)
+            words = (word.encode("utf-8", "surrogatepass") for word in part)
+            total.update(b"".join(b"%d:%b" % (len(word), word) for word in words))
     return total.hexdigest()

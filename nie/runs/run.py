@@ -14,6 +14,8 @@ A fold is worked on in ``fold<k>.partial`` and renamed when it is complete; ``DO
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import statistics
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +37,8 @@ from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
 
 DONE, CONFIG, PROVENANCE = "DONE", "config.yaml", "provenance.json"
+FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
+"""Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
 
 
 class OtherStage(NieError):
@@ -101,8 +105,9 @@ class Run:
 
     def finished_folds(self) -> list[int]:
         """Numbers of the finished folds that are looked at, ascending."""
-        found = (int(done.parent.name.removeprefix("fold")) for done in self.path.glob(f"fold[0-9]*/{DONE}"))
-        return sorted(fold for fold in found if self.folds is None or fold in self.folds)
+        names = os.listdir(self.path) if self.path.is_dir() else []
+        found = (int(name.removeprefix("fold")) for name in names if FOLD.fullmatch(name))
+        return sorted(fold for fold in found if (self.folds is None or fold in self.folds) and self.is_done(fold))
 
     @contextlib.contextmanager
     def fold(self, fold: int) -> Iterator[Path]:

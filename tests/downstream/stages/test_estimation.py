@@ -266,7 +266,7 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(kg: Knowled
     )
     recipe = tmp_path / "own.yaml"
     recipe.write_text(
-        "dataset: synthetic\nmodel: {num_layers: 1}\nfolds: {run: [0]}\noptim: {max_epochs: 20}\n"
+        "dataset: synthetic\nmodel: {num_layers: 1}\nfolds: {run: [0]}\noptim: {max_epochs: 8}\n"
         "features: {structural: structural, semantic: semantic}\n"
     )
 

@@ -1,6 +1,7 @@
 """nie.runs.run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_finished_folds_are_kept_and_the_summary_follows(run: Run) -> None:
     run_folds(run, [1, 2], work)
     assert done == [0, 1, 2]
     assert read_json(run.path / "summary.json")["test"]["rmse"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["fold0.bak", "fold00", "foldx", "fold1.partial", "afold1", "fold-1", "fold1 "])
+def test_what_is_no_fold_is_not_looked_at(run: Run, name: str) -> None:
+    run_folds(run, [0], lambda _fold, folder: write_json(folder / "metrics.json", {"test": {"rmse": 2.0}}))
+    shutil.copytree(run.fold_path(0), run.path / name)
+    assert run.finished_folds() == [0]
+    assert run.write_summary()["folds"] == [0]
 
 
 def test_two_processes_do_not_work_on_one_run(run: Run) -> None:

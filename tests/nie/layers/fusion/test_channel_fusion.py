@@ -127,8 +127,8 @@ def test_every_parameter_gets_a_gradient(method: str) -> None:
 def test_gradcheck(method: str) -> None:
     fusion = build(method)
     tokens, mask, logvar = inputs()
-    needed = (tokens[:5].requires_grad_(), logvar[:5].requires_grad_())
-    assert torch.autograd.gradcheck(lambda t, v: fuse(fusion, t, mask[:5], v).vector, needed)
+    needed = (tokens[:3].requires_grad_(), logvar[:3].requires_grad_())  # with all, with some and with one channel
+    assert torch.autograd.gradcheck(lambda t, v: fuse(fusion, t, mask[:3], v).vector, needed)
 
 
 @pytest.mark.parametrize(
