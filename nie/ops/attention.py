@@ -2,7 +2,9 @@
 
 The functions here check the shapes and hand the work to a backend.
 
-They have first derivatives only: the fused backends refuse a second one, and DGL's gives a wrong one.
+Half types, as autocast makes them, are computed in single precision: the output comes back in the type of the values,
+and returned weights in single precision. Gradients can be differentiated once more on every backend, see
+`nie.ops.derivatives`.
 
 Notation: a graph (or a block of a sampled batch) has N_src source and N_dst destination nodes, E edges, R relations;
 H heads of D values each. Softmaxes run over the edges that end in the same node.
@@ -10,14 +12,16 @@ H heads of D values each. Softmaxes run over the edges that end in the same node
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.ops.backend import backend_module, choose_backend
+from nie.ops.derivatives import Outputs
 from nie.ops.drop_pattern import draw_seed, threshold
+from nie.ops.operation import operate
+from nie.ops.precision import computed_in
 from nie.ops.shapes import expect, expect_relations
 from nie.vocabulary import REL_MODES
 
@@ -174,13 +178,16 @@ def attend_additively(
     expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
     expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
     expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
-    # Under autocast a projection may come in half precision and the scores made from it in single.
-    src_score, dst_score = src_score.to(value.dtype), dst_score.to(value.dtype)
-    rel_score = None if rel_score is None else rel_score.to(value.dtype)
-    return Attended(*backend_module(choose_backend(value, backend)).additive_attention(
-        graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, _seed(attn_drop, seed),
-        return_attention,
-    ))  # fmt: skip
+    seed = _seed(attn_drop, seed)
+
+    def compute(module: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None) -> Outputs:
+        found: Outputs = module.additive_attention(
+            graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, seed, return_attention
+        )
+        return found
+
+    out, weights = operate(compute, [value, src_score, dst_score, rel_score], value, backend)
+    return Attended(out, weights)
 
 
 def attend_by_products(
@@ -196,14 +203,18 @@ def attend_by_products(
     expect("key", key, (graph.num_src_nodes(), *head_shape))
     expect("query", query, (graph.num_dst_nodes(), *head_shape))
     expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
-    query, key, rel = query.to(value.dtype), key.to(value.dtype), None if rel is None else rel.to(value.dtype)
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
-        rel, mode = rel.sigmoid(), "mul"
-    return Attended(
-        *backend_module(choose_backend(value, backend)).dot_attention(
-            graph, query, key, value, rel, etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
+        rel, mode = rel.to(computed_in(value)).sigmoid(), "mul"
+    seed = _seed(attn_drop, seed)
+
+    def compute(module: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None) -> Outputs:
+        found: Outputs = module.dot_attention(
+            graph, query, key, value, rel, etype, mode, attn_drop, seed, return_attention
         )
-    )
+        return found
+
+    out, weights = operate(compute, [query, key, value, rel], value, backend)
+    return Attended(out, weights)
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:

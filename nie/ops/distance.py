@@ -9,6 +9,8 @@ from torch import Tensor
 
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
+from nie.ops.derivatives import with_second_derivatives
+from nie.ops.precision import computed_in
 from nie.ops.shapes import expect
 
 _VALUES_AT_A_TIME = 1 << 24
@@ -26,6 +28,7 @@ def complex_distance(
     agree, the gradient is 0.
 
     The numba kernels keep nothing of the size B x K x 2D; torch's own operators keep it twice for the backward pass.
+    Half types are computed in single precision, and gradients can be differentiated once more.
 
     Args:
         query: (B, 2D), the D real parts first, then the imaginary ones.
@@ -54,23 +57,38 @@ def complex_distance(
         expect("rows", rows, (len(query), None))
         if rows.numel() and not 0 <= int(rows.min()) <= int(rows.max()) < len(keys):
             raise NieError(f"rows go from {int(rows.min())} to {int(rows.max())}, but there are {len(keys)} keys.")
-    if choose_backend(query, backend) == "numba":
-        from nie.ops.numba_backend.complex_distance import ChosenDistance, Distance
-
-        out: Tensor = (
-            Distance.apply(query, keys)  # type: ignore[no-untyped-call]
-            if rows is None
-            else ChosenDistance.apply(query, keys, rows)  # type: ignore[no-untyped-call]
+    dtype = computed_in(query)
+    wide = query.to(dtype), keys.to(dtype)
+    with torch.autocast(query.device.type, enabled=False):
+        if choose_backend(wide[0], backend) != "numba":
+            return _by_torch(*wide, rows).to(query.dtype)
+        (out,) = with_second_derivatives(
+            [_by_numba(*wide, rows)], wide, lambda query, keys: [_by_torch(query, keys, rows)]
         )
-        return out
+    assert out is not None
+    return out.to(query.dtype)
+
+
+def _by_numba(query: Tensor, keys: Tensor, rows: Tensor | None) -> Tensor:
+    from nie.ops.numba_backend.complex_distance import ChosenDistance, Distance
+
+    out: Tensor = (
+        Distance.apply(query, keys)  # type: ignore[no-untyped-call]
+        if rows is None
+        else ChosenDistance.apply(query, keys, rows)  # type: ignore[no-untyped-call]
+    )
+    return out
+
+
+def _by_torch(query: Tensor, keys: Tensor, rows: Tensor | None) -> Tensor:
     if len(query) == 0:
         return query @ keys.T if rows is None else query.new_empty(rows.shape)
     step = max(1, _VALUES_AT_A_TIME // max(1, keys.shape[1] * (len(keys) if rows is None else rows.shape[1])))
     chosen = itertools.repeat(keys) if rows is None else (keys[part] for part in torch.split(rows, step))
-    return torch.cat([_by_torch(part, own) for part, own in zip(torch.split(query, step), chosen, strict=False)])
+    return torch.cat([_some_by_torch(part, own) for part, own in zip(torch.split(query, step), chosen, strict=False)])
 
 
-def _by_torch(query: Tensor, keys: Tensor) -> Tensor:
+def _some_by_torch(query: Tensor, keys: Tensor) -> Tensor:
     """(B, K) for keys (K, 2D) or (B, K, 2D)."""
     real, imaginary = (query[:, None] - keys).chunk(2, dim=2)
     squared = real.square() + imaginary.square()

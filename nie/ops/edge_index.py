@@ -190,6 +190,9 @@ def chunks(offsets: Array, most: int) -> list[tuple[int, int]]:
 class _PerTensor:
     """Remembers what ``function`` gives for a tensor, as long as the tensor lives and is not written to.
 
+    Torch counts the writes to a tensor, but not those to a numpy array that shares its memory; a tensor that shares is
+    therefore compared with a copy. (What is written through ``tensor.data`` nobody can see; torch warns of it too.)
+
     Further arguments are passed on, and must be the same at every call. (A method bound to the owner of the memory
     would keep the owner alive until the next collection of cycles, with all its arrays.)
     """
@@ -201,11 +204,16 @@ class _PerTensor:
     def __call__(self, tensor: Tensor, *rest: Any) -> Any:
         if tensor.is_inference():  # its writes are not counted
             return self._function(tensor, *rest)
-        version, value = self._known.get(tensor, (None, None))
-        if version != tensor._version:
+        version, seen, value = self._known.get(tensor, (None, None, None))
+        if version != tensor._version or (seen is not None and not torch.equal(seen, tensor)):
             value = self._function(tensor, *rest)
-            self._known[tensor] = (tensor._version, value)
+            self._known[tensor] = (tensor._version, tensor.clone() if _shared_with_numpy(tensor) else None, value)
         return value
+
+
+def _shared_with_numpy(tensor: Tensor) -> bool:
+    """Whether a numpy array may hold the same memory: torch forbids to resize such memory, and no other."""
+    return tensor.device.type == "cpu" and not tensor.untyped_storage().resizable()
 
 
 def _span(etype: Tensor) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from nie.dgl_compat import dgl
-from nie.ops.backend import backend_module, choose_backend
+from nie.ops.operation import operate
 from nie.ops.shapes import expect
 
 
@@ -29,5 +29,5 @@ def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, *, backend: str | None = N
     tensor([ 0.,  0., 11.])
     """
     expect("value", value, (graph.num_src_nodes(), None))
-    out: Tensor = backend_module(choose_backend(value, backend)).neighbour_sum(graph, value)
+    out: Tensor = operate(lambda module, value: [module.neighbour_sum(graph, value)], [value], value, backend)[0]
     return out

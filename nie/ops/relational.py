@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from nie.dgl_compat import dgl
-from nie.ops.backend import backend_module, choose_backend
+from nie.ops.operation import operate
 from nie.ops.shapes import expect, expect_relations
 
 
@@ -43,7 +43,8 @@ def relational_sum(
     """
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
-    coefficient = coefficient.to(value.dtype)
-    module = backend_module(choose_backend(value, backend))
-    out: Tensor = module.relational_sum(graph, value, coefficient, etype)
+    out: Tensor = operate(
+        lambda module, value, coefficient: [module.relational_sum(graph, value, coefficient, etype)],
+        [value, coefficient], value, backend,
+    )[0]  # fmt: skip
     return out

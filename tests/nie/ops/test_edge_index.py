@@ -119,3 +119,16 @@ def test_edges_by_relation() -> None:
     assert torch.equal(ids.sort().values.long(), torch.arange(graph.num_edges()))
     assert torch.equal(etype[ids.long()], etype.sort().values)
     assert torch.equal(destinations.long(), graph.edges()[1][ids.long()])
+
+
+@pytest.mark.parametrize("shared", ["from numpy", "to numpy"])
+def test_a_write_to_the_array_beneath_is_noticed(shared: str) -> None:
+    graph, etype = random_graph()
+    array = etype.numpy().copy() if shared == "from numpy" else etype.numpy()
+    etype = torch.from_numpy(array) if shared == "from numpy" else etype
+    before = prepare(graph).relations(etype)
+    assert prepare(graph).relations(etype) is before
+    assert relation_span(etype) == (0, 3)
+    array += 1
+    assert relation_span(etype) == (1, 4)
+    assert torch.equal(prepare(graph).relations(etype).by_src, before.by_src + 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops import dgl_backend, neighbour_sum, plain_sums
+from nie.ops import dgl_backend, neighbour_sum, plain_backend
 
 
 def graphs() -> list[tuple[dgl.DGLGraph, Tensor]]:
@@ -22,7 +22,7 @@ def graphs() -> list[tuple[dgl.DGLGraph, Tensor]]:
 
 
 @pytest.mark.parametrize("place", range(3), ids=["graph", "block", "no edges"])
-@pytest.mark.parametrize("call", [neighbour_sum, plain_sums.neighbour_sum, dgl_backend.neighbour_sum])
+@pytest.mark.parametrize("call", [neighbour_sum, plain_backend.neighbour_sum, dgl_backend.neighbour_sum])
 def test_values_and_gradients_equal_the_loop(call: Callable[..., Tensor], place: int) -> None:
     graph, _ = graphs()[place]
     value = normal(graph.num_src_nodes(), 3, requires_grad=True)

@@ -117,15 +117,6 @@ def test_what_diverges_shows_as_nan() -> None:
         assert (out[:2] == 0).all()  # no in-edge
 
 
-def test_second_derivatives_are_refused() -> None:
-    graph, etype = random_graph()
-    tensors = on_device(inputs("mul", graph, etype))
-    out = attend("mul", graph, etype.to(DEVICE), tensors, backend="triton")
-    (grad,) = torch.autograd.grad(out.square().sum(), tensors["value"], create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
-
-
 @pytest.mark.cuda
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("sizes", [(8, 8), (3, 5), (1, 200)])

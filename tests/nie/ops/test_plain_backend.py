@@ -1,4 +1,4 @@
-"""nie.ops.plain_sums; its neighbour_sum is tested in test_neighbours.py."""
+"""nie.ops.plain_backend; its neighbour_sum is tested in test_neighbours.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 
 from nie.dgl_compat import dgl
-from nie.ops import dgl_backend, plain_sums
+from nie.ops import dgl_backend, plain_backend
 
 
 def graphs() -> list[tuple[dgl.DGLGraph, torch.Tensor]]:
@@ -24,7 +24,7 @@ def test_the_relational_sum_in_plain_torch_equals_that_of_dgl(place: int) -> Non
     coefficient = normal(NUM_RELATIONS, 2, seed=1, requires_grad=True)
     weight = normal(graph.num_dst_nodes(), 3, seed=2)
     results = []
-    for module in (plain_sums, dgl_backend):
+    for module in (plain_backend, dgl_backend):
         out = module.relational_sum(graph, value, coefficient, etype)
         results.append((out, *torch.autograd.grad((out * weight).sum(), (value, coefficient))))
     for one, two in zip(*results, strict=True):
