@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nie.array_file import read_npy, read_npz
 from nie.arrays import Floats
 from nie.data.graph import Channel
-from nie.data.store import read_array
 from nie.errors import NieError
 
 ROWS = ("features", "embeddings", "weight")
@@ -68,17 +66,11 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
 
 
 def _npy(path: Path) -> tuple[NDArray[Any], None]:
-    return read_array(path), None
+    return read_npy(path), None
 
 
 def _npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return _chosen(path, {key: archive[key] for key in archive.files})
-    except FileNotFoundError as error:
-        raise NieError(f"The file {path} is missing.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise NieError(f"The file {path} is truncated or not a .npz archive of plain arrays.") from error
+    return _chosen(path, read_npz(path))
 
 
 def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
