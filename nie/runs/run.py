@@ -33,8 +33,8 @@ from nie.errors import NieError
 from nie.progress import log
 from nie.runs.files import read_json, write_json
 from nie.runs.provenance import origin
-from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
+from nie.settings.yaml_loader import SafeDumper, SafeLoader
 
 DONE, CONFIG, PROVENANCE = "DONE", "config.yaml", "provenance.json"
 FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
@@ -241,7 +241,7 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
             )
     if _stored_config(path) is None:  # again, because it may have been damaged since
         with atomic_file(path / CONFIG) as temporary:
-            temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
+            temporary.write_text(yaml.dump(run.config, Dumper=SafeDumper, sort_keys=False), encoding="utf-8")
     if not (path / PROVENANCE).exists():
         write_json(path / PROVENANCE, origin(config, made_from))
     return run
