@@ -146,10 +146,8 @@ def _sentences(path: Path, kind: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise NieError(f"The file {path} is missing.") from error
-    except PermissionError as error:
-        raise NieError(f"The file {path} cannot be read: {error.strerror}.") from error
-    except MemoryError:
-        raise  # a whole array, which is too large for this machine
+    except (PermissionError, MemoryError):
+        raise  # nothing is damaged: it may not be read, or is too large for this machine
     except Exception as error:  # a damaged archive fails in any way that zipfile and its decompressors can
         reason = shown(str(error).partition("\n")[0].rstrip("."))[1:-1]
         raise NieError(f"The file {path} is truncated or not {kind} ({reason or type(error).__name__}).") from error

@@ -85,7 +85,7 @@ def features(
     if path.exists():
         try:
             return _kept(path, kg.num_nodes)
-        except NieError as error:
+        except (NieError, OSError) as error:
             log.warning("computing %s again: %s", name, error)
     log.info("computing %s features of %s", name, kg.name)
     channel = feature.compute(kg, **full)
