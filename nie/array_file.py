@@ -80,7 +80,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """
     path = Path(path)
     arrays: dict[str, Array] = {}
-    with _sentences(path, "a .npz archive of plain arrays"), zipfile.ZipFile(path) as archive:
+    kind = "a .npz archive of plain arrays"
+    with _sentences(path, kind), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         check_members(archive, path)
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
