@@ -6,6 +6,7 @@ and refuses every other name before it is imported. Stand-ins have no attributes
 return becomes a real tensor or array only when the whole file has been read.
 """
 
+# Long because the stand-ins and the reader that hands them out are one closed list of what a pickle may do.
 from __future__ import annotations
 
 import io
