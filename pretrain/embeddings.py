@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nie.arrays import Array
+from nie.array_file import read_npy
 from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
@@ -44,8 +44,8 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
 def _read_embedding(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
     path = run.fold_path(fold) / name / "embeddings.npy"
     try:
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError) as error:
+        array = read_npy(path)
+    except NieError as error:
         raise run.damaged(path, fold) from error
     if array.ndim != 2 or len(array) != num_nodes:
         raise NieError(f"{path} must have {num_nodes} rows, one for each node; got the shape {array.shape}.")

@@ -68,7 +68,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
         mean[test] = run.predictions(fold, kg.num_nodes)[test]
         score[test] = run.ranking_scores(fold, kg.num_nodes)[test]
         held_out[test] = True
-    importance = np.maximum(np.expm1(mean), 0.0) if kg.meta.get("label_transform", "log1p") == "log1p" else mean
+    importance = np.maximum(np.expm1(mean), 0.0) if kg.label_transform == "log1p" else mean
     return NodeScores(
         name=[str(name) for name in kg.node_names],
         importance=importance,

@@ -19,6 +19,7 @@ from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.registry import METRICS
+from nie.array_file import read_npy
 from nie.arrays import Floats
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
@@ -209,9 +210,9 @@ def _stored(folder: Path) -> Fitted | None:
     tiers = folder / TIERS_FILE
     try:
         document = read_json(folder / "member.json")
-        score, prediction = np.load(folder / "outputs.npy", allow_pickle=False)
-        probability = np.load(tiers, allow_pickle=False) if tiers.exists() else None
-    except (NieError, FileNotFoundError, ValueError, EOFError) as error:
+        score, prediction = read_npy(folder / "outputs.npy", mapped=False)
+        probability = read_npy(tiers, mapped=False) if tiers.exists() else None
+    except (NieError, ValueError, TypeError) as error:
         raise NieError(f"A file in {folder} is damaged; remove that folder and run the same command again.") from error
     agreed, facts = document.pop("agreement"), document.pop("facts")
     return Fitted(score, prediction, probability, agreed, facts, document)

@@ -6,9 +6,7 @@ Of torch's files only tensors are loaded, so that no code in them runs.
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nie.array_file import SMALL, check_members, read_npy, read_npz
 from nie.arrays import Floats
 from nie.data.graph import Channel
-from nie.data.store import read_array
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 ROWS = ("features", "embeddings", "weight")
 IDS = ("names", "ids")
@@ -68,25 +66,24 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
 
 
 def _npy(path: Path) -> tuple[NDArray[Any], None]:
-    return read_array(path), None
+    return read_npy(path), None
 
 
 def _npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return _chosen(path, {key: archive[key] for key in archive.files})
-    except FileNotFoundError as error:
-        raise NieError(f"The file {path} is missing.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise NieError(f"The file {path} is truncated or not a .npz archive of plain arrays.") from error
+    return _chosen(path, read_npz(path))
 
 
 def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                check_members(archive, path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise NieError(f"The file {path} is missing.") from error
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+    except (NieError, PermissionError, MemoryError):
+        raise
+    except Exception as error:  # torch raises many kinds for a damaged file
         raise NieError(
             f"The file {path} is damaged, or holds more than tensors, which is not loaded because it could run code."
         ) from error
@@ -94,11 +91,23 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     arrays = {}
     for key, value in document.items():
         if isinstance(value, torch.Tensor) or key in (*ROWS, *IDS):
+            _check_size(path, key, value)
             try:
                 arrays[str(key)] = _plain(value)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise NieError(f"{path}: {key} is no plain tensor or list of equal rows.") from error
     return _chosen(path, arrays)
+
+
+def _check_size(path: Path, key: Any, value: Any) -> None:
+    """Raise for a tensor that repeats a few numbers so often that a copy of it would fill the memory."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized:
+        return
+    held = 0 if value.is_meta else value.untyped_storage().nbytes()
+    if value.numel() * value.element_size() > max(held, SMALL):
+        raise NieError(
+            f"{path}: {shown(key)} asks for {value.numel():,} numbers, but the file holds only {held:,} bytes."
+        )
 
 
 def _plain(value: Any) -> NDArray[Any]:

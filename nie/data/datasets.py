@@ -16,7 +16,8 @@ from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.openke import db15k, mkg_w, openke
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
-from nie.data.graph import KnowledgeGraph, check_name
+from nie.data.graph import KnowledgeGraph
+from nie.data.graph_fields import check_name
 from nie.data.raw import checksums, find_raw
 from nie.data.store import read, save
 from nie.errors import NieError, nearest

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from nie.arrays import Bools, Floats, Floats32, Ints
-from nie.errors import NieError
+from nie.data.graph_fields import check_name, mapping, real_numbers, truths, whole_numbers, words
+from nie.errors import NieError, shown
 
-# Names become folder and file names, so they hold no separator and do not start with a dot or a dash.
-NAME_PATTERN = re.compile(r"\w[\w.+-]*")
 LABEL_TRANSFORMS = ("log1p", "none")
-
-
-def check_name(kind: str, name: str) -> str:
-    """Return ``name`` when it can serve as a file name, else raise NieError.
-
-    >>> check_name("dataset", "fb15k")
-    'fb15k'
-    """
-    if not NAME_PATTERN.fullmatch(name):
-        raise NieError(f"The {kind} name {name!r} is not allowed; use letters, digits, '_', '-', '+' and '.'.")
-    return name
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +34,8 @@ class Channel:
     mask: Bools
 
     def __post_init__(self) -> None:
-        _check_kind("A channel", "features", self.features, "biuf")
-        _check_kind("A channel", "mask", self.mask, "biuf")
-        object.__setattr__(self, "features", _frozen(self.features, np.float32))
-        object.__setattr__(self, "mask", _frozen(self.mask, np.bool_))
+        object.__setattr__(self, "features", real_numbers("A channel", "features", self.features, np.float32))
+        object.__setattr__(self, "mask", truths("A channel", "mask", self.mask))
         if self.features.ndim != 2 or self.mask.shape != self.features.shape[:1]:
             raise NieError(
                 f"A channel must have features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
@@ -106,23 +91,28 @@ class KnowledgeGraph:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_name("dataset", self.name)
-        for key, dtype, kinds in (
-            ("src", np.int64, "iu"),
-            ("dst", np.int64, "iu"),
-            ("etype", np.int64, "iu"),
-            ("label_mask", np.bool_, "biuf"),
-        ):
-            _check_kind(f"Graph {self.name}", key, getattr(self, key), kinds)
-            object.__setattr__(self, key, _frozen(getattr(self, key), dtype))
-        _check_kind(f"Graph {self.name}", "labels", self.labels, "biufO")
+        owner = f"Graph {check_name('dataset', self.name)}"
+        kept: dict[str, Any] = {
+            **{key: whole_numbers(owner, key, getattr(self, key)) for key in ("src", "dst", "etype")},
+            "labels": real_numbers(owner, "labels", self.labels, np.float64),
+            "label_mask": truths(owner, "label_mask", self.label_mask),
+            **{key: words(owner, key, getattr(self, key)) for key in ("node_names", "relation_names")},
+            "text": words(owner, "text", self.text, optional=True),
+            **{key: mapping(owner, key, getattr(self, key)) for key in ("channels", "held_out", "meta")},
+        }
+        kept["held_out"] = {
+            name: whole_numbers(owner, f"held_out {name}", triples) for name, triples in kept["held_out"].items()
+        }
+        for key, value in kept.items():
+            object.__setattr__(self, key, value)
+        self._check_meta()
         self._check_edges()
         self._check_held_out()
         self._check_nodes()
-        labels = np.asarray(self.labels, np.float64)
-        if not np.isnan(labels[~self.label_mask]).all():
-            labels = np.where(self.label_mask, labels, np.nan)
-        object.__setattr__(self, "labels", _frozen(labels, np.float64))
+        if not np.isnan(self.labels[~self.label_mask]).all():
+            labels = np.where(self.label_mask, self.labels, np.nan)
+            labels.flags.writeable = False
+            object.__setattr__(self, "labels", labels)
         self._check_labels()
 
     def __repr__(self) -> str:
@@ -155,8 +145,9 @@ class KnowledgeGraph:
     @cached_property
     def targets(self) -> Floats:
         """What a model learns: (N,) ``log(1 + label)``, or the label itself; nan for a node without label."""
-        raw = self.meta.get("label_transform", "log1p") == "none"
-        return self.labels if raw else _frozen(np.log1p(self.labels), np.float64)
+        targets = self.labels if self.label_transform == "none" else np.log1p(self.labels)
+        targets.flags.writeable = False
+        return targets
 
     @cached_property
     def structure_digest(self) -> str:
@@ -170,9 +161,19 @@ class KnowledgeGraph:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of structure, labels, label mask and held-out triples: what a run's results are bound to."""
+        """sha256 of structure, targets and held-out triples: what a run's results are bound to.
+
+        Targets are labels, label mask and ``label_transform``, which enters where it is not the usual one. Channels and
+        text are no part of it: what a run reads of them, it is bound to by the sha256 of its features.
+        """
         held_out = [part for name, triples in sorted(self.held_out.items()) for part in ([name], triples)]
-        return _digest([self.structure_digest], self.labels, self.label_mask, *held_out)
+        transform = [] if self.label_transform == "log1p" else [["label_transform", self.label_transform]]
+        return _digest([self.structure_digest], self.labels, self.label_mask, *held_out, *transform)
+
+    @property
+    def label_transform(self) -> str:
+        """What makes a target of a label: "log1p" or "none"."""
+        return str(self.meta.get("label_transform", "log1p"))
 
     @property
     def triples(self) -> Ints:
@@ -187,7 +188,16 @@ class KnowledgeGraph:
         >>> sorted(kg.with_channels({"extra": kg.channels["semantic"]}).channels)
         ['extra', 'semantic', 'structural']
         """
-        return replace(self, channels={**self.channels, **channels})
+        return replace(self, channels={**self.channels, **mapping(f"Graph {self.name}", "channels", channels)})
+
+    def _check_meta(self) -> None:
+        for key in ("options", "notes", "raw"):
+            mapping(f"Graph {self.name}", f"meta {key}", self.meta.get(key, {}))
+        transform = self.meta.get("label_transform", "log1p")
+        if not isinstance(transform, str) or transform not in LABEL_TRANSFORMS:
+            raise NieError(
+                f"Graph {self.name}: label_transform must be one of {LABEL_TRANSFORMS}; got {shown(transform)}."
+            )
 
     def _check_edges(self) -> None:
         if self.src.ndim != 1 or not self.src.shape == self.dst.shape == self.etype.shape:
@@ -201,33 +211,28 @@ class KnowledgeGraph:
                 raise NieError(f"Graph {self.name}: {key} of edge {edge} must be in 0..{bound - 1}; got {ids[edge]}.")
 
     def _check_held_out(self) -> None:
-        frozen = {}
         for name, triples in self.held_out.items():
             check_name("split", name)
-            _check_kind(f"Graph {self.name}", f"held_out {name}", triples, "iu")
-            frozen[name] = _frozen(triples, np.int64)
-            if frozen[name].ndim != 2 or frozen[name].shape[1] != 3:
-                raise NieError(f"Graph {self.name}: the split {name} must be (n, 3); got {frozen[name].shape}.")
-            outside = (frozen[name] < 0) | (frozen[name] >= [self.num_nodes, self.num_relations, self.num_nodes])
+            if triples.ndim != 2 or triples.shape[1] != 3:
+                raise NieError(f"Graph {self.name}: the split {name} of held_out must be (n, 3); got {triples.shape}.")
+            outside = (triples < 0) | (triples >= [self.num_nodes, self.num_relations, self.num_nodes])
             if outside.any():
                 row = int(np.argmax(outside.any(axis=1)))
                 raise NieError(
-                    f"Graph {self.name}: row {row} of the split {name} is {frozen[name][row].tolist()}, but there are "
+                    f"Graph {self.name}: row {row} of the split {name} is {triples[row].tolist()}, but there are "
                     f"{self.num_nodes} nodes and {self.num_relations} relations."
                 )
-        object.__setattr__(self, "held_out", frozen)
 
     def _check_nodes(self) -> None:
-        sizes = {"labels": np.shape(self.labels), "label_mask": self.label_mask.shape, "text": (len(self.text),)}
+        sizes = {"labels": self.labels.shape, "label_mask": self.label_mask.shape, "text": (len(self.text),)}
         for key, channel in self.channels.items():
             check_name("channel", key)
+            if not isinstance(channel, Channel):
+                raise NieError(f"Graph {self.name}: channel {key} must be a nie.Channel; got {shown(channel)}.")
             sizes[f"channel {key}"] = channel.mask.shape
         for key, size in sizes.items():
             if size != (self.num_nodes,):
                 raise NieError(f"Graph {self.name}: {key} must be ({self.num_nodes},), one for each node; got {size}.")
-        transform = self.meta.get("label_transform", "log1p")
-        if transform not in LABEL_TRANSFORMS:
-            raise NieError(f"Graph {self.name}: label_transform must be one of {LABEL_TRANSFORMS}; got {transform!r}.")
 
     def _check_labels(self) -> None:
         known = np.flatnonzero(self.label_mask)
@@ -238,24 +243,6 @@ class KnowledgeGraph:
                 f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) must be finite and not "
                 f"negative; got {self.labels[node]}."
             )
-
-
-def _check_kind(owner: str, key: str, values: ArrayLike, kinds: str) -> None:
-    """Raise unless ids are whole numbers and labels real ones, as a cast would truncate them in silence."""
-    array = np.asarray(values)
-    if array.size and array.dtype.kind not in kinds:
-        expected = "whole numbers" if kinds == "iu" else "real numbers"
-        raise NieError(f"{owner}: {key} must hold {expected}; got {array.dtype}.")
-
-
-def _frozen(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
-    """A read-only copy: the caller can change its own array; a read-only one, such as a memory map, is not copied."""
-    fixed = isinstance(values, np.ndarray) and not values.flags.writeable
-    # A number too large for float32 becomes inf, which a channel refuses.
-    with np.errstate(over="ignore"):
-        view = np.asarray(values, dtype=dtype).view() if fixed else np.array(values, dtype=dtype)
-    view.flags.writeable = False
-    return view
 
 
 def _digest(*parts: Sequence[str] | NDArray[Any]) -> str:

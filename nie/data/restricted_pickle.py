@@ -6,6 +6,7 @@ and refuses every other name before it is imported. Stand-ins have no attributes
 return becomes a real tensor or array only when the whole file has been read.
 """
 
+# Long because the stand-ins and the reader that hands them out are one closed list of what a pickle may do.
 from __future__ import annotations
 
 import io
@@ -15,12 +16,12 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 # Numbers and fixed-width strings. An object array is made of pointers, and a structured one can hide such.
 _DTYPE = re.compile(r"b1|[fiucSU][1-9]\d*")
@@ -67,7 +68,7 @@ class _DType(_StandIn):
 
     def __init__(self, code: Any, *_align_and_copy: Any) -> None:
         if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-            raise pickle.UnpicklingError(f"arrays of dtype {code!r} are not allowed, only of numbers")
+            raise pickle.UnpicklingError(f"arrays of dtype {shown(code)} are not allowed, only of numbers")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
@@ -92,7 +93,7 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     if type(dtype) is not _DType or type(content) not in (bytes, bytearray):
         raise pickle.UnpicklingError("an array is not made of a dtype and bytes")
     if math.prod(_sizes(shape)) * dtype.dtype.itemsize != len(content):
-        raise pickle.UnpicklingError(f"an array of shape {shape} has {len(content)} bytes")
+        raise pickle.UnpicklingError(f"an array of shape {shown(shape)} has {len(content)} bytes")
     return np.ndarray(shape, dtype.dtype, bytes(content), order=order).copy(order="K")
 
 
@@ -118,7 +119,7 @@ def _reconstruct(kind: Any, _shape: Any, _code: Any) -> _Array:
 
 def _frombuffer(content: Any, dtype: Any, shape: Any, order: Any = "C", *_axes: Any) -> _Made:
     if order not in ("C", "F"):
-        raise pickle.UnpicklingError(f"an array is of order {order!r}")
+        raise pickle.UnpicklingError(f"an array is of order {shown(order)}")
     return _Made(_array(content, dtype, shape, order))
 
 
@@ -148,7 +149,7 @@ def _tensor(made: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks
     held = storage._untyped_storage.nbytes() // empty.element_size()
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if count and (last >= held or count > max(held, _MAX_REPEATED)):
-        raise pickle.UnpicklingError(f"a tensor of shape {size} does not fit its storage of {held} numbers")
+        raise pickle.UnpicklingError(f"a tensor of shape {shown(size)} does not fit its storage of {held} numbers")
     return _Made(empty.set_(storage._untyped_storage, first, size, stride))
 
 
@@ -161,8 +162,23 @@ def _parameter(tensor: Any, *_gradient_and_hooks: Any) -> _Made:
 def _encode(text: Any, encoding: Any) -> bytes:
     """Stands in for _codecs.encode, through which protocol 2 writes bytes; other codecs can be abused."""
     if encoding != "latin1" or type(text) is not str:
-        raise pickle.UnpicklingError(f"the codec {encoding!r} is not allowed")
+        raise pickle.UnpicklingError(f"the codec {shown(encoding)} is not allowed")
     return text.encode("latin1")
+
+
+def _hashable(*keys: Any) -> None:
+    """Raise unless all are strings, numbers, or tuples of such."""
+    for key in keys:
+        if type(key) not in _PLAIN and not (type(key) is tuple and all(type(part) in _PLAIN for part in key)):
+            raise pickle.UnpicklingError("a key of a dict, or what a set holds, is neither a string nor a number")
+
+
+def _dict(pairs: Any = ()) -> dict[Any, Any]:
+    """A plain dict, because an OrderedDict has attributes, which numpy would look at."""
+    if type(pairs) not in (list, tuple) or not all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
+        raise pickle.UnpicklingError("a dict is not made of pairs")
+    _hashable(*(key for key, _ in pairs))
+    return dict(pairs)
 
 
 def _allowed() -> dict[tuple[str, str], _Function]:
@@ -171,8 +187,7 @@ def _allowed() -> dict[tuple[str, str], _Function]:
         ("_codecs", "encode"): _encode,
         # How protocols below 3 write bytes of length 0.
         ("__builtin__", "bytes"): lambda: b"",
-        # A plain dict, because an OrderedDict has attributes, which numpy would look at.
-        ("collections", "OrderedDict"): lambda *pairs: dict(*pairs),
+        ("collections", "OrderedDict"): _dict,
         ("torch._utils", "_rebuild_tensor"): _tensor,
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch._utils", "_rebuild_parameter"): _parameter,
@@ -190,17 +205,53 @@ def _allowed() -> dict[tuple[str, str], _Function]:
 _ALLOWED = _allowed()
 
 
-class _Unpickler(pickle.Unpickler):
-    """Finds only the names above; ``shown`` is the file as it appears in errors."""
+_PythonUnpickler: Any = pickle._Unpickler
+
+
+class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
+    """Finds only the names above; ``shown`` is the file as it appears in errors.
+
+    It is Python's own reader written in Python, because in it keys can be looked at before they are hashed: a tuple of
+    two equal tuples of two equal tuples, and so on, takes a kilobyte to write and centuries to hash.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(_PythonUnpickler.dispatch)
 
     def __init__(self, stream: Any, shown: Path) -> None:
         super().__init__(stream)
         self.shown = shown
 
+    def _set_item(self) -> None:
+        _hashable(self.stack[-2])
+        super().load_setitem()
+
+    def _set_items(self) -> None:
+        _hashable(*self.stack[::2])
+        super().load_setitems()
+
+    def _make_dict(self) -> None:
+        _hashable(*self.stack[::2])
+        super().load_dict()
+
+    def _add_items(self) -> None:
+        _hashable(*self.stack)
+        super().load_additems()
+
+    def _make_frozenset(self) -> None:
+        _hashable(*self.stack)
+        super().load_frozenset()
+
+    dispatch[pickle.SETITEM[0]] = _set_item
+    dispatch[pickle.SETITEMS[0]] = _set_items
+    dispatch[pickle.DICT[0]] = _make_dict
+    dispatch[pickle.ADDITEMS[0]] = _add_items
+    dispatch[pickle.FROZENSET[0]] = _make_frozenset
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
+            asked = shown(f"{module}.{name}")[1:-1]
             raise NieError(
-                f"{self.shown} asks to run {module}.{name}; only torch tensors and numpy arrays are read from a pickle."
+                f"{self.shown} asks to run {asked}; only torch tensors and numpy arrays are read from a pickle."
             )
         return _ALLOWED[module, name]
 
@@ -250,16 +301,16 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     >>> load_pickle(file)
     {'labels': array([1., 2.])}
     """
-    shown = Path(path)
-    if not shown.is_file():
-        raise NieError(f"The file {shown} does not exist.")
+    file = Path(path)
+    if not file.is_file():
+        raise NieError(f"The file {file} does not exist.")
     try:
-        with shown.open("rb") as stream:
-            content = _Unpickler(stream, shown).load()
+        with file.open("rb") as stream:
+            content = _Unpickler(stream, file).load()
         return _finished(content, {})
     except NieError:
         raise
     except Exception as error:
         # A damaged pickle can fail in any way that its few allowed functions can.
-        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")
-        raise NieError(f"{shown} is truncated or not a pickle of tensors and arrays ({reason}).") from error
+        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")[:200]
+        raise NieError(f"{file} is truncated or not a pickle of tensors and arrays ({reason}).") from error

@@ -3,6 +3,7 @@
 A store is a folder::
 
     meta.json       format version, name, counts, the graph's meta (licence, attribution, sha256 of raw files, ...)
+    seal.json       sha256 of every other file: a changed byte is found when the store is read
     names.json      node and relation names
     text.json       one string or null for each node
     src.npy dst.npy etype.npy labels.npy label_mask.npy
@@ -18,14 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nie.array_file import read_npy
 from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
-from nie.errors import NieError
+from nie.errors import NieError, shown
+from nie.seal import broken, seal
 
 FORMAT = "nie-graph"
-VERSION = 1
+VERSION = 2
+UNSEALED = 1
+"""The version before `VERSION`, which has no seal; its stores are read all the same."""
+SEAL = "seal.json"
 ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
 
 
@@ -75,32 +80,35 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             "meta": dict(kg.meta),
         }
         _write_json(temporary / "meta.json", document, indent=2)
+        _write_json(temporary / SEAL, seal(temporary), indent=2)
 
 
 def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     """Read a store; arrays stay on disk and are memory-mapped.
 
     Raises:
-        NieError: no store there, another format version, or a file that is missing, truncated or does not fit.
+        NieError: no store there, another format version, or a file that is missing, damaged, changed or does not fit.
     """
     path = Path(folder)
     document = _read_json(path / "meta.json", dict)
-    if document.get("format") != FORMAT or document.get("version") != VERSION:
+    if document.get("format") != FORMAT or document.get("version") not in (VERSION, UNSEALED):
         raise NieError(
-            f"{path / 'meta.json'}: format {document.get('format')!r} version {document.get('version')!r} cannot be "
-            f"read; this nie reads {FORMAT!r} version {VERSION}, so build the dataset again."
+            f"{path / 'meta.json'}: format {shown(document.get('format'))} version {shown(document.get('version'))} "
+            f"cannot be read; this nie reads {FORMAT!r} version {VERSION}, so build the dataset again."
         )
+    if document["version"] == VERSION or (path / SEAL).exists():
+        _check_seal(path)
     names = _read_json(path / "names.json", dict)
     try:
         _check_types(document, names)
         kg = KnowledgeGraph(
             name=document["name"],
-            **{key: read_array(path / f"{key}.npy") for key in ARRAYS},
+            **{key: read_npy(path / f"{key}.npy") for key in ARRAYS},
             node_names=names["nodes"],
             relation_names=names["relations"],
             text=_strings("text", _read_json(path / "text.json", list), optional=True),
             channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
-            held_out={name: read_array(path / "held_out" / f"{name}.npy") for name in document.get("held_out", [])},
+            held_out={name: read_npy(path / "held_out" / f"{name}.npy") for name in document.get("held_out", [])},
             meta=document["meta"],
         )
         expected, digest = document["counts"], document["digest"]
@@ -113,6 +121,15 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     if kg.digest != digest:
         raise NieError(f"The store {path} is damaged, so build the dataset again: its content has another digest.")
     return kg
+
+
+def _check_seal(path: Path) -> None:
+    """Raise unless every file is as it was written, and the seal names every file that could be read."""
+    known = _read_json(path / SEAL, dict)
+    read_from = {found.relative_to(path).as_posix() for kind in ("*.npy", "*.json") for found in path.rglob(kind)}
+    wrong = sorted({*broken(path, known), *(read_from - known.keys() - {SEAL})})
+    if wrong:
+        raise NieError(f"The store {path} is damaged, so build the dataset again: {wrong[0]} is missing or changed.")
 
 
 def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
@@ -140,25 +157,17 @@ def _strings(key: str, values: Any, optional: bool = False) -> Any:
 
 
 def _read_channel(folder: Path, name: str) -> Channel:
-    return Channel(read_array(folder / f"{name}.features.npy"), read_array(folder / f"{name}.mask.npy"))
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """Memory-map a .npy file; an absent, truncated or pickled one is a NieError."""
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise NieError(f"The file {path} is missing.") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise NieError(f"The file {path} is truncated or not a plain .npy array.") from error
-    if not isinstance(array, np.ndarray):
-        raise NieError(f"The file {path} must be one plain .npy array; it is an archive.")
-    return array
+    return Channel(read_npy(folder / f"{name}.features.npy"), read_npy(folder / f"{name}.mask.npy"))
 
 
 def _write_json(path: Path, document: Any, indent: int | None = None) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, ensure_ascii=False, indent=indent)
+    try:
+        with path.open("w", encoding="utf-8") as stream:
+            json.dump(document, stream, ensure_ascii=False, indent=indent)
+    except (TypeError, ValueError, RecursionError) as error:  # an object, a circle, or half a letter of UTF-16
+        raise NieError(
+            f"What {path.name} is to hold cannot be written as JSON in UTF-8: {shown(str(error))}."
+        ) from error
 
 
 def _read_json(path: Path, kind: type) -> Any:
@@ -166,7 +175,7 @@ def _read_json(path: Path, kind: type) -> Any:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise NieError(f"The file {path} is missing; build the dataset first.") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise NieError(f"The file {path} is truncated or not JSON; build the dataset again.") from error
     if not isinstance(document, kind):
         raise NieError(f"The file {path} holds a {type(document).__name__}, not a {kind.__name__}; build it again.")

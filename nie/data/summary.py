@@ -17,7 +17,7 @@ def info(kg: KnowledgeGraph) -> str:
     known = kg.labels[kg.label_mask]
     labels = "none, a graph for link prediction"
     if len(known):
-        used = kg.meta.get("label_transform", "log1p")
+        used = kg.label_transform
         labels = f"{kg.meta.get('label', 'importance')}, {known.min():,.10g} to {known.max():,.10g}, used as {used}"
     lines = [
         f"{kg.name}: {figures['nodes']:,} nodes, {figures['relations']:,} relations, {figures['edges']:,} edges, "

@@ -17,7 +17,6 @@ import contextlib
 import os
 import re
 import statistics
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +26,15 @@ import numpy as np
 import yaml
 from filelock import FileLock, Timeout
 
+from nie.array_file import read_npy, read_npz
 from nie.arrays import Array
 from nie.atomic import atomic_file, publish_folder, space_errors
 from nie.errors import NieError
 from nie.progress import log
 from nie.runs.files import read_json, write_json
 from nie.runs.provenance import origin
-from nie.settings.recipes import SafeLoader
 from nie.settings.run import RunConfig
+from nie.settings.yaml_loader import SafeDumper, SafeLoader
 
 DONE, CONFIG, PROVENANCE = "DONE", "config.yaml", "provenance.json"
 FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
@@ -133,9 +133,9 @@ class Run:
         """The node ids ``train``, ``val`` and ``test`` of a finished fold."""
         path = self.fold_path(fold) / "split.npz"
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {part: archive[part] for part in ("train", "val", "test")}
-        except (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            arrays = read_npz(path)
+            return {part: arrays[part] for part in ("train", "val", "test")}
+        except (NieError, KeyError) as error:
             raise self.damaged(path, fold) from error
 
     def predictions(self, fold: int, num_nodes: int) -> Array:
@@ -151,8 +151,8 @@ class Run:
         """A float64 array that a finished fold keeps, checked against the shape that the graph asks for."""
         path = self.fold_path(fold) / name
         try:
-            array: Array = np.load(path, allow_pickle=False)
-        except (FileNotFoundError, ValueError, EOFError) as error:
+            array = read_npy(path, mapped=False)
+        except NieError as error:
             raise self.damaged(path, fold) from error
         if array.shape != shape:
             raise NieError(f"{path} must have the shape {shape}; got {array.shape}.")
@@ -241,7 +241,7 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
             )
     if _stored_config(path) is None:  # again, because it may have been damaged since
         with atomic_file(path / CONFIG) as temporary:
-            temporary.write_text(yaml.safe_dump(run.config, sort_keys=False), encoding="utf-8")
+            temporary.write_text(yaml.dump(run.config, Dumper=SafeDumper, sort_keys=False), encoding="utf-8")
     if not (path / PROVENANCE).exists():
         write_json(path / PROVENANCE, origin(config, made_from))
     return run

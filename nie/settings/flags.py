@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterator, Mapping, Sequence, Set
+from types import UnionType
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.settings.run import RunConfig
 from nie.settings.sections import Section
+from nie.settings.yaml_loader import REAL, WHOLE
 
 
 def flag_value(flags: Sequence[str], name: str) -> str | None:
@@ -77,13 +79,50 @@ def said_by_flags(settings: type[RunConfig], flags: tuple[str, ...]) -> dict[str
 
     class WithFlags(BaseSettings, settings):  # type: ignore[valid-type, misc]
         model_config = SettingsConfigDict(
-            frozen=True, extra="forbid", cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie"
-        )
+            # Not strict, because the library would then make numbers of strings by its own rules; `_as_meant` does.
+            frozen=True, extra="forbid", strict=False,
+            cli_implicit_flags=True, cli_exit_on_error=False, cli_prog_name="nie",
+        )  # fmt: skip
 
     try:
-        return dict(CliSettingsSource(WithFlags, cli_parse_args=list(flags))())
-    except SettingsError as error:
+        return _as_meant(settings, CliSettingsSource(WithFlags, cli_parse_args=list(flags))())
+    except (SettingsError, RecursionError) as error:  # the latter for brackets in brackets
         raise NieError(_explain(settings, str(error), flags)) from error
+
+
+def _as_meant(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the flags say, with a number in the place of a string that looks like one where a number is due."""
+    meant: dict[str, Any] = {}
+    for name, value in values.items():
+        kind = section.model_fields[name].annotation if name in section.model_fields else None
+        if is_section(kind) and isinstance(value, Mapping):
+            meant[name] = _as_meant(kind, value)
+        else:
+            meant[name] = _number(value, set(_scalars(kind))) if isinstance(value, str) else value
+    return meant
+
+
+def _scalars(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation offers a choice of."""
+    offered = get_args(annotation)
+    if annotation in (int, float, str) or not offered:
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType):
+        for part in offered:
+            yield from _scalars(part)
+
+
+def _number(text: str, kinds: Set[Any]) -> int | float | str:
+    """The number that a string is, if one of these kinds is due and it is written as one; else the string itself.
+
+    >>> [_number(text, {int}) for text in ("5", "1_000", " 5 ", "5.0", "0x10")]
+    [5, '1_000', ' 5 ', '5.0', '0x10']
+    """
+    if str in kinds:
+        return text
+    if int in kinds and WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if float in kinds and REAL.fullmatch(text) else text
 
 
 def _explain(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
@@ -91,8 +130,8 @@ def _explain(stage: type[RunConfig], message: str, flags: Sequence[str]) -> str:
     for flag in flags:
         name = flag.split("=", maxsplit=1)[0]
         if name.startswith("--") and name not in known:
-            return f"Unknown flag {name!r}{nearest(name, known)}."
-    return _stray_value(stage, flags) or f"The flags {' '.join(flags)!r} cannot be read: {message}."
+            return f"Unknown flag {shown(name)}{nearest(name, known)}."
+    return _stray_value(stage, flags) or (f"The flags {shown(' '.join(flags))} cannot be read: {message[:200]}.")
 
 
 def _stray_value(stage: type[RunConfig], flags: Sequence[str]) -> str | None:

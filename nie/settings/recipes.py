@@ -24,14 +24,13 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.settings.flags import field_names, flag_value, is_section, said_by_flags
 from nie.settings.run import RunConfig
 from nie.settings.sections import Section
+from nie.settings.yaml_loader import SafeLoader
 
 Config = TypeVar("Config", bound=RunConfig)
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The loader in C is ten times as fast; the wheels of PyYAML have it, and not every build from source."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +76,20 @@ class Recipes(Generic[Config]):
             hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
             raise NieError(f"There is no recipe {str(recipe)!r}{hint}.")
         try:
-            document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+            document = yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
+        except OSError as error:
+            raise NieError(f"{path} cannot be read: {error.strerror}.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise NieError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+            reason = " ".join(str(error).split())[:200]
+            raise NieError(f"{path} is not YAML as recipes are written in: {reason}.") from error
         if not isinstance(document, dict):
             raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
         known = self._known_keys()
         for key in document:
             if key not in known:
-                raise NieError(f"Unknown key {key!r} in {path}{nearest(key, [*known, *field_names(self.settings)])}.")
+                raise NieError(
+                    f"Unknown key {shown(key)} in {path}{nearest(key, [*known, *field_names(self.settings)])}."
+                )
         methods = document.get("methods") or {}
         if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
             raise NieError(
@@ -106,7 +110,7 @@ class Recipes(Generic[Config]):
         methods, method = self.methods(), self.default_method if method is None else method
         if not isinstance(method, str) or method not in methods:
             hint = nearest(str(method), methods) or f" (there are {', '.join(methods)})"
-            raise NieError(f"There is no method {method!r}{hint}.")
+            raise NieError(f"There is no method {shown(method)}{hint}.")
         return methods[method]
 
     def resolve(
@@ -175,20 +179,6 @@ def resolve(
         raise NieError(_explain(settings, error, source)) from error
 
 
-class _UniqueKeys(SafeLoader):  # type: ignore[misc, valid-type]
-    """YAML's safe loader, which otherwise lets the last of two equal keys win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", node.start_mark)
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
 def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:
     """The settings of ``document`` without those that another class of ``every`` knows and ``config`` does not."""
     kept = {}
@@ -226,4 +216,4 @@ def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str
         return f"In {source}: {message}."
     if first["type"] == "value_error" and isinstance(first["input"], Mapping):  # likewise, in a section
         return f"In {source}, under {key!r}: {message}."
-    return f"The setting {key!r} in {source} is {first['input']!r}: {message[0].lower()}{message[1:]}."
+    return f"The setting {key!r} in {source} is {shown(first['input'])}: {message[0].lower()}{message[1:]}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from nie.encoders import ENCODERS
 from nie.errors import nearest
@@ -37,9 +37,17 @@ FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and closed to keys it does not know."""
+    """A group of settings: immutable, closed to keys it does not know, and strict.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    No value is taken for what it is not: neither ``True`` nor ``"5"`` is a number, and no number is infinite.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
 
 class GraphConfig(Section):

@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nie.array_file import read_npy
 from nie.atomic import atomic_file
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
-from nie.data.store import read_array
 from nie.errors import NieError, nearest
 from nie.progress import log
+from nie.seal import broken, file_digest
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
@@ -54,8 +55,9 @@ def features(
 ) -> Channel:
     """Return the feature ``name`` of ``kg``: a channel that the graph carries, a cached one, or a computed one.
 
-    The cache is ``<root>/<kg.name>/features/<name>-<8 hex>.npy`` with a ``.mask.npy`` beside it; the hex digits stand
-    for the structure (or the text), the settings and the seed.
+    The cache is ``<root>/<kg.name>/features/<name>-<8 hex>.npy`` with a ``.mask.npy`` and a ``.seal.json`` beside it;
+    the hex digits stand for the structure (or the text), the settings and the seed. What is damaged there is computed
+    again, and where the cache cannot be written, a warning says so and the feature is used all the same.
 
     Args:
         kg: the graph.
@@ -80,19 +82,54 @@ def features(
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
     path = cache_path(kg, name, feature, full, Path(root))
-    mask_path = path.with_suffix(".mask.npy")
-    if path.exists() and mask_path.exists():
+    if path.exists():
         try:
-            return Channel(read_array(path), read_array(mask_path))
-        except NieError as error:
+            return _kept(path, kg.num_nodes)
+        except (NieError, OSError) as error:
             log.warning("computing %s again: %s", name, error)
     log.info("computing %s features of %s", name, kg.name)
     channel = feature.compute(kg, **full)
-    # The mask first: a cached feature counts as complete only when both files exist.
+    try:
+        _keep(path, channel)
+    except (NieError, OSError) as error:
+        log.warning("the features %s are not kept for the next time: %s", name, error)
+    return channel
+
+
+def _kept(path: Path, num_nodes: int) -> Channel:
+    """The cached feature; one without a seal was kept by an earlier nie, and is taken as it is.
+
+    Raises:
+        NieError: a file is missing, damaged or of another number of nodes.
+    """
+    mask_path, seal_path = _beside(path)
+    if seal_path.exists():
+        try:
+            known = json.loads(seal_path.read_text(encoding="utf-8"))
+            whole = known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
+        except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
+            whole = False
+        if not whole:
+            raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
+    channel = Channel(read_npy(path), read_npy(mask_path))
+    if len(channel.mask) != num_nodes:
+        raise NieError(f"The file {path} must have {num_nodes} rows; got {len(channel.mask)}.")
+    return channel
+
+
+def _keep(path: Path, channel: Channel) -> None:
+    # The seal comes last: whatever an interruption leaves under an older seal does not fit it.
+    mask_path, seal_path = _beside(path)
     for target, array in ((mask_path, channel.mask), (path, channel.features)):
         with atomic_file(target) as temporary:
             np.save(temporary, array, allow_pickle=False)
-    return channel
+    with atomic_file(seal_path) as temporary:
+        temporary.write_text(json.dumps({file.name: file_digest(file) for file in (path, mask_path)}), encoding="utf-8")
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Where the mask and the seal of a cached feature are."""
+    return path.with_suffix(".mask.npy"), path.with_suffix(".seal.json")
 
 
 def cache_path(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[str, Any], root: Path) -> Path:

@@ -122,7 +122,7 @@ def test_a_run_that_may_not_be_read_is_not_called_damaged(
         raise PermissionError(13, "Permission denied")
 
     run: Run = read_run(runs["downstream"])
-    monkeypatch.setattr("numpy.load", refused)
+    monkeypatch.setattr("pathlib.Path.open", refused)
     for read in (lambda: run.split(0), lambda: run.predictions(0, 300)):
         with pytest.raises(PermissionError):
             read()

@@ -128,6 +128,25 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
         read_channel_file(tmp_path / "f.csv", "image", NAMES)
 
 
+def test_tensors_that_repeat_a_few_numbers_without_end_are_refused(tmp_path: Path) -> None:
+    for value in (torch.ones(1).expand(10**6, 10**6), torch.ones(1, dtype=torch.float16).expand(3, 10**9)):
+        torch.save({"features": value}, tmp_path / "f.pth")
+        with pytest.raises(NieError, match=r"f.pth: 'features' asks for .* numbers, but the file holds only"):
+            read_channel_file(tmp_path / "f.pth", "image", NAMES)
+    torch.save({"features": torch.ones(1).expand(3, 2)}, tmp_path / "f.pth")
+    assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
+
+
+def test_a_file_of_torch_cut_anywhere_is_one_sentence(tmp_path: Path) -> None:
+    for zipped in (True, False):
+        torch.save({"features": torch.from_numpy(ROWS)}, tmp_path / "f.pth", _use_new_zipfile_serialization=zipped)
+        whole = (tmp_path / "f.pth").read_bytes()
+        for keep in range(0, len(whole) - 1, len(whole) // 40):
+            (tmp_path / "f.pth").write_bytes(whole[:keep])
+            with pytest.raises(NieError, match="damaged"):
+                read_channel_file(tmp_path / "f.pth", "image", NAMES)
+
+
 def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("ann\tknows\tbob\nbob\tknows\tcyd\n")
     np.savez(tmp_path / "image.npz", features=ROWS[:1], names=["cyd"])

@@ -227,6 +227,38 @@ def test_crafted_files_are_one_error_each(tmp_path: Path) -> None:
             load_pickle(path)
 
 
+def nested_tuple() -> tuple[Any, ...]:
+    value: tuple[Any, ...] = ()
+    for _ in range(60):
+        value = (value, value)
+    return value
+
+
+NESTED = pickle.dumps(nested_tuple(), 4)[2:-1].split(b"\x95", 1)[-1][8:]  # without the frame around it
+HANGING = {
+    "key": START + b"}" + NESTED + b"Ns.",
+    "keys": START + b"}(" + NESTED + b"Nu.",
+    "dict": START + b"(" + NESTED + b"Nd.",
+    "set": START + b"\x8f(" + NESTED + b"\x90.",
+    "frozenset": START + b"(" + NESTED + b"\x91.",
+    "ordered": START + function("collections", "OrderedDict") + b"](" + NESTED + b"N\x86e\x85R.",
+    "dtype": START + function("numpy", "dtype") + NESTED + b"\x85R.",
+    "codec": START + function("_codecs", "encode") + text("a") + NESTED + b"\x86R.",
+}
+
+
+@pytest.mark.parametrize("name", HANGING)
+def test_containers_in_containers_are_not_hashed_compared_or_printed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.pk").write_bytes(HANGING[name])
+    with pytest.raises(NieError, match=r"a.pk is truncated or not a pickle") as caught:
+        load_pickle(tmp_path / "a.pk")
+    assert len(str(caught.value)) < 400
+
+
+def test_keys_may_be_tuples_of_plain_values(tmp_path: Path) -> None:
+    assert load_pickle(write(tmp_path / "a.pk", [{(1, "a"), (2, "b")}]))[0] == {(1, "a"), (2, "b")}
+
+
 def test_shared_lists_are_read_once(tmp_path: Path) -> None:
     value: list[Any] = [1.0]
     for _ in range(45):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import mmap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,21 @@ import numpy as np
 import pytest
 
 from nie.data import KnowledgeGraph, read, save, synthetic
+from nie.data.store import SEAL
 from nie.errors import NieError
+from nie.seal import seal
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     save(synthetic(0), tmp_path / "processed")
     return tmp_path / "processed"
+
+
+def reseal(folder: Path) -> None:
+    """Seal what a test has changed, as if it had been written so."""
+    (folder / SEAL).unlink()
+    (folder / SEAL).write_text(json.dumps(seal(folder)))
 
 
 def test_round_trip(folder: Path) -> None:
@@ -69,6 +78,7 @@ def test_damaged(folder: Path, file: str, damage: str) -> None:
 def test_other_version(folder: Path) -> None:
     document = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**document, "version": 99}))
+    reseal(folder)
     with pytest.raises(NieError, match=r"meta.json: format 'nie-graph' version 99 .* build the dataset again"):
         read(folder)
 
@@ -77,6 +87,7 @@ def test_lost_key(folder: Path) -> None:
     document = json.loads((folder / "meta.json").read_text())
     del document["counts"]
     (folder / "meta.json").write_text(json.dumps(document))
+    reseal(folder)
     with pytest.raises(NieError, match="lacks the key 'counts'"):
         read(folder)
 
@@ -85,18 +96,21 @@ def test_counts_that_disagree(folder: Path) -> None:
     document = json.loads((folder / "meta.json").read_text())
     document["counts"]["edges"] += 1
     (folder / "meta.json").write_text(json.dumps(document))
+    reseal(folder)
     with pytest.raises(NieError, match=r"but its meta.json says"):
         read(folder)
 
 
 def test_arrays_that_do_not_fit(folder: Path) -> None:
     np.save(folder / "src.npy", np.arange(3))
+    reseal(folder)
     with pytest.raises(NieError, match=r"is damaged, so build the dataset again: .*one length"):
         read(folder)
 
 
 def test_pickled_array_is_refused(folder: Path) -> None:
     np.save(folder / "src.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    reseal(folder)
     with pytest.raises(NieError, match=r"src.npy is truncated or not a plain .npy array"):
         read(folder)
 
@@ -143,6 +157,7 @@ def test_names_beyond_ascii(tmp_path: Path) -> None:
 def test_wrong_types_in_meta(folder: Path, changes: dict[str, Any]) -> None:
     document = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**document, **changes}))
+    reseal(folder)
     with pytest.raises(NieError, match="is damaged, so build the dataset again"):
         read(folder)
 
@@ -151,6 +166,7 @@ def test_wrong_types_in_meta(folder: Path, changes: dict[str, Any]) -> None:
 def test_wrong_types_in_names(folder: Path, names: dict[str, Any]) -> None:
     document = json.loads((folder / "names.json").read_text())
     (folder / "names.json").write_text(json.dumps({**document, **names}))
+    reseal(folder)
     with pytest.raises(NieError, match="is damaged, so build the dataset again"):
         read(folder)
 
@@ -160,12 +176,14 @@ def test_wrong_types_in_names(folder: Path, names: dict[str, Any]) -> None:
 def test_wrong_kinds_of_arrays(folder: Path, file: str, kind: str) -> None:
     array = np.load(folder / f"{file}.npy")
     np.save(folder / f"{file}.npy", array.astype(kind))
+    reseal(folder)
     with pytest.raises(NieError, match="is damaged, so build the dataset again"):
         read(folder)
 
 
 def test_text_of_numbers(folder: Path) -> None:
     (folder / "text.json").write_text(json.dumps([5] * 300))
+    reseal(folder)
     with pytest.raises(NieError, match="text must be a list of strings"):
         read(folder)
 
@@ -173,5 +191,77 @@ def test_text_of_numbers(folder: Path) -> None:
 def test_other_labels_are_noticed(folder: Path) -> None:
     labels = np.load(folder / "labels.npy")
     np.save(folder / "labels.npy", labels + 1)
+    reseal(folder)
     with pytest.raises(NieError, match="its content has another digest"):
         read(folder)
+
+
+def test_every_changed_byte_is_found_and_named(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    assert len(files) == 12
+    for path in files:
+        whole = path.read_bytes()
+        for place in (0, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(NieError, match=rf"{path.name}"):
+                read(folder)
+        path.write_bytes(whole)
+    assert read(folder).digest == synthetic(0).digest
+
+
+def test_a_changed_label_transform_is_found(folder: Path) -> None:
+    path = folder / "meta.json"
+    path.write_text(path.read_text().replace('"label_transform": "log1p"', '"label_transform": "none"'))
+    with pytest.raises(NieError, match=r"is damaged, so build the dataset again: meta.json is missing or changed"):
+        read(folder)
+    reseal(folder)
+    with pytest.raises(NieError, match="its content has another digest"):
+        read(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "[" * 100_000, "\x00"])
+def test_a_damaged_or_missing_seal_is_one_sentence(folder: Path, text: str) -> None:
+    (folder / SEAL).write_text(text)
+    with pytest.raises(NieError, match=r"build (the dataset|it again)|missing or changed"):
+        read(folder)
+    (folder / SEAL).unlink()
+    with pytest.raises(NieError, match=r"seal.json is missing; build the dataset first"):
+        read(folder)
+
+
+def test_a_file_that_the_seal_leaves_out_is_named(folder: Path) -> None:
+    known = json.loads((folder / SEAL).read_text())
+    del known["channels/semantic.mask.npy"]
+    (folder / SEAL).write_text(json.dumps(known))
+    with pytest.raises(NieError, match=r"channels/semantic.mask.npy is missing or changed"):
+        read(folder)
+
+
+def test_a_store_of_the_version_before_has_no_seal(folder: Path) -> None:
+    document = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**document, "version": 1}))
+    with pytest.raises(NieError, match=r"meta.json is missing or changed"):  # one that had a seal keeps it
+        read(folder)
+    (folder / SEAL).unlink()
+    assert read(folder).digest == synthetic(0).digest
+
+
+def test_deeply_nested_json_is_one_sentence(folder: Path) -> None:
+    for name in ("meta.json", "names.json", "text.json"):
+        whole = (folder / name).read_text()
+        (folder / name).write_text("[" * 100_000)
+        with pytest.raises(NieError, match=rf"{name}"):
+            read(folder)
+        (folder / name).write_text(whole)
+
+
+def test_what_json_cannot_hold_is_one_sentence(tmp_path: Path) -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    kg = synthetic(0)
+    for meta in ({"a": {1, 2}}, {"a": circle}, {"a": np.ones(3)}, {"a": {(1, 2): 3}}):
+        with pytest.raises(NieError, match=r"What meta.json is to hold cannot be written as JSON"):
+            save(replace(kg, meta=meta), tmp_path / "processed")
+    with pytest.raises(NieError, match=r"What names.json is to hold cannot be written as JSON in UTF-8"):
+        save(replace(kg, node_names=["\ud800", *kg.node_names[1:]]), tmp_path / "processed")
+    assert list(tmp_path.iterdir()) == []

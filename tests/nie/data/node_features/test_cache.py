@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,14 +111,63 @@ def test_damaged_cache_is_computed_again(tmp_path: Path, caplog: pytest.LogCaptu
     assert "computing degrees again" in caplog.text
 
 
-def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_nothing_and_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def full(*_args: Any, **_options: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(NieError, match="The disk is full"):
-        features(synthetic(0), "degrees", root=tmp_path)
+    with caplog.at_level(logging.WARNING, logger="nie"):
+        assert features(synthetic(0), "degrees", root=tmp_path).features.shape == (300, 2)
+    assert "the features degrees are not kept for the next time: The disk is full" in caplog.text
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EROFS])
+def test_a_cache_that_cannot_be_written_does_not_end_the_run(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: Any) -> None:
+        raise OSError(number, "cannot")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with caplog.at_level(logging.WARNING, logger="nie"):
+        assert features(synthetic(0), "degrees", root=tmp_path).features.shape == (300, 2)
+    assert "are not kept for the next time" in caplog.text
+
+
+def test_a_file_in_the_place_of_the_datasets_folder_does_not_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "synthetic").write_text("no folder")
+    assert features(synthetic(0), "degrees", root=tmp_path).features.shape == (300, 2)
+
+
+def test_any_changed_byte_is_computed_again_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kg = synthetic(0)
+    first = features(kg, "degrees", root=tmp_path)
+    files = sorted(path for path in tmp_path.rglob("degrees-*") if path.is_file())
+    assert [path.name.partition(".")[2] for path in files] == ["mask.npy", "npy", "seal.json"]
+    for path in files:
+        whole = path.read_bytes()
+        for content in (b"", b"[]", b"[" * 100_000, whole[:-1] + bytes([whole[-1] ^ 1])):
+            path.write_bytes(content)
+            caplog.clear()
+            with caplog.at_level(logging.WARNING, logger="nie"):
+                again = features(kg, "degrees", root=tmp_path)
+            assert "computing degrees again" in caplog.text
+            np.testing.assert_array_equal(again.features, first.features)
+            np.testing.assert_array_equal(again.mask, first.mask)
+            assert path.read_bytes() == whole
+
+
+def test_a_cache_without_a_seal_is_of_an_earlier_version_and_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kg = synthetic(0)
+    first = features(kg, "tfidf", root=tmp_path)
+    next(tmp_path.rglob("*.seal.json")).unlink()
+    forbid(monkeypatch, "tfidf")
+    np.testing.assert_array_equal(features(kg, "tfidf", root=tmp_path).features, first.features)
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
