@@ -20,7 +20,7 @@ MODULES = {
     for path in sorted((ROOT / top).rglob("*.py"))
 }
 
-NAMES = "array_file arrays atomic dgl_compat encoders errors extras fusions later progress seal vocabulary"
+NAMES = "array_file arrays atomic dgl_compat dgl_random encoders errors extras fusions later progress seal vocabulary"
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (
     GROUND,

@@ -49,6 +49,9 @@ class History:
 def seeded(seed: int) -> Iterator[None]:
     """Run a block, with its weight initialisation and dropout, from ``seed``; torch's own state is left untouched.
 
+    Torch's operators add up in a fixed order there. By default the gradient of an index on the CPU is added up by
+    several threads in whatever order they come, from some ten thousand entries on.
+
     >>> with seeded(0):
     ...     a = torch.rand(1)
     >>> with seeded(0):
@@ -56,9 +59,26 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     # Without a list, torch warns where there are several GPUs.
-    with torch.random.fork_rng(list(range(torch.cuda.device_count()))):
+    with torch.random.fork_rng(list(range(torch.cuda.device_count()))), _fixed_order():
         torch.manual_seed(seed)
         yield
+
+
+@contextlib.contextmanager
+def _fixed_order() -> Iterator[None]:
+    """Torch's deterministic algorithms; it warns of an operator that has none."""
+    chosen, only_warns = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(chosen, warn_only=only_warns)
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def fit(

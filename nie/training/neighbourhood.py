@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
+from nie.dgl_random import dgl_draws_from
 from nie.models.blocks import Degrees
 
 
@@ -52,9 +53,8 @@ class NeighbourSampler:
 
     def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
         """The neighbourhood of ``nodes``, ids on the CPU, as ``generator`` decides."""
-        # DGL samples from its own random state; seeding it for each batch makes the sample a function of ``generator``.
-        dgl.seed(int(torch.randint(2**31 - 1, (), generator=generator)))
-        read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
+        with dgl_draws_from(int(torch.randint(2**31 - 1, (), generator=generator))):
+            read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
         etype = self.message.etype
         etypes = [etype[block.edata[dgl.EID].to(etype.device)] for block in blocks]
         return Neighbourhood(read, blocks, etypes, self.degrees.at(read))

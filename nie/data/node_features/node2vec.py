@@ -94,6 +94,7 @@ def random_walks(
     import torch  # imported here, because walks are often there already and then need neither
 
     from nie.dgl_compat import dgl
+    from nie.dgl_random import dgl_draws_from
 
     _check_positive(walk_length=walk_length, num_walks=num_walks)
     for key, value in (("p", p), ("q", q)):
@@ -103,16 +104,8 @@ def random_walks(
     graph = _simple_undirected(kg)
     starts = torch.nonzero(graph.in_degrees() > 0).flatten().numpy()
     order = np.concatenate([rng.permutation(starts) for _ in range(num_walks)])
-    threads = torch.get_num_threads()
-    # DGL has no generator to pass in: its walk is seeded globally, and is the same everywhere with one thread only.
-    torch.set_num_threads(1)
-    dgl.utils.set_num_threads(1)
-    try:
-        dgl.seed(seed)
+    with dgl_draws_from(seed):
         walks = dgl.sampling.node2vec_random_walk(graph, torch.from_numpy(order), p, q, walk_length=walk_length)
-    finally:
-        dgl.utils.set_num_threads(threads)
-        torch.set_num_threads(threads)
     array: Ints = walks.numpy()
     return array
 
