@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from tabulate import tabulate
+from torch import Tensor
 
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
@@ -26,7 +27,7 @@ WIDTH = 80
 
 @dataclass(frozen=True)
 class Completion:
-    """Entities that complete a triple, likeliest first.
+    """Entities that complete a triple, likeliest first; of equal scores, by name.
 
     Attributes:
         question: the triple, with ? for what is looked for.
@@ -98,11 +99,10 @@ def complete(
     with torch.no_grad():
         scores = trained_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
     known = inputs.known.mask(triple, side)[0]
-    order = scores.argsort(descending=True, stable=True)
     loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]
     answers = informed if include_known else informed & ~known
     answers[given] &= len(loops) > 0
-    order = order[answers[order]][:top]
+    order = _best(scores.cpu(), answers.cpu(), inputs.kg.node_names, top)
     first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
     comparable = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
     ranks = run.array(repeats[0], "ranks.npy", (len(comparable), 2))[
@@ -110,8 +110,8 @@ def complete(
     ]
     return Completion(
         question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
-        names=[inputs.kg.node_names[node] for node in order.tolist()],
-        texts=[inputs.kg.text[node] for node in order.tolist()],
+        names=[inputs.kg.node_names[node] for node in order],
+        texts=[inputs.kg.text[node] for node in order],
         scores=scores[order].tolist(),
         known=known[order].tolist(),
         unseen=not bool(seen[given]),
@@ -177,6 +177,14 @@ def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | Non
         raise NieError(f"{len(found)} have the words {asked!r}; give the {kind} by its name, such as {several}.")
     known = [*names, *(text for text in texts if text)]
     raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
+
+
+def _best(scores: Tensor, answers: Tensor, names: Sequence[str], top: int) -> list[int]:
+    """The ``top`` answers of the highest scores; where these are equal, by name and never by the order of a file."""
+    ids = answers.nonzero()[:, 0]
+    if len(ids) > top:
+        ids = ids[scores[ids] >= scores[ids].topk(top).values[-1]]
+    return sorted(ids.tolist(), key=lambda node: (-float(scores[node]), names[node]))[:top]
 
 
 def _shown(kg: KnowledgeGraph, node: int) -> str:
