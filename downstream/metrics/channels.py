@@ -9,18 +9,22 @@ from nie.arrays import Array, Floats, Ints
 from nie.errors import NieError
 
 ROUNDING = 1e-9
+CONSTANT = 1e-6
 
 
 def linear_cka(one: Floats, other: Floats) -> float:
     """Linear centred kernel alignment (Kornblith et al., ICML 2019): 1 for encodings that are rotations of each other.
 
-    ``|Y' X|^2 / (|X' X| |Y' Y|)``, Frobenius norms of centred (n, d) encodings; 0 where one of them is constant.
+    ``|Y' X|^2 / (|X' X| |Y' Y|)``, Frobenius norms of centred (n, d) encodings; 0 where one of them is constant, but for
+    the rounding of float32.
 
     >>> turned = np.array([[0.0, 2.0], [-1.0, 0.0], [3.0, 1.0]])
     >>> round(linear_cka(np.array([[2.0, 0.0], [0.0, 1.0], [1.0, -3.0]]), turned), 4)
     1.0
     """
     x, y = (part - part.mean(axis=0) for part in (one, other))
+    if any(np.abs(centred).max() <= CONSTANT * np.abs(part).max() for centred, part in ((x, one), (y, other))):
+        return 0.0
     scale = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     return float(np.linalg.norm(y.T @ x) ** 2 / scale) if scale > 0 else 0.0
 

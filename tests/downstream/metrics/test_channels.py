@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from downstream.metrics.channels import match_ranks, retrieval_metrics
+from downstream.metrics.channels import linear_cka, match_ranks, retrieval_metrics
 from nie.errors import NieError
 
 
@@ -66,3 +66,9 @@ def test_without_ties_not_a_bit_of_a_figure_moves() -> None:
 def test_bad_input(query: np.ndarray, keys: np.ndarray, words: str) -> None:
     with pytest.raises(NieError, match=words):
         match_ranks(query, keys)
+
+
+def test_encodings_that_are_constant_but_for_rounding_are_like_nothing() -> None:
+    rng = np.random.default_rng(0)
+    constant = np.full((50, 3), 0.1) + 1e-9 * rng.normal(size=(50, 3))
+    assert linear_cka(constant, rng.normal(size=(50, 3))) == linear_cka(constant, constant) == 0
