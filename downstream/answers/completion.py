@@ -18,7 +18,8 @@ from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
+from nie.foreign import markdown_cell, one_line
 from nie.models.kge.rotation import Side
 from nie.runs.run import Run
 
@@ -124,8 +125,8 @@ def completion_table(completion: Completion) -> str:
     """The answer as Markdown, with how far to trust it."""
     columns = {
         "": [str(place) for place in range(1, len(completion.names) + 1)],
-        "entity": completion.names,
-        "text": [_short(text) for text in completion.texts],
+        "entity": [markdown_cell(name) for name in completion.names],
+        "text": [markdown_cell(_short(text)) for text in completion.texts],
         "score": [f"{score:.3f}" for score in completion.scores],
         "in the graph": ["known" if known else "" for known in completion.known],
     }
@@ -140,7 +141,7 @@ def completion_table(completion: Completion) -> str:
         "first 10."
     )
     placed = "No training triple names this entity: its channels alone say what it is. " if completion.unseen else ""
-    return f"{completion.question}\n\n{table}\n\n{placed}{trust}"
+    return f"{one_line(completion.question, 4 * WIDTH)}\n\n{table}\n\n{placed}{trust}"
 
 
 def find_entity(kg: KnowledgeGraph, asked: str) -> int:
@@ -173,10 +174,10 @@ def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | Non
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(names[place] for place in found[:3])
-        raise NieError(f"{len(found)} have the words {asked!r}; give the {kind} by its name, such as {several}.")
+        several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
+        raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
     known = [*names, *(text for text in texts if text)]
-    raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
+    raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
 
 
 def _best(scores: Tensor, answers: Tensor, names: Sequence[str], top: int) -> list[int]:
@@ -188,7 +189,7 @@ def _best(scores: Tensor, answers: Tensor, names: Sequence[str], top: int) -> li
 
 
 def _shown(kg: KnowledgeGraph, node: int) -> str:
-    return _short(kg.text[node]) or kg.node_names[node]
+    return _short(kg.text[node]) or one_line(kg.node_names[node], WIDTH)
 
 
 def _short(text: str | None) -> str:

@@ -15,9 +15,11 @@ from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array
 from nie.atomic import atomic_file
 from nie.data import load
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.extras import require
+from nie.foreign import csv_cell, markdown_cell
 from nie.runs.run import Run
+from nie.writable import check_writable
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
 def write_scores(scores: NodeScores, path: str | Path) -> None:
     """Write all nodes, most important first, as ``.csv`` or ``.parquet``; of equal ranks, by name.
 
+    Names are as they are in Parquet, and `nie.foreign.csv_cell` in CSV.
+
     Raises:
         NieError: another file ending, or Parquet without the extra ``report``.
     """
@@ -103,20 +107,20 @@ def write_scores(scores: NodeScores, path: str | Path) -> None:
         with atomic_file(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            cells = {**columns, "node": map(csv_cell, columns["node"])}
+            writer.writerows(zip(*cells.values(), strict=True))
 
 
 def check_target(path: str | Path) -> Path:
     """Return ``path`` if scores can be written there; called before a long job as well as after it.
 
     Raises:
-        NieError: another file ending, a folder, or Parquet without the extra ``report``.
+        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
     """
     target = Path(path)
     if target.suffix not in (".csv", ".parquet"):
-        raise NieError(f"{target} must end in .csv or .parquet.")
-    if target.is_dir():
-        raise NieError(f"{target} is a folder; give the name of a file in it.")
+        raise NieError(f"{shown(str(target))} must end in .csv or .parquet.")
+    check_writable(target)
     if target.suffix == ".parquet":
         require("pyarrow", "report")
     return target
@@ -131,7 +135,7 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     predicted_rank, true_rank = _rank(scores.importance[ids]), _rank(scores.known[ids])
     rows = [
         [
-            predicted_rank[i], scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}",
+            predicted_rank[i], markdown_cell(scores.name[ids[i]]), f"{scores.importance[ids[i]]:,.0f}",
             true_rank[i], f"{scores.known[ids[i]]:,.0f}",
         ]
         for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]

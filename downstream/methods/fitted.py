@@ -13,7 +13,7 @@ from nie.arrays import Floats
 TIERS_FILE = "tiers.npy"
 """Where a fold keeps the probability of every tier."""
 
-REACH = 3.0
+REACH = 8.0
 """Predictions lie within so many times the largest training label."""
 
 
@@ -41,14 +41,15 @@ class Fitted:
 def within_reach(fitted: Fitted, labels: Floats) -> Fitted:
     """Clip the predictions to `REACH` times the largest of the (n,) training labels, above and below 0.
 
-    On the label scale that is far beyond what a sound fit predicts: three times the logarithm is the cube of the
-    importance. A linear fit to very few nodes can leave it, and then ``expm1`` of its predictions is infinite. The score
-    stays as it is, because the order of the nodes is known all the same.
+    On the label scale that is far beyond what a sound fit predicts: least squares on TMDB5K reaches 3.5 times. A linear
+    fit to very few nodes can leave it, and ``expm1`` of its predictions then be infinite, which within reach it is for
+    no label that a graph may have (`nie.data.graph.LARGEST_LABEL`). The score stays as it is, because the order of the
+    nodes is known all the same.
 
     >>> wild = np.array([1.0, 5.0, 900.0, -70.0])
     >>> fitted = within_reach(Fitted(wild, wild), np.array([0.5, 2.0]))
     >>> fitted.prediction.tolist(), fitted.score.tolist()
-    ([1.0, 5.0, 6.0, -6.0], [1.0, 5.0, 900.0, -70.0])
+    ([1.0, 5.0, 16.0, -16.0], [1.0, 5.0, 900.0, -70.0])
     """
     reach = REACH * float(np.abs(labels).max())
     if not (np.abs(fitted.prediction) > reach).any():

@@ -15,8 +15,8 @@ CONSTANT = 1e-6
 def linear_cka(one: Floats, other: Floats) -> float:
     """Linear centred kernel alignment (Kornblith et al., ICML 2019): 1 for encodings that are rotations of each other.
 
-    ``|Y' X|^2 / (|X' X| |Y' Y|)``, Frobenius norms of centred (n, d) encodings; 0 where one of them is constant, but for
-    the rounding of float32.
+    ``|Y' X|^2 / (|X' X| |Y' Y|)``, Frobenius norms of centred (n, d) encodings; 0 where one of them is constant,
+    but for the rounding of float32.
 
     >>> turned = np.array([[0.0, 2.0], [-1.0, 0.0], [3.0, 1.0]])
     >>> round(linear_cka(np.array([[2.0, 0.0], [0.0, 1.0], [1.0, -3.0]]), turned), 4)
@@ -32,8 +32,8 @@ def linear_cka(one: Floats, other: Floats) -> float:
 def match_ranks(query: Array, keys: Array) -> tuple[Ints, Ints]:
     """By cosine, how many keys are better than a query's own key, and how many are equal to it, its own included.
 
-    The rank of the own key, from 1, is one of those from ``better + 1`` to ``better + equal``: `retrieval_metrics` gives
-    the mean over them, so that embeddings that are all alike are at chance.
+    The rank of the own key, from 1, is one of those from ``better + 1`` to ``better + equal``: `retrieval_metrics`
+    gives the mean over them, so that embeddings that are all alike are at chance.
 
     Args:
         query, keys: (n, d), row i of both is of the same entity. Take them *before* the fusion: a refined embedding
@@ -61,9 +61,9 @@ def match_ranks(query: Array, keys: Array) -> tuple[Ints, Ints]:
 
 
 def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = RETRIEVAL_KS) -> dict[str, float]:
-    """Recall@k, mean reciprocal rank and median rank, each with what chance gives, and the mean over the orders of ties.
+    """Recall@k, mean reciprocal rank and median rank, each with what chance gives.
 
-    The median is of the mean ranks.
+    All are the mean over the orders of ties; the median is of the mean ranks.
 
     >>> figures = retrieval_metrics(np.eye(4), np.eye(4), cutoffs=(1,))
     >>> figures["recall@1"], figures["chance recall@1"], figures["mrr"], figures["median rank"]
@@ -76,7 +76,9 @@ def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = RETR
         figures[f"chance recall@{k}"] = min(k / n, 1.0)
     reciprocal = 1 / np.arange(1, n + 1)
     sums = np.append(0.0, np.cumsum(reciprocal))
-    figures["mrr"] = float(np.where(equal == 1, reciprocal[better], (sums[better + equal] - sums[better]) / equal).mean())
+    figures["mrr"] = float(
+        np.where(equal == 1, reciprocal[better], (sums[better + equal] - sums[better]) / equal).mean()
+    )
     figures["chance mrr"] = float(reciprocal.mean())
     figures["mrr over chance"] = figures["mrr"] / figures["chance mrr"]
     figures["median rank"] = float(np.median(1 + better + (equal - 1) / 2))

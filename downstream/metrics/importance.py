@@ -144,4 +144,5 @@ def _in_top(values: Floats, k: int) -> Floats:
     """(n,) probability that a node is among the k highest when ties are ordered at random."""
     border = np.partition(values, len(values) - k)[len(values) - k]
     above, tied = values > border, values == border
-    return above + tied * ((k - above.sum()) / tied.sum())
+    chance: Floats = above + tied * ((k - above.sum()) / tied.sum())
+    return chance

@@ -23,7 +23,7 @@ ROUNDING = 1e-6
 
 
 def deviations(rows: Array) -> Array:
-    """(d,) standard deviation of every column to divide by: 1 for a constant one, whose deviation may be rounding alone.
+    """(d,) deviation of every column to divide by: 1 for a constant one, whose own may be rounding alone.
 
     >>> deviations(np.array([[0.1, 1.0], [0.1, 3.0], [0.1, 2.0]], np.float32)).round(3).tolist()
     [1.0, 0.8159999847412109]

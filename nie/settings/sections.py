@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from nie.encoders import ENCODERS
-from nie.errors import nearest
+from nie.errors import nearest, shown
 from nie.fusions import FUSIONS
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+LARGEST_WHOLE = 2**31 - 1
 
 
 def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda entry: True) -> AfterValidator:
@@ -39,7 +44,15 @@ FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 class Section(BaseModel):
     """A group of settings: immutable, and closed to keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _no_absurd_number(self) -> Self:
+        """Refuse here what would be too large somewhere inside, as a number of 32 bits."""
+        for name, value in self:
+            if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+                raise ValueError(f"{name} must be at most {LARGEST_WHOLE}; got {shown(value)}")
+        return self
 
 
 class GraphConfig(Section):
@@ -68,8 +81,8 @@ class FeaturesConfig(Section):
     limit: float | None = Field(
         None, gt=0, description="beyond this, standardised values grow only with their logarithm, which tames outliers"
     )
-    num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
-    walk_length: int = Field(20, ge=2, description="steps of a node2vec walk")
+    num_walks: int = Field(10, ge=1, le=10_000, description="node2vec walks from every node")
+    walk_length: int = Field(20, ge=2, le=10_000, description="steps of a node2vec walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")
 
 
