@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
 import logging
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 
 from downstream.stages.table import explained
 from nie.commands.command_line import make_parser
 from nie.errors import NieError
+from nie.foreign import one_line, without_password
+from nie.progress import VisibleFormatter
 from nie.runs.run import OtherStage
+
+LONGEST = 2000
+"""Characters of an error message that are shown."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    """Run the command line and return its exit code.
+
+    0, 1 for an error that nobody foresaw, 2 for a user's mistake, 130 when interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal does not know must end no command
+            stream.reconfigure(errors="backslashreplace")
     arguments, flags = make_parser().parse_known_args(argv)
     if flags and not arguments.takes_flags:
         make_parser().error(f"unrecognized arguments: {' '.join(flags)}")
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("nie").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
+    return _run(arguments, flags)
+
+
+def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
+    """Do what the arguments say; whatever is raised becomes one line and an exit code."""
     try:
         arguments.run(arguments, flags)
+        sys.stdout.flush()  # here, where a full disk behind it is still an error with a sentence
     except BrokenPipeError:
         # Whoever reads our output has closed it, as head does; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -29,14 +53,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         said = explained(error) if isinstance(error, OtherStage) else error or "out of memory"
-        print(f"nie: {said}", file=sys.stderr)
-        return 2
+        return _ended(str(said), 2)
     except KeyboardInterrupt:
         if arguments.debug:
             raise
-        print("nie: interrupted; run the same command again to continue.", file=sys.stderr)
-        return 130
+        return _ended("interrupted; run the same command again to continue.", 130)
+    except Exception as error:
+        if arguments.debug:
+            raise
+        what = f"{type(error).__name__}: {one_line(str(error), 200)}"
+        return _ended(f"an error that is not yours, {what}; please report it with {_log_of(error)}.", 1)
     return 0
+
+
+def _ended(said: str, code: int) -> int:
+    print(f"nie: {one_line(said, LONGEST)}", file=sys.stderr)
+    return code
+
+
+def _log_of(error: Exception) -> str:
+    """Write the traceback of an error to a file, and return where it is."""
+    with contextlib.suppress(OSError):
+        handle, path = tempfile.mkstemp(prefix="nie-error-", suffix=".log")
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(without_password(" ".join(sys.argv)) + "\n\n")
+            log.writelines(traceback.format_exception(error))
+        return path
+    return "what --debug prints"
 
 
 if __name__ == "__main__":

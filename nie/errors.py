@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import reprlib
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+from nie.foreign import one_line
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
@@ -18,6 +21,11 @@ class NieError(Exception):
     """
 
 
+LONGEST_WORD = 200
+MOST_COMPARED = 500
+"""Options that are compared letter by letter, which takes a tenth of a millisecond each."""
+
+
 def nearest(word: str, options: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the option closest to ``word``, or ``""`` when none is close.
 
@@ -26,8 +34,24 @@ def nearest(word: str, options: Iterable[str]) -> str:
     >>> nearest("zzz", ["rmse", "spearman"])
     ''
     """
-    close = difflib.get_close_matches(word, list(options), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    if len(word) > LONGEST_WORD:
+        return ""
+    close = difflib.get_close_matches(word, _alike(word, list(options)), n=1, cutoff=0.5)
+    return f" (did you mean {shown(close[0])}?)" if close else ""
+
+
+def _alike(word: str, options: list[str]) -> list[str]:
+    """Of many options those that share the most triples of letters with the word.
+
+    Triples that most options have, such as those of ``http://``, tell nothing.
+    """
+    if len(options) <= MOST_COMPARED:
+        return options
+    pieces = {word[place : place + 3] for place in range(max(len(word) - 2, 1))}
+    some = options[:: len(options) // 100]
+    pieces = {piece for piece in pieces if sum(piece in option for option in some) <= len(some) / 2} or pieces
+    found = Counter(place for piece in pieces for place, option in enumerate(options) if piece in option)
+    return [options[place] for place, _ in found.most_common(MOST_COMPARED)]
 
 
 def shown(value: Any, limit: int = 80) -> str:
@@ -44,5 +68,4 @@ def shown(value: Any, limit: int = 80) -> str:
         text = _SHORT.repr(value)
     except Exception:  # a foreign class's own __repr__ may do anything
         text = f"<{type(value).__name__}>"
-    text = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text[: limit * 4])
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return one_line(text, limit)

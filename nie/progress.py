@@ -15,12 +15,22 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from nie.foreign import visible
+
 log = logging.getLogger("nie")
 log.addHandler(logging.NullHandler())
 
 Item = TypeVar("Item")
 
 LINE_EVERY_S = 20.0
+
+
+class VisibleFormatter(logging.Formatter):
+    """Messages alone; control characters in foreign names are written as escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message of a record."""
+        return visible(super().format(record))
 
 
 class Progress:

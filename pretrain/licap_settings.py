@@ -13,11 +13,11 @@ from nie.settings.sections import CHANNELS, BatchConfig, ChannelName, OptimConfi
 class PreGATConfig(Section):
     """PreGAT, the encoder that LICAP trains."""
 
-    head_size: int = Field(8, ge=1, description="size of each head of the first layer")
-    num_heads: int = Field(8, ge=1, description="heads of the first layer")
-    structural_size: int = Field(64, ge=1, description="size of the structural embedding")
-    semantic_size: int = Field(128, ge=1, description="size of the semantic embedding")
-    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    head_size: int = Field(8, ge=1, le=65_536, description="size of each head of the first layer")
+    num_heads: int = Field(8, ge=1, le=1024, description="heads of the first layer")
+    structural_size: int = Field(64, ge=1, le=65_536, description="size of the structural embedding")
+    semantic_size: int = Field(128, ge=1, le=65_536, description="size of the semantic embedding")
+    rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")
     use_relations: bool = Field(True, description="whether attention sees relations; off: plain GAT")
     feat_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the input of each layer")
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")

@@ -20,7 +20,10 @@ MODULES = {
     for path in sorted((ROOT / top).rglob("*.py"))
 }
 
-NAMES = "array_file arrays atomic dgl_compat dgl_random encoders errors extras fusions later progress seal vocabulary"
+NAMES = (
+    "array_file arrays atomic dgl_compat dgl_random encoders errors extras foreign fusions later progress seal "
+    "vocabulary writable"
+)
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (
     GROUND,
@@ -51,7 +54,16 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 ALONE = {"nie", "downstream", *GROUND}
 """What is a module of its own: its name stands for itself, and not for what lies in it."""
 
-OF_LAYERS = {"nie.arrays", "nie.dgl_compat", "nie.errors", "nie.vocabulary", "nie.fusions", "nie.ops", "nie.layers"}
+OF_LAYERS = {
+    "nie.arrays",
+    "nie.dgl_compat",
+    "nie.errors",
+    "nie.foreign",
+    "nie.vocabulary",
+    "nie.fusions",
+    "nie.ops",
+    "nie.layers",
+}
 """All that operations and layers may import, so that other projects can use them."""
 
 UPWARDS = {"nie.fusions": "nie.layers.fusion.", "nie.encoders": ("nie.layers.", "nie.models.")}

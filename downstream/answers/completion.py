@@ -11,13 +11,15 @@ from pathlib import Path
 
 import torch
 from tabulate import tabulate
+from torch import Tensor
 
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
+from nie.foreign import markdown_cell, one_line
 from nie.models.kge.rotation import Side
 from nie.runs.run import Run
 
@@ -26,7 +28,7 @@ WIDTH = 80
 
 @dataclass(frozen=True)
 class Completion:
-    """Entities that complete a triple, likeliest first.
+    """Entities that complete a triple, likeliest first; of equal scores, by name.
 
     Attributes:
         question: the triple, with ? for what is looked for.
@@ -98,11 +100,10 @@ def complete(
     with torch.no_grad():
         scores = trained_model(config, inputs, run, repeats[0]).scorer()(triple, side)[0]
     known = inputs.known.mask(triple, side)[0]
-    order = scores.argsort(descending=True, stable=True)
     loops = inputs.train[(inputs.train[:, 1] == about) & (inputs.train[:, 0] == inputs.train[:, 2])]
     answers = informed if include_known else informed & ~known
     answers[given] &= len(loops) > 0
-    order = order[answers[order]][:top]
+    order = _best(scores.cpu(), answers.cpu(), inputs.kg.node_names, top)
     first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
     comparable = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
     ranks = run.array(repeats[0], "ranks.npy", (len(comparable), 2))[
@@ -110,8 +111,8 @@ def complete(
     ]
     return Completion(
         question=f"({first}, {inputs.kg.relation_names[about]}, {last})",
-        names=[inputs.kg.node_names[node] for node in order.tolist()],
-        texts=[inputs.kg.text[node] for node in order.tolist()],
+        names=[inputs.kg.node_names[node] for node in order],
+        texts=[inputs.kg.text[node] for node in order],
         scores=scores[order].tolist(),
         known=known[order].tolist(),
         unseen=not bool(seen[given]),
@@ -124,8 +125,8 @@ def completion_table(completion: Completion) -> str:
     """The answer as Markdown, with how far to trust it."""
     columns = {
         "": [str(place) for place in range(1, len(completion.names) + 1)],
-        "entity": completion.names,
-        "text": [_short(text) for text in completion.texts],
+        "entity": [markdown_cell(name) for name in completion.names],
+        "text": [markdown_cell(_short(text)) for text in completion.texts],
         "score": [f"{score:.3f}" for score in completion.scores],
         "in the graph": ["known" if known else "" for known in completion.known],
     }
@@ -140,7 +141,7 @@ def completion_table(completion: Completion) -> str:
         "first 10."
     )
     placed = "No training triple names this entity: its channels alone say what it is. " if completion.unseen else ""
-    return f"{completion.question}\n\n{table}\n\n{placed}{trust}"
+    return f"{one_line(completion.question, 4 * WIDTH)}\n\n{table}\n\n{placed}{trust}"
 
 
 def find_entity(kg: KnowledgeGraph, asked: str) -> int:
@@ -173,14 +174,22 @@ def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | Non
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(names[place] for place in found[:3])
-        raise NieError(f"{len(found)} have the words {asked!r}; give the {kind} by its name, such as {several}.")
+        several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
+        raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
     known = [*names, *(text for text in texts if text)]
-    raise NieError(f"The graph has no {kind} {asked!r}{nearest(asked, known)}.")
+    raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
+
+
+def _best(scores: Tensor, answers: Tensor, names: Sequence[str], top: int) -> list[int]:
+    """The ``top`` answers of the highest scores; where these are equal, by name and never by the order of a file."""
+    ids = answers.nonzero()[:, 0]
+    if len(ids) > top:
+        ids = ids[scores[ids] >= scores[ids].topk(top).values[-1]]
+    return sorted(ids.tolist(), key=lambda node: (-float(scores[node]), names[node]))[:top]
 
 
 def _shown(kg: KnowledgeGraph, node: int) -> str:
-    return _short(kg.text[node]) or kg.node_names[node]
+    return _short(kg.text[node]) or one_line(kg.node_names[node], WIDTH)
 
 
 def _short(text: str | None) -> str:

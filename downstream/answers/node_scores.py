@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array
 from nie.atomic import atomic_file
 from nie.data import load
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.extras import require
+from nie.foreign import csv_cell, markdown_cell
 from nie.runs.run import Run
+from nie.writable import check_writable
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,15 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
 
 
 def write_scores(scores: NodeScores, path: str | Path) -> None:
-    """Write all nodes, most important first, as ``.csv`` or ``.parquet``.
+    """Write all nodes, most important first, as ``.csv`` or ``.parquet``; of equal ranks, by name.
+
+    Names are as they are in Parquet, and `nie.foreign.csv_cell` in CSV.
 
     Raises:
         NieError: another file ending, or Parquet without the extra ``report``.
     """
     target = check_target(path)
-    order = np.argsort(scores.rank, kind="stable")
+    order = _listed(scores.rank, scores.name)
     known = [None if np.isnan(value) else float(value) for value in scores.known[order]]
     columns: dict[str, list[Any]] = {
         "rank": scores.rank[order].tolist(),
@@ -102,34 +107,39 @@ def write_scores(scores: NodeScores, path: str | Path) -> None:
         with atomic_file(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            cells = {**columns, "node": map(csv_cell, columns["node"])}
+            writer.writerows(zip(*cells.values(), strict=True))
 
 
 def check_target(path: str | Path) -> Path:
     """Return ``path`` if scores can be written there; called before a long job as well as after it.
 
     Raises:
-        NieError: another file ending, a folder, or Parquet without the extra ``report``.
+        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
     """
     target = Path(path)
     if target.suffix not in (".csv", ".parquet"):
-        raise NieError(f"{target} must end in .csv or .parquet.")
-    if target.is_dir():
-        raise NieError(f"{target} is a folder; give the name of a file in it.")
+        raise NieError(f"{shown(str(target))} must end in .csv or .parquet.")
+    check_writable(target)
     if target.suffix == ".parquet":
         require("pyarrow", "report")
     return target
 
 
 def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
-    """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these."""
+    """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these.
+
+    Nodes of equal importance share the best of their ranks, and stand in the order of their names.
+    """
     ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known))
-    true_rank = _rank(scores.known[ids])
-    order = np.argsort(-scores.importance[ids], kind="stable")[:count]
+    predicted_rank, true_rank = _rank(scores.importance[ids]), _rank(scores.known[ids])
     rows = [
-        [place, scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}", true_rank[i], f"{scores.known[ids[i]]:,.0f}"]
-        for place, i in enumerate(order, start=1)
-    ]
+        [
+            predicted_rank[i], markdown_cell(scores.name[ids[i]]), f"{scores.importance[ids[i]]:,.0f}",
+            true_rank[i], f"{scores.known[ids[i]]:,.0f}",
+        ]
+        for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
+    ]  # fmt: skip
     headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
     table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
     return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
@@ -138,3 +148,8 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
 def _rank(score: Array) -> Array:
     """1 for the highest score; nodes of equal scores share the best of their places."""
     return np.asarray(np.searchsorted(np.sort(-score), -score) + 1)
+
+
+def _listed(rank: Array, name: Sequence[str]) -> list[int]:
+    """Places in the order of the ranks, and where these are equal in that of the names: never in that of a file."""
+    return sorted(range(len(name)), key=lambda i: (rank[i], name[i]))

@@ -21,6 +21,7 @@ from downstream.methods.pagerank import pagerank
 from nie.arrays import Floats, Floats32
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
+from nie.inputs.channels import deviations
 from pretrain.cross_validation import Fold, fold_seed
 
 RIDGE_PENALTIES = 10.0 ** np.arange(-2, 7)  # on standardised features; the Gram matrix grows with the nodes
@@ -156,8 +157,7 @@ def ridge_baseline(given: FoldData) -> Fitted:
     """
     fold, targets = given.fold, given.targets
     train = given.features[fold.train].astype(np.float64)
-    mean, deviation = train.mean(axis=0), train.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a constant feature becomes 0 and takes no part
+    mean, deviation = train.mean(axis=0), deviations(train)
     train = (train - mean) / deviation
     centre = float(targets[fold.train].mean())
     values, vectors = np.linalg.eigh(train.T @ train)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
+from downstream.methods.fitted import REACH, Fitted, within_reach
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
 from nie.errors import NieError
 from nie.inputs.channels import ChannelFeatures
+from nie.progress import log
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import read_embeddings
 from pretrain.inputs import NodeInputs
@@ -45,6 +48,24 @@ class FoldWork:
         """
         judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
         return cls(method, config, inputs, fold, _channels(config, inputs, fold), judge)
+
+    def fit(self, checked: Any, folder: Path) -> Fitted:
+        """Fit the method, which writes what is worth keeping to ``folder``; its predictions are `within_reach`.
+
+        Args:
+            checked: what ``method.check`` returned for this fold.
+            folder: of the fold.
+        """
+        fitted: Fitted = self.method.fit(self, checked, folder)
+        bounded = within_reach(fitted, self.inputs.kg.targets[self.fold.train])
+        if bounded is not fitted:
+            count = int((bounded.prediction != fitted.prediction).sum())
+            log.warning(
+                "%s fold %d: %d predictions lay beyond %g times the largest training label and were clipped to it; the "
+                "method does not suit these labels or features.",
+                self.config.run_label(), self.fold.index, count, REACH,
+            )  # fmt: skip
+        return bounded
 
     @property
     def network(self) -> NetworkConfig:

@@ -23,7 +23,7 @@ class ImportanceLossConfig(Section):
     """Regression on the score, a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance besides."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
-    list_size: int = Field(100, ge=2, description="n: nodes in a list, the node itself included")
+    list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
     importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
     tier_weight: float = Field(
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"

@@ -17,10 +17,10 @@ from nie.vocabulary import ActivationName, RelationMode
 class RGTNConfig(ModelConfig):
     """RGTN (Huang et al., KDD 2021), with further channels, encoders and fusions."""
 
-    head_size: int = Field(8, ge=1, description="size of each head")
-    num_heads: int = Field(8, ge=1, description="heads of each layer")
-    num_layers: int = Field(3, ge=1, description="layers of the encoder transformer")
-    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    head_size: int = Field(8, ge=1, le=65_536, description="size of each head")
+    num_heads: int = Field(8, ge=1, le=1024, description="heads of each layer")
+    num_layers: int = Field(3, ge=1, le=100, description="layers of the encoder transformer")
+    rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")
     mode: RelationMode = Field("mul", description="how the relation enters the attention score")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
@@ -41,7 +41,7 @@ class RGTNConfig(ModelConfig):
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
     channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
     projection_size: int | None = Field(
-        None, ge=1, description="size of the projections that the alignment loss compares"
+        None, ge=1, le=65_536, description="size of the projections that the alignment loss compares"
     )
     reconstruct: bool = Field(False, description="decode the features of variational channels for their loss")
     relations: RelationsConfig = RelationsConfig()
@@ -72,11 +72,11 @@ class GENIConfig(ModelConfig):
     """GENI (Park et al., KDD 2019)."""
 
     hidden_size: int | None = Field(
-        None, ge=1, description="hidden size of the scoring networks; by default half the number of features"
+        None, ge=1, le=65_536, description="hidden size of the scoring networks; by default half the number of features"
     )
-    num_heads: int = Field(4, ge=1, description="scoring networks, and heads of the score aggregation")
-    num_layers: int = Field(2, ge=1, description="layers of score aggregation")
-    rel_size: int = Field(10, ge=1, description="size of the relation embeddings")
+    num_heads: int = Field(4, ge=1, le=1024, description="scoring networks, and heads of the score aggregation")
+    num_layers: int = Field(2, ge=1, le=100, description="layers of score aggregation")
+    rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
@@ -87,15 +87,15 @@ class GENIConfig(ModelConfig):
 class HiddenConfig(ModelConfig):
     """Hidden layers of one size: MLP, GCN and GraphSAGE."""
 
-    hidden_size: int = Field(64, ge=1, description="size of every hidden layer")
-    num_layers: int = Field(2, ge=1, description="hidden layers")
+    hidden_size: int = Field(64, ge=1, le=65_536, description="size of every hidden layer")
+    num_layers: int = Field(2, ge=1, le=100, description="hidden layers")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
 
 
 class GATConfig(HiddenConfig):
     """Graph attention network."""
 
-    num_heads: int = Field(8, ge=1, description="heads that share the hidden size")
+    num_heads: int = Field(8, ge=1, le=1024, description="heads that share the hidden size")
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
 
@@ -110,14 +110,14 @@ class GATConfig(HiddenConfig):
 class SGCConfig(ModelConfig):
     """Simplified graph convolution."""
 
-    num_hops: int = Field(2, ge=1, description="how often the features are averaged over neighbours")
+    num_hops: int = Field(2, ge=1, le=100, description="how often the features are averaged over neighbours")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
 
 
 class RGCNConfig(HiddenConfig):
     """Relational graph convolutional network."""
 
-    num_bases: int = Field(4, ge=1, description="matrices that the relations' matrices are sums of")
+    num_bases: int = Field(4, ge=1, le=1024, description="matrices that the relations' matrices are sums of")
 
 
 class BlendConfig(ImportanceConfig):

@@ -45,6 +45,7 @@ _ranking = partial(Metric, ranks=True, selectable=True)
 _of_tiers = partial(Metric, of_tiers=True)
 
 TOP_K = (20, 50, 100, 200)
+"""The k of NDCG@k, which k nodes suffice for, and of OVER@k, which is 1 for any order of k nodes and needs one more."""
 RETRIEVAL_KS = (1, 10, 50)
 """The k of recall@k, when one channel of an entity looks for another."""
 
@@ -53,7 +54,7 @@ METRICS: dict[str, Metric] = {
     "medianae": Metric("MedianAE", False, median_ae, selectable=True),
     "spearman": _ranking("SPEARMAN", True, spearman, needs_different_labels=True),
     **{f"ndcg@{k}": _ranking(f"NDCG@{k}", True, partial(ndcg_at_k, k=k), min_nodes=k) for k in TOP_K},
-    **{f"over@{k}": _ranking(f"OVER@{k}", True, partial(over_at_k, k=k), min_nodes=k) for k in TOP_K},
+    **{f"over@{k}": _ranking(f"OVER@{k}", True, partial(over_at_k, k=k), min_nodes=k + 1) for k in TOP_K},
     # Tiers of importance: `downstream.metrics.tiers`.
     "macro_f1": _of_tiers("macro-F1", True, selectable=True),
     "balanced_accuracy": _of_tiers("balanced accuracy", True, selectable=True),

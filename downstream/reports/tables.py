@@ -12,6 +12,7 @@ from tabulate import tabulate
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
+from nie.foreign import csv_cell
 from nie.runs.stage import Stage
 
 
@@ -125,11 +126,11 @@ def _latex(text: str) -> str:
 
 
 def csv_text(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
-    """CSV with a header line."""
+    """CSV with a header line; text is `nie.foreign.csv_cell`."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(lines)
+    writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
     return file.getvalue()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from downstream.methods.fitted import TIERS_FILE, Fitted
+from downstream.methods.fitted import TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
@@ -55,7 +55,7 @@ def estimate(
 def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
     started = time.monotonic()
     config, fold, kg = work.config, work.fold, work.inputs.kg
-    fitted: Fitted = work.method.fit(work, checked, folder)
+    fitted = work.fit(checked, folder)
     val, test = (
         work.judge(ids, fitted.prediction, fitted.score, fitted.probability) for ids in (fold.val, fold.test)
     )  # fmt: skip

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from nie.commands.parser import Commands
+from nie.commands.output import say
+from nie.commands.parser import Commands, a_path, whole_number
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     commands.add("table", "the table of a dataset's finished runs", _table).add_argument("dataset")
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
-    predicting.add_argument("run_folder", metavar="run", type=Path, help="folder of a stage-2 run")
-    predicting.add_argument("--out", type=Path, required=True, help="scores.csv or scores.parquet")
+    predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
+    predicting.add_argument("--out", type=a_path, required=True, help="scores.csv or scores.parquet")
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
-    completing.add_argument("run_folder", metavar="run", type=Path, help="folder of a run of nie link")
+    completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
     ends = completing.add_mutually_exclusive_group(required=True)
     ends.add_argument("--head", help="the head, by name or text, to look for tails")
     ends.add_argument("--tail", help="the tail, by name or text, to look for heads")
-    completing.add_argument("--top", type=int, default=10, help="answers to print")
+    completing.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="answers to print")
     completing.add_argument("--known", action="store_true", help="print, too, what the graph knows already")
 
 
@@ -28,23 +28,24 @@ def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.reports.results import Results, find_runs, named
     from downstream.reports.tables import markdown_table
 
-    print(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
+    say(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.answers.node_scores import score_nodes, write_scores
+    from downstream.answers.node_scores import check_target, score_nodes, write_scores
     from nie.runs.run import read_run
 
+    check_target(arguments.out)
     scores = score_nodes(read_run(arguments.run_folder), data_root=arguments.data_root)
     write_scores(scores, arguments.out)
-    print(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+    say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.completion import complete, completion_table
     from nie.runs.run import read_run
 
-    print(completion_table(complete(
+    say(completion_table(complete(
         read_run(arguments.run_folder), relation=arguments.relation, head=arguments.head, tail=arguments.tail,
         top=arguments.top, include_known=arguments.known, data_root=arguments.data_root,
     )))  # fmt: skip

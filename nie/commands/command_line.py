@@ -6,14 +6,14 @@ import argparse
 import importlib.metadata
 
 from nie.commands import answers, data, stages, studies
-from nie.commands.parser import Commands
+from nie.commands.parser import Commands, SettingsParser
 
 DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what is parsed holds the function to call as ``run``."""
-    parser = argparse.ArgumentParser(prog="nie", description=DESCRIPTION)
+    parser = SettingsParser(prog="nie", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
     commands = Commands(parser)
     for family in (data, stages, studies, answers):

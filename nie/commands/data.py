@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nie.commands.parser import Commands
+from nie.commands.output import say
+from nie.commands.parser import Commands, a_path, whole_number
+from nie.errors import shown
 
 
 def add_commands(commands: Commands) -> None:
@@ -17,10 +19,12 @@ def add_commands(commands: Commands) -> None:
     )
     importing = data.add("import", "import the papers' own .pk files", _import)
     importing.add_argument("dataset", help="the name to store it under")
-    importing.add_argument("--rel", type=Path, required=True, help="*_rel.pk: graph, labels, node2vec features")
-    importing.add_argument("--lang", type=Path, help="*_lang.pk: semantic features")
-    importing.add_argument("--node2vec", type=Path, help="*_node2vec.pk: structural features")
-    importing.add_argument("--num-relations", type=int, help="relations that the paper counts: tmdb 34, imdb_s 30")
+    importing.add_argument("--rel", type=a_path, required=True, help="*_rel.pk: graph, labels, node2vec features")
+    importing.add_argument("--lang", type=a_path, help="*_lang.pk: semantic features")
+    importing.add_argument("--node2vec", type=a_path, help="*_node2vec.pk: structural features")
+    importing.add_argument(
+        "--num-relations", type=whole_number(1, 10_000_000), help="relations that the paper counts: tmdb 34, imdb_s 30"
+    )
     data.add("fetch", "download the raw files", _fetch).add_argument("dataset")
     data.add("info", "counts, licence and provenance", _info).add_argument("dataset")
 
@@ -40,15 +44,17 @@ def building_options() -> argparse.ArgumentParser:
     """A parser with the options that a graph is built with."""
     building = argparse.ArgumentParser(add_help=False)
     group = building.add_argument_group("building the graph")
-    group.add_argument("--raw", type=Path, help="folder with the raw files; own graph: in OpenKE's format")
-    group.add_argument("--triples", type=Path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
-    group.add_argument("--scores", type=Path, help="own graph: node, importance")
+    group.add_argument("--raw", type=a_path, help="folder with the raw files; own graph: in OpenKE's format")
+    group.add_argument("--triples", type=a_path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
+    group.add_argument("--scores", type=a_path, help="own graph: node, importance")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
     group.add_argument(
         "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .pth)"
     )
     group.add_argument("--allow-unknown", action="store_true", help="own graph: skip scores of unknown nodes")
-    group.add_argument("--min-population", type=int, help="geo: smallest city (500, 1000, 5000 or 15000)")
+    group.add_argument(
+        "--min-population", type=whole_number(0, 1_000_000_000), help="geo: smallest city (500, 1000, 5000 or 15000)"
+    )
     return building
 
 
@@ -65,14 +71,14 @@ class _FeatureFile(argparse.Action):
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
         name, separator, path = str(values).partition("=")
         if not separator or not name or not path:
-            parser.error(f"--features takes NAME=FILE, not {values!r}")
+            parser.error(f"--features takes NAME=FILE, not {shown(values)}")
         setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: Path(path)})
 
 
 def _build(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.data import build, info
 
-    print(info(build(arguments.dataset, arguments.data_root, **given_building_options(arguments))))
+    say(info(build(arguments.dataset, arguments.data_root, **given_building_options(arguments))))
 
 
 def _import(arguments: argparse.Namespace, _flags: list[str]) -> None:
@@ -82,16 +88,16 @@ def _import(arguments: argparse.Namespace, _flags: list[str]) -> None:
         "rel_pk": arguments.rel, "lang_pk": arguments.lang, "node2vec_pk": arguments.node2vec,
         "num_relations": arguments.num_relations,
     }  # fmt: skip
-    print(info(build(arguments.dataset, arguments.data_root, published=True, **options)))
+    say(info(build(arguments.dataset, arguments.data_root, published=True, **options)))
 
 
 def _fetch(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.data import fetch
 
-    print(fetch(arguments.dataset, arguments.data_root))
+    say(fetch(arguments.dataset, arguments.data_root))
 
 
 def _info(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.data import info, load
 
-    print(info(load(arguments.dataset, arguments.data_root)))
+    say(info(load(arguments.dataset, arguments.data_root)))

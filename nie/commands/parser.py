@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nie.errors import shown
+from nie.foreign import one_line
 
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
@@ -31,6 +35,10 @@ class SettingsParser(argparse.ArgumentParser):
         """As of any parser; what is parsed is known when help is asked for in it."""
         self.argv = args or ()
         return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """As of any parser, but on one line of a bounded length."""
+        super().error(one_line(message, 300))
 
     def format_help(self) -> str:
         text = super().format_help()
@@ -81,6 +89,48 @@ class Commands:
         return Commands(self.parsers.add_parser(name, help=text), "ACTION")
 
 
+def a_path(text: str) -> Path:
+    """A path that was given; nothing, as of an empty variable of a shell, is none.
+
+    >>> a_path("scores.csv").suffix
+    '.csv'
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must be the name of a file or folder; got nothing")
+    return Path(text)
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers between two ends.
+
+    >>> whole_number(1, 100)("12")
+    12
+    """
+
+    def read(text: str) -> int:
+        digits = text.strip().removeprefix("-").replace("_", "")
+        if not (digits.isdecimal() and len(digits) <= 20 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}; got {shown(text)}")
+        return int(text)
+
+    return read
+
+
+def positive_number(text: str) -> float:
+    """A number above 0 that is finite.
+
+    >>> positive_number("1.5")
+    1.5
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0; got {shown(text)}")
+    return number
+
+
 def roots(arguments: argparse.Namespace) -> dict[str, Any]:
     """Where datasets and runs are, as the stages take them."""
     return {"data_root": arguments.data_root, "run_root": arguments.run_root}
@@ -88,8 +138,8 @@ def roots(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data-root", type=Path, default=Path("datasets"), help="folder of the datasets")
-    common.add_argument("--run-root", type=Path, default=Path("checkpoints"), help="folder of the runs")
+    common.add_argument("--data-root", type=a_path, default=Path("datasets"), help="folder of the datasets")
+    common.add_argument("--run-root", type=a_path, default=Path("checkpoints"), help="folder of the runs")
     common.add_argument("--quiet", action="store_true", help="no progress, only the result")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return common

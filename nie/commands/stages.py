@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.commands.data import building_options, datasets, given_building_options
-from nie.commands.parser import Commands, roots
+from nie.commands.output import say
+from nie.commands.parser import Commands, a_path, roots, whole_number
+from nie.progress import log
 from nie.runs.run import PROVENANCE, read_run
 from nie.runs.stage import Stage
 from nie.settings.flags import flag_value
@@ -30,8 +31,10 @@ def add_commands(commands: Commands) -> None:
     )  # fmt: skip
     job.add_argument("dataset", help="one of those below, or your own")
     job.add_argument("--profile", choices=("quick", "full"), default="full", help="quick: two folds in minutes")
-    job.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
-    job.add_argument("--out", type=Path, help="write the scores of all nodes (.csv or .parquet)")
+    job.add_argument(
+        "--jobs", type=whole_number(1, 1024), default=1, help="folds that run at a time, in processes of their own"
+    )
+    job.add_argument("--out", type=a_path, help="write the scores of all nodes (.csv or .parquet)")
 
 
 def _settings(stage: Stage[Any], argv: Sequence[str]) -> type[RunConfig]:
@@ -50,8 +53,8 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
     inputs = stage.prepare(config, data_root=arguments.data_root)
     run = stage.run(config, run_root=arguments.run_root, inputs=inputs)
     if stage.columns:
-        print(markdown_table(Results.of(named([run])), stage))
-    print(run.path)
+        say(markdown_table(Results.of(named([run])), stage))
+    say(run.path)
 
 
 def _run_all(arguments: argparse.Namespace, flags: list[str]) -> None:
@@ -61,7 +64,6 @@ def _run_all(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.stages.runner import Runner
     from downstream.studies.overview import main_job
     from nie.data import build, info
-    from nie.progress import log
 
     if arguments.out:
         check_target(arguments.out)
@@ -74,10 +76,14 @@ def _run_all(arguments: argparse.Namespace, flags: list[str]) -> None:
     runs = main_job(dataset, profile=arguments.profile, flags=flags, runner=runner)
     best = best_run(runs)
     scores = score_nodes(best, data_root=arguments.data_root)
-    print(markdown_table(Results.of(named(runs))))
-    print(f"Best Spearman on validation nodes: {best.config['label']}.\n")
-    print(top_table(scores, best.config["label"]))
-    if arguments.out:
+    if arguments.out:  # before anything is printed, which may fail where the output is closed
         write_scores(scores, arguments.out)
-        print(f"Scores of all {len(scores.name):,} nodes by {best.config['label']}: {arguments.out}")
-    print("Runs:", *(run.path for run in runs), sep="\n  ")
+    best_label = best.config["label"]
+    say(
+        markdown_table(Results.of(named(runs))),
+        f"Best Spearman on validation nodes: {best_label}.\n",
+        top_table(scores, best_label),
+    )
+    if arguments.out:
+        say(f"Scores of all {len(scores.name):,} nodes by {best_label}: {arguments.out}")
+    say("Runs:", *(f"  {run.path}" for run in runs))

@@ -6,11 +6,12 @@ import argparse
 import hashlib
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from nie.commands.data import datasets
-from nie.commands.parser import Commands, roots
+from nie.commands.output import say
+from nie.commands.parser import Commands, a_path, positive_number, roots, whole_number
 from nie.settings.run import FoldsRunConfig, RunConfig
+from nie.writable import check_writable
 
 PROFILES = ("fast", "published")
 
@@ -25,20 +26,24 @@ def add_commands(commands: Commands) -> None:
     study.add_argument("dataset", help="one of those below, or your own")
     study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
     study.add_argument(
-        "--epochs", type=int, help="epochs of every network of stage 2: a smaller budget, the same for all rows"
+        "--epochs",
+        type=whole_number(1, 2**31 - 1),
+        help="epochs of every network of stage 2: a smaller budget, the same for all rows",
     )
     study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
-    study.add_argument("--minutes", type=float, help="start no further row after so many minutes")
+    study.add_argument("--minutes", type=positive_number, help="start no further row after so many minutes")
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
-    study.add_argument("--jobs", type=int, default=1, help="folds that run at a time, in processes of their own")
-    study.add_argument("--out", type=Path, help="folder of the report")
+    study.add_argument(
+        "--jobs", type=whole_number(1, 1024), default=1, help="folds that run at a time, in processes of their own"
+    )
+    study.add_argument("--out", type=a_path, help="folder of the report")
     searching = commands.add(
         "search", "search settings on validation nodes, with Optuna", _search, settings=_settings, listed=datasets
     )
     searching.add_argument("method", help="rgtn, geni, gcn, ...")
     searching.add_argument("dataset", help="one of those below, or your own")
     searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
-    searching.add_argument("--trials", type=int, default=20, help="trials to add")
+    searching.add_argument("--trials", type=whole_number(1, 1_000_000), default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
 
@@ -67,13 +72,14 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
-    print(run_study(
+    check_writable(folder / "report.md")
+    say(run_study(
         study, study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
         only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
         runner=Runner(**roots(arguments), jobs=arguments.jobs),
         minutes=arguments.minutes, report_only=arguments.report_only,
     ))  # fmt: skip
-    print(f"Report: {folder}")
+    say(f"Report: {folder}")
 
 
 def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
@@ -81,7 +87,7 @@ def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
     from downstream.studies.search import search
     from downstream.studies.settings import Settings
 
-    print(search(
+    say(search(
         arguments.method, Settings(arguments.dataset, arguments.profile, flags), trials=arguments.trials,
         storage=arguments.storage, licap=arguments.licap,
         runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / "search"),

@@ -15,7 +15,9 @@ from nie.arrays import Bools, Floats, Floats32, Ints
 from nie.data.graph_fields import check_name, mapping, real_numbers, truths, whole_numbers, words
 from nie.errors import NieError, shown
 
-LABEL_TRANSFORMS = ("log1p", "none")
+LARGEST_LABEL = {"log1p": 1e37, "none": 1e15}
+"""The largest label by transform: what networks compute from it, such as its square, must be finite in float32."""
+LABEL_TRANSFORMS = tuple(LARGEST_LABEL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,12 +238,14 @@ class KnowledgeGraph:
 
     def _check_labels(self) -> None:
         known = np.flatnonzero(self.label_mask)
-        wrong = known[~(np.isfinite(self.labels[known]) & (self.labels[known] >= 0))]
+        largest = LARGEST_LABEL[self.meta.get("label_transform", "log1p")]
+        # A comparison with nan is false.
+        wrong = known[~((self.labels[known] >= 0) & (self.labels[known] <= largest))]
         if len(wrong):
             node = int(wrong[0])
             raise NieError(
                 f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) must be finite and not "
-                f"negative; got {self.labels[node]}."
+                f"negative, and at most {largest:g}; got {self.labels[node]}."
             )
 
 

@@ -18,6 +18,21 @@ ChannelFeatures: TypeAlias = tuple[Channel, ...]
 CONTROLS = ("shuffled", "noise", "flags")
 
 
+ROUNDING = 1e-6
+"""What is smaller than this share of a column's values is rounding: they have the precision of float32."""
+
+
+def deviations(rows: Array) -> Array:
+    """(d,) deviation of every column to divide by: 1 for a constant one, whose own may be rounding alone.
+
+    >>> deviations(np.array([[0.1, 1.0], [0.1, 3.0], [0.1, 2.0]], np.float32)).round(3).tolist()
+    [1.0, 0.8159999847412109]
+    """
+    spread = rows.std(axis=0)
+    differs = spread > ROUNDING * np.abs(rows).max(axis=0, initial=0)
+    return np.where(differs, spread, 1)
+
+
 def standardized(channel: Channel) -> Array:
     """Every column with zero mean and unit variance over the nodes that have the channel; the others stay zero.
 
@@ -25,9 +40,8 @@ def standardized(channel: Channel) -> Array:
     [[-1.0], [1.0], [0.0]]
     """
     present = channel.features[channel.mask]
-    spread = present.std(axis=0)
     result = np.zeros_like(channel.features)
-    result[channel.mask] = (present - present.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    result[channel.mask] = (present - present.mean(axis=0)) / deviations(present)
     return result
 
 

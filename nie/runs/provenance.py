@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nie.foreign import without_password
 from nie.settings.run import RunConfig
 
 PACKAGES = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "networkx", "safetensors", "pydantic", "numba",
@@ -26,7 +27,7 @@ def origin(config: RunConfig, made_from: Mapping[str, str]) -> dict[str, Any]:
     return {
         "stage": config.stage,
         "created": _now(),
-        "argv": sys.argv,
+        "argv": [without_password(argument) for argument in sys.argv],
         "git_commit": git_commit(),
         "python": platform.python_version(),
         "packages": {name: installed_version(name) for name in PACKAGES},

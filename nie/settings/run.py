@@ -29,14 +29,19 @@ class RunConfig(Section):
     runs_in: ClassVar[tuple[str, ...]] = ()
     """The settings that name folders of other runs, which a run reads."""
 
-    dataset: str = Field(..., min_length=1, description="name of a processed or buildable knowledge graph")
-    label: str | None = Field(
-        None, pattern=r"^[\w.+-]+$", description="first part of the run's folder name; by default the method's name"
+    dataset: str = Field(
+        ..., min_length=1, max_length=200, description="name of a processed or buildable knowledge graph"
     )
-    seed: int = Field(0, ge=0, description="seed of initial weights, dropout and samplers")
+    label: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[\w.+-]+$",
+        description="first part of the run's folder name; by default the method's name",
+    )
+    seed: int = Field(0, ge=0, le=4_000_000, description="seed of initial weights, dropout and samplers")
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$",
         description="cpu, cuda or cuda:1; auto: CUDA where there is a GPU and triton, else the CPU",
     )
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")

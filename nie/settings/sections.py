@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from nie.encoders import ENCODERS
-from nie.errors import nearest
+from nie.errors import nearest, shown
 from nie.fusions import FUSIONS
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+LARGEST_WHOLE = 2**31 - 1
 
 
 def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda entry: True) -> AfterValidator:
@@ -49,6 +54,14 @@ class Section(BaseModel):
     def _lists_are_tuples(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
+    @model_validator(mode="after")
+    def _no_absurd_number(self) -> Self:
+        """Refuse here what would be too large somewhere inside, as a number of 32 bits."""
+        for name, value in self:
+            if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+                raise ValueError(f"{name} must be at most {LARGEST_WHOLE}; got {shown(value)}")
+        return self
+
 
 class GraphConfig(Section):
     """The message graph that is built from the knowledge graph."""
@@ -76,8 +89,8 @@ class FeaturesConfig(Section):
     limit: float | None = Field(
         None, gt=0, description="beyond this, standardised values grow only with their logarithm, which tames outliers"
     )
-    num_walks: int = Field(10, ge=1, description="node2vec walks from every node")
-    walk_length: int = Field(20, ge=2, description="steps of a node2vec walk")
+    num_walks: int = Field(10, ge=1, le=10_000, description="node2vec walks from every node")
+    walk_length: int = Field(20, ge=2, le=10_000, description="steps of a node2vec walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")
 
 

@@ -1,5 +1,7 @@
 """nie.__main__: the command line, called as a function."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,119 @@ def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch
     monkeypatch.setattr(downstream.studies.overview, "main_job", job)
     assert main(["run", "geo", "--min-population", "5000", *roots]) == 2
     assert asked == ["geo-5000"]
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
+    roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError("division by\nzero")
+
+    monkeypatch.setattr("downstream.reports.results.find_runs", fail)
+    assert main(["table", "synthetic", *roots]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("nie: an error that is not yours, ZeroDivisionError: division by\\nzero; please report")
+    assert said.count("\n") == 1
+    log = Path(said.split(" with ")[1].strip().removesuffix("."))
+    assert "Traceback" in log.read_text()
+    log.unlink()
+    with pytest.raises(ZeroDivisionError):
+        main(["table", "synthetic", *roots, "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "mine", "--triples", ""], "--triples: must be the name of a file or folder; got nothing"),
+        (["run", "mine", "--scores="], "--scores: must be the name of a file or folder; got nothing"),
+        (["data", "import", "x", "--rel", "a.pk", "--num-relations", "1" * 5000], "must be a whole number from 1 to"),
+        (["study", "main", "geo", "--minutes", "nan"], "--minutes: must be a number above 0; got 'nan'"),
+        (["study", "main", "geo", "--minutes", "-1"], "--minutes: must be a number above 0"),
+        (["run", "geo", "--jobs", "0"], "--jobs: must be a whole number from 1 to"),
+        (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 1 to"),
+        (["run", "geo", "--profile", "x" * 100_000], "invalid choice"),
+        (["table", "geo", "x" * 100_000], "unrecognized arguments"),
+    ],
+)  # fmt: skip
+def test_what_no_option_can_be_is_refused_when_it_enters(
+    arguments: list[str], words: str, roots: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, *roots])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.splitlines()[-1]) < 400
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--seed", "99999999999999999999999"], "seed"),
+        (["--features.seed", "99999999999"], "seed must be at most 2147483647"),
+        (["--device", "cuda:99999999999999999999"], "device"),
+        (["--label", "a" * 300], "label"),
+        (["--model.hidden_size", "1000000000000"], "hidden_size"),
+        (["--optim.max_epochs", "1" * 5000], "max_epochs"),
+        (["--optim.lr", "inf"], "lr"),
+    ],
+)  # fmt: skip
+def test_what_no_setting_can_be_is_refused_when_it_enters(
+    flags: list[str], words: str, roots: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "mlp", *flags, *roots]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert len(said) <= 2100
+
+
+def test_a_place_that_cannot_be_written_is_found_before_training(
+    roots: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "scores.csv", tmp_path / f"{'a' * 300}.csv", Path("/proc/scores.csv")):
+        assert main(["run", "synthetic", "--out", str(out), *roots]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+    assert main(["study", "main", "synthetic", "--out", str(tmp_path / "file"), *roots]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_output_fails_on_no_encoding(tmp_path: Path, roots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from stage_helpers import small, store_synthetic
+
+    from downstream.stages.estimation import estimate
+
+    store_synthetic(tmp_path / "data")
+    estimate(small("ridge"), data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii", errors="strict"))
+    assert main(["table", "synthetic", *roots]) == 0
+    assert b" \\xb1 " in written.getvalue()
+
+
+def test_a_name_does_nothing_to_the_terminal_or_to_a_spreadsheet(
+    tmp_path: Path, roots: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"{start}{number}" for number in range(12) for start in ("=cmd|", "\x1b[31m", "@x", "-1+", "plain ")]
+    ring = zip(names, [*names[1:], names[0]], strict=True)
+    (tmp_path / "t.tsv").write_text("".join(f"{head}\tr\t{tail}\n" for head, tail in ring))
+    (tmp_path / "s.tsv").write_text("".join(f"{name}\t{place + 1}\n" for place, name in enumerate(names)))
+    built = ["data", "build", "mine", "--triples", str(tmp_path / "t.tsv"), "--scores", str(tmp_path / "s.tsv")]
+    assert main([*built, *roots]) == 0
+    recipe = ["downstream", "--recipe", "fast", "--dataset", "mine", "--method", "pagerank", "--folds.run", "0"]
+    assert main([*recipe, *roots]) == 0
+    run = capsys.readouterr().out.strip().splitlines()[-1]
+    assert main(["predict", run, "--out", str(tmp_path / "scores.csv"), *roots]) == 0
+    with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
+        cells = {row["node"] for row in csv.DictReader(file)}
+    assert {cell.removeprefix("'") for cell in cells} == {name.replace("\x1b", "\\x1b") for name in names}
+    assert not any(cell.startswith(("=", "@", "-", "+")) for cell in cells)
+    from downstream.answers.node_scores import score_nodes, top_table
+    from nie.commands.output import say
+    from nie.runs.run import read_run
+
+    say(top_table(score_nodes(read_run(run), data_root=tmp_path / "data"), "pagerank", count=60))
+    table = capsys.readouterr().out
+    assert "\x1b" not in table
+    assert all(line.replace("\\|", "").count("|") == 6 for line in table.splitlines() if line.startswith("|"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from collections.abc import Sequence
 
 Values = Sequence[float]
@@ -40,28 +42,24 @@ def spearman(target: Values, prediction: Values) -> float:
     return covariance / math.sqrt(variance_x * variance_y) if variance_x and variance_y else math.nan
 
 
-def best_first(values: Values, k: int) -> list[int]:
-    """Positions of the k largest, found one after the other; of equal values the first one found."""
-    chosen: list[int] = []
-    for _ in range(k):
-        best = None
-        for position, value in enumerate(values):
-            if position not in chosen and (best is None or value > values[best]):
-                best = position
-        assert best is not None
-        chosen.append(best)
-    return chosen
+def orders(values: Values) -> list[tuple[int, ...]]:
+    """All descending orders: of equal values, any may come first."""
+    positions = range(len(values))
+    return [
+        order
+        for order in itertools.permutations(positions)
+        if all(values[one] >= values[next] for one, next in itertools.pairwise(order))
+    ]
 
 
 def ndcg_at_k(target: Values, prediction: Values, k: int) -> float:
-    def dcg(order: list[int]) -> float:
-        return sum(target[node] / math.log2(rank + 1) for rank, node in enumerate(order, start=1))
+    def dcg(order: Sequence[int]) -> float:
+        return sum(target[node] / math.log2(rank + 1) for rank, node in enumerate(order[:k], start=1))
 
-    return dcg(best_first(prediction, k)) / dcg(best_first(target, k))
+    return statistics.fmean(dcg(order) for order in orders(prediction)) / dcg(orders(target)[0])
 
 
 def over_at_k(target: Values, prediction: Values, k: int) -> float:
-    hits = 0
-    for node in best_first(prediction, k):
-        hits += node in best_first(target, k)
-    return hits / k
+    """The mean over all orders that ties of the target and of the prediction may have."""
+    tops = itertools.product(orders(target), orders(prediction))
+    return statistics.fmean(len({*one[:k]} & {*other[:k]}) for one, other in tops) / k

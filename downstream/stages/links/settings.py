@@ -22,7 +22,7 @@ LinkFusionName = Annotated[str, one_of("a fusion", ChainMap({RELATION_GUIDED: No
 class KGEConfig(Section):
     """RotatE (Sun et al., ICLR 2019), and what it does with further channels of entities."""
 
-    size: int = Field(256, ge=1, description="complex dimensions of an entity")
+    size: int = Field(256, ge=1, le=65_536, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
     fusion: LinkFusionName = Field("attention", description="how an entity's embedding and its channels become one")
     fusion_settings: dict[str, bool | int | float] = Field({}, description="settings of the fusion, such as literal")
@@ -30,7 +30,7 @@ class KGEConfig(Section):
     channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
     projection_size: int | None = Field(
-        None, ge=1, description="size of the projections that the auxiliary loss compares"
+        None, ge=1, le=65_536, description="size of the projections that the auxiliary loss compares"
     )
     generator: bool = Field(False, description="have a generator of made-up channels, for adversarial training")
     mixed_precision: bool = Field(False, description="fuse channels in bfloat16")

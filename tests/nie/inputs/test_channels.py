@@ -68,3 +68,13 @@ def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(flags.features[:, 0], real.mask)
     with pytest.raises(NieError, match=r"no control 'shufled'.*did you mean 'shuffled'"):
         prepared(tmp_path, features={"structural": "structural~shufled"})
+
+
+def test_a_column_that_is_constant_but_for_rounding_is_not_blown_up() -> None:
+    rows = np.full((1000, 1), 0.1, np.float32)
+    rows[::2] = np.nextafter(np.float32(0.1), np.float32(1))
+    assert np.abs(standardized(Channel(rows, np.ones(1000, bool)))).max() < 1e-6
+    healthy = np.random.default_rng(0).normal(5, 0.01, size=(50, 3)).astype(np.float32)
+    assert np.array_equal(
+        standardized(Channel(healthy, np.ones(50, bool))), (healthy - healthy.mean(axis=0)) / healthy.std(axis=0)
+    )

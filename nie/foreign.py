@@ -1,0 +1,68 @@
+"""Foreign text where it is shown: names of a graph may hold anything, and must do nothing but be read.
+
+A control character can rewrite what a terminal shows, a ``|`` ends a cell of a table, a spreadsheet computes what
+begins with ``=``, and a message may be a megabyte long.
+"""
+
+from __future__ import annotations
+
+import re
+
+FORMULA = "=+-@\t\r'"
+"""A cell of CSV that begins with one of these is written behind a ``'``."""
+
+
+def visible(text: str, kept: str = "\n\t") -> str:
+    """Text whose control characters, but for those that are ``kept``, are written as escapes.
+
+    >>> visible("red: \\x1b[31m, end\\n")
+    'red: \\\\x1b[31m, end\\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in kept else _escaped(letter) for letter in text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Text on one line of at most ``limit`` characters.
+
+    >>> one_line("a\\nb", 10), one_line("x" * 100, 10)
+    ('a\\\\nb', 'xxxxxxx...')
+    """
+    text = visible(text[: limit + 1], kept="")
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def markdown_cell(text: str, width: int = 80) -> str:
+    """Text as a cell of a table in Markdown.
+
+    >>> markdown_cell("a | b")
+    'a \\\\| b'
+    """
+    return one_line(text, width).replace("|", "\\|")
+
+
+def csv_cell(text: str) -> str:
+    """Text as a cell of CSV that no spreadsheet takes for a formula, and that can be printed.
+
+    A ``'`` is put before what begins with one of `FORMULA`; who reads the file takes the first ``'`` of a cell away.
+    Control characters are written as escapes.
+
+    >>> csv_cell("=1+1"), csv_cell("'t Hart"), csv_cell("plain")
+    ("'=1+1", "''t Hart", 'plain')
+    """
+    return visible("'" * text.startswith(tuple(FORMULA)) + text, kept="")
+
+
+def without_password(text: str) -> str:
+    """Text whose URLs hold no password.
+
+    >>> without_password("mysql://ann:secret@host/trials"), without_password("pg://host/?user=ann&password=secret&x=1")
+    ('mysql://ann:***@host/trials', 'pg://host/?user=ann&password=***&x=1')
+    """
+    text = re.sub(r"(://[^/@\s:]*:)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"([?&](?:password|passwd|pwd)=)[^&\s]*", r"\1***", text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,64 @@
+"""The order of the rows of an input file is no information: figures, ranks and tables stay when files are shuffled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from downstream.answers.node_scores import NodeScores, top_table
+from downstream.methods.baselines import MonotoneScale
+from downstream.methods.pagerank import pagerank
+from downstream.metrics.fold_judge import FoldJudge
+from nie.data import KnowledgeGraph, build
+from pretrain.cross_validation import Fold, make_folds
+
+
+def built(folder: Path, order: np.random.Generator | None) -> KnowledgeGraph:
+    """300 things in three groups that the graph does not tell apart, in files sorted by score, or in any order."""
+    things = [f"thing{number:03}" for number in range(300)]
+    files = {
+        "triples": [f"{name}\tin\tgroup{place % 3}" for place, name in enumerate(things)]
+        + [f"group{group}\tin\tall" for group in (0, 0, 1)],
+        "scores": [f"{name}\t{1000 - place}" for place, name in enumerate(things)],
+        "text": [f"{name}\tthe {name}" for name in things],
+    }
+    for kind, lines in files.items():
+        shuffled = lines if order is None else [lines[place] for place in order.permutation(len(lines))]
+        (folder / f"{kind}.tsv").write_text("\n".join(shuffled) + "\n")
+    return build("mine", folder / "data", **{kind: folder / f"{kind}.tsv" for kind in files})
+
+
+def same_fold(fold: Fold, kg: KnowledgeGraph, other: KnowledgeGraph) -> Fold:
+    """The fold of the same nodes by name."""
+    place = {name: node for node, name in enumerate(other.node_names)}
+    parts = ("train", "val", "test")
+    ids = {part: np.sort([place[kg.node_names[node]] for node in getattr(fold, part)]) for part in parts}
+    return Fold(fold.index, **ids)
+
+
+def judged(kg: KnowledgeGraph, fold: Fold) -> tuple[dict[str, float], str]:
+    score = pagerank(kg)
+    prediction = MonotoneScale.fit(score[fold.train], kg.targets[fold.train])(score)
+    held_out = np.isin(np.arange(kg.num_nodes), fold.test)
+    scores = NodeScores(list(kg.node_names), np.expm1(prediction), score, kg.labels, held_out)
+    return FoldJudge(kg.targets, fold)(fold.test, prediction, score), top_table(scores, "pagerank", count=30)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_shuffled_files_give_the_same_figures(seed: int, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    kg, shuffled = built(tmp_path / "a", None), built(tmp_path / "b", np.random.default_rng(seed))
+    fold = make_folds(kg.label_mask)[0]
+    (figures, table), (after, table_after) = judged(kg, fold), judged(shuffled, same_fold(fold, kg, shuffled))
+    assert after == pytest.approx(figures, rel=1e-12, nan_ok=True)
+    assert table == table_after
+
+
+def test_a_file_sorted_by_score_gives_no_credit(tmp_path: Path) -> None:
+    kg = built(tmp_path, None)
+    fold = make_folds(kg.label_mask)[0]
+    figures, _ = judged(kg, fold)
+    assert figures["over@20"] == pytest.approx(20 / len(fold.test), abs=0.15)  # 1.0 when ties kept the order of a file

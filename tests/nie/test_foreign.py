@@ -1,0 +1,50 @@
+"""nie.foreign: what foreign text may do where it is shown, which is nothing."""
+
+import csv
+import io
+
+import pytest
+
+from nie.errors import nearest
+from nie.foreign import csv_cell, markdown_cell, one_line, visible, without_password
+
+HOSTILE = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\tx", "\rx", "'quoted", "''", ""]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_cell_is_a_formula_and_each_can_be_read_back(name: str) -> None:
+    file = io.StringIO()
+    csv.writer(file).writerow([csv_cell(name)])
+    (cell,) = next(csv.reader(io.StringIO(file.getvalue()))) or [""]
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'") == visible(name, kept="")
+
+
+@pytest.mark.parametrize("name", ["plain", "Zoë", "a-b", "1 = 2", "東京", "x'y"])
+def test_other_names_stay(name: str) -> None:
+    assert csv_cell(name) == markdown_cell(name) == visible(name) == name
+
+
+def test_no_escape_sequence_reaches_a_terminal() -> None:
+    for text in ("\x1b[2J", "\x9b31m", "\u202egnp.exe", "\x07", "a\x00b"):
+        assert visible(text).isprintable()
+        assert csv_cell(text).isprintable()
+    assert visible("two\nlines\tand a tab") == "two\nlines\tand a tab"
+
+
+def test_a_megabyte_is_one_short_line() -> None:
+    assert len(one_line("x\n" * 500_000, 80)) == 80
+    assert len(markdown_cell("|" * 1000, 80)) <= 160
+
+
+def test_passwords() -> None:
+    assert "secret" not in without_password("--storage=postgresql+psycopg2://me:secret@host:5432/db?password=secret")
+    assert without_password("sqlite:////tmp/a@b.db") == "sqlite:////tmp/a@b.db"
+
+
+def test_the_nearest_of_many_is_found_soon() -> None:
+    names = [f"http://example.org/resource/Thing_{number}" for number in range(50_000)]
+    assert "Berlin_Wall" in nearest(
+        "http://example.org/resource/Berlin_wal", [*names, "http://example.org/resource/Berlin_Wall"]
+    )
+    assert nearest("x" * 1_000_000, names) == ""
