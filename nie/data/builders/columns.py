@@ -73,7 +73,7 @@ class Columns:
         True
         """
         roles = [_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields]
-        if len(roles) == len(ROLES) and (roles[0], roles[2]) == ("head", "tail"):
+        if roles in (["head", LEFT_OUT, "tail"], list(ROLES)):
             return cls()
         return cls(tuple(roles)) if sorted(set(roles) - {LEFT_OUT}) == sorted(ROLES) == sorted(
             role for role in roles if role != LEFT_OUT

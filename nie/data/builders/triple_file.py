@@ -110,7 +110,7 @@ def _collected(found: Path, rows: Iterable[Row]) -> Triples:
             "<> around names, or remove the dots."
         )
     if padded:
-        log.warning("%s: %d lines have blanks around a name, which were left out", found, padded)
+        log.info("%s: %d lines have blanks around a name, which were left out", found, padded)
     return Triples(nodes, relations, np.array(list(edges), dtype=np.int64), total - len(edges))
 
 
