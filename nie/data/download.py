@@ -6,6 +6,7 @@ import errno
 import http.client
 import lzma
 import os
+import re
 import shutil
 import struct
 import time
@@ -28,6 +29,7 @@ BLOCK = 1 << 18
 LARGEST_MEMBER = 4 << 30
 """Bytes of a file in an archive: what says that it is larger is not one of ours."""
 
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+(%25[\w.~-]+)?\](:\d+)?")
 # What zipfile raises for archives that are damaged, encrypted, or packed in a way that Python does not know.
 _BAD_ARCHIVE = (
     zipfile.BadZipFile, KeyError, RuntimeError, EOFError, ValueError, zlib.error, lzma.LZMAError, struct.error,
@@ -193,7 +195,7 @@ def download(url: str, part: Path, *, retries: int = RETRIES, pause_s: float = 1
             elif error.code < 500 and error.code != http.client.TOO_MANY_REQUESTS:
                 raise NieError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
             reason = f"the server answers {error.code}"
-        except ValueError as error:  # such as a redirection to what is no address
+        except (ValueError, http.client.InvalidURL) as error:  # such as a redirection to what is no address
             raise NieError(f"{url} cannot be fetched: what the server answers makes no sense ({error}).") from error
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
@@ -210,6 +212,8 @@ def _check_address(url: str) -> None:
         _ = parts.port, (parts.hostname or "").encode("idna")  # a number that is no port, a name that is no host
         known = parts.scheme == "file" or (parts.scheme in ("http", "https", "ftp") and parts.hostname)
         problem = "" if known else "it must begin with http:// or https:// and name a server"
+        if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
+            problem = "what stands in brackets must be an address of IPv6, and only a port may follow"
         if any(ord(letter) <= 32 or ord(letter) >= 127 for letter in url):
             problem = "it holds a blank or a letter that must be written as % and a number"
     except ValueError as error:

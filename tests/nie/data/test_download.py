@@ -192,7 +192,7 @@ def test_full_disk(tmp_path: Path, sources: list[RemoteFile], monkeypatch: pytes
 )  # fmt: skip
 def test_what_is_no_address_is_not_tried(tmp_path: Path, url: str, sources: list[RemoteFile]) -> None:
     with pytest.raises(NieError, match="is not an address to download from: ") as raised:
-        fetch("demo", tmp_path, base_url=url, pause_s=60)
+        fetch("demo", tmp_path, base_url=url, retries=0)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "demo" / "raw").exists()
 
@@ -225,7 +225,7 @@ def test_an_encrypted_archive(tmp_path: Path, server: Server, sources: list[Remo
 def test_damaged_archives_are_removed(tmp_path: Path, server: Server, sources: list[RemoteFile]) -> None:
     whole, draw = zipped({"one": BIG[:2000]}), random.Random(0)
     file = RemoteFile("a.txt", hashlib.sha256(BIG[:2000]).hexdigest(), server.url + "/a.zip", member="one")
-    for _ in range(300):
+    for _ in range(100):
         body = bytearray(whole)
         body[draw.choice([draw.randrange(40), -1 - draw.randrange(70), draw.randrange(len(body))])] = draw.randrange(
             256
