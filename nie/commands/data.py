@@ -45,7 +45,10 @@ def building_options() -> argparse.ArgumentParser:
     building = argparse.ArgumentParser(add_help=False)
     group = building.add_argument_group("building the graph")
     group.add_argument("--raw", type=a_path, help="folder with the raw files; own graph: in OpenKE's format")
-    group.add_argument("--triples", type=a_path, help="own graph: head, relation, tail, separated by tabs (.gz, .xz)")
+    group.add_argument("--triples", type=a_path, help="own graph: head, relation, tail by tabs; N-Triples (.gz, .xz)")
+    group.add_argument(
+        "--columns", metavar="ORDER", help="own graph: order of the columns of triples, such as head,tail,relation"
+    )
     group.add_argument("--scores", type=a_path, help="own graph: node, importance")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
     group.add_argument(
@@ -60,7 +63,7 @@ def building_options() -> argparse.ArgumentParser:
 
 def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
-    names = ("raw", "triples", "scores", "text", "features", "allow_unknown", "min_population")
+    names = ("raw", "triples", "columns", "scores", "text", "features", "allow_unknown", "min_population")
     options = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in options.items() if value not in (None, False, {})}
 

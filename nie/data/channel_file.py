@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from nie.array_file import SMALL, check_members, read_npy, read_npz
-from nie.arrays import Floats
 from nie.data.graph import Channel
+from nie.data.rows_of_nodes import rows_of_nodes
 from nie.errors import NieError, shown
 
 ROWS = ("features", "embeddings", "weight")
@@ -27,12 +27,15 @@ IDS = ("names", "ids")
 def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
     """Read a channel from a file, and check that its rows belong to the nodes.
 
-    - ``.npy``: (N, d), a row for each node in the order of node ids;
+    - ``.npy``: (N, d), a row for each node;
     - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
       ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
-    - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs.
+    - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs;
+    - ``.npz``, ``.pth``, ``.pt`` may also hold a vector for each node, by its name.
 
-    With ``names`` or ``ids``, nodes that are not named lack the channel, and so do nodes whose row is nan.
+    Without ``names`` and ``ids``, rows belong to the nodes called 0, 1, 2, ... where names are numbers, and else stand
+    in the order of node ids, which a warning shows. With them, nodes that are not named lack the channel. Nodes whose
+    row is nan lack it, too.
 
     Args:
         path: path of the file.
@@ -58,11 +61,7 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
         raise NieError(f"{path}: channel {name} must have at least one column; got none.")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise NieError(f"{path}: channel {name} must be numbers (N, d); got {rows.dtype} of shape {rows.shape}.")
-    if ids is not None:
-        rows = _placed(path, name, rows, ids, node_names)
-    if len(rows) != len(node_names):
-        raise NieError(f"{path}: channel {name} has {len(rows)} rows, but the graph has {len(node_names)} nodes.")
-    return _channel(path, name, rows)
+    return _channel(path, name, rows_of_nodes(path, name, rows, ids, node_names))
 
 
 def _npy(path: Path) -> tuple[NDArray[Any], None]:
@@ -120,33 +119,20 @@ def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any
     """The rows, and the names or ids of the nodes that they belong to."""
     tables = [key for key, array in arrays.items() if array.ndim == 2]
     named = [key for key in ROWS if key in arrays] or (tables if len(tables) == 1 else [])
+    shapes = {array.shape for array in arrays.values()}
+    if not named and len(shapes) == 1 and len(next(iter(shapes))) == 1 and not {*ROWS, *IDS} & arrays.keys():
+        return np.stack(list(arrays.values())), np.array(list(arrays))  # a vector by the name of its node
     if not named:
-        raise NieError(f"{path} must hold an array features (N, d); it holds {', '.join(arrays) or 'nothing'}.")
+        held = ", ".join(shown(key) for key in list(arrays)[:5]) or "nothing"
+        more = f" and {len(arrays) - 5:,} more" if len(arrays) > 5 else ""
+        raise NieError(
+            f"{path} must hold an array features (N, d), or a vector for each node by its name; it holds {held}{more}."
+        )
     key = next((key for key in IDS if key in arrays), "")
     ids = arrays.get(key)
     if ids is not None and key == "names" and ids.dtype.kind in "iu":
         ids = ids.astype(str)  # nodes may well be called 3, 1, 0, 2
     return arrays[named[0]], ids
-
-
-def _placed(path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any], node_names: Sequence[str]) -> Floats:
-    """The rows in the order of the nodes, nan for those that have none."""
-    if ids.dtype.kind not in "Uiu":
-        raise NieError(f"{path}: ids of channel {name} must be names or whole numbers; got {ids.dtype}.")
-    if ids.shape != (len(rows),):
-        raise NieError(f"{path}: ids of channel {name} must be ({len(rows)},), one for each row; got {ids.shape}.")
-    place = {key: node for node, key in enumerate(node_names)}
-    known = place if ids.dtype.kind == "U" else dict.fromkeys(range(len(node_names)))
-    wanted = ids.tolist()
-    for key in wanted:
-        if key not in known:
-            raise NieError(f"{path}: channel {name} has a row for {key!r}, which is no node of the graph.")
-    if len(set(wanted)) < len(wanted):
-        twice = next(key for place_, key in enumerate(wanted) if key in wanted[:place_])
-        raise NieError(f"{path}: channel {name} has two rows for {twice!r}.")
-    placed = np.full((len(node_names), rows.shape[1]), np.nan)
-    placed[[place.get(key, key) for key in wanted]] = rows
-    return placed
 
 
 def _channel(path: Path, name: str, array: NDArray[Any]) -> Channel:

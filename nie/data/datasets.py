@@ -20,7 +20,7 @@ from nie.data.graph import KnowledgeGraph
 from nie.data.graph_fields import check_name
 from nie.data.raw import checksums, find_raw
 from nie.data.store import read, save
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.progress import log
 
 BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
@@ -32,6 +32,9 @@ BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
     "mkg-w": mkg_w,
 }
 """Builders by name. An argument ``raw`` is the folder of the raw files; all others are options of the dataset."""
+
+LONGEST_NAME = 100
+"""Bytes: a file name may have 255, and temporary names and those of runs are longer than the dataset's."""
 
 _GEO = re.compile(r"geo(?:-(\d+))?")
 
@@ -126,7 +129,7 @@ def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]])
     from nie.data.channel_file import read_channel_file  # loads torch
 
     for name in files:
-        check_name("channel", name)
+        _check_file_name("channel", name)
     channels = {name: read_channel_file(path, name, kg.node_names) for name, path in files.items()}
     raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
     return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
@@ -145,12 +148,18 @@ def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: d
 
 def _resolve(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Give a geo of another population its own name, so that both can lie under one root."""
-    check_name("dataset", name)
+    _check_file_name("dataset", name)
     match = _GEO.fullmatch(name)
     if match is None:
         return name, dict(options)
     population = int(match[1] or options.get("min_population", DEFAULT_POPULATION))
     return geo_name(population), {**options, "min_population": population}
+
+
+def _check_file_name(kind: str, name: str) -> None:
+    check_name(kind, name)
+    if len(name.encode()) > LONGEST_NAME:
+        raise NieError(f"The {kind} name {shown(name)} is too long for a folder; use at most {LONGEST_NAME} letters.")
 
 
 def _unknown(name: str, root: str | os.PathLike[str]) -> str:

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import lzma
 import os
+import re
 import shutil
+import struct
 import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from nie.atomic import atomic_file, space_errors
 from nie.data.raw import sha256
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.progress import Progress, log
 
 TIMEOUT_S = 30.0
 RETRIES = 4
 BLOCK = 1 << 18
+LARGEST_MEMBER = 4 << 30
+"""Bytes of a file in an archive: what says that it is larger is not one of ours."""
+
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+(%25[\w.~-]+)?\](:\d+)?")
+# What zipfile raises for archives that are damaged, encrypted, or packed in a way that Python does not know.
+_BAD_ARCHIVE = (
+    zipfile.BadZipFile, KeyError, RuntimeError, EOFError, ValueError, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -163,7 +176,12 @@ def fetch(
 
 
 def download(url: str, part: Path, *, retries: int = RETRIES, pause_s: float = 1.0) -> None:
-    """Download ``url`` to ``part``, continuing what ``part`` already holds."""
+    """Download ``url`` to ``part``, continuing what ``part`` already holds.
+
+    Raises:
+        NieError: it is no address, there is no connection after all attempts, the server refuses, or the disk is full.
+    """
+    _check_address(url)
     for attempt in range(retries + 1):
         try:
             with space_errors(part):
@@ -177,12 +195,31 @@ def download(url: str, part: Path, *, retries: int = RETRIES, pause_s: float = 1
             elif error.code < 500 and error.code != http.client.TOO_MANY_REQUESTS:
                 raise NieError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}.") from error
             reason = f"the server answers {error.code}"
+        except (ValueError, http.client.InvalidURL) as error:  # such as a redirection to what is no address
+            raise NieError(f"{url} cannot be fetched: what the server answers makes no sense ({error}).") from error
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         if attempt < retries:
             log.warning("%s: %s; trying again", url, reason)
             time.sleep(pause_s * 2**attempt)
     raise NieError(f"{url} cannot be fetched: {reason}; run the same command again to continue where it stopped.")
+
+
+def _check_address(url: str) -> None:
+    """Raise for what is no address: no attempt would mend it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port, (parts.hostname or "").encode("idna")  # a number that is no port, a name that is no host
+        known = parts.scheme == "file" or (parts.scheme in ("http", "https", "ftp") and parts.hostname)
+        problem = "" if known else "it must begin with http:// or https:// and name a server"
+        if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
+            problem = "what stands in brackets must be an address of IPv6, and only a port may follow"
+        if any(ord(letter) <= 32 or ord(letter) >= 127 for letter in url):
+            problem = "it holds a blank or a letter that must be written as % and a number"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise NieError(f"{shown(url)} is not an address to download from: {problem}.")
 
 
 def _receive(url: str, part: Path) -> None:
@@ -195,8 +232,9 @@ def _receive(url: str, part: Path) -> None:
         resumed = answer.status == http.client.PARTIAL_CONTENT
         if not resumed:
             have = 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        length = answer.headers.get("Content-Length") or ""
+        # A length that is no number says nothing; the sha256 tells whether the file is whole.
+        total = have + int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
         blocks = None if total is None else -(-total // BLOCK)
         with (
             part.open("ab" if resumed else "wb") as stream,
@@ -213,17 +251,24 @@ def _extract(archive: Path, target: Path, file: RemoteFile, url: str) -> None:
     """Unpack one member of a zip archive."""
     part = _part(target)
     try:
-        with (
-            zipfile.ZipFile(archive) as members,
-            members.open(str(file.member)) as source,
-            atomic_file(part) as whole,
-            whole.open("wb") as stream,
-        ):
-            shutil.copyfileobj(source, stream, BLOCK)
-    except (zipfile.BadZipFile, KeyError) as error:
+        with zipfile.ZipFile(archive) as members:
+            if members.getinfo(str(file.member)).file_size > LARGEST_MEMBER:
+                raise zipfile.BadZipFile("a member is too large")
+            with members.open(str(file.member)) as source, atomic_file(part) as whole, whole.open("wb") as stream:
+                shutil.copyfileobj(source, stream, BLOCK)
+    except (*_BAD_ARCHIVE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a seek to nowhere
+            raise
         archive.unlink(missing_ok=True)
-        raise NieError(f"{url} is not a zip archive with {file.member} in it; place that file at {target}.") from error
-    _publish(part, target, file, url)
+        raise NieError(
+            f"{url} is not a whole zip archive with {file.member} in it, or it is encrypted; place that file at "
+            f"{target}."
+        ) from error
+    try:
+        _publish(part, target, file, url)
+    except NieError:  # the file in it is not the one that was wanted, so neither is the archive
+        archive.unlink(missing_ok=True)
+        raise
 
 
 def _publish(part: Path, target: Path, file: RemoteFile, url: str) -> None:

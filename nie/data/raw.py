@@ -5,17 +5,28 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import lzma
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, BinaryIO, TextIO, cast
 
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 RAW_VARIABLE = "NIE_RAW_DIR"
 PACKED_SUFFIXES = (".xz", ".gz")
+PIPE = "read from a pipe"
+
+# Text packs to a tenth, the most regular triples to a fiftieth; a bomb unpacks to a thousand times its size or more.
+MOST_EXPANSION = 400
+ALWAYS_UNPACKED = 16 << 20
+MOST_LETTERS = 64 << 20
+"""In a line: a file without line ends is no table, and may be larger than memory."""
+
+_UNFIT_LETTER = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
 
 
 def find_raw(
@@ -29,14 +40,14 @@ def find_raw(
         NieError: ``raw`` is given but is no folder, or there is none anywhere.
     """
     if raw is not None:
-        if not Path(raw).is_dir():
+        if not _is_folder(Path(raw)):
             raise NieError(f"--raw {raw} is not a folder; give the folder with the raw files of {name}.")
         return Path(raw)
     candidates = [Path(root) / name / "raw"]
     if os.environ.get(RAW_VARIABLE):
         candidates.insert(0, Path(os.environ[RAW_VARIABLE]) / name)
     for folder in candidates:
-        if folder.is_dir():
+        if _is_folder(folder):
             return folder
     places = " or ".join(str(folder) for folder in candidates)
     raise NieError(
@@ -46,9 +57,13 @@ def find_raw(
 
 
 def find_packed(path: str | os.PathLike[str]) -> Path:
-    """Return ``path``, or the same with ``.xz`` or ``.gz`` added, whichever exists."""
+    """Return ``path``, or the same with ``.xz`` or ``.gz`` added, whichever exists; a pipe is a file here."""
     found = _packed(path)
     if found is None:
+        if not os.fspath(path):
+            raise NieError("The path of a file is empty; give the path.")
+        if Path(path).name and _is_folder(Path(path)):
+            raise NieError(f"{Path(path)} is a folder, where a file must be given.")
         raise NieError(f"The file {Path(path)} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
     return found
 
@@ -60,8 +75,23 @@ def is_there(path: str | os.PathLike[str]) -> bool:
 
 def _packed(path: str | os.PathLike[str]) -> Path | None:
     plain = Path(path)
+    if not plain.name:  # such as "", "." or "/", which cannot have a suffix added
+        return None
     candidates = (plain, *(plain.with_name(plain.name + suffix) for suffix in PACKED_SUFFIXES))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return next((candidate for candidate in candidates if _is_file(candidate)), None)
+
+
+def _is_file(path: Path) -> bool:
+    # A name that is too long for the system is an error of its own there.
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_file() or path.is_fifo()
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
 
 
 @contextlib.contextmanager
@@ -69,7 +99,8 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a text file, plain or packed with gzip or xz, as UTF-8 without translating line ends.
 
     Raises:
-        NieError: the file is absent, a truncated or damaged archive, or not UTF-8.
+        NieError: the file is absent, a truncated or damaged archive, one that unpacks to far more than text can, or
+            not UTF-8.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "a.txt.xz"
@@ -79,18 +110,76 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     'one'
     """
     found = find_packed(path)
-    openers: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
-    opener = openers.get(found.suffix, open)
     try:
         # Only a line feed ends a line: text may hold a lone carriage return. "-sig" drops a byte-order mark.
-        with opener(found, "rt", encoding="utf-8-sig", newline="\n") as stream:
+        with io.TextIOWrapper(_unpacked(found), encoding="utf-8-sig", newline="\n") as stream:
             yield stream
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise NieError(f"The archive {found} is truncated or damaged; fetch it again.") from error
     except UnicodeDecodeError as error:
-        raise NieError(f"The file {found} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+        raise NieError(
+            f"The file {found} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8."
+        ) from error
     except PermissionError as error:
         raise NieError(f"The file {found} cannot be read: {error.strerror}.") from error
+
+
+def _unpacked(found: Path) -> BinaryIO:
+    """The bytes of a file, unpacked where its suffix says so."""
+    file = found.open("rb")
+    if found.suffix not in PACKED_SUFFIXES or found.is_fifo():
+        return file
+    return cast(BinaryIO, io.BufferedReader(_Bounded(file, found), 1 << 16))
+
+
+class _Bounded(io.RawIOBase):
+    """What an archive unpacks to, as long as that can be text: a megabyte may hold a terabyte of one letter."""
+
+    def __init__(self, packed: BinaryIO, found: Path) -> None:
+        self.packed, self.found, self.total = packed, found, 0
+        self.source: Any = lzma.open(packed) if found.suffix == ".xz" else gzip.open(packed)  # noqa: SIM115, see close
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.source.read(len(buffer))
+        self.total += len(piece)
+        if self.total > max(ALWAYS_UNPACKED, MOST_EXPANSION * self.packed.tell()):
+            raise NieError(
+                f"The archive {self.found} unpacks to more than {MOST_EXPANSION} times its size, as no text does; if "
+                "it is right, unpack it yourself and give the plain file."
+            )
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self.source.close()
+        self.packed.close()
+        super().close()
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a text file; empty lines are skipped.
+
+    A byte-order mark at the begin of any line is dropped: files that were joined have one in their middle.
+
+    Raises:
+        NieError: as `open_text`, the file holds NUL, as UTF-16 without a mark does, or a line is endless.
+    """
+    found = find_packed(path)
+    with open_text(found) as lines:
+        for number, line in enumerate(iter(lambda: lines.readline(MOST_LETTERS), ""), start=1):
+            if len(line) == MOST_LETTERS:
+                raise NieError(f"{found}, line {number} has more than {MOST_LETTERS:,} letters; it is no table.")
+            line = line.rstrip("\r\n").lstrip("\ufeff")
+            if "\0" in line:
+                raise NieError(
+                    f"{found}, line {number} holds the letter NUL, so that it is not UTF-8 text, but perhaps UTF-16; "
+                    "save it as UTF-8."
+                )
+            if line:
+                yield number, line
 
 
 def read_rows(path: str | os.PathLike[str], columns: int) -> Iterator[tuple[int, list[str]]]:
@@ -99,16 +188,36 @@ def read_rows(path: str | os.PathLike[str], columns: int) -> Iterator[tuple[int,
     Raises:
         NieError: a line has not exactly ``columns`` fields.
     """
-    shown = find_packed(path)
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            line = line.rstrip("\r\n")
-            if not line:
-                continue
-            fields = line.split("\t")
-            if len(fields) != columns:
-                raise NieError(f"{shown}, line {number} must have {columns} tab-separated fields; got {len(fields)}.")
-            yield number, fields
+    found = find_packed(path)
+    for number, line in read_lines(found):
+        yield number, fields_of(line, columns, found, number)
+
+
+def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
+    """The tab-separated fields of a line.
+
+    Raises:
+        NieError: they are not ``columns``; the message names the file and the line.
+    """
+    fields = line.split("\t")
+    if len(fields) != columns:
+        other = {"blanks": line.split(), "commas": line.split(","), "semicolons": line.split(";")}
+        separator = next((name for name, parts in other.items() if len(parts) == columns), None)
+        hint = f"; it has {columns} separated by {separator}" if len(fields) == 1 and separator else ""
+        raise NieError(f"{found}, line {number} must have {columns} tab-separated fields; got {len(fields)}{hint}.")
+    return fields
+
+
+def check_letters(name: str, found: Path, number: int) -> None:
+    """Raise NieError for the name of a node or a relation that holds a letter no name has, such as NUL or Escape.
+
+    Such letters come from damaged files, and move the cursor or change the colours of whoever prints them.
+    """
+    unfit = None if name.isprintable() else _UNFIT_LETTER.search(name)
+    if unfit:
+        raise NieError(
+            f"{found}, line {number}: the name {shown(name)} holds the control letter U+{ord(unfit[0]):04X}; remove it."
+        )
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -126,6 +235,6 @@ def _sha256(stream: IO[bytes]) -> str:
 
 
 def checksums(*paths: str | os.PathLike[str]) -> dict[str, str]:
-    """Return file name -> sha256, of the packed file where that is what exists."""
+    """Return file name -> sha256, of the packed file where that is what exists; a pipe can be read only once."""
     found = [find_packed(path) for path in paths]
-    return {path.name: sha256(path) for path in found}
+    return {path.name: PIPE if path.is_fifo() else sha256(path) for path in found}

@@ -7,19 +7,26 @@ Every file begins with the number of its lines. ``entity2id.txt`` and ``relation
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from nie.arrays import Ints
+from nie.arrays import Bools, Ints
+from nie.data.builders.columns import Columns, check_order
 from nie.data.graph import KnowledgeGraph
 from nie.data.names_as_words import name_in
-from nie.data.raw import checksums, find_packed, open_text
-from nie.errors import NieError
+from nie.data.raw import check_letters, checksums, find_packed, read_lines
+from nie.errors import NieError, shown
 from nie.progress import log
 
 VERSION = 1
+USUAL = "head,tail,relation"
+OTHERS = ("head,relation,tail", "relation,head,tail")
+# More digits than any graph needs would take long to read as a number, and could not be counted to.
+_NUMBER = re.compile(r"\d{1,15}", re.ASCII)
+_TRIPLE = re.compile(r"\d{1,15}\s+\d{1,15}\s+\d{1,15}", re.ASCII)
 FILES = {name: f"{name}2id.txt" for name in ("entity", "relation", "train", "valid", "test")}
 
 
@@ -47,7 +54,8 @@ def mkg_w(raw: str | os.PathLike[str]) -> KnowledgeGraph:
 
 
 def openke(
-    name: str, raw: str | os.PathLike[str], *, licence: str = "your own", attribution: str = "your own"
+    name: str, raw: str | os.PathLike[str], *, columns: str | None = None, licence: str = "your own",
+    attribution: str = "your own",
 ) -> KnowledgeGraph:  # fmt: skip
     """Build a graph from a folder in OpenKE's format; training triples are its edges, the others are held out.
 
@@ -55,13 +63,22 @@ def openke(
     is selected on them is selected on what it has seen, or will be tested on. Test triples that stand in the training
     split stay, as others report on them, and are counted: log and ``notes`` say how many.
 
+    Args:
+        name: name of the dataset.
+        raw: the folder.
+        columns: the order of the columns of triples, when it is not OpenKE's, "head,tail,relation".
+        licence, attribution: for ``meta``.
+
     Raises:
-        NieError: a file is missing, a count or an id is wrong, a name stands there twice, or a split is empty.
+        NieError: a file is missing, a count or an id is wrong, a name stands there twice, a split is empty, or the
+            columns seem to stand in another order.
     """
     folder = Path(raw)
     entities, relations = (_read_names(folder / FILES[kind]) for kind in ("entity", "relation"))
+    order = Columns.parse(columns or USUAL)
     splits = {
-        kind: _read_triples(folder / FILES[kind], len(entities), len(relations)) for kind in ("train", "valid", "test")
+        kind: _read_triples(folder / FILES[kind], len(entities), len(relations), order, doubted=columns is None)
+        for kind in ("train", "valid", "test")
     }
     train, test = splits["train"], splits["test"]
     valid, notes = _without_leaks(splits["valid"], train, test)
@@ -97,62 +114,65 @@ def openke(
 
 def _rows(path: Path) -> list[str]:
     """The lines after the first one, which says how many follow."""
-    shown = find_packed(path)
-    with open_text(path) as stream:
-        first, *rows = [line.strip() for line in stream if line.strip()] or [""]
+    found = find_packed(path)
+    first, *rows = [line.strip() for _, line in read_lines(path) if line.strip()] or [""]
     if not first:
-        raise NieError(f"{shown} is empty; fetch it again.")
-    if not first.isdecimal():
-        raise NieError(f"{shown}, line 1 must be the number of lines that follow; got {first[:40]!r}.")
+        raise NieError(f"{found} is empty; fetch it again.")
+    if not _NUMBER.fullmatch(first):
+        raise NieError(f"{found}, line 1 must be the number of lines that follow; got {shown(first)}.")
     if int(first) != len(rows):
-        raise NieError(f"{shown}: the first line says {first}, but {len(rows)} lines follow.")
+        raise NieError(f"{found}: the first line says {int(first)}, but {len(rows)} lines follow.")
     if not rows:
-        raise NieError(f"{shown} is empty; fetch it again.")
+        raise NieError(f"{found} is empty; fetch it again.")
     return rows
 
 
 def _read_names(path: Path) -> list[str]:
-    shown, names = find_packed(path), {}  # type: tuple[Path, dict[int, str]]
+    found, names = find_packed(path), {}  # type: tuple[Path, dict[int, str]]
     rows = _rows(path)
     for line, row in enumerate(rows, start=2):
         name, _, number = row.rpartition("\t" if "\t" in row else " ")
-        if not name or not number.isdecimal() or int(number) >= len(rows):
-            raise NieError(f"{shown}, line {line} must be a name and an id below {len(rows)}; got {row!r}.")
+        name = name.strip()
+        if not name or not _NUMBER.fullmatch(number) or int(number) >= len(rows):
+            raise NieError(f"{found}, line {line} must be a name and an id below {len(rows)}; got {shown(row)}.")
+        check_letters(name, found, line)
         if int(number) in names:
-            raise NieError(f"{shown}, line {line}: the id {number} appears twice.")
+            raise NieError(f"{found}, line {line}: the id {number} appears twice.")
         names[int(number)] = name
     if len(set(names.values())) < len(names):
         twice = next(name for name, count in Counter(names.values()).items() if count > 1)
-        raise NieError(f"{shown}: the name {twice!r} has two ids.")
+        raise NieError(f"{found}: the name {shown(twice)} has two ids.")
     return [names[number] for number in range(len(rows))]
 
 
-def _read_triples(path: Path, num_entities: int, num_relations: int) -> Ints:
+def _read_triples(path: Path, num_entities: int, num_relations: int, order: Columns, *, doubted: bool) -> Ints:
     """(n, 3) head, relation and tail."""
-    shown, rows = find_packed(path), _rows(path)
-    try:
-        table = np.array([row.split() for row in rows], dtype=np.int64)
-    except (ValueError, OverflowError):
-        table = np.empty((0, 0), np.int64)
-    if table.ndim != 2 or table.shape[1] != 3:
-        line = next((n for n, row in enumerate(rows, start=2) if not _is_triple(row)), 2)
-        raise NieError(f"{shown}, line {line} must be the ids of head, tail and relation; got {rows[line - 2]!r}.")
-    outside = (table < 0) | (table >= [num_entities, num_entities, num_relations])
-    if outside.any():
-        line = int(np.argmax(outside.any(axis=1)))
-        swapped = table[:, [0, 2, 1]]
-        fits = not ((swapped < 0) | (swapped >= [num_entities, num_entities, num_relations])).any()
-        hint = "; as 'head relation tail' it would fit, but this format has the relation last" if fits else ""
+    found, rows = find_packed(path), _rows(path)
+    if len(order.roles) != 3:
+        raise NieError(f"The columns of {found} are three, head, tail and relation in any order; leave '-' out.")
+    for line, row in enumerate(rows, start=2):
+        if not _TRIPLE.fullmatch(row):
+            names = ", ".join(order.roles)
+            raise NieError(f"{found}, line {line} must be the ids of {names}; got {shown(row)}.")
+    table = np.array([row.split() for row in rows], dtype=np.int64)
+
+    def outside(columns: Columns) -> Bools:
+        ends = np.stack(columns.picked(list(table.T)), axis=1)
+        return np.asarray((ends >= [num_entities, num_relations, num_entities]).any(axis=1))
+
+    fitting = [other if not outside(Columns.parse(other)).any() else "" for other in OTHERS]
+    if (wrong := outside(order)).any():
+        line = int(np.argmax(wrong))
+        hint = next((f"; --columns {other} would fit" for other in fitting if other), "")
         raise NieError(
-            f"{shown}, line {line + 2}: {rows[line]!r} does not fit {num_entities} entities and {num_relations} "
-            f"relations{hint}."
+            f"{found}, line {line + 2}: {rows[line]!r} does not fit {num_entities} entities and {num_relations} "
+            f"relations when the columns are {', '.join(order.roles)}{hint}."
         )
-    return np.ascontiguousarray(table[:, [0, 2, 1]])
-
-
-def _is_triple(row: str) -> bool:
-    fields = row.split()
-    return len(fields) == 3 and all(field.isdecimal() for field in fields)
+    triples = order.picked(list(table.T))
+    if doubted:
+        heads, relations, tails = (set(column.tolist()) for column in triples)
+        check_order(found, heads, relations, tails, numbers=True, orders=(USUAL, fitting[0], fitting[1]))
+    return np.stack(triples, axis=1)
 
 
 def _without_leaks(valid: Ints, train: Ints, test: Ints) -> tuple[Ints, dict[str, int]]:

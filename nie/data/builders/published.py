@@ -16,6 +16,8 @@ from nie.data.restricted_pickle import load_pickle
 from nie.errors import NieError
 
 VERSION = 1
+MOST_UNUSED = 10_000
+"""Relations that may be counted though the file has fewer edges."""
 KEYS = ("edges", "edge_types", "labels", "invalid_masks")
 Path_ = str | os.PathLike[str]
 
@@ -66,6 +68,12 @@ def published(
         raise NieError(f"{shown}: invalid_masks must be as long as labels, {num_nodes}; got {len(valid)}.")
     if num_relations is None:
         num_relations = int(etype.max(initial=-1)) + 1
+    most = max(len(etype), MOST_UNUSED)
+    if not 0 <= num_relations <= most:  # each has a name, and names of a thousand million would fill the memory
+        raise NieError(
+            f"{shown}: the number of relations must be in 0..{most:,}, as the file has {len(etype):,} edges; got "
+            f"{num_relations:,}."
+        )
     channels = _channels(content, shown, lang_pk, node2vec_pk, num_nodes)
     try:
         return KnowledgeGraph(

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ import numpy as np
 from nie.data.builders.tmdb5k_facts import film_channels
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, open_text, read_rows
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 VERSION = 3
 MOVIES = "tmdb_5000_movies.csv"
 CREDITS = "tmdb_5000_credits.csv"
 NODE_INFO = "node_info.tsv"
 ABSENT = "\\N"
+# JSON can write NUL and halves of letters, which no file of text can hold. (Names with tabs are among TMDB's own.)
+_NO_TEXT = re.compile("[\\x00\\ud800-\\udfff]")
 TYPES = ("movie", "genre", "company", "country", "person")
 FORWARD = (
     "is_a", "genre", "company", "country", "actor", "Art", "Sound", "Costume & Make-Up", "Actors", "Directing",
@@ -130,8 +133,10 @@ def _nodes_and_edges(movies: CsvFile, credits: CsvFile) -> tuple[_Nodes, Iterabl
                     if type(item[key]) not in (int, str) or not isinstance(item["name"], str):
                         raise NieError(
                             f"{file.shown}, line {line}: in {column}, the {key} must be a number or string, "
-                            f"and its name a string; got {item[key]!r} and {item['name']!r}."
+                            f"and its name a string; got {shown(item[key])} and {shown(item['name'])}."
                         )
+                    if _NO_TEXT.search(f"{item[key]}{item['name']}"):
+                        raise NieError(f"{file.shown}, line {line}: in {column}, {shown(item['name'])} is no text.")
                     node = nodes.add(kind, item[key], item["name"])
                     edges[movie, relation_of[relation(item)], node] = None
                 except KeyError as error:

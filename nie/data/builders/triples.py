@@ -1,4 +1,4 @@
-"""Your own graph: triples, and optionally scores and text, from tab-separated files."""
+"""Your own graph: triples, and optionally scores and text, from tab-separated files or N-Triples."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from nie.data.builders.triple_file import read_triples
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, read_rows
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.progress import log
 
 VERSION = 1
-HEADER_WORDS = frozenset({"head", "h", "subject", "source", "src"})
-TAIL_WORDS = frozenset({"tail", "t", "object", "target", "dst"})
 NODE_WORDS = frozenset({"node", "node_id", "id", "entity", "name"})
 Value = TypeVar("Value")
 Path_ = str | os.PathLike[str]
@@ -29,22 +28,26 @@ def triples(
     *,
     text: Path_ | None = None,
     allow_unknown: bool = False,
+    columns: str | None = None,
 ) -> KnowledgeGraph:
-    """Build a graph from files of your own; .gz and .xz are read as they are.
+    """Build a graph from files of your own; .gz and .xz are read as they are, and pipes such as ``<(zcat f)`` too.
 
     Node ids follow first appearance in the triples, head before tail; relation ids follow first appearance too.
     Repeated triples are dropped; ``meta["notes"]`` says how many there were.
 
     Args:
         name: name of the dataset.
-        triples: lines ``head <tab> relation <tab> tail``; any strings. A first line such as "head relation tail" is a
-            header (here and below: the first that is not empty).
+        triples: lines ``head <tab> relation <tab> tail``; any strings, without the blanks around them. A first line
+            such as "head relation tail" is a header (here and below: the first that is not empty), and says in which
+            order the columns stand. Or N-Triples.
         scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
             number, and whose first is no node, is a header. Without the file no node is labelled: such a graph is for
             link prediction.
         text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's text
             is its name; with it, nodes that are not in it have none.
         allow_unknown: skip and count nodes of ``scores`` and ``text`` that are in no triple, instead of refusing them.
+        columns: the order of the columns of ``triples``, such as "head,tail,relation", with "-" for one to leave out.
+            When it is not given, columns that seem to stand in another order than they should are refused.
 
     Raises:
         NieError: a line that is malformed, a duplicate or unknown node, a bad score, or a wrong row count; the message
@@ -59,7 +62,8 @@ def triples(
     >>> kg.node_names, kg.labels
     (['ann', 'bob'], array([ 3., nan]))
     """
-    nodes, relations, edges, repeated = _read_triples(triples)
+    read = read_triples(triples, columns)
+    nodes = read.nodes
     unknown: dict[str, int] = {}
     labels = np.full(len(nodes), np.nan)
     if scores is not None:
@@ -73,9 +77,9 @@ def triples(
         texts = [known_text.get(node) for node in range(len(nodes))]
     for kind, count in unknown.items():
         log.warning("%d nodes in %s are in no triple and were skipped", count, kind)
-    if repeated:
-        log.warning("%d repeated triples were dropped", repeated)
-    src, etype, dst = np.ascontiguousarray(edges.T)
+    if read.repeated:
+        log.warning("%d repeated triples were dropped", read.repeated)
+    src, etype, dst = np.ascontiguousarray(read.edges.T)
     files = [file for file in (triples, scores, text) if file is not None]
     return KnowledgeGraph(
         name=name,
@@ -85,7 +89,7 @@ def triples(
         labels=labels,
         label_mask=np.isfinite(labels),
         node_names=list(nodes),
-        relation_names=list(relations),
+        relation_names=list(read.relations),
         text=texts,
         meta={
             "label_transform": "log1p",
@@ -94,30 +98,9 @@ def triples(
             "attribution": "",
             "raw": checksums(*files),
             "builder": {"name": "triples", "version": VERSION},
-            "notes": {"repeated_triples": repeated, **{f"unknown_in_{kind}": n for kind, n in unknown.items()}},
+            "notes": {"repeated_triples": read.repeated, **{f"unknown_in_{kind}": n for kind, n in unknown.items()}},
         },
     )
-
-
-def _read_triples(path: Path_) -> tuple[dict[str, int], dict[str, int], np.ndarray, int]:
-    """Return nodes and relations by name, the distinct (head, relation, tail) in order, and how many were repeated."""
-    nodes: dict[str, int] = {}
-    relations: dict[str, int] = {}
-    edges: dict[tuple[int, int, int], None] = {}
-    total = 0
-    for row, (line, (head, relation, tail)) in enumerate(read_rows(path, 3)):
-        if row == 0 and head.lower() in HEADER_WORDS and tail.lower() in TAIL_WORDS:
-            _log_header(path, line, (head, relation, tail))
-            continue
-        if not (head and relation and tail):
-            raise NieError(f"{find_packed(path)}, line {line}: head, relation and tail must not be empty.")
-        start = nodes.setdefault(head, len(nodes))
-        end = nodes.setdefault(tail, len(nodes))
-        edges[start, relations.setdefault(relation, len(relations)), end] = None
-        total += 1
-    if not edges:
-        raise NieError(f"{find_packed(path)} must have lines 'head<tab>relation<tab>tail'; there is none.")
-    return nodes, relations, np.array(list(edges), dtype=np.int64), total - len(edges)
 
 
 def _read_column(
@@ -129,15 +112,17 @@ def _read_column(
     allow_unknown: bool,
 ) -> dict[int, Value]:
     """Return node id -> value of a two-column file; ``unknown`` counts what was skipped."""
-    shown = find_packed(path)
+    found = find_packed(path)
     values: dict[int, Value] = {}
     seen: set[str] = set()
     for line, node, field in _without_header(path, nodes, parse):
         value = parse(field)
         if value is None:
-            raise NieError(f"{shown}, line {line}: the score of {node!r} must be a number >= 0; got {field!r}.")
+            raise NieError(
+                f"{found}, line {line}: the score of {shown(node)} must be a number >= 0; got {shown(field)}."
+            )
         if node in seen:
-            raise NieError(f"{shown}, line {line}: the node {node!r} appears twice; give each node once.")
+            raise NieError(f"{found}, line {line}: the node {shown(node)} appears twice; give each node once.")
         seen.add(node)
         if node in nodes:
             values[nodes[node]] = value
@@ -145,8 +130,8 @@ def _read_column(
             unknown[kind] = unknown.get(kind, 0) + 1
         else:
             raise NieError(
-                f"{shown}, line {line}: the node {node!r} is in no triple; correct it, or give --allow-unknown to skip "
-                "such nodes."
+                f"{found}, line {line}: the node {shown(node)} is in no triple; correct it, or give --allow-unknown to "
+                "skip such nodes."
             )
     return values
 
@@ -154,17 +139,18 @@ def _read_column(
 def _without_header(
     path: Path_, nodes: Mapping[str, int], parse: Callable[[str], Value | None]
 ) -> Iterator[tuple[int, str, str]]:
-    for row, (line, (node, field)) in enumerate(read_rows(path, 2)):
+    header: list[str] | None = None
+    for row, (line, fields) in enumerate(read_rows(path, 2)):
+        node, field = fields[0].strip(), fields[1]
+        if node not in nodes and f"<{node}>" in nodes:  # N-Triples write so what others write without brackets
+            node = f"<{node}>"
         # A score tells a header by itself; a text can be anything, so there the first word must be a usual one.
         named_as_header = node.lower() in NODE_WORDS if parse is _sentence else not _is_number(field)
         if row == 0 and node not in nodes and named_as_header:
-            _log_header(path, line, (node, field))
-            continue
-        yield line, node, field
-
-
-def _log_header(path: Path_, line: int, fields: tuple[str, ...]) -> None:
-    log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
+            header = fields
+            log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
+        if fields != header:  # files that were joined have it again
+            yield line, node, field
 
 
 def _score(field: str) -> float | None:
@@ -181,4 +167,4 @@ def _is_number(field: str) -> bool:
         float(field)
     except ValueError:
         return False
-    return True
+    return "_" not in field  # which Python takes, and nobody means

@@ -48,6 +48,36 @@ def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
         read_channel_file(tmp_path / "f.npz", "image", NAMES)
 
 
+@pytest.mark.parametrize("ids", [None, "ids", "names"])
+def test_nodes_whose_names_are_numbers_have_the_rows_of_these_numbers(ids: str | None, tmp_path: Path) -> None:
+    """300 nodes in the order of first appearance in triples, and an array with row i for the node called i."""
+    names = [str(number) for number in np.random.default_rng(0).permutation(300)]
+    rows = np.arange(300.0)[:, None]
+    np.savez(tmp_path / "f.npz", features=rows, **({ids: np.arange(300)} if ids else {}))
+    channel = read_channel_file(tmp_path / "f.npz", "image", names)
+    assert channel.features[:, 0].astype(int).tolist() == [int(name) for name in names]
+
+
+@pytest.mark.parametrize("names", [NAMES, ["1", "2", "3"], ["0", "01", "2"]])
+def test_rows_that_only_their_place_matches_are_shown(
+    names: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.save(tmp_path / "f.npy", ROWS)
+    np.testing.assert_array_equal(read_channel_file(tmp_path / "f.npy", "image", names).features, ROWS)
+    assert f"by their place in the graph: 0 to '{names[0]}', 1 to '{names[1]}', 2 to '{names[2]}'" in caplog.text
+
+
+def test_a_vector_by_the_name_of_its_node(tmp_path: Path) -> None:
+    torch.save({"cyd": torch.ones(2), "ann": torch.zeros(2)}, tmp_path / "f.pth")
+    channel = read_channel_file(tmp_path / "f.pth", "image", NAMES)
+    np.testing.assert_array_equal(channel.features, [[0, 0], [0, 0], [1, 1]])
+    assert channel.mask.tolist() == [True, False, True]
+    torch.save({f"n{i}": torch.ones(1 + i % 2) for i in range(1_000)}, tmp_path / "f.pth")
+    with pytest.raises(NieError, match="it holds 'n0', 'n1', 'n2', 'n3', 'n4' and 995 more") as raised:
+        read_channel_file(tmp_path / "f.pth", "image", NAMES)
+    assert len(str(raised.value)) < 300
+
+
 def test_a_row_of_nan_says_that_a_node_lacks_the_channel(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.where([[True], [False], [True]], ROWS, np.nan))
     channel = read_channel_file(tmp_path / "f.npy", "image", NAMES)
@@ -80,7 +110,7 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
         ({"features": ROWS, "ids": [0, 1, -1]}, "a row for -1, which is no node"),
         ({"features": ROWS, "ids": [0, 1, 1]}, "two rows for 1"),
         ({"features": ROWS, "ids": [0, 1]}, r"must be \(3,\), one for each row; got \(2,\)"),
-        ({"a": ROWS, "b": ROWS}, "must hold an array features .* it holds a, b"),
+        ({"a": ROWS, "b": ROWS}, "must hold an array features .* it holds 'a', 'b'"),
         ({}, "holds nothing"),
         ({"features": ROWS, "ids": [0.0, 1.0, 2.0]}, "must be names or whole numbers; got float64"),
         ({"features": ROWS, "ids": [True, False, True]}, "got bool"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nie.__main__ import main
 from nie.data import KnowledgeGraph, build, load, save, synthetic
 from nie.data import load as load_function
 from nie.errors import NieError
@@ -126,3 +127,22 @@ def test_is_the_public_load() -> None:
     import nie
 
     assert nie.load is load_function
+
+
+def test_columns_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = [(f"n{i}", f"n{(i * 7 + 1) % 30}", f"r{i % 2}") for i in range(30)]
+    (tmp_path / "t.tsv").write_text("".join("\t".join(fact) + "\n" for fact in facts))
+    command = ["data", "build", "mine", "--triples", str(tmp_path / "t.tsv"), "--data-root", str(tmp_path), "--quiet"]
+    assert main(command) == 2
+    assert "give --columns head,tail,relation, or" in capsys.readouterr().err
+    assert main([*command, "--columns", "head,tail,relation"]) == 0
+    assert load("mine", tmp_path).num_relations == 2
+    assert main(["run", *command[2:], "--profile", "quick"]) == 2  # the main job builds in the same way
+    assert "give --columns head,tail,relation, or" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a" * 101, "\u00fc" * 60])
+def test_a_name_that_is_too_long_for_a_folder(name: str, tmp_path: Path) -> None:
+    for make in (load, build):
+        with pytest.raises(NieError, match="is too long for a folder; use at most 100 letters"):
+            make(name, tmp_path)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import random
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nie.data import fetch as fetch_function
-from nie.data.download import SOURCES, RemoteFile, fetch
+from nie.data.download import SOURCES, RemoteFile, _extract, fetch
 from nie.errors import NieError
 
 BIG = bytes(range(256)) * 4096  # 1 MiB, four blocks
@@ -27,6 +28,8 @@ class Server:
         self.break_after: int | None = None  # bytes to send before hanging up, once
         self.statuses: list[int] = []  # statuses to answer with before behaving
         self.ranges = True
+        self.length: str | None = None  # a Content-Length other than the right one
+        self.location: str | None = None  # where to redirect to
         self.requests: list[tuple[str, str | None]] = []
         mood = self
 
@@ -52,6 +55,11 @@ class Server:
         if self.statuses:
             handler.send_error(self.statuses.pop(0))
             return
+        if self.location is not None:
+            handler.send_response(302)
+            handler.send_header("Location", self.location)
+            handler.end_headers()
+            return
         body = self.files.get(handler.path)
         if body is None:
             handler.send_error(404)
@@ -61,7 +69,7 @@ class Server:
             handler.send_error(416)
             return
         handler.send_response(206 if start else 200)
-        handler.send_header("Content-Length", str(len(body) - start))
+        handler.send_header("Content-Length", self.length or str(len(body) - start))
         handler.end_headers()
         sent, self.break_after = self.break_after, None
         handler.wfile.write(body[start:] if sent is None else body[start : start + sent])
@@ -175,6 +183,71 @@ def test_full_disk(tmp_path: Path, sources: list[RemoteFile], monkeypatch: pytes
         fetch("demo", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nowhere", "http://", "http://[::1", "http://[::1]x/", "http://[fe80::1%]:x/", "http://a:99999999/",
+        "http://a:b/", "foo://a/", "http://a b/", "http://\u00fc.example/", "http://" + "a" * 70 + ".x/", "http://a\n/",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_not_tried(tmp_path: Path, url: str, sources: list[RemoteFile]) -> None:
+    with pytest.raises(NieError, match="is not an address to download from: ") as raised:
+        fetch("demo", tmp_path, base_url=url, retries=0)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "demo" / "raw").exists()
+
+
+@pytest.mark.parametrize("length", ["12.5", "-5", "many", "9" * 5000, "\u0661"])
+def test_a_length_that_is_no_number(tmp_path: Path, server: Server, sources: list[RemoteFile], length: str) -> None:
+    server.length = length if length.isascii() else "\xb2"  # a digit of latin-1, which headers are written in
+    assert (fetch("demo", tmp_path, pause_s=0) / "a.txt").read_bytes() == BIG
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "foo://x", "http://a:b/"])
+def test_a_redirection_to_nowhere(tmp_path: Path, server: Server, sources: list[RemoteFile], location: str) -> None:
+    server.location = location
+    with pytest.raises(NieError, match=r"a.txt cannot be fetched: "):
+        fetch("demo", tmp_path, retries=0)
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x40])
+def test_an_encrypted_archive(tmp_path: Path, server: Server, sources: list[RemoteFile], flag: int) -> None:
+    body = bytearray(zipped({"one": BIG}))
+    body[6] |= flag  # of the file
+    body[body.index(b"PK\x01\x02") + 8] |= flag  # of the list of files
+    server.files["/a.zip"] = bytes(body)
+    sources[:] = [RemoteFile("a.txt", sources[0].sha256, server.url + "/a.zip", member="one")]
+    with pytest.raises(NieError, match=r"or it is encrypted; place that file at .*a.txt"):
+        fetch("demo", tmp_path)
+    assert left_over(tmp_path) == set()
+
+
+def test_damaged_archives_are_removed(tmp_path: Path, server: Server, sources: list[RemoteFile]) -> None:
+    whole, draw = zipped({"one": BIG[:2000]}), random.Random(0)
+    file = RemoteFile("a.txt", hashlib.sha256(BIG[:2000]).hexdigest(), server.url + "/a.zip", member="one")
+    for _ in range(100):
+        body = bytearray(whole)
+        body[draw.choice([draw.randrange(40), -1 - draw.randrange(70), draw.randrange(len(body))])] = draw.randrange(
+            256
+        )
+        archive = tmp_path / "a.zip"
+        archive.write_bytes(body)
+        try:
+            _extract(archive, tmp_path / "a.txt", file, "http://a/a.zip")
+        except NieError:
+            assert not archive.exists()
+        else:
+            assert (tmp_path / "a.txt").read_bytes() == BIG[:2000]
+
+
+def test_an_archive_with_another_file_of_that_name(tmp_path: Path, server: Server, sources: list[RemoteFile]) -> None:
+    server.files["/a.zip"] = zipped({"one": b"another"})
+    sources[:] = [RemoteFile("a.txt", sources[0].sha256, server.url + "/a.zip", member="one")]
+    with pytest.raises(NieError, match=r"a.zip has sha256 .* it was not kept"):
+        fetch("demo", tmp_path)
+    assert left_over(tmp_path) == set()
+
+
 def zipped(members: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -200,7 +273,9 @@ def test_members_of_an_archive(tmp_path: Path, server: Server, sources: list[Rem
 def test_an_archive_that_is_none(tmp_path: Path, server: Server, sources: list[RemoteFile], body: bytes) -> None:
     server.files["/a.zip"] = body
     sources[:] = [RemoteFile("a.txt", sources[0].sha256, server.url + "/a.zip", member="one")]
-    with pytest.raises(NieError, match=r"is not a zip archive with one in it; place that file at .*a.txt"):
+    with pytest.raises(
+        NieError, match=r"is not a whole zip archive with one in it, or it is encrypted; place that file at .*a.txt"
+    ):
         fetch("demo", tmp_path)
     assert left_over(tmp_path) == set()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nie.data.raw import checksums, find_packed, find_raw, open_text, read_rows
+from nie.data.raw import checksums, find_packed, find_raw, open_text, read_lines, read_rows
 from nie.errors import NieError
 
 
@@ -52,9 +52,52 @@ def test_damaged_archive(tmp_path: Path, suffix: str, pack: object, damage: str)
         list(read_rows(tmp_path / "a", 1))
 
 
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize("unit", [b"a\tb\tc\n", b"a"])
+def test_a_bomb_is_refused(
+    tmp_path: Path, suffix: str, pack: object, unit: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nie.data.raw.ALWAYS_UNPACKED", 1 << 20)
+    (tmp_path / f"a{suffix}").write_bytes(pack(unit * (6_000_000 // len(unit))))  # type: ignore[operator]
+    with pytest.raises(NieError, match=rf"a{suffix} unpacks to more than 400 times its size, as no text does"):
+        list(read_lines(tmp_path / "a"))
+
+
+def test_regular_text_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nie.data.raw.ALWAYS_UNPACKED", 0)
+    ring = "".join(f"node{i}\tnext\tnode{i + 1}\n" for i in range(40_000))
+    (tmp_path / "a.xz").write_bytes(lzma.compress(ring.encode()))
+    assert len(list(read_rows(tmp_path / "a", 3))) == 40_000
+
+
+def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nie.data.raw.MOST_LETTERS", 1000)
+    (tmp_path / "a").write_text("b\n" + "a" * 1000)
+    with pytest.raises(NieError, match=r"a, line 2 has more than 1,000 letters; it is no table"):
+        list(read_lines(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a" * 300, "nul\0"])
+def test_what_is_no_path_of_a_file(path: str) -> None:
+    with pytest.raises(NieError, match=r"is empty; give|does not exist"):
+        find_packed(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="is a folder, where a file must be given"):
+        find_packed(tmp_path)
+
+
+@pytest.mark.parametrize(("line", "words"), [("1,2", "commas"), ("1 2", "blanks"), ("1;2", "semicolons")])
+def test_another_separator_is_named(line: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(line)
+    with pytest.raises(NieError, match=f"must have 2 tab-separated fields; got 1; it has 2 separated by {words}"):
+        list(read_rows(tmp_path / "a", 2))
+
+
 def test_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(NieError, match=r"a is not UTF-8 text \(invalid start byte at byte 0\)"):
+    with pytest.raises(NieError, match=r"a is not UTF-8 text \(invalid start byte at byte 0\); save it as UTF-8"):
         list(read_rows(tmp_path / "a", 1))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from nie.__main__ import main
 from nie.data import build, load
-from nie.data.builders.openke import FILES, db15k, mkg_w
+from nie.data.builders.openke import FILES, db15k, mkg_w, openke
 from nie.data.store import read, save
 from nie.errors import NieError
 
@@ -60,9 +60,16 @@ def test_the_splits_are_stored(tmp_path: Path) -> None:
         ({"train": "3\n0 1 1\n1 2 0\n"}, "the first line says 3, but 2 lines follow"),
         ({"train": "0\n"}, "train2id.txt is empty"),
         ({"test": "x\n1 0 0\n"}, "line 1 must be the number of lines that follow; got 'x'"),
-        ({"train": "2\n0 1 1\n1 3 0\n"}, r"line 3: '1 3 0' does not fit 3 entities and 2 relations\.$"),
-        ({"train": "2\n0 1 2\n1 0 2\n"}, "as 'head relation tail' it would fit, but this format has the relation last"),
-        ({"train": "2\n0 1 1\n1 2\n"}, "line 3 must be the ids of head, tail and relation; got '1 2'"),
+        (
+            {"train": "2\n0 1 1\n1 3 0\n"},
+            r"line 3: '1 3 0' does not fit 3 entities and 2 relations when the columns are head, tail, relation\.$",
+        ),
+        ({"train": "2\n0 1 2\n1 0 2\n"}, "does not fit .*; --columns head,relation,tail would fit"),
+        ({"train": "2\n0 1 1\n1 2\n"}, "line 3 must be the ids of head, tail, relation; got '1 2'"),
+        ({"train": "9" * 5000}, "line 1 must be the number of lines that follow; got '9"),
+        ({"train": "1\n0 1 1_0\n"}, "line 2 must be the ids of .* got '0 1 1_0'"),
+        ({"relation": "2\na 0\nb 100000000\n"}, "a name and an id below 2; got 'b 100000000'"),
+        ({"entity": "1\na\x07 0\n"}, r"line 2: the name 'a\\x07' holds the control letter U\+0007"),
         ({"train": "1\n0 x 1\n"}, "line 2 must be the ids of .* got '0 x 1'"),
         ({"entity": "2\na 0\nb 0\n"}, "line 3: the id 0 appears twice"),
         ({"entity": "2\na 0\nb 5\n"}, "a name and an id below 2"),
@@ -75,6 +82,36 @@ def test_the_splits_are_stored(tmp_path: Path) -> None:
 def test_malformed_files(changes: dict[str, str], words: str, tmp_path: Path) -> None:
     with pytest.raises(NieError, match=words):
         db15k(write(tmp_path, **changes))
+
+
+def test_columns_in_another_order(tmp_path: Path) -> None:
+    usual = openke("mine", write(tmp_path))
+    swapped = {key: "\n".join(" ".join(line.split()[place] for place in (0, 2, 1)) if " " in line else line
+               for line in WHOLE[key].splitlines()) for key in ("train", "valid", "test")}  # fmt: skip
+    assert openke("mine", write(tmp_path, **swapped), columns="head,relation,tail").digest == usual.digest
+    with pytest.raises(NieError, match="leave '-' out"):
+        openke("mine", tmp_path, columns="-,head,relation,tail")
+
+
+def test_an_order_that_fits_by_chance_is_doubted(tmp_path: Path) -> None:
+    """As many relations as entities, so that every id fits in every column."""
+    names = "60\n" + "".join(f"n{i} {i}\n" for i in range(60))
+    rows = [(i, (i * 7 + 1) % 30) for i in range(30)]
+    right = "60\n" + "".join(f"{head} {tail} {relation}\n" for head, tail in rows for relation in (head + 30, 50))
+    wrong = "60\n" + "".join(f"{head} {relation} {tail}\n" for head, tail in rows for relation in (head + 30, 50))
+    files = {"entity": names, "relation": names, "valid": "1\n40 41 7\n", "test": "1\n42 43 7\n"}
+    assert openke("mine", write(tmp_path, **files, train=right)).num_edges == 60
+    with pytest.raises(
+        NieError, match=r"train2id.txt: 30 of the 30 relations are heads too, .* --columns head,relation"
+    ):
+        openke("mine", write(tmp_path, **files, train=wrong))
+    assert openke("mine", tmp_path, columns="head,tail,relation").num_edges == 60
+
+
+def test_joined_files_and_their_marks(tmp_path: Path) -> None:
+    usual = db15k(write(tmp_path))
+    marked = {kind: text.replace("\n", "\n\ufeff", 1) for kind, text in WHOLE.items()}
+    assert db15k(write(tmp_path, **marked)).digest == usual.digest
 
 
 @pytest.mark.raw

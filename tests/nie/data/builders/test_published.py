@@ -134,3 +134,16 @@ def test_code_in_the_text_file_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"l.pk asks to run (posix|nt).system"):
         published("x", tmp_path / "r.pk", tmp_path / "l.pk")
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("relations", [10**9, 10_001, -1])
+def test_more_relations_than_a_file_can_use_are_refused_before_they_are_named(tmp_path: Path, relations: int) -> None:
+    path = write(tmp_path / "r.pk", content())
+    with pytest.raises(
+        NieError, match=r"the number of relations must be in 0..10,000, as the file has 90 edges; got -?1"
+    ):
+        published("x", path, num_relations=relations)
+    value = content()
+    value["edge_types"][0] = 10**8
+    with pytest.raises(NieError, match="got 100,000,001"):
+        published("x", write(tmp_path / "r.pk", value))

@@ -124,6 +124,7 @@ def changed(rows: list[Row], index: int, **changes: Any) -> list[Row]:
         (changed(movies(), 0, id="x"), None, r"movies.csv, line 3: id must be a number; got 'x'"),
         (changed(movies(), 1, id=7), changed(credits(), 1, movie_id=7), r"line 4: the film 7 appears twice"),
         (changed(movies(), 0, genres="[{"), None, r"movies.csv, line 3: the column genres is not valid JSON"),
+        (changed(movies(), 0, genres='[{"id": 1, "name": "\\ud800"}]'), None, r"line 3: in genres, .* is no text"),
         (changed(movies(), 0, genres="{}"), None, r"line 3: the column genres must be a JSON list"),
         (changed(movies(), 0, genres=[{"id": 1}]), None, r"line 3: an entry of genres .* lacks a key: 'name'"),
         (
