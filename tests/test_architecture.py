@@ -20,7 +20,7 @@ MODULES = {
     for path in sorted((ROOT / top).rglob("*.py"))
 }
 
-NAMES = "arrays atomic dgl_compat encoders errors extras fusions later progress seal vocabulary"
+NAMES = "arrays atomic dgl_compat encoders errors extras fusions later leftovers progress seal vocabulary"
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (
     GROUND,
