@@ -142,7 +142,7 @@ def fold_curves(run: Run, fold: int, metric: str) -> list[dict[int, float]]:
     """A figure of one fold by epoch, where it was taken; several curves where models are averaged."""
     curves = []
     for name in run.files(fold):
-        if Path(name).name != "curves.csv":
+        if name.rpartition("/")[2] != "curves.csv":
             continue
         with run.file(fold, name).open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row.get(metric)]

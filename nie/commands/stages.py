@@ -12,7 +12,8 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.commands.data import building_options, datasets, given_building_options
 from nie.commands.parser import Commands, roots
-from nie.runs.run import PROVENANCE, read_run
+from nie.runs.head import PROVENANCE
+from nie.runs.run import read_run
 from nie.runs.stage import Stage
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
