@@ -51,8 +51,9 @@ def serve(
                 _answer(answers, place, 1)
             else:
                 running[process.sentinel] = place, process
-        watched = [*running, *([] if asker is None else [asker])]
-        for ended in wait(watched) if running else ():
+        watched: list[Any] = [*running, *([] if asker is None else [asker])]
+        ready: list[Any] = wait(watched) if running else []
+        for ended in ready:
             if ended is asker:
                 os._exit(1)
             place, process = running.pop(ended)

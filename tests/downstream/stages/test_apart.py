@@ -92,7 +92,8 @@ def test_commands_end_when_the_process_that_asked_for_them_is_killed(
     os.mkfifo(pipe)
     slow = (
         "import time\n"
-        f"def main(arguments):\n    file = open({str(pipe)!r}, 'w'); file.write('begun'); file.flush(); time.sleep(60)\n"
+        f"def main(arguments):\n    file = open({str(pipe)!r}, 'w')\n"
+        "    file.write('begun'); file.flush(); time.sleep(60)\n"
         "import sys; sys.modules['__main__'].main = main"
     )
     code = (
