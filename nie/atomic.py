@@ -1,35 +1,51 @@
 """Files and folders that appear whole or not at all.
 
-Everything is written under a temporary name beside its target and renamed when it is complete, so a reader, a crash
-or a full disk never meets half a file.
+Everything is written under a temporary name beside its target and renamed when it is complete and on the disk, so a
+reader, a crash or a full disk never meets half a file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from nie.errors import NieError
+from nie.leftovers import moved_aside, remove, temporary_beside
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BROKEN = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE)
 NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+CANNOT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+
+
+class NotWritten(NieError):
+    """A file or folder that could not be written, for a reason that lies in the machine and not in what was asked."""
 
 
 @contextlib.contextmanager
 def space_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of a full, read-only or missing place into one sentence about ``path``."""
+    """Turn the errors of a full, failing, read-only or missing place into one sentence about ``path``.
+
+    Raises:
+        NotWritten: for each of them.
+    """
     try:
         yield
     except OSError as error:
         # numpy reports a short write without an error number.
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "requested and" in str(error):
-            raise NieError(f"The disk is full: {path} was not written; free some space and run again.") from error
+        if error.errno in FULL or "requested and" in str(error):
+            raise NotWritten(f"The disk is full: {path} was not written; free some space and run again.") from error
+        if error.errno in BROKEN:
+            raise NotWritten(
+                f"The disk reports an error ({error.strerror}): {path} was not written; check the disk and run again."
+            ) from error
         if error.errno in NOT_WRITABLE:
-            raise NieError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+            raise NotWritten(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
         raise
 
 
@@ -37,6 +53,7 @@ def space_errors(path: Path) -> Iterator[None]:
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path to write to; it becomes ``path`` on success and vanishes on any error.
 
+    >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_file(folder / "a.txt") as temporary:
     ...     _ = temporary.write_text("whole")
@@ -44,19 +61,12 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     'whole'
     """
     target = Path(path)
-    with space_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with space_errors(target), temporary_beside(target) as temporary:
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, target)
+        _sync(target.parent)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -73,25 +83,54 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes ``path`` on success, replacing what was there."""
     target = Path(path)
-    with space_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            publish_folder(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with space_errors(target), temporary_beside(target, folder=True) as temporary:
+        yield temporary
+        for folder, _, files in os.walk(temporary, topdown=False):
+            for name in files:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+        temporary.chmod(0o777 & ~_umask())
+        publish_folder(temporary, target)
 
 
 def publish_folder(source: Path, target: Path) -> None:
-    """Rename the finished folder ``source`` to ``target``; an older ``target`` is removed afterwards."""
-    if target.exists():
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.old.", dir=target.parent) as grave:
-            os.replace(target, Path(grave) / target.name)
-            os.replace(source, target)
-    else:
+    """Rename the finished folder ``source``, whose files are on the disk, to ``target``; an older one is removed.
+
+    The two exchange their names in one step, so that there is a ``target`` at every moment. Where the system cannot do
+    that, the older one is moved aside for a moment, and `nie.leftovers.sweep` puts it back after a kill in between.
+    """
+    if not os.path.lexists(target):
         os.replace(source, target)
+    elif not _exchange(source, target):
+        with moved_aside(target):
+            os.replace(source, target)
+    _sync(target.parent)
+    remove(source)  # which holds the older one now
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths exchange their names; False where the system or the file system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot do this for folders
+            raise
+    finally:
+        os.close(opened)
 
 
 def _umask() -> int:

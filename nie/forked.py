@@ -2,7 +2,8 @@
 
 It reads from its input what to do, loads what the commands import, and is forked for each. A copy is whole, because
 nothing is computed before it is made: no thread runs but those of BLAS, which ends them before a fork. Of each command
-that ends it prints the place in the list and the exit code.
+that ends it prints the place in the list and the exit code. Its
+input stays open while who asked lives; when it closes, all end, so that nobody holds the folds of a killed job.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
@@ -22,9 +24,13 @@ from nie.__main__ import main
 
 
 def serve(
-    commands: Sequence[tuple[Sequence[str], str]], jobs: int, modules: Sequence[str], answers: TextIO
+    commands: Sequence[tuple[Sequence[str], str]], jobs: int, modules: Sequence[str], answers: TextIO,
+    asker: TextIO | None = None,
 ) -> None:  # fmt: skip
-    """Run ``commands``, arguments and the file for what is printed, ``jobs`` at a time."""
+    """Run ``commands``, arguments and the file for what is printed, ``jobs`` at a time.
+
+    When ``asker`` can be read, whoever asked has closed it or died: this process ends at once, and its own with it.
+    """
     import torch  # here, because a process that is not forked reads this file, too
 
     # Nothing that has asked for a GPU can be forked, and only Linux forks well what has loaded any library.
@@ -45,7 +51,11 @@ def serve(
                 _answer(answers, place, 1)
             else:
                 running[process.sentinel] = place, process
-        for ended in wait(list(running)) if running else ():
+        watched: list[Any] = [*running, *([] if asker is None else [asker])]
+        ready: list[Any] = wait(watched) if running else []
+        for ended in ready:
+            if ended is asker:
+                os._exit(1)
             place, process = running.pop(ended)
             process.join()
             _answer(answers, place, process.exitcode)
@@ -56,7 +66,16 @@ def _answer(answers: TextIO, place: int, code: int) -> None:
     answers.flush()
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, however it ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
 def _run(arguments: Sequence[str], file: str) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with open(file, "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -67,7 +86,7 @@ if __name__ == "__main__":
     own = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints while it is loaded is no answer
     try:
-        serve(**json.load(sys.stdin), answers=own)
+        serve(**json.loads(sys.stdin.readline()), answers=own, asker=sys.stdin)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # who asked has gone: what runs ends, and nothing more is started

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nie.arrays import Bools, Ints
+from nie.atomic import atomic_file
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 
@@ -43,7 +44,8 @@ class Fold:
 
 def write_split(folder: Path, fold: Fold) -> None:
     """Write the node ids of ``fold`` to ``split.npz``."""
-    np.savez(folder / "split.npz", train=fold.train, val=fold.val, test=fold.test)
+    with atomic_file(folder / "split.npz") as temporary:
+        np.savez(temporary, train=fold.train, val=fold.val, test=fold.test)
 
 
 def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[Fold]:

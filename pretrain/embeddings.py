@@ -38,11 +38,11 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
                 f"The pretrained run {path} belongs to another {what} "
                 f"({str(found.get(key))[:12]}, not {wanted[key][:12]}); its embeddings would leak labels here."
             )
-    return {name: _read_embedding(run, fold.index, name, kg.num_nodes) for name in metrics["channels"]}
+    return {name: _read_embedding(run, fold.index, name, kg.num_nodes) for name in metrics.get("channels", [])}
 
 
 def _read_embedding(run: Run, fold: int, name: str, num_nodes: int) -> Channel:
-    path = run.fold_path(fold) / name / "embeddings.npy"
+    path = run.file(fold, f"{name}/embeddings.npy")
     try:
         array = read_npy(path)
     except NieError as error:

@@ -22,8 +22,9 @@ from nie.models import PreGAT
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.runs.files import write_array, write_curves, write_json
+from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
-from nie.runs.run import Run, open_run, run_folds
+from nie.runs.run import Run, open_run
 from nie.runs.weights import write_weights
 from nie.training.loop import History, fit, seeded
 from nie.training.neighbourhood import NeighbourSampler

@@ -117,10 +117,10 @@ class FoldNetwork:
         Raises:
             NieError: the run averages several members, or its weights are missing or do not fit.
         """
-        apart = run.fold_path(fold) / "model_value.safetensors"
-        path = apart if value and apart.exists() else run.fold_path(fold) / "model.safetensors"
+        apart = value and "model_value.safetensors" in run.files(fold)
         if self.config.members > 1:
             raise NieError(f"{run.path} must be a run of one member; it averages {self.config.members} networks.")
+        path = run.file(fold, "model_value.safetensors" if apart else "model.safetensors")
         model = self.build()
         try:
             read_weights(path, model)

@@ -25,6 +25,7 @@ from nie.errors import NieError
 from nie.inputs.relations import relation_weights
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json, write_array, write_curves, write_json
+from nie.runs.fold_folder import DONE, finish, is_complete
 from nie.runs.weights import write_weights
 from nie.training.block_batches import NeighbourBatches
 from nie.training.loop import fit, seeded
@@ -201,14 +202,17 @@ def _store(folder: Path, fitted: Fitted) -> None:
     if fitted.probability is not None:
         write_array(folder / TIERS_FILE, fitted.probability)
     write_json(folder / "member.json", {"agreement": fitted.agreement, "facts": fitted.facts, **fitted.timing})
+    finish(folder)
 
 
 def _stored(folder: Path) -> Fitted | None:
     """A member that was finished in an earlier sitting."""
-    if not (folder / "member.json").exists():
+    if not (folder / DONE).exists():
         return None
     tiers = folder / TIERS_FILE
     try:
+        if not is_complete(folder):
+            raise NieError(f"{folder} is damaged.")
         document = read_json(folder / "member.json")
         score, prediction = read_npy(folder / "outputs.npy", mapped=False)
         probability = read_npy(tiers, mapped=False) if tiers.exists() else None

@@ -13,7 +13,8 @@ from downstream.reports import figures
 from nie.atomic import write_bytes
 from nie.extras import require
 from nie.runs.files import write_json
-from nie.runs.run import DONE, Run
+from nie.runs.fold_folder import DONE
+from nie.runs.run import Run
 
 
 def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:

@@ -141,8 +141,10 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
 def fold_curves(run: Run, fold: int, metric: str) -> list[dict[int, float]]:
     """A figure of one fold by epoch, where it was taken; several curves where models are averaged."""
     curves = []
-    for path in run.fold_path(fold).rglob("curves.csv"):
-        with path.open(encoding="utf-8", newline="") as file:
+    for name in run.files(fold):
+        if name.rpartition("/")[2] != "curves.csv":
+            continue
+        with run.file(fold, name).open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row.get(metric)]
         curves.append({int(float(row["epoch"])): float(row[metric]) for row in rows})
     return curves

@@ -175,7 +175,7 @@ def best_run(runs: Sequence[Run]) -> Run:
     """
 
     def validation(run: Run) -> float:
-        mean = mean_sd([run.metrics(fold)["val"].get("spearman") for fold in run.finished_folds()])["mean"]
+        mean = mean_sd([run.figures(fold, "val").get("spearman") for fold in run.finished_folds()])["mean"]
         return -math.inf if mean is None else float(mean)
 
     most = max(len(run.finished_folds()) for run in runs)

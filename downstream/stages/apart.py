@@ -37,8 +37,9 @@ def run_apart(
     ) as starter:
         assert starter.stdin is not None
         assert starter.stdout is not None
-        with contextlib.suppress(BrokenPipeError), starter.stdin:  # it may have died before it has read all
-            json.dump(asked, starter.stdin)
+        with contextlib.suppress(BrokenPipeError):  # it may have died before it has read all
+            starter.stdin.write(json.dumps(asked) + "\n")
+            starter.stdin.flush()  # and left open: when it closes, as it does if this process is killed, all end
         try:
             for line in starter.stdout:
                 place, code = map(int, line.split())

@@ -20,8 +20,9 @@ from downstream.metrics.importance import COLUMNS
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.runs.files import write_array, write_json
+from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
-from nie.runs.run import Run, open_run, run_folds
+from nie.runs.run import Run, open_run
 from pretrain.cross_validation import binding, write_split
 from pretrain.inputs import NodeInputs, prepare
 

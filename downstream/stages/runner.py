@@ -13,9 +13,11 @@ from typing import Any
 
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
+from nie.atomic import space_errors
 from nie.data import KnowledgeGraph, load
 from nie.errors import NieError
 from nie.progress import log, track
+from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
 from nie.settings.run import RunConfig
 
@@ -81,7 +83,10 @@ class Runner:
         failed = []
         for config in configs:
             folds_of: dict[str, list[int]] = {}
-            for fold in config.fold_numbers:
+            left = list(config.fold_numbers)
+            while left:  # folds that other processes work on come last
+                fold = next((one for one in left if not is_taken(self.path(config), one)), left[0])
+                left.remove(fold)
                 try:
                     one = config.on_folds(fold)
                     STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
@@ -108,6 +113,7 @@ class Runner:
                 continue
             runs.append(run)
             tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
+        tasks.sort(key=lambda task: is_taken(task[1].path, task[2]))  # what other processes work on is waited for last
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
         # A stage's module, and what torch's optimisers import when the first of them is made, in two seconds.
         modules = {STAGES[config.stage].run.__module__ for config, _, _ in tasks} | {"torch._dynamo"}
@@ -135,8 +141,9 @@ class Runner:
         for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
             arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         log_file = _log_file(run, fold)
-        log_file.parent.mkdir(exist_ok=True)
-        log_file.unlink(missing_ok=True)  # an earlier attempt may have failed for another reason
+        with space_errors(log_file):
+            log_file.parent.mkdir(exist_ok=True)
+            log_file.unlink(missing_ok=True)  # an earlier attempt may have failed for another reason
         return arguments, log_file
 
 

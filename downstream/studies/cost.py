@@ -53,7 +53,7 @@ def _mean_seconds(run: Run) -> float:
 
 def _seconds(run: Run, fold: int) -> float:
     timing = run.timing(fold)
-    return float(timing.get("train_seconds", timing["seconds_this_sitting"]))
+    return float(timing.get("train_seconds") or timing["seconds_this_sitting"])
 
 
 def _size(run: Run) -> list[str]:

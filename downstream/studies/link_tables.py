@@ -41,7 +41,7 @@ def kge_tables(
 
 def groups_table(runs: Mapping[str, Run]) -> Table:
     """MRR by group of the test triples, mean over the repetitions."""
-    figures = {name: [run.metrics(fold)["parts"] for fold in run.finished_folds()] for name, run in runs.items()}
+    figures = {name: [run.figures(fold, "parts") for fold in run.finished_folds()] for name, run in runs.items()}
     groups = list(next(iter(figures.values()))[0])
     counts = {group: next(iter(figures.values()))[0][group]["triples"] for group in groups}
     rows = [

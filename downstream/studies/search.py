@@ -166,7 +166,7 @@ def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note
     text = f"# {note}\n"
     for stage, values in ((IMPORTANCE, {"methods": {method: stage2}}), (PRETRAINING, stage1)):
         if values:
-            text += f"# {_place(stage, settings)}:\n{yaml.safe_dump(values, sort_keys=False)}"
+            text += f"# {_place(stage, settings)}:\n{yaml.dump(values, Dumper=SafeDumper, sort_keys=False)}"
     return text
 
 

@@ -13,7 +13,8 @@ from nie.commands.data import building_options, datasets, given_building_options
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, roots, whole_number
 from nie.progress import log
-from nie.runs.run import PROVENANCE, read_run
+from nie.runs.head import PROVENANCE
+from nie.runs.run import read_run
 from nie.runs.stage import Stage
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig

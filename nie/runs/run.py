@@ -3,12 +3,13 @@
 ::
 
     checkpoints/<stage>/<dataset>/<label>-<8 hex of the resolved config>/
-      config.yaml  provenance.json  summary.json
+      config.yaml  provenance.json  seal.json  summary.json
       fold0/  split.npz  model.safetensors  predictions.npy  curves.csv  metrics.json  timing.json  DONE
       fold1.partial/  checkpoint.pt
 
 A fold is worked on in ``fold<k>.partial`` and renamed when it is complete; ``DONE`` is its last file. Everything in
-``metrics.json`` is the same for the same seed on the same machine; what is not, is in ``timing.json``.
+``metrics.json`` is the same for the same seed on the same machine; what is not, is in ``timing.json``. ``DONE`` and
+``seal.json`` hold the sha256 of the files beside them, and a file is compared with it whenever it is read.
 """
 
 from __future__ import annotations
@@ -17,26 +18,27 @@ import contextlib
 import os
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from nie.array_file import read_npy, read_npz
 from nie.arrays import Array
-from nie.atomic import atomic_file, publish_folder, space_errors
+from nie.atomic import atomic_file, space_errors
 from nie.errors import NieError
-from nie.progress import log
+from nie.runs.documents import check_metrics, check_timing
 from nie.runs.files import read_json, write_json
+from nie.runs.fold_folder import DONE, file_names, has_whole, worked_on
+from nie.runs.head import CONFIG, PROVENANCE, as_sealed, drop_damaged_seal, seal_head, stored_config
 from nie.runs.provenance import origin
 from nie.settings.run import RunConfig
-from nie.settings.yaml_loader import SafeDumper, SafeLoader
+from nie.settings.yaml_loader import SafeDumper
 
-DONE, CONFIG, PROVENANCE = "DONE", "config.yaml", "provenance.json"
 FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
 """Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
 
@@ -82,7 +84,8 @@ class Run:
         path = self.path / PROVENANCE
         try:
             known = read_json(path)
-            known["stage"]
+            if not isinstance(known["stage"], str) or not as_sealed(path):
+                raise NieError(f"{path} is damaged.")
         except (NieError, KeyError) as error:
             raise NieError(
                 f"{path} is missing or damaged; restore it, or move the folder {self.path} away and run again the "
@@ -99,9 +102,13 @@ class Run:
         """Folder of a finished fold."""
         return self.path / f"fold{fold}"
 
+    def partial_path(self, fold: int) -> Path:
+        """Folder in which a fold is worked on."""
+        return self.path / f"fold{fold}.partial"
+
     def is_done(self, fold: int) -> bool:
         """Whether the fold is finished."""
-        return (self.fold_path(fold) / DONE).exists()
+        return (self.fold_path(fold) / DONE).is_file()
 
     def finished_folds(self) -> list[int]:
         """Numbers of the finished folds that are looked at, ascending."""
@@ -109,29 +116,32 @@ class Run:
         found = (int(name.removeprefix("fold")) for name in names if FOLD.fullmatch(name))
         return sorted(fold for fold in found if (self.folds is None or fold in self.folds) and self.is_done(fold))
 
-    @contextlib.contextmanager
-    def fold(self, fold: int) -> Iterator[Path]:
-        """Yield the folder to work in; it becomes ``fold<k>`` when the block ends without an error.
+    def fold(self, fold: int) -> contextlib.AbstractContextManager[Path]:
+        """Yield the folder to work in; it becomes ``fold<k>`` when the block ends without an error."""
+        return worked_on(self.partial_path(fold), self.fold_path(fold))
 
-        An interruption leaves the folder, so that its checkpoint can be continued.
+    def files(self, fold: int) -> list[str]:
+        """Names of the files that a finished fold has, or had before it was damaged; with forward slashes."""
+        folder = self.fold_path(fold)
+        try:
+            return file_names(folder)
+        except NieError as error:
+            raise self.damaged(folder / DONE, fold) from error
+
+    def file(self, fold: int, name: str) -> Path:
+        """Path of a finished fold's file, after a check that its content is what the fold was finished with.
+
+        Raises:
+            NieError: it is missing or has changed; in a fold from before folds had digests, a change is not seen.
         """
-        partial = self.path / f"fold{fold}.partial"
-        with space_errors(partial):
-            partial.mkdir(parents=True, exist_ok=True)
-            try:
-                yield partial
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    partial.rmdir()  # only if nothing was written yet
-                raise
-            for checkpoint in partial.rglob("*checkpoint.pt*"):
-                checkpoint.unlink()
-            (partial / DONE).touch()
-            publish_folder(partial, self.fold_path(fold))
+        path = self.fold_path(fold) / name
+        if not has_whole(self.fold_path(fold), name):
+            raise self.damaged(path, fold)
+        return path
 
     def split(self, fold: int) -> dict[str, Array]:
         """The node ids ``train``, ``val`` and ``test`` of a finished fold."""
-        path = self.fold_path(fold) / "split.npz"
+        path = self.file(fold, "split.npz")
         try:
             arrays = read_npz(path)
             return {part: arrays[part] for part in ("train", "val", "test")}
@@ -144,12 +154,12 @@ class Run:
 
     def ranking_scores(self, fold: int, num_nodes: int) -> Array:
         """The (N,) float64 scores that rank the nodes, where these are not the predictions."""
-        apart = (self.fold_path(fold) / "scores.npy").exists()
+        apart = "scores.npy" in self.files(fold)
         return self.array(fold, "scores.npy" if apart else "predictions.npy", (num_nodes,))
 
     def array(self, fold: int, name: str, shape: tuple[int, ...]) -> Array:
         """A float64 array that a finished fold keeps, checked against the shape that the graph asks for."""
-        path = self.fold_path(fold) / name
+        path = self.file(fold, name)
         try:
             array = read_npy(path, mapped=False)
         except NieError as error:
@@ -160,18 +170,27 @@ class Run:
 
     def metrics(self, fold: int) -> dict[str, Any]:
         """What ``metrics.json`` of a finished fold says."""
-        return self._document(fold, "metrics.json")
+        return self._document(fold, "metrics.json", check_metrics)
+
+    def figures(self, fold: int, part: str) -> dict[str, Any]:
+        """A part of ``metrics.json`` that the fold must have, such as ``val``, by name of the figure."""
+        figures: dict[str, Any] | None = self.metrics(fold).get(part)
+        if figures is None:
+            raise self.damaged(self.fold_path(fold) / "metrics.json", fold)
+        return figures
 
     def timing(self, fold: int) -> dict[str, Any]:
         """What ``timing.json`` of a finished fold says."""
-        return self._document(fold, "timing.json")
+        return self._document(fold, "timing.json", check_timing)
 
-    def _document(self, fold: int, name: str) -> dict[str, Any]:
-        path = self.fold_path(fold) / name
+    def _document(self, fold: int, name: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        path = self.file(fold, name)
         try:
-            return read_json(path)
+            document = read_json(path)
+            check(document)
         except NieError as error:
             raise self.damaged(path, fold) from error
+        return document
 
     def changed_source(self, made_from: Mapping[str, str]) -> str | None:
         """What has changed, and how, of what the run was made from; None where nothing has.
@@ -190,7 +209,7 @@ class Run:
 
         Several processes may do so at once.
         """
-        with FileLock(self.path / ".summary.lock"):
+        with space_errors(self.path), FileLock(self.path / ".summary.lock"):
             return self._write_summary()
 
     def _write_summary(self) -> dict[str, Any]:
@@ -230,44 +249,32 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
     Raises:
         NieError: the directory was made from something that has changed since.
     """
-    path = run_path(config, root)
-    run = Run(path, {**config.model_dump(mode="json"), "label": config.run_label()})
-    made_from = made_from or {}
+    run = Run(run_path(config, root), {**config.model_dump(mode="json"), "label": config.run_label()})
+    with space_errors(run.path):
+        run.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(run.path / ".open.lock"):
+            _prepare(run, config, made_from or {})
+    return run
+
+
+def _prepare(run: Run, config: RunConfig, made_from: Mapping[str, str]) -> None:
+    """Write what a run begins with, as far as it is not there or damaged."""
+    path, written = run.path, drop_damaged_seal(run.path)
     if (path / PROVENANCE).exists() or run.finished_folds():  # folds of unknown origin are not taken over
         changed = run.changed_source(made_from)
         if changed:
             raise NieError(
                 f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
             )
-    if _stored_config(path) is None:  # again, because it may have been damaged since
+    if stored_config(path) is None:  # again, because it may have been damaged since
         with atomic_file(path / CONFIG) as temporary:
             temporary.write_text(yaml.dump(run.config, Dumper=SafeDumper, sort_keys=False), encoding="utf-8")
+        written = True
     if not (path / PROVENANCE).exists():
         write_json(path / PROVENANCE, origin(config, made_from))
-    return run
-
-
-def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
-    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
-
-    Several processes may work on different folds of a run.
-
-    Raises:
-        NieError: another process is working on one of the folds.
-    """
-    for fold in folds:
-        try:
-            with FileLock(run.path / f".fold{fold}.lock", timeout=0):
-                if run.is_done(fold):
-                    log.info("%s fold %d: finished before, kept", run.path.name, fold)
-                else:
-                    with run.fold(fold) as folder:
-                        work(fold, folder)
-        except Timeout as error:
-            raise NieError(
-                f"Another process is working on fold {fold} of {run.path}; wait for it or use another --label."
-            ) from error
-        run.write_summary()
+        written = True
+    if written:
+        seal_head(path)
 
 
 def read_run(path: str | Path, stage: str | None = None) -> Run:
@@ -281,7 +288,7 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
         NieError: there is no run at ``path``, or, as `OtherStage`, another stage made it.
     """
     folder = Path(path)
-    document = _stored_config(folder)
+    document = stored_config(folder)
     if document is None and not any((folder / name).is_file() for name in (CONFIG, PROVENANCE)):
         raise NieError(f"{folder} is not a run directory (it has no {CONFIG}); give the folder that a command printed.")
     if document is None:
@@ -290,13 +297,3 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
     if stage is not None:
         run.check_stage(stage)
     return run
-
-
-def _stored_config(folder: Path) -> dict[str, Any] | None:
-    """The settings that a run keeps; None where they are missing or damaged."""
-    try:
-        document = yaml.load((folder / CONFIG).read_text(encoding="utf-8"), Loader=SafeLoader)
-    except (FileNotFoundError, NotADirectoryError, yaml.YAMLError, UnicodeDecodeError):
-        return None
-    whole = isinstance(document, dict) and "dataset" in document and "label" in document
-    return document if whole else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 import statistics
 import time
@@ -15,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nie.atomic import write_bytes
 from nie.errors import NieError
 from nie.progress import Progress
 from nie.settings.sections import OptimConfig
+from nie.training.checkpoint import read_checkpoint, write_checkpoint
 
 CHECKPOINT_EVERY_S = 15.0
 
@@ -239,16 +238,17 @@ class _State:
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "generators": [generator.get_state() for generator in self.generators],
         }
-        content = io.BytesIO()
-        torch.save(document, content)
-        write_bytes(path, content.getvalue())
+        write_checkpoint(path, document)
 
     def load(self, path: Path) -> None:
         try:
-            # It may have been written on a GPU that this machine lacks.
-            document: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+            document = read_checkpoint(path)
+            for state in (document["model"], *document["best_states"].values()):
+                _check_shapes(state, self.model.state_dict())
             self.model.load_state_dict(document["model"])
             self.optimizer.load_state_dict(document["optimizer"])
+            for parameter, moments in self.optimizer.state.items():
+                _check_shapes({k: v for k, v in moments.items() if k != "step"}, dict.fromkeys(moments, parameter))
             self.scheduler.load_state_dict(document["scheduler"])
             self.history = History(**document["history"])
             self.best_states = document["best_states"]
@@ -265,3 +265,10 @@ class _State:
                 f"{path} cannot be read as a checkpoint of this run ({reason}); if it is damaged, delete it to start "
                 "the fold again."
             ) from error
+
+
+def _check_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raise unless every tensor of a checkpoint has the shape of what it is loaded into."""
+    for name, value in state.items():
+        if value.shape != expected[name].shape:
+            raise NieError(f"{name} must have the shape {tuple(expected[name].shape)}; got {tuple(value.shape)}")

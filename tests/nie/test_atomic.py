@@ -1,12 +1,16 @@
 """nie.atomic."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from nie.atomic import atomic_file, atomic_folder
+from nie.atomic import atomic_file, atomic_folder, publish_folder
 from nie.errors import NieError
+from nie.leftovers import moved_aside, sweep
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -57,3 +61,55 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="cannot be written"), atomic_file(tmp_path / "a"):
         raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("writer", [atomic_file, atomic_folder])
+def test_a_failing_disk_is_one_sentence_and_leaves_nothing(writer, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="disk reports an error"), writer(tmp_path / "a"):
+        raise OSError(errno.EIO, "Input/output error")
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from nie.atomic import atomic_file, atomic_folder
+with {writer}(Path(sys.argv[1]) / "a"):
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("writer", [atomic_file, atomic_folder])
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_living_one_keeps_its_own(
+    writer, tmp_path: Path
+) -> None:  # fmt: skip
+    subprocess.run([sys.executable, "-c", KILLED.format(writer=writer.__name__), tmp_path], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+    with writer(tmp_path / "a") as temporary:
+        assert list(tmp_path.iterdir()) == [temporary]
+        sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == [temporary]
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_folder_takes_the_place_of_another(exchanges: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not exchanges:
+        monkeypatch.setattr("nie.atomic._exchange", lambda *_paths: False)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    publish_folder(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in tmp_path.rglob("*")] == ["old", "new"]
+
+
+def test_a_folder_that_was_moved_aside_is_put_back_after_a_kill(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "whole").touch()
+    child = os.fork()
+    if child == 0:
+        with moved_aside(tmp_path / "a"):
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert not (tmp_path / "a").exists()
+    sweep(tmp_path, "a")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "whole"]

@@ -62,6 +62,7 @@ def test_a_damaged_file_is_named(run_path: Path) -> None:
     with pytest.raises(NieError, match=r"embeddings.npy is missing or damaged"):
         read_embeddings(run_path, KG, FOLD)
     write_array(path, np.ones((3, 4), np.float32))
+    (run_path / "fold0" / "DONE").write_bytes(b"")  # as of a fold from before folds had digests
     with pytest.raises(NieError, match=r"shape \(3, 4\)"):
         read_embeddings(run_path, KG, FOLD)
 

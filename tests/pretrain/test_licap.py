@@ -51,7 +51,7 @@ def test_a_run_holds_what_the_architecture_promises(kg: KnowledgeGraph, tmp_path
         for channel in ("structural", "semantic")
         for name in ("embeddings.npy", "model.safetensors", "curves.csv")
     }
-    own = {"config.yaml", "provenance.json", "summary.json"}
+    own = {"config.yaml", "provenance.json", "seal.json", "summary.json"}
     assert files == own | channel_files | {
         f"fold0/{name}" for name in ("split.npz", "metrics.json", "timing.json", "DONE")
     }

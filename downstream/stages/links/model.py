@@ -47,7 +47,7 @@ def trained_model(config: LinkConfig, inputs: LinkInputs, run: Run, repeat: int)
     Raises:
         NieError: its weights are missing or do not fit.
     """
-    path = run.fold_path(repeat) / "model.safetensors"
+    path = run.file(repeat, "model.safetensors")
     model = build_model(config, inputs)
     try:
         read_weights(path, model)

@@ -25,8 +25,9 @@ from nie.inputs.relations import relation_weights
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.progress import log
 from nie.runs.files import write_array, write_curves, write_json
+from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
-from nie.runs.run import Run, open_run, run_folds
+from nie.runs.run import Run, open_run
 from nie.runs.weights import write_weights
 from nie.training.loop import fit, seeded
 from pretrain.cross_validation import fold_seed

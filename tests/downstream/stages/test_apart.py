@@ -6,7 +6,9 @@ import importlib.metadata
 import io
 import multiprocessing.process
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +82,27 @@ def test_a_process_that_cannot_be_started_does_not_stop_the_others(
 
 def test_no_command_starts_no_process() -> None:
     assert list(run_apart([], jobs=2, threads=1, modules=["no_such_module"])) == []
+
+
+def test_commands_end_when_the_process_that_asked_for_them_is_killed(
+    tmp_path: Path, module: Callable[[str], str]
+) -> None:
+    """A command holds a pipe that only it and this test have open; it can be read when the command has ended."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    slow = (
+        "import time\n"
+        f"def main(arguments):\n    file = open({str(pipe)!r}, 'w')\n"
+        "    file.write('begun'); file.flush(); time.sleep(60)\n"
+        "import sys; sys.modules['__main__'].main = main"
+    )
+    code = (
+        "import pathlib, sys; from downstream.stages.apart import run_apart; print('ready', flush=True)\n"
+        f"[*run_apart([([], pathlib.Path({str(tmp_path / 'log')!r}))], jobs=1, threads=1, modules=[{module(slow)!r}])]"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as asker, pipe.open() as command:
+        assert command.read(5) == "begun"
+        asker.kill()
+        started = time.monotonic()
+        assert command.read() == ""  # waits until the command has ended
+    assert time.monotonic() - started < 10

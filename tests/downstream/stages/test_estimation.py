@@ -53,7 +53,7 @@ def test_a_run_holds_what_the_architecture_promises(kg: KnowledgeGraph, tmp_path
     result = run(tmp_path)
     files = {str(path.relative_to(result.path)) for path in result.path.rglob("[!.]*") if path.is_file()}
     fold = ("split.npz", "model.safetensors", "predictions.npy", "curves.csv", "metrics.json", "timing.json", "DONE")
-    assert files == {"config.yaml", "provenance.json", "summary.json", *(f"fold0/{name}" for name in fold)}
+    assert files == {"config.yaml", "provenance.json", "seal.json", "summary.json", *(f"fold0/{name}" for name in fold)}
 
 
 def test_test_figures_are_those_of_the_stored_predictions(kg: KnowledgeGraph, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_members_are_averaged_and_finished_ones_are_kept(kg: KnowledgeGraph, tmp
     fold.rename(half)
     (half / "DONE").unlink()
     marker = (half / "member0" / "model.safetensors").stat().st_mtime_ns
-    (half / "member1" / "member.json").unlink()
+    (half / "member1" / "DONE").unlink()
     kept = (half / "member0" / "outputs.npy").read_bytes()
     (half / "member0" / "outputs.npy").write_bytes(b"junk")
     with pytest.raises(NieError, match=r"member0 is damaged; remove that folder and run the same command again"):

@@ -37,7 +37,7 @@ FILES = [
         "downstream": (*IN_A_FOLD, "predictions.npy"),
         "links": (*IN_A_FOLD[1:], "ranks.npy", *OF_A_MODEL),
     }.items()
-    for name in ("config.yaml", "provenance.json", "summary.json", *(f"fold0/{name}" for name in own))
+    for name in ("config.yaml", "provenance.json", "seal.json", "summary.json", *(f"fold0/{name}" for name in own))
 ]
 DAMAGES: dict[str, Callable[[Path], object]] = {"junk": lambda path: path.write_bytes(b"{junk"), "gone": Path.unlink}
 

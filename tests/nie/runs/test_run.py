@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.runs.files import read_json, write_array, write_curves, write_json
-from nie.runs.run import Run, mean_sd, open_run, read_run, run_folds
+from nie.runs.folds import is_taken, run_folds
+from nie.runs.run import Run, mean_sd, open_run, read_run
 
 
 @pytest.fixture
@@ -141,11 +143,20 @@ def test_what_is_no_fold_is_not_looked_at(run: Run, name: str) -> None:
 
 
 def test_two_processes_do_not_work_on_one_run(run: Run) -> None:
-    def work(_fold: int, _folder: Path) -> None:
-        run_folds(Run(run.path, run.config), [1], work)
+    """The fold that another process has comes last, and is worked on here when that process ends without it."""
+    done: list[int] = []
+    other = FileLock(run.path / ".fold0.lock")
+    other.acquire()
 
-    with pytest.raises(NieError, match="Another process is working on"):
-        run_folds(run, [0], work)
+    def work(fold: int, folder: Path) -> None:
+        write_json(folder / "metrics.json", {"test": {}})
+        done.append(fold)
+        other.release()
+
+    assert is_taken(run.path, 0)
+    run_folds(run, [0, 1], work)
+    assert done == [1, 0]
+    assert not is_taken(run.path, 0)
 
 
 def test_a_fold_that_failed_before_writing_leaves_nothing(run: Run) -> None:
@@ -176,3 +187,91 @@ def test_weights_of_a_full_disk_are_one_sentence(tmp_path: Path) -> None:
     answer = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     assert answer.stdout.count("The disk is full") == 2, answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def finished(run: Run) -> Path:
+    with run.fold(0) as folder:
+        write_json(folder / "metrics.json", {"val": {"rmse": 0.5}, "test": {"rmse": 1.0}})
+        write_json(folder / "timing.json", {"seconds_this_sitting": 1.0})
+        write_array(folder / "predictions.npy", np.arange(4.0))
+        write_array(folder / "scores.npy", np.arange(4.0)[::-1])
+        np.savez(folder / "split.npz", train=[0, 1], val=[2], test=[3])
+    return run.fold_path(0)
+
+
+READERS = {
+    "metrics.json": lambda run: run.metrics(0),
+    "timing.json": lambda run: run.timing(0),
+    "predictions.npy": lambda run: run.predictions(0, 4),
+    "scores.npy": lambda run: run.ranking_scores(0, 4),
+    "split.npz": lambda run: run.split(0),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("damage", ["changed byte", "gone", "folder", "changed seal"])
+def test_no_damaged_file_of_a_fold_is_read(run: Run, name: str, damage: str) -> None:
+    path = finished(run) / name
+    READERS[name](run)
+    content = path.read_bytes()
+    if damage == "changed byte":
+        path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    elif damage == "changed seal":
+        done = path.with_name("DONE")
+        done.write_text(done.read_text().replace(name, name.replace("s", "z", 1)))
+    else:
+        path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    with pytest.raises(NieError, match=r"is missing or damaged; remove the folder \S+fold0 and run again"):
+        READERS[name](run)
+
+
+def test_a_fold_from_before_folds_had_digests_is_read_as_before(run: Run) -> None:
+    (finished(run) / "DONE").write_bytes(b"")
+    for read in READERS.values():
+        read(run)
+    (run.fold_path(0) / "metrics.json").write_text('{"val": ["rmse"]}')
+    with pytest.raises(NieError, match=r"metrics\.json is missing or damaged"):
+        run.figures(0, "val")
+
+
+def test_a_stop_between_the_last_file_and_the_rename_costs_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    def killed(*_paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    def work(_fold: int, folder: Path) -> None:
+        (folder / "checkpoint.pt").touch()
+        write_json(folder / "metrics.json", {"test": {}})
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("nie.runs.fold_folder.publish_folder", killed)
+        run_folds(run, [1], work)
+    assert (run.partial_path(1) / "DONE").exists()
+    run_folds(run, [1], lambda _fold, _folder: pytest.fail("it was worked on again"))
+    assert run.finished_folds() == [1]
+    assert sorted(path.name for path in run.path.glob("fold1*/*")) == ["DONE", "metrics.json"]
+
+
+def test_a_half_done_fold_that_says_it_is_done_is_continued(run: Run) -> None:
+    run.partial_path(1).mkdir()
+    (run.partial_path(1) / "DONE").touch()
+    done: list[int] = []
+
+    def work(fold: int, folder: Path) -> None:
+        assert not (folder / "DONE").exists()
+        write_json(folder / "metrics.json", {"test": {}})
+        done.append(fold)
+
+    run_folds(run, [1], work)
+    assert done == run.finished_folds() == [1]
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "provenance.json"])
+def test_changed_settings_of_a_run_are_not_read(run: Run, name: str) -> None:
+    path = run.path / name
+    path.write_text(path.read_text().replace("toy", "tox"))
+    with pytest.raises(NieError, match=f"{name} is missing or damaged"):
+        read_run(run.path, "downstream")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import nie.training.loop
 from nie.errors import NieError
 from nie.settings.sections import OptimConfig
+from nie.training.checkpoint import read_checkpoint, write_checkpoint
 from nie.training.loop import History, fit, seeded
 
 
@@ -147,10 +148,40 @@ def test_a_damaged_or_malicious_checkpoint_is_one_sentence(content: bytes, tmp_p
         Problem().fit(checkpoint)
 
 
+def test_changed_content_of_a_checkpoint_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+    checkpoint, first = tmp_path / "checkpoint.pt", Problem()
+    first.stop_at = 13
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(checkpoint)
+    whole = checkpoint.read_bytes()
+    monkeypatch.setattr(torch, "load", loading := Mock())
+    for place in (3, 30, 80, len(whole) // 2, len(whole) - 1):
+        checkpoint.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(NieError, match="delete it to start the fold again"):
+            Problem().fit(checkpoint)
+    loading.assert_not_called()
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+    checkpoint, first = tmp_path / "checkpoint.pt", Problem()
+    first.stop_at = 13
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(checkpoint)
+    document = read_checkpoint(checkpoint)
+    document["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3, 3)
+    write_checkpoint(checkpoint, document)
+    with pytest.raises(NieError, match=r"exp_avg must have the shape \(8, 4\); got \(3, 3\)"):
+        Problem().fit(checkpoint)
+
+
 def test_a_machine_without_memory_for_a_checkpoint_does_not_call_it_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "checkpoint.pt").touch()
+    write_checkpoint(tmp_path / "checkpoint.pt", {})
     for error in (MemoryError, torch.cuda.OutOfMemoryError):
         with monkeypatch.context() as patch, pytest.raises(error):
             patch.setattr(torch, "load", Mock(side_effect=error))
@@ -163,8 +194,8 @@ def test_a_run_begun_on_a_gpu_continues_without_one(tmp_path: Path, monkeypatch:
     first.stop_at = 13
     with pytest.raises(KeyboardInterrupt):
         first.fit(checkpoint)
-    document = load(checkpoint, weights_only=True)
-    torch.save({**document, "cuda_rng": [torch.zeros(16, dtype=torch.uint8)]}, checkpoint)
+    document = read_checkpoint(checkpoint)
+    write_checkpoint(checkpoint, {**document, "cuda_rng": [torch.zeros(16, dtype=torch.uint8)]})
     # Tensors of a GPU cannot be made here: without a place to go they would not be read where there is none.
     monkeypatch.setattr(torch, "load", loading := Mock(side_effect=load))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

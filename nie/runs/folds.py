@@ -1,0 +1,63 @@
+"""Work on the folds of a run, by any number of processes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nie.atomic import space_errors
+from nie.progress import log
+from nie.runs.fold_folder import taken_over
+from nie.runs.run import Run
+
+WAIT_FOR_EVER = -1
+
+
+def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
+    """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
+
+    Several processes may work on different folds of a run. A fold that another process works on comes last: it is
+    waited for, and worked on here if that process ends without it.
+    """
+    taken = [fold for fold in folds if not _free(run, fold, work, wait=0)]
+    for fold in taken:
+        log.info("%s fold %d: another process works on it, so it is waited for", run.path.name, fold)
+        _free(run, fold, work, wait=WAIT_FOR_EVER)
+
+
+def is_taken(path: Path, fold: int) -> bool:
+    """Whether a process works on a fold of the run at ``path`` now."""
+    lock = _lock(path, fold)
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _free(run: Run, fold: int, work: Callable[[int, Path], None], *, wait: float) -> bool:
+    """Finish a fold, unless another process has its lock for longer than ``wait`` seconds; whether it is finished."""
+    with space_errors(run.path):
+        lock = FileLock(_lock(run.path, fold), timeout=wait)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+    try:
+        if taken_over(run.partial_path(fold), run.fold_path(fold)):
+            log.info("%s fold %d: finished before, kept", run.path.name, fold)
+        else:
+            with run.fold(fold) as folder:
+                work(fold, folder)
+    finally:
+        lock.release()
+    run.write_summary()
+    return True
+
+
+def _lock(path: Path, fold: int) -> Path:
+    return path / f".fold{fold}.lock"
