@@ -20,6 +20,7 @@ from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
 from nie.runs.stage import Stage
+from nie.settings.yaml_loader import SafeDumper
 from pretrain.stage import PRETRAINING
 
 STAGE1 = "licap."
