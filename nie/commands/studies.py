@@ -43,7 +43,7 @@ def add_commands(commands: Commands) -> None:
     searching.add_argument("method", help="rgtn, geni, gcn, ...")
     searching.add_argument("dataset", help="one of those below, or your own")
     searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
-    searching.add_argument("--trials", type=whole_number(1, 1_000_000), default=20, help="trials to add")
+    searching.add_argument("--trials", type=whole_number(0, 1_000_000), default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
 

@@ -97,9 +97,19 @@ def _as_meant(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, 
         kind = section.model_fields[name].annotation if name in section.model_fields else None
         if is_section(kind) and isinstance(value, Mapping):
             meant[name] = _as_meant(kind, value)
+        elif get_origin(kind) is dict and isinstance(value, Mapping):
+            kinds = set(_scalars(get_args(kind)[1]))
+            meant[name] = {key: _plain(item, kinds) for key, item in value.items()}
         else:
-            meant[name] = _number(value, set(_scalars(kind))) if isinstance(value, str) else value
+            meant[name] = _plain(value, set(_scalars(kind)))
     return meant
+
+
+def _plain(value: Any, kinds: Set[Any]) -> Any:
+    """The number or truth value that a string is, if one of these kinds is due; else the value itself."""
+    if not isinstance(value, str):
+        return value
+    return {"true": True, "false": False}.get(value, _number(value, kinds)) if bool in kinds else _number(value, kinds)
 
 
 def _scalars(annotation: Any) -> Iterator[Any]:

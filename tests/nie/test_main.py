@@ -173,7 +173,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
         (["study", "main", "geo", "--minutes", "nan"], "--minutes: must be a number above 0; got 'nan'"),
         (["study", "main", "geo", "--minutes", "-1"], "--minutes: must be a number above 0"),
         (["run", "geo", "--jobs", "0"], "--jobs: must be a whole number from 1 to"),
-        (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 1 to"),
+        (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 0 to"),
         (["run", "geo", "--profile", "x" * 100_000], "invalid choice"),
         (["table", "geo", "x" * 100_000], "unrecognized arguments"),
     ],
@@ -238,7 +238,7 @@ def test_output_fails_on_no_encoding(tmp_path: Path, roots: list[str], monkeypat
 def test_a_name_does_nothing_to_the_terminal_or_to_a_spreadsheet(
     tmp_path: Path, roots: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = [f"{start}{number}" for number in range(12) for start in ("=cmd|", "\x1b[31m", "@x", "-1+", "plain ")]
+    names = [f"{start}{number}" for number in range(12) for start in ("=cmd|", "\x9b31m", "@x", "-1+", "plain ")]
     ring = zip(names, [*names[1:], names[0]], strict=True)
     (tmp_path / "t.tsv").write_text("".join(f"{head}\tr\t{tail}\n" for head, tail in ring))
     (tmp_path / "s.tsv").write_text("".join(f"{name}\t{place + 1}\n" for place, name in enumerate(names)))
@@ -250,7 +250,7 @@ def test_a_name_does_nothing_to_the_terminal_or_to_a_spreadsheet(
     assert main(["predict", run, "--out", str(tmp_path / "scores.csv"), *roots]) == 0
     with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
         cells = {row["node"] for row in csv.DictReader(file)}
-    assert {cell.removeprefix("'") for cell in cells} == {name.replace("\x1b", "\\x1b") for name in names}
+    assert {cell.removeprefix("'") for cell in cells} == {name.replace("\x9b", "\\x9b") for name in names}
     assert not any(cell.startswith(("=", "@", "-", "+")) for cell in cells)
     from downstream.answers.node_scores import score_nodes, top_table
     from nie.commands.output import say
@@ -258,5 +258,5 @@ def test_a_name_does_nothing_to_the_terminal_or_to_a_spreadsheet(
 
     say(top_table(score_nodes(read_run(run), data_root=tmp_path / "data"), "pagerank", count=60))
     table = capsys.readouterr().out
-    assert "\x1b" not in table
+    assert "\x9b" not in table
     assert all(line.replace("\\|", "").count("|") == 6 for line in table.splitlines() if line.startswith("|"))
