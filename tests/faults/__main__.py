@@ -1,0 +1,41 @@
+"""``python -m tests.faults --cases 10000``: try as many damaged files and print what became of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import torch
+
+from faults.judge import BAD, GOOD
+from faults.mutate import cases, count
+from faults.targets import TARGETS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--cases", type=int, default=1_000, help="in all, shared by the targets")
+    parser.add_argument("--seed", type=int, default=0, help="of the first case of each target")
+    parser.add_argument("--only", help="targets whose name contains this")
+    parser.add_argument("--show", type=int, default=20, help="faults that are shown whole")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen = [target for target in TARGETS if not given.only or given.only in target.name]
+    each, found = -(-given.cases // len(chosen)), []
+    for target in chosen:
+        found += cases(target, range(given.seed, given.seed + each))
+    outcomes = (*GOOD, *BAD)
+    print(f"| damaged file | cases | {' | '.join(outcomes)} |\n|---|{'--:|' * (1 + len(outcomes))}")
+    for name, counted in count(found).items():
+        if counted:
+            cells = [str(counted[outcome]) for outcome in outcomes]
+            print(f"| {name} | {counted.total()} | {' | '.join(cells)} |")
+    faults = [case for case in found if case.verdict.outcome in BAD]
+    for case in faults[: given.show]:
+        print(f"\n{case.target}, seed {case.seed}, {case.file}, {case.mutation}: {case.verdict.outcome}")
+        print(case.verdict.said)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""Kills and broken disks at every call that changes a folder: what is done again must have the same bits.
+
+A command runs in a process of its own, in which the calls are counted that Python makes to open a file for writing, to
+rename, remove or make something, and to wait for the disk. At the n-th, the process is killed, or the call fails as it
+does on a full or broken disk. Then the command runs again to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import logging
+import os
+import re
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from link_helpers import ring
+from stage_helpers import SMALL_FLAGS, store_synthetic
+
+from nie import atomic
+from nie.__main__ import main
+
+EVENTS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.link", "os.truncate")
+KILLED = 137
+FAULTS = {"kill": None, "full disk": errno.ENOSPC, "input/output error": errno.EIO}
+
+# Not the same in every run, and not needed to be.
+_CHANGING = re.compile(r"timing\.json|provenance\.json|DONE|seal\.json|\.lock$|\.log$|^logs/")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command of nie and the folder that it starts from.
+
+    Attributes:
+        name: of the job.
+        make: writes what the command reads.
+        arguments: of nie, relative to the folder.
+    """
+
+    name: str
+    make: Callable[[Path], Any]
+    arguments: Sequence[str]
+
+
+_ROOTS = ("--data-root", "data", "--run-root", "runs", "--quiet")
+_TINY = (*SMALL_FLAGS[:4], "--folds.run", "0", "--optim.max_epochs", "2")
+
+
+def _stored(folder: Path) -> None:
+    store_synthetic(folder / "data")
+
+
+def _own(folder: Path) -> None:
+    lines = [f"n{i}\tr{i % 2}\tn{(i * 7 + 1) % 60}" for i in range(60)]
+    (folder / "t.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "s.tsv").write_text("".join(f"n{i}\t{i + 1}\n" for i in range(60)))
+
+
+def _rings(folder: Path) -> None:
+    ring(folder / "data")
+
+
+JOBS = (
+    Job("build", _own, ("data", "build", "own", "--triples", "t.tsv", "--scores", "s.tsv", *_ROOTS)),
+    Job("pretrain", _stored, ("pretrain", "--recipe", "fast", "--dataset", "synthetic", *_TINY, *_ROOTS)),
+    Job("downstream", _stored,
+        ("downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "mlp", *_TINY, *_ROOTS)),
+    Job("link", _rings,
+        ("link", "--recipe", "rotate", "--dataset", "links", "--channels", "{}", "--model.size", "4", "--repeats", "0",
+         "--negatives.count", "9", "--optim.max_epochs", "2", "--optim.eval_every", "1", "--batch_size", "64",
+         *_ROOTS)),
+)  # fmt: skip
+
+
+def count_calls(job: Job) -> int:
+    """How many of the counted calls the command makes."""
+    with tempfile.TemporaryDirectory(prefix="nie-kills-") as name:
+        folder = Path(name)
+        job.make(folder)
+        code, calls, said = _run(job, folder, at=None, number=None)
+        assert code == 0, said
+        return calls
+
+
+def faults_of(job: Job, fault: str, places: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Break the command at each place in turn; yield the place and what is wrong, empty where nothing is."""
+    with tempfile.TemporaryDirectory(prefix="nie-kills-") as name:
+        start, whole = Path(name) / "start", Path(name) / "whole"
+        start.mkdir()
+        job.make(start)
+        shutil.copytree(start, whole)
+        assert _run(job, whole, at=None, number=None)[0] == 0
+        expected = _content(whole)
+        for place in places:
+            tried = Path(name) / "tried"
+            shutil.copytree(start, tried)
+            yield place, _what_is_wrong(job, tried, fault, place, expected)
+            shutil.rmtree(tried)
+
+
+def _what_is_wrong(job: Job, folder: Path, fault: str, place: int, expected: dict[str, str]) -> str:
+    number = FAULTS[fault]
+    code, _, said = _run(job, folder, at=place, number=number)
+    if number is None and code not in (KILLED, 0):
+        return f"killed, it ended with {code}: {said}"
+    if number is not None and (code not in (0, 2) or "Traceback" in said or len(said.strip().splitlines()) > 3):
+        return f"exit code {code}, said: {said[-600:]}"
+    code, _, said = _run(job, folder, at=None, number=None)
+    if code != 0:
+        return f"run again, it ended with {code}: {said[-600:]}"
+    found = _content(folder)
+    different = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    return f"other files after it ran again: {different[:8]}" if different else ""
+
+
+def _run(job: Job, folder: Path, at: int | None, number: int | None) -> tuple[int, int, str]:
+    """Run the command in a fork; its exit code, the calls it made and what it printed."""
+    read, write = os.pipe()
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        os.close(read)
+        _in_child(job, folder, at, number, write)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        told = pipe.read().decode("utf-8", "replace")
+    _, status = os.waitpid(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    calls, _, said = told.partition("\n")
+    return code, int(calls or 0), said
+
+
+def _in_child(job: Job, folder: Path, at: int | None, number: int | None, pipe: int) -> None:
+    logging.getLogger("nie").setLevel(logging.CRITICAL)
+    os.chdir(folder)
+    said, calls = io.StringIO(), [0]
+    code = 1
+    try:
+        _break(calls, at, number)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = main(list(job.arguments))
+    except BaseException:
+        said.write(traceback.format_exc())
+    os.write(pipe, f"{calls[0]}\n{said.getvalue()}".encode())
+    os._exit(code)
+
+
+def _break(calls: list[int], at: int | None, number: int | None) -> None:
+    """Count the calls of this process from here on, and break the one at ``at``."""
+
+    def call(path: Any) -> None:
+        if str(path).startswith(("/dev", "/proc", "/root", "/usr", "/etc")):
+            return
+        calls[0] += 1
+        if calls[0] == at:
+            if number is None:
+                os._exit(KILLED)
+            raise OSError(number, os.strerror(number), str(path))
+
+    def heard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in EVENTS or (event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
+            call(arguments[0])
+
+    def waited(file: Any, fsync: Callable[[Any], None] = os.fsync) -> None:
+        call("fsync")
+        fsync(file)
+
+    def exchanged(*arguments: Any, exchange: Callable[..., Any] = atomic._exchange) -> Any:
+        call("renameat2")
+        return exchange(*arguments)
+
+    os.fsync, atomic._exchange = waited, exchanged
+    sys.addaudithook(heard)
+
+
+def _content(folder: Path) -> dict[str, str]:
+    """sha256 by name of all files that must be the same; hidden files count, so that nothing is left behind."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not _CHANGING.search(name):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif path.is_dir() and path.name.startswith("."):
+            found[name] = "a folder"
+    return found
