@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -111,7 +112,9 @@ def check_members(archive: zipfile.ZipFile, path: Path) -> None:
 def _header(stream: IO[bytes], length: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order (True: Fortran's) and dtype, checked against the length of the whole; the numbers come next."""
     try:
-        shape, fortran, dtype = _HEADERS[npy.read_magic(stream)](stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of numpy: that a file of Python 2 is slow to open
+            shape, fortran, dtype = _HEADERS[npy.read_magic(stream)](stream)
     # A damaged header fails in any way that a parser of Python's literals can, with a MemoryError among others.
     except Exception as error:
         raise ValueError("its header is damaged") from error

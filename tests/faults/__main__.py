@@ -1,4 +1,7 @@
-"""``python -m tests.faults --cases 10000``: try as many damaged files and print what became of them."""
+"""``python -m tests.faults --cases 10000``: try as many damaged files and print what became of them.
+
+``python -m tests.faults --kills 1``: kill every job, and break its disk, at every call, or at every n-th.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 import torch
 
 from faults.judge import BAD, GOOD
+from faults.kills import FAULTS, JOBS, count_calls, faults_of
 from faults.mutate import cases, count
 from faults.targets import TARGETS
 
@@ -18,8 +22,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first case of each target")
     parser.add_argument("--only", help="targets whose name contains this")
     parser.add_argument("--show", type=int, default=20, help="faults that are shown whole")
+    parser.add_argument("--kills", type=int, metavar="N", help="break jobs at every n-th call instead")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    return _kills(given.kills, given.only or "") if given.kills else _mutations(given)
+
+
+def _mutations(given: argparse.Namespace) -> int:
     chosen = [target for target in TARGETS if not given.only or given.only in target.name]
     each, found = -(-given.cases // len(chosen)), []
     for target in chosen:
@@ -35,6 +44,20 @@ def main() -> int:
         print(f"\n{case.target}, seed {case.seed}, {case.file}, {case.mutation}: {case.verdict.outcome}")
         print(case.verdict.said)
     return 1 if faults else 0
+
+
+def _kills(step: int, only: str) -> int:
+    print("| job | fault | calls | tried | as if nothing had been |\n|---|---|--:|--:|--:|", flush=True)
+    every: list[str] = []
+    for job in JOBS:
+        calls = count_calls(job) if only in job.name else 0
+        for fault in FAULTS if calls else ():
+            places = range(1, calls + 1, step)
+            wrong = {place: said for place, said in faults_of(job, fault, places) if said}
+            print(f"| {job.name} | {fault} | {calls} | {len(places)} | {len(places) - len(wrong)} |", flush=True)
+            every += [f"{job.name}, {fault} at call {place}: {said}" for place, said in wrong.items()]
+    print("\n".join(every))
+    return 1 if every else 0
 
 
 if __name__ == "__main__":
