@@ -1,5 +1,6 @@
 """``python -m tests.faults --cases 10000``: try as many damaged files and print what became of them.
 
+``python -m tests.faults --repeats 3``: run twelve jobs three times with all threads, the third time killed on the way.
 ``python -m tests.faults --kills 1``: kill every job, and break its disk, at every call, or at every n-th.
 """
 
@@ -13,6 +14,7 @@ import torch
 from faults.judge import BAD, GOOD
 from faults.kills import FAULTS, JOBS, count_calls, faults_of
 from faults.mutate import cases, count
+from faults.repeats import REPEATED, differences
 from faults.targets import TARGETS
 
 
@@ -23,7 +25,10 @@ def main() -> int:
     parser.add_argument("--only", help="targets whose name contains this")
     parser.add_argument("--show", type=int, default=20, help="faults that are shown whole")
     parser.add_argument("--kills", type=int, metavar="N", help="break jobs at every n-th call instead")
+    parser.add_argument("--repeats", type=int, metavar="N", help="run jobs N times with all threads instead")
     given = parser.parse_args()
+    if given.repeats:
+        return _repeats(given.repeats, given.only or "")
     torch.set_num_threads(1)
     return _kills(given.kills, given.only or "") if given.kills else _mutations(given)
 
@@ -44,6 +49,18 @@ def _mutations(given: argparse.Namespace) -> int:
         print(f"\n{case.target}, seed {case.seed}, {case.file}, {case.mutation}: {case.verdict.outcome}")
         print(case.verdict.said)
     return 1 if faults else 0
+
+
+def _repeats(times: int, only: str) -> int:
+    print("| job | times | files that differ |\n|---|--:|--:|", flush=True)
+    every: list[str] = []
+    for job in REPEATED:
+        if only in job.name:
+            found = list(differences(job, times))
+            print(f"| {job.name} | {times} | {len(found)} |", flush=True)
+            every += [f"{job.name}: {file}" for file in found]
+    print("\n".join(every))
+    return 1 if every else 0
 
 
 def _kills(step: int, only: str) -> int:

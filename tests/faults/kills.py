@@ -87,7 +87,7 @@ def count_calls(job: Job) -> int:
     with tempfile.TemporaryDirectory(prefix="nie-kills-") as name:
         folder = Path(name)
         job.make(folder)
-        code, calls, said = _run(job, folder, at=None, number=None)
+        code, calls, said = run_job(job, folder)
         assert code == 0, said
         return calls
 
@@ -99,8 +99,8 @@ def faults_of(job: Job, fault: str, places: Sequence[int]) -> Iterator[tuple[int
         start.mkdir()
         job.make(start)
         shutil.copytree(start, whole)
-        assert _run(job, whole, at=None, number=None)[0] == 0
-        expected = _content(whole)
+        assert run_job(job, whole)[0] == 0
+        expected = content_of(whole)
         for place in places:
             tried = Path(name) / "tried"
             shutil.copytree(start, tried)
@@ -110,21 +110,28 @@ def faults_of(job: Job, fault: str, places: Sequence[int]) -> Iterator[tuple[int
 
 def _what_is_wrong(job: Job, folder: Path, fault: str, place: int, expected: dict[str, str]) -> str:
     number = FAULTS[fault]
-    code, _, said = _run(job, folder, at=place, number=number)
+    code, _, said = run_job(job, folder, at=place, number=number)
     if number is None and code not in (KILLED, 0):
         return f"killed, it ended with {code}: {said}"
     if number is not None and (code not in (0, 2) or "Traceback" in said or len(said.strip().splitlines()) > 3):
         return f"exit code {code}, said: {said[-600:]}"
-    code, _, said = _run(job, folder, at=None, number=None)
+    code, _, said = run_job(job, folder)
     if code != 0:
         return f"run again, it ended with {code}: {said[-600:]}"
-    found = _content(folder)
+    found = content_of(folder)
     different = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
     return f"other files after it ran again: {different[:8]}" if different else ""
 
 
-def _run(job: Job, folder: Path, at: int | None, number: int | None) -> tuple[int, int, str]:
-    """Run the command in a fork; its exit code, the calls it made and what it printed."""
+def run_job(job: Job, folder: Path, at: int | None = None, number: int | None = None) -> tuple[int, int, str]:
+    """Run the command in a fork; its exit code, the calls that it made and what it printed.
+
+    Args:
+        job: what runs.
+        folder: where it runs.
+        at: the call that is broken; by default none.
+        number: the error that it is broken with; by default the process is killed there.
+    """
     read, write = os.pipe()
     sys.stdout.flush()
     process = os.fork()
@@ -183,7 +190,7 @@ def _break(calls: list[int], at: int | None, number: int | None) -> None:
     sys.addaudithook(heard)
 
 
-def _content(folder: Path) -> dict[str, str]:
+def content_of(folder: Path) -> dict[str, str]:
     """sha256 by name of all files that must be the same; hidden files count, so that nothing is left behind."""
     found = {}
     for path in sorted(folder.rglob("*")):
