@@ -21,7 +21,7 @@ from downstream.reports.results import Results, find_runs
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from nie.__main__ import main
-from nie.data import KnowledgeGraph
+from nie.data import Channel, KnowledgeGraph
 from nie.data.builders.openke import openke
 from nie.data.builders.published import published
 from nie.data.builders.triples import triples
@@ -233,6 +233,38 @@ def _use_command_line(folder: Path) -> Any:
     return code
 
 
+HOSTILE: tuple[Any, ...] = (
+    None, True, 3, -1, 2.5, float("nan"), 10**400, "", "abc", b"abc", [], [None], [[1, 2], [3]], {}, {"a": 1}, {1: 2},
+    object(), lambda: None, np.zeros(3), np.zeros((2, 2)), np.array(["a", "b"]), np.array([None, 1], dtype=object),
+    np.ma.masked_all(3), np.zeros(3, complex), np.array([1, 2**63], dtype=np.uint64), torch.zeros(3), range(5),
+    iter([1, 2]), Path("x"), ..., int,
+)  # fmt: skip
+"""What is given for a field of a graph in the place of what it should be."""
+
+
+def _door(folder: Path) -> list[Path]:
+    (folder / "choice").write_bytes(bytes(range(40)))
+    return [folder / "choice"]
+
+
+def _use_door(folder: Path) -> Any:
+    """Make a graph; once its file is damaged, of hostile fields that the file's bytes choose."""
+    file = folder / "choice"
+    content = file.read_bytes() if file.is_file() else b""
+    rng = random.Random(content)
+    given: dict[str, Any] = {
+        "name": "own", "src": [0, 1], "dst": [1, 2], "etype": [0, 0], "labels": [1.0, 2.0, 3.0],
+        "label_mask": [True, True, False], "node_names": ["a", "b", "c"], "relation_names": ["r"],
+        "text": ["x", None, "z"], "meta": {}, "held_out": {"test": np.array([[0, 0, 2]])}, "channels": {},
+        "features": np.zeros((3, 2)), "mask": np.ones(3, bool), "further": {},
+    }  # fmt: skip
+    if content != bytes(range(40)):
+        for _ in range(rng.randint(1, 2)):
+            given[rng.choice(list(given))] = rng.choice(HOSTILE)
+    channel, further = Channel(given.pop("features"), given.pop("mask")), given.pop("further")
+    return KnowledgeGraph(**given).with_channels({"own": channel}).with_channels(further).digest
+
+
 TARGETS = (
     Target("own triples, scores and text", _own_triples, _use_triples, bound=False),
     Target("OpenKE folder", _openke, lambda folder: openke("own", folder).digest, bound=False),
@@ -244,6 +276,7 @@ TARGETS = (
     Target("run of stage 2", _run, _use_run, bound=True),
     Target("run of stage 1", _licap, _use_licap, bound=True),
     Target("checkpoint", _checkpoint, lambda folder: _fit(folder, 5), bound=True),
+    Target("fields of a graph in Python", _door, _use_door, bound=False),
     Target("recipe", _recipe, _use_recipe, bound=False),
     Target("command line", _command_line, _use_command_line, bound=False),
 )  # fmt: skip
