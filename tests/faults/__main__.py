@@ -59,7 +59,7 @@ def _repeats(times: int, only: str) -> int:
             found = list(differences(job, times))
             print(f"| {job.name} | {times} | {len(found)} |", flush=True)
             every += [f"{job.name}: {file}" for file in found]
-    print("\n".join(every))
+    print("\n".join(every[:20]))
     return 1 if every else 0
 
 
@@ -72,8 +72,8 @@ def _kills(step: int, only: str) -> int:
             places = range(1, calls + 1, step)
             wrong = {place: said for place, said in faults_of(job, fault, places) if said}
             print(f"| {job.name} | {fault} | {calls} | {len(places)} | {len(places) - len(wrong)} |", flush=True)
-            every += [f"{job.name}, {fault} at call {place}: {said}" for place, said in wrong.items()]
-    print("\n".join(every))
+            every += [f"{job.name}, {fault} at call {place}: {said[:300]}" for place, said in wrong.items()]
+    print("\n".join(every[:20]))
     return 1 if every else 0
 
 
