@@ -44,7 +44,7 @@ class _Twice(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, plain: Callable[..., Outputs], count: int, *tensors: Tensor | None) -> tuple[Any, ...]:
-        ctx.plain = plain
+        ctx.plain, ctx.nothing = plain, (None,) * (len(tensors) - count)
         ctx.save_for_backward(*tensors[count:])
         ctx.set_materialize_grads(False)
         # Unlike a view, a detached output can be written to in place, as that of the backend can.
@@ -52,9 +52,9 @@ class _Twice(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        inputs: tuple[Tensor | None, ...] = ctx.saved_tensors
         if not torch.is_grad_enabled():
-            return (None, None, *grads, *(None for _ in inputs))
+            return (None, None, *grads, *ctx.nothing)
+        inputs: tuple[Tensor | None, ...] = ctx.saved_tensors
         # Aliases, because one tensor may be several inputs, each with a gradient of its own.
         aliases = {i: one.view_as(one) for i, one in enumerate(inputs) if one is not None and one.requires_grad}
         outputs = ctx.plain(*(aliases.get(i, one) for i, one in enumerate(inputs)))

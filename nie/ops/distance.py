@@ -10,7 +10,7 @@ from torch import Tensor
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
 from nie.ops.derivatives import with_second_derivatives
-from nie.ops.precision import computed_in
+from nie.ops.precision import computed_in, no_autocast
 from nie.ops.shapes import expect
 
 _VALUES_AT_A_TIME = 1 << 24
@@ -59,7 +59,7 @@ def complex_distance(
             raise NieError(f"rows go from {int(rows.min())} to {int(rows.max())}, but there are {len(keys)} keys.")
     dtype = computed_in(query)
     wide = query.to(dtype), keys.to(dtype)
-    with torch.autocast(query.device.type, enabled=False):
+    with no_autocast(query):
         if choose_backend(wide[0], backend) != "numba":
             return _by_torch(*wide, rows).to(query.dtype)
         (out,) = with_second_derivatives(

@@ -6,13 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nie.ops import plain_backend
 from nie.ops.backend import backend_module, choose_backend
 from nie.ops.derivatives import Outputs, with_second_derivatives
-from nie.ops.precision import computed_in
+from nie.ops.precision import computed_in, no_autocast
 
 
 def operate(
@@ -32,8 +31,7 @@ def operate(
     """
     dtype = computed_in(value)
     wide = [None if tensor is None else tensor.to(dtype) for tensor in inputs]
-    # Autocast would take to half precision again what a backend does with torch's or DGL's own operators.
-    with torch.autocast(value.device.type, enabled=False):
+    with no_autocast(value):
         module = backend_module(choose_backend(value.to(dtype), backend))
         plain = functools.partial(compute, plain_backend)
         first, *rest = with_second_derivatives(compute(module, *wide), wide, plain)
