@@ -24,6 +24,7 @@ from nie.array_file import read_npy
 from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.errors import NieError, shown
+from nie.findings import Findings
 from nie.seal import broken, seal
 
 FORMAT = "nie-graph"
@@ -123,13 +124,46 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     return kg
 
 
-def _check_seal(path: Path) -> None:
-    """Raise unless every file is as it was written, and the seal names every file that could be read."""
+def check(folder: str | os.PathLike[str]) -> Findings:
+    """Find the damaged files of a store; one without a seal is read, which finds less.
+
+    >>> import tempfile
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> folder = Path(tempfile.mkdtemp()) / "processed"
+    >>> save(synthetic(0), folder)
+    >>> _ = (folder / "text.json").write_text("[]")
+    >>> [sentence.partition(": ")[2] for sentence in check(folder).damaged]
+    ['text.json is missing or changed.']
+    """
+    path, found = Path(folder), Findings()
+    try:
+        if (path / SEAL).exists() or _read_json(path / "meta.json", dict).get("version") != UNSEALED:
+            for name, whole in _seen_by_seal(path).items():
+                found.file(whole, _advice(path, name))
+        else:
+            read(path)
+            found.notes.append(f"{path} was built before stores had a seal; it can be read, and a change is not seen.")
+    except NieError as error:
+        found.damaged.append(str(error))
+    return found
+
+
+def _seen_by_seal(path: Path) -> dict[str, bool]:
+    """Whether each file is as it was written; one that could be read and that the seal does not name is not."""
     known = _read_json(path / SEAL, dict)
-    read_from = {found.relative_to(path).as_posix() for kind in ("*.npy", "*.json") for found in path.rglob(kind)}
-    wrong = sorted({*broken(path, known), *(read_from - known.keys() - {SEAL})})
+    there = {found.relative_to(path).as_posix() for kind in ("*.npy", "*.json") for found in path.rglob(kind)}
+    wrong = {*broken(path, known), *(there - known.keys() - {SEAL})}
+    return {name: name not in wrong for name in sorted({*known, *wrong})}
+
+
+def _advice(path: Path, name: str) -> str:
+    return f"The store {path} is damaged, so build the dataset again: {shown(name)[1:-1]} is missing or changed."
+
+
+def _check_seal(path: Path) -> None:
+    wrong = [name for name, whole in _seen_by_seal(path).items() if not whole]
     if wrong:
-        raise NieError(f"The store {path} is damaged, so build the dataset again: {wrong[0]} is missing or changed.")
+        raise NieError(_advice(path, wrong[0]))
 
 
 def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ from nie.runs.provenance import origin
 from nie.settings.run import RunConfig
 from nie.settings.yaml_loader import SafeDumper
 
+SUMMARY = "summary.json"
 FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
 """Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
 
@@ -210,15 +211,16 @@ class Run:
         Several processes may do so at once.
         """
         with space_errors(self.path), FileLock(self.path / ".summary.lock"):
-            return self._write_summary()
+            summary = self.summary()
+            write_json(self.path / SUMMARY, summary)
+            return summary
 
-    def _write_summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` has to say."""
         folds = self.finished_folds()
         tests = [self.metrics(fold).get("test", {}) for fold in folds]
         names = [name for name in (tests[0] if tests else {}) if all(name in test for test in tests)]
-        summary = {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
-        write_json(self.path / "summary.json", summary)
-        return summary
+        return {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
 
 
 def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:

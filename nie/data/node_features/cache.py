@@ -21,6 +21,7 @@ from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
 from nie.errors import NieError, nearest
+from nie.findings import Findings
 from nie.progress import log
 from nie.seal import broken, file_digest
 
@@ -102,19 +103,45 @@ def _kept(path: Path, num_nodes: int) -> Channel:
     Raises:
         NieError: a file is missing, damaged or of another number of nodes.
     """
-    mask_path, seal_path = _beside(path)
-    if seal_path.exists():
-        try:
-            known = json.loads(seal_path.read_text(encoding="utf-8"))
-            whole = known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
-        except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
-            whole = False
-        if not whole:
-            raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
-    channel = Channel(read_npy(path), read_npy(mask_path))
+    if not _as_sealed(path):
+        raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
+    channel = Channel(read_npy(path), read_npy(_beside(path)[0]))
     if len(channel.mask) != num_nodes:
         raise NieError(f"The file {path} must have {num_nodes} rows; got {len(channel.mask)}.")
     return channel
+
+
+def _as_sealed(path: Path) -> bool:
+    """Whether a cached feature and its mask are as its seal says, if it has one."""
+    mask_path, seal_path = _beside(path)
+    if not seal_path.exists():
+        return True
+    try:
+        known = json.loads(seal_path.read_text(encoding="utf-8"))
+        return known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
+    except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
+        return False
+
+
+def check_cached(folder: str | os.PathLike[str]) -> Findings:
+    """Find the damaged files among cached features; ``folder`` is that of all features of a graph."""
+    found = Findings()
+    for name in sorted({path.name.partition(".")[0] for path in Path(folder).glob("[!.]*")}):
+        path = Path(folder, f"{name}.npy")
+        mask_path, seal_path = _beside(path)
+        missing = [each for each in (path, mask_path) if not each.is_file()]
+        if missing:
+            found.damaged.append(f"{missing[0]} is missing; it is computed again when it is next used.")
+        elif not _as_sealed(path):
+            found.damaged.append(
+                f"{path}, or a file beside it, has changed since it was written; it is computed again when it is next "
+                "used."
+            )
+        elif seal_path.exists():
+            found.whole += 3
+        else:
+            found.notes.append(f"{path} was kept before features had a seal, so a change is not seen.")
+    return found
 
 
 def _keep(path: Path, channel: Channel) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shutil
 from collections.abc import Callable
@@ -13,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from link_helpers import ring
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic
 
 from downstream.stages.table import STAGES
-from nie.__main__ import main
 from nie.data import KnowledgeGraph, read
 from nie.data.store import save
 
@@ -40,12 +37,6 @@ FILES = [
     for name in ("config.yaml", "provenance.json", "seal.json", "summary.json", *(f"fold0/{name}" for name in own))
 ]
 DAMAGES: dict[str, Callable[[Path], object]] = {"junk": lambda path: path.write_bytes(b"{junk"), "gone": Path.unlink}
-
-
-def run_quietly(command: list[str], data: Path, runs: Path) -> tuple[int, str, str]:
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
-        code = main([*command, "--data-root", str(data), "--run-root", str(runs), "--quiet"])
-    return code, out.getvalue(), error.getvalue()
 
 
 @pytest.fixture(scope="module")
