@@ -19,7 +19,7 @@ from nie.data.builders.triples import triples as build_triples
 from nie.data.graph import KnowledgeGraph
 from nie.data.graph_fields import check_name
 from nie.data.raw import checksums, find_raw
-from nie.data.store import read, save
+from nie.data.store import is_stored, read, save
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 
@@ -60,7 +60,7 @@ def load(
     """
     name, options = _resolve(name, options)
     folder = Path(root) / name / "processed"
-    if not folder.exists():
+    if not is_stored(folder):
         return build(name, root, raw=raw, **options)
     kg = read(folder)
     built = kg.meta.get("options", {})

@@ -25,13 +25,14 @@ from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.errors import NieError, shown
 from nie.findings import Findings
+from nie.leftovers import sweep
 from nie.seal import broken, seal
 
 FORMAT = "nie-graph"
 VERSION = 2
 UNSEALED = 1
 """The version before `VERSION`, which has no seal; its stores are read all the same."""
-SEAL = "seal.json"
+META, SEAL = "meta.json", "seal.json"
 ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
 
 
@@ -80,8 +81,16 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             **({"held_out": sorted(kg.held_out)} if kg.held_out else {}),
             "meta": dict(kg.meta),
         }
-        _write_json(temporary / "meta.json", document, indent=2)
+        _write_json(temporary / META, document, indent=2)
         _write_json(temporary / SEAL, seal(temporary), indent=2)
+
+
+def is_stored(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is a store; an older one that a killed writer had moved aside is put back first."""
+    path = Path(folder)
+    if not (path / META).exists():
+        sweep(path.parent, path.name)
+    return path.exists()
 
 
 def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
@@ -91,7 +100,8 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
         NieError: no store there, another format version, or a file that is missing, damaged, changed or does not fit.
     """
     path = Path(folder)
-    document = _read_json(path / "meta.json", dict)
+    is_stored(path)
+    document = _read_json(path / META, dict)
     if document.get("format") != FORMAT or document.get("version") not in (VERSION, UNSEALED):
         raise NieError(
             f"{path / 'meta.json'}: format {shown(document.get('format'))} version {shown(document.get('version'))} "
@@ -137,7 +147,7 @@ def check(folder: str | os.PathLike[str]) -> Findings:
     """
     path, found = Path(folder), Findings()
     try:
-        if (path / SEAL).exists() or _read_json(path / "meta.json", dict).get("version") != UNSEALED:
+        if (path / SEAL).exists() or _read_json(path / META, dict).get("version") != UNSEALED:
             for name, whole in _seen_by_seal(path).items():
                 found.file(whole, _advice(path, name))
         else:

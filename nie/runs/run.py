@@ -211,8 +211,7 @@ class Run:
         Several processes may do so at once.
         """
         with space_errors(self.path), FileLock(self.path / ".summary.lock"):
-            summary = self.summary()
-            write_json(self.path / SUMMARY, summary)
+            write_json(self.path / SUMMARY, summary := self.summary())
             return summary
 
     def summary(self) -> dict[str, Any]:
