@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nie.arguments import a_path
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.openke import db15k, mkg_w, openke
@@ -59,7 +60,7 @@ def load(
         NieError: unknown name, raw files missing, or a processed dataset with other options.
     """
     name, options = _resolve(name, options)
-    folder = Path(root) / name / "processed"
+    folder = a_path("root", root) / name / "processed"
     if not is_stored(folder):
         return build(name, root, raw=raw, **options)
     kg = read(folder)
@@ -96,7 +97,10 @@ def build(
     Raises:
         NieError: unknown name or option, raw files missing or malformed, or a full disk.
     """
-    name, options = _resolve(name, options)
+    name, options, root = *_resolve(name, options), a_path("root", root)
+    for key in ("triples", "scores"):
+        if options.get(key) is not None:
+            a_path(key, options[key])
     kind = "geo" if _GEO.fullmatch(name) else name
     own = "triples" in options or "scores" in options
     if (own or published) and kind in BUILDERS:

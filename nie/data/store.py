@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from nie.arguments import a_path, of_kind
 from nie.array_file import read_npy
 from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
@@ -38,6 +39,7 @@ ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
 
 def counts(kg: KnowledgeGraph) -> dict[str, int]:
     """Return the figures by which a store is recognised as whole."""
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
     return {
         "nodes": kg.num_nodes,
         "relations": kg.num_relations,
@@ -58,7 +60,8 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
     >>> read(folder).digest == kg.digest
     True
     """
-    with atomic_folder(folder) as temporary:
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
+    with atomic_folder(a_path("folder", folder)) as temporary:
         for key in ARRAYS:
             np.save(temporary / f"{key}.npy", getattr(kg, key), allow_pickle=False)
         (temporary / "channels").mkdir()
@@ -99,7 +102,7 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     Raises:
         NieError: no store there, another format version, or a file that is missing, damaged, changed or does not fit.
     """
-    path = Path(folder)
+    path = a_path("folder", folder)
     is_stored(path)
     document = _read_json(path / META, dict)
     if document.get("format") != FORMAT or document.get("version") not in (VERSION, UNSEALED):

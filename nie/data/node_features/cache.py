@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nie.arguments import a_path, of_kind, whole_number
 from nie.array_file import read_npy
 from nie.atomic import atomic_file
 from nie.data.graph import Channel, KnowledgeGraph
@@ -27,6 +28,7 @@ from nie.seal import broken, file_digest
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ def features(
     >>> features(synthetic(0), "degrees", root=tempfile.mkdtemp()).features.shape
     (300, 2)
     """
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
+    of_kind("name", name, str, "the name of a feature")
+    folder, seed = a_path("root", root), whole_number("seed", seed, most=MOST_SEED)
     if name in kg.channels:
         return kg.channels[name]
     if name not in FEATURES:
@@ -82,7 +87,7 @@ def features(
         raise NieError(f"There is no feature {name!r}{nearest(name, known)}; known are {', '.join(known)}.")
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
-    path = cache_path(kg, name, feature, full, Path(root))
+    path = cache_path(kg, name, feature, full, folder)
     if path.exists():
         try:
             return _kept(path, kg.num_nodes)
