@@ -44,11 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     """Do what the arguments say; whatever is raised becomes one line and an exit code."""
     try:
-        arguments.run(arguments, flags)
+        code: int | None = arguments.run(arguments, flags)
         sys.stdout.flush()  # here, where a full disk behind it is still an error with a sentence
     except BrokenPipeError:
         # Whoever reads our output has closed it, as head does; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (NieError, OSError, MemoryError) as error:
         if arguments.debug:
             raise
@@ -63,7 +64,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
             raise
         what = f"{type(error).__name__}: {one_line(str(error), 200)}"
         return _ended(f"an error that is not yours, {what}; please report it with {_log_of(error)}.", 1)
-    return 0
+    return code or 0
 
 
 def _ended(said: str, code: int) -> int:

@@ -19,6 +19,8 @@ from nie.errors import NieError
 SEAL_FILE = "seal.json"
 """Name of a folder's seal, where it has no other."""
 _PIECE = 1 << 20
+_MARK = b"nie checkpoint "
+_HEAD = len(_MARK) + 64 + 1
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -96,6 +98,27 @@ def read_seal(path: Path) -> dict[str, str]:
         raise NieError(f"{path} is missing or damaged.")
     found: dict[str, str] = known
     return found
+
+
+def behind_digest(body: bytes) -> bytes:
+    """The content of a file that holds its own sha256, in front of ``body``.
+
+    >>> body_of(behind_digest(b"whole"))
+    b'whole'
+    """
+    return _MARK + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def body_of(content: bytes) -> bytes:
+    """What stands behind the sha256 in such a file.
+
+    Raises:
+        NieError: it has another sha256.
+    """
+    body = content[_HEAD:]
+    if content != behind_digest(body):
+        raise NieError("its content is not what was written")
+    return body
 
 
 def _own(known: Mapping[str, str]) -> str:

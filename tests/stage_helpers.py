@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
+from nie.__main__ import main
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
 
@@ -31,6 +34,13 @@ SMALL_FLAGS = [
     "--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1",
     "--optim.max_epochs", "6",
 ]  # fmt: skip
+
+
+def run_quietly(command: list[str], data: Path, runs: Path) -> tuple[int, str, str]:
+    """Run a command of nie; its exit code and what it prints on both streams."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
+        code = main([*command, "--data-root", str(data), "--run-root", str(runs), "--quiet"])
+    return code, out.getvalue(), error.getvalue()
 
 
 def store_synthetic(root: Path, seed: int = 0) -> KnowledgeGraph:

@@ -21,8 +21,8 @@ MODULES = {
 }
 
 NAMES = (
-    "array_file arrays atomic dgl_compat dgl_random encoders errors extras foreign fusions later leftovers progress "
-    "seal vocabulary writable"
+    "arguments array_file arrays atomic dgl_compat dgl_random encoders errors extras findings foreign fusions later "
+    "leftovers progress seal vocabulary writable"
 )
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (

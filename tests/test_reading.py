@@ -32,6 +32,8 @@ COMMANDS = {
     "help of a stage": ["downstream", "--help"],
     "data info": ["data", "info", "synthetic"],
     "table": ["table", "synthetic"],
+    "check": ["check", "synthetic"],
+    "check of a run": ["check", "RUNS"],
     "report of importance": ["study", "main", "synthetic", "--report-only", *OF_IMPORTANCE],
     "report of links": ["study", "kge", "links", "--report-only", *OF_LINKS],
 }
@@ -67,6 +69,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         assert main(["downstream", *made, "--method", method, *roots]) == 0
     assert main(["link", "--recipe", "study", "--dataset", "links", *OF_LINKS, *roots]) == 0
     commands = {name: command if "--help" in command else [*command, *roots] for name, command in COMMANDS.items()}
+    commands["check of a run"][1] = str(root / "runs")
     steps = json.dumps([sorted(HEAVY | DRAWING), MODULES, commands])
     answer = subprocess.run(
         [sys.executable, "-c", STEPS, steps], capture_output=True, text=True, cwd=Path(__file__).parent.parent

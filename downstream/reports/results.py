@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.errors import NieError
 from nie.progress import log
-from nie.runs.run import Run, mean_sd, read_run
+from nie.runs.run import SUMMARY, Run, mean_sd, read_run, run_path
 from nie.runs.stage import Stage
+
+_NAME = re.compile(r"[\w.+-]+-[0-9a-f]{8}")
+"""What names of run folders look like."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +127,16 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
     """The stage-2 runs of ``dataset`` that compare and have a finished fold, simple methods first.
 
     Runs compare if they are on the same folds of the same version of the graph. Of several such groups the largest is
-    returned, and of equally large ones the newest. A warning names the runs that are left out.
+    returned, and of equally large ones the newest. A warning names the runs that are left out, and another the folders
+    that are not named as their settings say, because they are copies, or runs that were renamed.
 
     Raises:
         NieError: there are none; the message says which runs of other stages there are, and what reads them.
     """
     folder = Path(run_root) / IMPORTANCE.name / dataset
-    runs = [read_run(path.parent, IMPORTANCE.name) for path in sorted(folder.glob("*/summary.json"))]
-    runs = [run for run in runs if run.finished_folds()]
+    runs = [run for run in _named_as_settings_say(sorted(folder.glob(f"*/{SUMMARY}"))) if run.finished_folds()]
     if not runs:
-        others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob("*/summary.json"))]
+        others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob(f"*/{SUMMARY}"))]
         there = "".join(f" There are runs of 'nie {STAGES[name].command}': {STAGES[name].read_by}." for name in others)
         raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.{there}")
     groups: dict[str, list[Run]] = {}
@@ -149,6 +153,27 @@ def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
     return sorted(chosen, key=lambda run: (order.get(label := str(run.config["label"]), len(order)), label))
 
 
+def _named_as_settings_say(summaries: Iterable[Path]) -> list[Run]:
+    """The runs that have these summaries and, for a name, the label and the hash of their settings."""
+    runs, others = [], []
+    for path in (summary.parent for summary in summaries):
+        if _NAME.fullmatch(path.name) is None:  # whatever is in it
+            others.append(path.name)
+            continue
+        run = read_run(path, IMPORTANCE.name)
+        try:
+            expected = run_path(IMPORTANCE.recipes.resolve(overrides=run.config)).name
+        except NieError:  # settings of another version, whose hash nobody knows
+            expected = path.name
+        if path.name == expected:
+            runs.append(run)
+        else:
+            others.append(f"{path.name} (settings of {expected})")
+    if others:
+        log.warning("These folders are left out, as a run of their settings has another name: %s.", ", ".join(others))
+    return runs
+
+
 def _ground(run: Run) -> str:
     """A key of the graph with its labels and of the folds that a run was tested on."""
     folds = {name: value for name, value in run.config.get("folds", {}).items() if name != "run"}
@@ -158,7 +183,7 @@ def _ground(run: Run) -> str:
 
 def _written(run: Run) -> float:
     """When the run last changed, in seconds."""
-    return (run.path / "summary.json").stat().st_mtime
+    return (run.path / SUMMARY).stat().st_mtime
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:

@@ -14,8 +14,10 @@ from nie.foreign import one_line
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
 
-Action = Callable[[argparse.Namespace, list[str]], None]
-"""What a command does with its arguments, and with the flags of settings that the parser does not know."""
+Action = Callable[[argparse.Namespace, list[str]], int | None]
+"""What a command does with its arguments, and with the flags of settings that the parser does not know.
+
+It may return an exit code."""
 
 
 class SettingsParser(argparse.ArgumentParser):

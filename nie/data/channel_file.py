@@ -6,7 +6,6 @@ Of torch's files only tensors are loaded, so that no code in them runs.
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nie.array_file import SMALL, check_members, read_npy, read_npz
+from nie.array_file import read_npy, read_npz
 from nie.data.graph import Channel
 from nie.data.rows_of_nodes import rows_of_nodes
+from nie.data.torch_file import load_torch
 from nie.errors import NieError, shown
 
 ROWS = ("features", "embeddings", "weight")
@@ -30,7 +30,7 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
     - ``.npy``: (N, d), a row for each node;
     - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
       ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
-    - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, read with ``weights_only``: no code in it runs;
+    - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, of which no code runs;
     - ``.npz``, ``.pth``, ``.pt`` may also hold a vector for each node, by its name.
 
     Without ``names`` and ``ids``, rows belong to the nodes called 0, 1, 2, ... where names are numbers, and else stand
@@ -73,40 +73,16 @@ def _npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                check_members(archive, path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise NieError(f"The file {path} is missing.") from error
-    except (NieError, PermissionError, MemoryError):
-        raise
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise NieError(
-            f"The file {path} is damaged, or holds more than tensors, which is not loaded because it could run code."
-        ) from error
+    content = load_torch(path)
     document = content if isinstance(content, Mapping) else {"features": content}
     arrays = {}
     for key, value in document.items():
         if isinstance(value, torch.Tensor) or key in (*ROWS, *IDS):
-            _check_size(path, key, value)
             try:
                 arrays[str(key)] = _plain(value)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise NieError(f"{path}: {key} is no plain tensor or list of equal rows.") from error
     return _chosen(path, arrays)
-
-
-def _check_size(path: Path, key: Any, value: Any) -> None:
-    """Raise for a tensor that repeats a few numbers so often that a copy of it would fill the memory."""
-    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized:
-        return
-    held = 0 if value.is_meta else value.untyped_storage().nbytes()
-    if value.numel() * value.element_size() > max(held, SMALL):
-        raise NieError(
-            f"{path}: {shown(key)} asks for {value.numel():,} numbers, but the file holds only {held:,} bytes."
-        )
 
 
 def _plain(value: Any) -> NDArray[Any]:

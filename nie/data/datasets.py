@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nie.arguments import a_path
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.openke import db15k, mkg_w, openke
@@ -19,7 +20,7 @@ from nie.data.builders.triples import triples as build_triples
 from nie.data.graph import KnowledgeGraph
 from nie.data.graph_fields import check_name
 from nie.data.raw import checksums, find_raw
-from nie.data.store import read, save
+from nie.data.store import is_stored, read, save
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 
@@ -59,8 +60,8 @@ def load(
         NieError: unknown name, raw files missing, or a processed dataset with other options.
     """
     name, options = _resolve(name, options)
-    folder = Path(root) / name / "processed"
-    if not folder.exists():
+    folder = a_path("root", root) / name / "processed"
+    if not is_stored(folder):
         return build(name, root, raw=raw, **options)
     kg = read(folder)
     built = kg.meta.get("options", {})
@@ -96,7 +97,10 @@ def build(
     Raises:
         NieError: unknown name or option, raw files missing or malformed, or a full disk.
     """
-    name, options = _resolve(name, options)
+    name, options, root = *_resolve(name, options), a_path("root", root)
+    for key in ("triples", "scores"):
+        if options.get(key) is not None:
+            a_path(key, options[key])
     kind = "geo" if _GEO.fullmatch(name) else name
     own = "triples" in options or "scores" in options
     if (own or published) and kind in BUILDERS:

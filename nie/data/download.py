@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from nie.arguments import a_path
 from nie.atomic import atomic_file, space_errors
+from nie.data.graph_fields import check_name
 from nie.data.raw import sha256
 from nie.errors import NieError, nearest, shown
 from nie.progress import Progress, log
@@ -147,13 +149,15 @@ def fetch(
 
         fetch("fb15k")
     """
+    check_name("dataset", name)
+    root = a_path("root", root)
     if name not in SOURCES:
         known = ", ".join(SOURCES)
         raise NieError(
             f"There is nothing to fetch for {name!r}{nearest(name, SOURCES)}; known are {known}. Files that you have "
             "are read by `nie data build NAME --raw FOLDER`."
         )
-    folder = Path(root) / name / "raw"
+    folder = root / name / "raw"
     wanted = [file for file in SOURCES[name] if not _is_whole(folder / file.path, file)]
     archives: dict[str, Path] = {}
     for file in wanted:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from nie.arguments import of_kind
 from nie.data.graph import KnowledgeGraph
 from nie.dgl_compat import dgl
 
@@ -47,6 +48,7 @@ def message_graph(kg: KnowledgeGraph, *, inverse_relations: bool = False, self_l
     >>> messages.num_relations == 2 * kg.num_relations + 1
     True
     """
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
     src, dst, etype = [kg.src], [kg.dst], [kg.etype]
     num_relations = kg.num_relations
     if inverse_relations:

@@ -6,17 +6,15 @@ and refuses every other name before it is imported. Stand-ins have no attributes
 return becomes a real tensor or array only when the whole file has been read.
 """
 
-# Long because the stand-ins and the reader that hands them out are one closed list of what a pickle may do.
 from __future__ import annotations
 
-import io
 import math
 import os
 import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,9 +27,10 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 _MAX_DEPTH = 50
 # A tensor may repeat its numbers (``expand``), but must not grow from nothing to more than memory holds.
 _MAX_REPEATED = 1 << 24
+_LARGE = 1 << 20
 
 
-class _StandIn:
+class StandIn:
     """What a pickle gets to see: without ``__dict__``, and its opcode BUILD ends here instead of setting attributes."""
 
     __slots__ = ()
@@ -40,7 +39,7 @@ class _StandIn:
         raise pickle.UnpicklingError("it sets attributes of something that has none")
 
 
-class _Function(_StandIn):
+class Function(StandIn):
     """An admitted function."""
 
     __slots__ = ("_run",)
@@ -52,7 +51,7 @@ class _Function(_StandIn):
         return self._run(*arguments)
 
 
-class _Made(_StandIn):
+class Made(StandIn):
     """A finished tensor, array, number or storage."""
 
     __slots__ = ("value",)
@@ -61,7 +60,7 @@ class _Made(_StandIn):
         self.value = value
 
 
-class _DType(_StandIn):
+class _DType(StandIn):
     """A numpy dtype; only its byte order can be set."""
 
     __slots__ = ("dtype",)
@@ -77,7 +76,7 @@ class _DType(_StandIn):
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
-class _Array(_Made):
+class _Array(Made):
     """A numpy array whose content follows as its state."""
 
     __slots__ = ()
@@ -107,7 +106,7 @@ def _refuse(*_arguments: Any) -> Any:
     raise pickle.UnpicklingError("numpy.ndarray is called")
 
 
-_NDARRAY = _Function(_refuse)
+_NDARRAY = Function(_refuse)
 
 
 def _reconstruct(kind: Any, _shape: Any, _code: Any) -> _Array:
@@ -117,28 +116,18 @@ def _reconstruct(kind: Any, _shape: Any, _code: Any) -> _Array:
     return _Array(None)
 
 
-def _frombuffer(content: Any, dtype: Any, shape: Any, order: Any = "C", *_axes: Any) -> _Made:
+def _frombuffer(content: Any, dtype: Any, shape: Any, order: Any = "C", *_axes: Any) -> Made:
     if order not in ("C", "F"):
         raise pickle.UnpicklingError(f"an array is of order {shown(order)}")
-    return _Made(_array(content, dtype, shape, order))
+    return Made(_array(content, dtype, shape, order))
 
 
-def _scalar(dtype: Any, content: Any) -> _Made:
-    return _Made(_array(content, dtype, (), "C")[()])
+def _scalar(dtype: Any, content: Any) -> Made:
+    return Made(_array(content, dtype, (), "C")[()])
 
 
-def _load_storage(blob: Any) -> _Made:
-    """Stands in for torch.storage._load_from_bytes, which would unpickle the inner file without restrictions."""
-    if not isinstance(blob, bytes):
-        raise pickle.UnpicklingError("a tensor's storage is not bytes")
-    try:
-        return _Made(torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True))
-    except pickle.UnpicklingError as error:
-        raise pickle.UnpicklingError("a tensor's storage holds something other than numbers") from error
-
-
-def _tensor(made: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks: Any) -> _Made:
-    storage = made.value if type(made) is _Made else None
+def _tensor(made: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks: Any) -> Made:
+    storage = made.value if type(made) is Made else None
     # Only the untyped storage inside is asked: torch warns of every public use of a typed one.
     if not isinstance(storage, torch.storage.TypedStorage) or storage._untyped_storage.device.type != "cpu":
         raise pickle.UnpicklingError("a tensor has no storage")
@@ -150,11 +139,11 @@ def _tensor(made: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if count and (last >= held or count > max(held, _MAX_REPEATED)):
         raise pickle.UnpicklingError(f"a tensor of shape {shown(size)} does not fit its storage of {held} numbers")
-    return _Made(empty.set_(storage._untyped_storage, first, size, stride))
+    return Made(empty.set_(storage._untyped_storage, first, size, stride))
 
 
-def _parameter(tensor: Any, *_gradient_and_hooks: Any) -> _Made:
-    if type(tensor) is not _Made:
+def _parameter(tensor: Any, *_gradient_and_hooks: Any) -> Made:
+    if type(tensor) is not Made:
         raise pickle.UnpicklingError("a parameter is no tensor")
     return tensor
 
@@ -181,7 +170,7 @@ def _dict(pairs: Any = ()) -> dict[Any, Any]:
     return dict(pairs)
 
 
-def _allowed() -> dict[tuple[str, str], _Function]:
+def _allowed() -> dict[tuple[str, str], Function]:
     functions: dict[tuple[str, str], Callable[..., Any]] = {
         ("numpy", "dtype"): _DType,
         ("_codecs", "encode"): _encode,
@@ -191,7 +180,6 @@ def _allowed() -> dict[tuple[str, str], _Function]:
         ("torch._utils", "_rebuild_tensor"): _tensor,
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch._utils", "_rebuild_parameter"): _parameter,
-        ("torch.storage", "_load_from_bytes"): _load_storage,
         ("torch", "Size"): lambda sizes=(): _sizes(tuple(sizes)),
     }
     # numpy 1 and 2 name the same internal function differently; files of either are read with either.
@@ -199,16 +187,32 @@ def _allowed() -> dict[tuple[str, str], _Function]:
         functions[f"{package}.multiarray", "_reconstruct"] = _reconstruct
         functions[f"{package}.multiarray", "scalar"] = _scalar
         functions[f"{package}.numeric", "_frombuffer"] = _frombuffer
-    return {("numpy", "ndarray"): _NDARRAY, **{name: _Function(function) for name, function in functions.items()}}
+    return {("numpy", "ndarray"): _NDARRAY, **{name: Function(function) for name, function in functions.items()}}
 
 
 _ALLOWED = _allowed()
 
 
+class _Bounded:
+    """A stream whose ``read`` makes no memory for more bytes than follow, whatever a damaged length asks for."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self.readline = stream, stream.readline
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGE:
+            place = self.stream.tell()
+            left = self.stream.seek(0, os.SEEK_END) - place
+            self.stream.seek(place)
+            if size > left:
+                raise EOFError("it ends too early")
+        return self.stream.read(size)
+
+
 _PythonUnpickler: Any = pickle._Unpickler
 
 
-class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
+class Reader(_PythonUnpickler):  # type: ignore[misc]
     """Finds only the names above; ``shown`` is the file as it appears in errors.
 
     It is Python's own reader written in Python, because in it keys can be looked at before they are hashed: a tuple of
@@ -218,7 +222,7 @@ class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     dispatch: ClassVar[dict[int, Any]] = dict(_PythonUnpickler.dispatch)
 
     def __init__(self, stream: Any, shown: Path) -> None:
-        super().__init__(stream)
+        super().__init__(_Bounded(stream))
         self.shown = shown
 
     def _set_item(self) -> None:
@@ -241,6 +245,11 @@ class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
         _hashable(*self.stack)
         super().load_frozenset()
 
+    def _make_bytearray(self) -> None:
+        size = int.from_bytes(self.read(8), "little")
+        self.append(bytearray(self.read(size)))  # the base class makes it of that size before it looks for the bytes
+
+    dispatch[pickle.BYTEARRAY8[0]] = _make_bytearray
     dispatch[pickle.SETITEM[0]] = _set_item
     dispatch[pickle.SETITEMS[0]] = _set_items
     dispatch[pickle.DICT[0]] = _make_dict
@@ -259,12 +268,12 @@ class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
         raise NieError(f"{self.shown} refers to data outside itself; only a plain pickle.dump file can be read.")
 
 
-def _finished(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
+def finished(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
     """Replace stand-ins by what they stand for; ``done`` holds the containers so far, as they may be shared."""
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if kind in (_Made, _Array) and isinstance(value.value, (torch.Tensor, np.ndarray, np.generic)):
+    if kind in (Made, _Array) and isinstance(value.value, (torch.Tensor, np.ndarray, np.generic)):
         return value.value
     if id(value) in done:
         return done[id(value)]
@@ -274,43 +283,13 @@ def _finished(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
         if not all(type(key) in _PLAIN for key in value):
             raise pickle.UnpicklingError("a key is neither a string nor a number")
         entries = done[id(value)] = {}
-        entries.update({key: _finished(item, done, depth + 1) for key, item in value.items()})
+        entries.update({key: finished(item, done, depth + 1) for key, item in value.items()})
         return entries
     if kind is list:
         items = done[id(value)] = []
-        items.extend(_finished(item, done, depth + 1) for item in value)
+        items.extend(finished(item, done, depth + 1) for item in value)
         return items
     if kind in (tuple, set, frozenset):
-        done[id(value)] = kind(_finished(item, done, depth + 1) for item in value)
+        done[id(value)] = kind(finished(item, done, depth + 1) for item in value)
         return done[id(value)]
     raise pickle.UnpicklingError("it holds an unfinished tensor or array, or a function")
-
-
-def load_pickle(path: str | os.PathLike[str]) -> Any:
-    """Return the containers of torch tensors and numpy arrays in a file written by ``pickle.dump``.
-
-    Arrays hold numbers or fixed-width strings. An OrderedDict comes back as a dict.
-
-    Raises:
-        NieError: the file is absent, truncated or no pickle, or names anything but tensors and arrays; nothing of it
-            is run.
-
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp()) / "a.pk"
-    >>> _ = file.write_bytes(pickle.dumps({"labels": np.array([1.0, 2.0])}))
-    >>> load_pickle(file)
-    {'labels': array([1., 2.])}
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise NieError(f"The file {file} does not exist.")
-    try:
-        with file.open("rb") as stream:
-            content = _Unpickler(stream, file).load()
-        return _finished(content, {})
-    except NieError:
-        raise
-    except Exception as error:
-        # A damaged pickle can fail in any way that its few allowed functions can.
-        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")[:200]
-        raise NieError(f"{file} is truncated or not a pickle of tensors and arrays ({reason}).") from error

@@ -20,22 +20,26 @@ from typing import Any
 
 import numpy as np
 
+from nie.arguments import a_path, of_kind
 from nie.array_file import read_npy
 from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.errors import NieError, shown
+from nie.findings import Findings
+from nie.leftovers import sweep
 from nie.seal import broken, seal
 
 FORMAT = "nie-graph"
 VERSION = 2
 UNSEALED = 1
 """The version before `VERSION`, which has no seal; its stores are read all the same."""
-SEAL = "seal.json"
+META, SEAL = "meta.json", "seal.json"
 ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
 
 
 def counts(kg: KnowledgeGraph) -> dict[str, int]:
     """Return the figures by which a store is recognised as whole."""
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
     return {
         "nodes": kg.num_nodes,
         "relations": kg.num_relations,
@@ -56,7 +60,8 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
     >>> read(folder).digest == kg.digest
     True
     """
-    with atomic_folder(folder) as temporary:
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
+    with atomic_folder(a_path("folder", folder)) as temporary:
         for key in ARRAYS:
             np.save(temporary / f"{key}.npy", getattr(kg, key), allow_pickle=False)
         (temporary / "channels").mkdir()
@@ -79,8 +84,16 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             **({"held_out": sorted(kg.held_out)} if kg.held_out else {}),
             "meta": dict(kg.meta),
         }
-        _write_json(temporary / "meta.json", document, indent=2)
+        _write_json(temporary / META, document, indent=2)
         _write_json(temporary / SEAL, seal(temporary), indent=2)
+
+
+def is_stored(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is a store; an older one that a killed writer had moved aside is put back first."""
+    path = Path(folder)
+    if not (path / META).exists():
+        sweep(path.parent, path.name)
+    return path.exists()
 
 
 def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
@@ -89,8 +102,9 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     Raises:
         NieError: no store there, another format version, or a file that is missing, damaged, changed or does not fit.
     """
-    path = Path(folder)
-    document = _read_json(path / "meta.json", dict)
+    path = a_path("folder", folder)
+    is_stored(path)
+    document = _read_json(path / META, dict)
     if document.get("format") != FORMAT or document.get("version") not in (VERSION, UNSEALED):
         raise NieError(
             f"{path / 'meta.json'}: format {shown(document.get('format'))} version {shown(document.get('version'))} "
@@ -123,13 +137,46 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     return kg
 
 
-def _check_seal(path: Path) -> None:
-    """Raise unless every file is as it was written, and the seal names every file that could be read."""
+def check(folder: str | os.PathLike[str]) -> Findings:
+    """Find the damaged files of a store; one without a seal is read, which finds less.
+
+    >>> import tempfile
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> folder = Path(tempfile.mkdtemp()) / "processed"
+    >>> save(synthetic(0), folder)
+    >>> _ = (folder / "text.json").write_text("[]")
+    >>> [sentence.partition(": ")[2] for sentence in check(folder).damaged]
+    ['text.json is missing or changed.']
+    """
+    path, found = Path(folder), Findings()
+    try:
+        if (path / SEAL).exists() or _read_json(path / META, dict).get("version") != UNSEALED:
+            for name, whole in _seen_by_seal(path).items():
+                found.file(whole, _advice(path, name))
+        else:
+            read(path)
+            found.notes.append(f"{path} was built before stores had a seal; it can be read, and a change is not seen.")
+    except NieError as error:
+        found.damaged.append(str(error))
+    return found
+
+
+def _seen_by_seal(path: Path) -> dict[str, bool]:
+    """Whether each file is as it was written; one that could be read and that the seal does not name is not."""
     known = _read_json(path / SEAL, dict)
-    read_from = {found.relative_to(path).as_posix() for kind in ("*.npy", "*.json") for found in path.rglob(kind)}
-    wrong = sorted({*broken(path, known), *(read_from - known.keys() - {SEAL})})
+    there = {found.relative_to(path).as_posix() for kind in ("*.npy", "*.json") for found in path.rglob(kind)}
+    wrong = {*broken(path, known), *(there - known.keys() - {SEAL})}
+    return {name: name not in wrong for name in sorted({*known, *wrong})}
+
+
+def _advice(path: Path, name: str) -> str:
+    return f"The store {path} is damaged, so build the dataset again: {shown(name)[1:-1]} is missing or changed."
+
+
+def _check_seal(path: Path) -> None:
+    wrong = [name for name, whole in _seen_by_seal(path).items() if not whole]
     if wrong:
-        raise NieError(f"The store {path} is damaged, so build the dataset again: {wrong[0]} is missing or changed.")
+        raise NieError(_advice(path, wrong[0]))
 
 
 def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:

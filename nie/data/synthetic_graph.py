@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nie.arguments import whole_number
 from nie.data.graph import Channel, KnowledgeGraph
 
 RELATIONS = ("cites", "praises", "mentions")
@@ -38,6 +39,7 @@ def synthetic(seed: int = 0, num_nodes: int = 300) -> KnowledgeGraph:
     >>> kg.text[0].startswith("A")
     True
     """
+    seed, num_nodes = whole_number("seed", seed), whole_number("num_nodes", num_nodes, 20, 10_000_000)
     rng = np.random.default_rng(seed)
     quality = rng.integers(0, len(ADJECTIVES), num_nodes)
     src, dst, etype = _edges(rng, num_nodes)

@@ -7,6 +7,7 @@ a whole file from a damaged one.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nie.errors import NieError
 from nie.leftovers import remove, sweep
 from nie.seal import broken, is_whole, read_seal, seal, write_seal
 
+FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
+"""Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
 DONE = "DONE"
 CHECKPOINTS = "*checkpoint.pt*"
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,20 +26,20 @@ import numpy as np
 import yaml
 from filelock import FileLock
 
+from nie.arguments import a_path
 from nie.array_file import read_npy, read_npz
 from nie.arrays import Array
 from nie.atomic import atomic_file, space_errors
 from nie.errors import NieError
 from nie.runs.documents import check_metrics, check_timing
 from nie.runs.files import read_json, write_json
-from nie.runs.fold_folder import DONE, file_names, has_whole, worked_on
+from nie.runs.fold_folder import DONE, FOLD, file_names, has_whole, worked_on
 from nie.runs.head import CONFIG, PROVENANCE, as_sealed, drop_damaged_seal, seal_head, stored_config
 from nie.runs.provenance import origin
 from nie.settings.run import RunConfig
 from nie.settings.yaml_loader import SafeDumper
 
-FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
-"""Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
+SUMMARY = "summary.json"
 
 
 class OtherStage(NieError):
@@ -210,15 +209,15 @@ class Run:
         Several processes may do so at once.
         """
         with space_errors(self.path), FileLock(self.path / ".summary.lock"):
-            return self._write_summary()
+            write_json(self.path / SUMMARY, summary := self.summary())
+            return summary
 
-    def _write_summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` has to say."""
         folds = self.finished_folds()
         tests = [self.metrics(fold).get("test", {}) for fold in folds]
         names = [name for name in (tests[0] if tests else {}) if all(name in test for test in tests)]
-        summary = {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
-        write_json(self.path / "summary.json", summary)
-        return summary
+        return {"folds": folds, "test": {name: mean_sd([test[name] for test in tests]) for name in names}}
 
 
 def mean_sd(values: Sequence[float | None]) -> dict[str, float | int | None]:
@@ -287,7 +286,7 @@ def read_run(path: str | Path, stage: str | None = None) -> Run:
     Raises:
         NieError: there is no run at ``path``, or, as `OtherStage`, another stage made it.
     """
-    folder = Path(path)
+    folder = a_path("path", path)
     document = stored_config(folder)
     if document is None and not any((folder / name).is_file() for name in (CONFIG, PROVENANCE)):
         raise NieError(f"{folder} is not a run directory (it has no {CONFIG}); give the folder that a command printed.")

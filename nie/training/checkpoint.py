@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,14 @@ from typing import Any
 import torch
 
 from nie.atomic import write_bytes
-from nie.errors import NieError
-
-_MARK = b"nie checkpoint "
-_HEAD = len(_MARK) + 64 + 1
+from nie.seal import behind_digest, body_of
 
 
 def write_checkpoint(path: Path, document: dict[str, Any]) -> None:
     """Write a document of tensors and plain values, atomically."""
     content = io.BytesIO()
     torch.save(document, content)
-    body = content.getvalue()
-    write_bytes(path, _head(body) + body)
+    write_bytes(path, behind_digest(content.getvalue()))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -30,14 +25,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         NieError: the content is not what was written.
     """
-    content = path.read_bytes()
-    body = content[_HEAD:]
-    if content[:_HEAD] != _head(body):
-        raise NieError("its content is not what was written")
+    body = body_of(path.read_bytes())
     # It may have been written on a GPU that this machine lacks.
     document: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
     return document
-
-
-def _head(body: bytes) -> bytes:
-    return _MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"

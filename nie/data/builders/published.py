@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.pickle_file import load_pickle
 from nie.data.raw import checksums
-from nie.data.restricted_pickle import load_pickle
 from nie.errors import NieError
 
 VERSION = 1

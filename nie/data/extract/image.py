@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nie.data.graph import Channel
+from nie.data.torch_file import load_torch
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log, track
@@ -184,7 +185,7 @@ def _load(model: nn.Module, weights: Path, name: str) -> None:
         if weights.suffix == ".safetensors":
             state = require("safetensors.torch", "image").load_file(weights)
         else:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
+            state = load_torch(weights)
         missing = set(model.state_dict()) - set(state)
         if missing:
             raise NieError(f"{weights} lacks {len(missing)} weights of {name}, such as {min(missing)}.")

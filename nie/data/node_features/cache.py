@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nie.arguments import a_path, of_kind, whole_number
 from nie.array_file import read_npy
 from nie.atomic import atomic_file
 from nie.data.graph import Channel, KnowledgeGraph
@@ -21,11 +22,13 @@ from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
 from nie.errors import NieError, nearest
+from nie.findings import Findings
 from nie.progress import log
 from nie.seal import broken, file_digest
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ def features(
     >>> features(synthetic(0), "degrees", root=tempfile.mkdtemp()).features.shape
     (300, 2)
     """
+    of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")
+    of_kind("name", name, str, "the name of a feature")
+    folder, seed = a_path("root", root), whole_number("seed", seed, most=MOST_SEED)
     if name in kg.channels:
         return kg.channels[name]
     if name not in FEATURES:
@@ -81,7 +87,7 @@ def features(
         raise NieError(f"There is no feature {name!r}{nearest(name, known)}; known are {', '.join(known)}.")
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
-    path = cache_path(kg, name, feature, full, Path(root))
+    path = cache_path(kg, name, feature, full, folder)
     if path.exists():
         try:
             return _kept(path, kg.num_nodes)
@@ -102,19 +108,45 @@ def _kept(path: Path, num_nodes: int) -> Channel:
     Raises:
         NieError: a file is missing, damaged or of another number of nodes.
     """
-    mask_path, seal_path = _beside(path)
-    if seal_path.exists():
-        try:
-            known = json.loads(seal_path.read_text(encoding="utf-8"))
-            whole = known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
-        except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
-            whole = False
-        if not whole:
-            raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
-    channel = Channel(read_npy(path), read_npy(mask_path))
+    if not _as_sealed(path):
+        raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
+    channel = Channel(read_npy(path), read_npy(_beside(path)[0]))
     if len(channel.mask) != num_nodes:
         raise NieError(f"The file {path} must have {num_nodes} rows; got {len(channel.mask)}.")
     return channel
+
+
+def _as_sealed(path: Path) -> bool:
+    """Whether a cached feature and its mask are as its seal says, if it has one."""
+    mask_path, seal_path = _beside(path)
+    if not seal_path.exists():
+        return True
+    try:
+        known = json.loads(seal_path.read_text(encoding="utf-8"))
+        return known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
+    except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
+        return False
+
+
+def check_cached(folder: str | os.PathLike[str]) -> Findings:
+    """Find the damaged files among cached features; ``folder`` is that of all features of a graph."""
+    found = Findings()
+    for name in sorted({path.name.partition(".")[0] for path in Path(folder).glob("[!.]*")}):
+        path = Path(folder, f"{name}.npy")
+        mask_path, seal_path = _beside(path)
+        missing = [each for each in (path, mask_path) if not each.is_file()]
+        if missing:
+            found.damaged.append(f"{missing[0]} is missing; it is computed again when it is next used.")
+        elif not _as_sealed(path):
+            found.damaged.append(
+                f"{path}, or a file beside it, has changed since it was written; it is computed again when it is next "
+                "used."
+            )
+        elif seal_path.exists():
+            found.whole += 3
+        else:
+            found.notes.append(f"{path} was kept before features had a seal, so a change is not seen.")
+    return found
 
 
 def _keep(path: Path, channel: Channel) -> None:

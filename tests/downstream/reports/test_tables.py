@@ -1,6 +1,7 @@
 """downstream.reports.tables."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,14 @@ def test_of_groups_as_large_the_newest_is_shown(tmp_path: Path) -> None:
         run = on_ground(tmp_path, label, graph=label)
         os.utime(run.path / "summary.json", (100 - time, 100 - time))
     assert list(results(tmp_path).rows) == ["newest"]
+
+
+def test_copies_of_run_folders_are_named_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = add_run(tmp_path, "ridge")
+    copies = [f"{run.path.name}.bak", f"copy of {run.path.name}", "ridge-00000000"]
+    for name in copies:
+        shutil.copytree(run.path, run.path.with_name(name))
+    (run.path.with_name(copies[0]) / "config.yaml").write_text("{junk")
+    assert [found.path for found in find_runs("toy", tmp_path)] == [run.path]
+    assert len(caplog.messages) == 1
+    assert all(name in caplog.text for name in copies)

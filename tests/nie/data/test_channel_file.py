@@ -141,9 +141,13 @@ def test_code_in_a_file_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_is_no_table_in_a_file_of_torch(tmp_path: Path) -> None:
     torch.save({"features": torch.from_numpy(ROWS), "notes": [[1], [2, 3]]}, tmp_path / "f.pth")
     assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
-    for bad in ([[1.0], [2.0, 3.0]], torch.eye(3).to_sparse()):
-        torch.save({"features": bad}, tmp_path / "f.pth")
-        with pytest.raises(NieError, match="features is no plain tensor or list of equal rows"):
+    bad = {
+        "features is no plain tensor or list of equal rows": [[1.0], [2.0, 3.0]],
+        "asks to run torch._utils._rebuild_sparse_tensor": torch.eye(3).to_sparse(),
+    }
+    for words, features in bad.items():
+        torch.save({"features": features}, tmp_path / "f.pth")
+        with pytest.raises(NieError, match=words):
             read_channel_file(tmp_path / "f.pth", "image", NAMES)
 
 
@@ -161,7 +165,7 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
 def test_tensors_that_repeat_a_few_numbers_without_end_are_refused(tmp_path: Path) -> None:
     for value in (torch.ones(1).expand(10**6, 10**6), torch.ones(1, dtype=torch.float16).expand(3, 10**9)):
         torch.save({"features": value}, tmp_path / "f.pth")
-        with pytest.raises(NieError, match=r"f.pth: 'features' asks for .* numbers, but the file holds only"):
+        with pytest.raises(NieError, match=r"f.pth .* .*does not fit its storage of 1 numbers"):
             read_channel_file(tmp_path / "f.pth", "image", NAMES)
     torch.save({"features": torch.ones(1).expand(3, 2)}, tmp_path / "f.pth")
     assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()

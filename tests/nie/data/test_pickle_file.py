@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pickle_helpers import HANGING, START, function, text
 
-from nie.data.restricted_pickle import load_pickle
+from nie.data.pickle_file import load_pickle
 from nie.errors import NieError
 
 
@@ -136,15 +137,6 @@ def test_not_a_pickle_and_absent(tmp_path: Path) -> None:
         load_pickle(tmp_path / "b.pk")
 
 
-def text(word: str) -> bytes:
-    return b"\x8c" + bytes([len(word)]) + word.encode()
-
-
-def function(module: str, name: str) -> bytes:
-    return text(module) + text(name) + b"\x93"
-
-
-START = b"\x80\x04"
 SET_NONE = b"Ns\x86b."  # ends (None, {key: None}) and sets it as attributes
 
 
@@ -225,26 +217,6 @@ def test_crafted_files_are_one_error_each(tmp_path: Path) -> None:
     for path in paths:
         with pytest.raises(NieError, match=path.name):
             load_pickle(path)
-
-
-def nested_tuple() -> tuple[Any, ...]:
-    value: tuple[Any, ...] = ()
-    for _ in range(60):
-        value = (value, value)
-    return value
-
-
-NESTED = pickle.dumps(nested_tuple(), 4)[2:-1].split(b"\x95", 1)[-1][8:]  # without the frame around it
-HANGING = {
-    "key": START + b"}" + NESTED + b"Ns.",
-    "keys": START + b"}(" + NESTED + b"Nu.",
-    "dict": START + b"(" + NESTED + b"Nd.",
-    "set": START + b"\x8f(" + NESTED + b"\x90.",
-    "frozenset": START + b"(" + NESTED + b"\x91.",
-    "ordered": START + function("collections", "OrderedDict") + b"](" + NESTED + b"N\x86e\x85R.",
-    "dtype": START + function("numpy", "dtype") + NESTED + b"\x85R.",
-    "codec": START + function("_codecs", "encode") + text("a") + NESTED + b"\x86R.",
-}
 
 
 @pytest.mark.parametrize("name", HANGING)

@@ -1,0 +1,43 @@
+"""Checks of what public functions are given: one sentence that names the argument, instead of an error from inside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from nie.errors import NieError, shown
+
+MOST = 2**63 - 1
+
+
+def of_kind(name: str, value: Any, kind: type, expected: str) -> None:
+    """Raise unless ``value`` is of a kind, such as ``of_kind("kg", kg, KnowledgeGraph, "a KnowledgeGraph")``."""
+    if not isinstance(value, kind):
+        raise NieError(f"{name} must be {expected}; got {shown(value)}.")
+
+
+def a_path(name: str, value: Any) -> Path:
+    """The path that a string or path names.
+
+    >>> a_path("root", "datasets").name
+    'datasets'
+    """
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise NieError(f"{name} must be a path or a string; got {shown(value)}.")
+    return Path(value)
+
+
+def whole_number(name: str, value: Any, least: int = 0, most: int = MOST) -> int:
+    """A whole number between two ends; True and False are none.
+
+    >>> whole_number("seed", 3)
+    3
+    """
+    try:
+        number = value.__index__()
+    except Exception:  # no whole number, or a foreign class
+        number = None
+    if isinstance(value, bool) or type(number) is not int or not least <= number <= most:
+        raise NieError(f"{name} must be a whole number from {least} to {most}; got {shown(value)}.")
+    return number
