@@ -21,13 +21,14 @@ from nie.atomic import NotWritten
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
+from nie.runs.other import OtherData
 from nie.runs.stage import Stage
 from nie.settings.yaml_loader import SafeDumper
 from pretrain.stage import PRETRAINING
 
 STAGE1 = "licap."
-MACHINE = (NotWritten, OSError)
-"""Errors that end a search."""
+FROM_OUTSIDE = (NotWritten, OtherData, OSError)
+"""Errors that the tried settings have not caused, and that the next ones would meet, too: they end a search."""
 
 
 def search(
@@ -74,7 +75,7 @@ def search(
         for fold in stage2.folds.run:
             try:
                 found.append(_validate(stage1, stage2, fold, runner))
-            except MACHINE:  # which the tried settings have not caused, and which the next ones would meet, too
+            except FROM_OUTSIDE:
                 raise
             except NieError as error:  # such as a loss that became infinite
                 log.warning("trial %d ended: %s", trial.number, error)
@@ -161,8 +162,8 @@ def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: 
 def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> float:
     """The validation metric of one fold."""
     if stage1 is not None:
-        runner.run([stage1.on_folds(fold)], raised=MACHINE)
-    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)], raised=MACHINE)
+        runner.run([stage1.on_folds(fold)], raised=FROM_OUTSIDE)
+    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)], raised=FROM_OUTSIDE)
     return float(run.metrics(fold)["val"][stage2.select])
 
 
