@@ -17,7 +17,7 @@ from nie.commands.command_line import make_parser
 from nie.errors import NieError
 from nie.foreign import one_line, without_password
 from nie.progress import VisibleFormatter
-from nie.runs.run import OtherStage
+from nie.runs.other import OtherStage
 
 LONGEST = 2000
 """Characters of an error message that are shown."""

@@ -10,6 +10,18 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+START = """
+import sys
+sys.path[:] = [*filter(None, sys.path), sys.argv.pop()]
+import runpy
+runpy.run_module("nie.forked", run_name="__main__", alter_sys=True)
+"""
+"""Starts `nie.forked` as ``-m`` does, but for the working folder, whose ``yaml.py`` would be imported and executed.
+
+What ``PYTHONPATH`` names stays, and the folder that has nie comes last. (Python's own ``-P`` is for 3.11 and later.)
+"""
+HOME = str(Path(__file__).resolve().parents[2])
+
 
 def run_apart(
     commands: Sequence[tuple[Sequence[str], Path]], *, jobs: int, threads: int, modules: Iterable[str]
@@ -29,7 +41,7 @@ def run_apart(
     asked = {"commands": [[arguments, str(file)] for arguments, file in commands], "jobs": jobs, "modules": [*modules]}
     left = set(range(len(commands)))
     with subprocess.Popen(
-        [sys.executable, "-m", "nie.forked"],
+        [sys.executable, "-c", START, HOME],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

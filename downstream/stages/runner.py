@@ -67,16 +67,20 @@ class Runner:
             self._made_from[key] = self.inputs(config).made_from
         return self._made_from[key]
 
-    def run(self, configs: Sequence[RunConfig]) -> list[Run]:
+    def run(self, configs: Sequence[RunConfig], raised: tuple[type[Exception], ...] = ()) -> list[Run]:
         """Run stages that do not read each other's results; finished folds are kept.
+
+        Args:
+            configs: of the runs.
+            raised: errors that end all at once, and are raised as they are; in this process only.
 
         Raises:
             NieError: some failed, when all others are finished.
         """
-        raise_failures(self.attempt(configs))
+        raise_failures(self.attempt(configs, raised))
         return [read_run(self.path(config)) for config in configs]
 
-    def attempt(self, configs: Sequence[RunConfig]) -> list[str]:
+    def attempt(self, configs: Sequence[RunConfig], raised: tuple[type[Exception], ...] = ()) -> list[str]:
         """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other."""
         if self.jobs > 1:
             return self._attempt_apart(configs)
@@ -90,6 +94,8 @@ class Runner:
                 try:
                     one = config.on_folds(fold)
                     STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
+                except raised:
+                    raise
                 except (NieError, RuntimeError, MemoryError, OSError) as error:
                     if not isinstance(error, NieError):  # such as no memory left; the place where it happened helps
                         log.error("%s fold %d", config.run_label(), fold, exc_info=error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.stage import LINKS
-from nie.runs.run import OtherStage
+from nie.runs.other import OtherStage
 from nie.runs.stage import Stage
 from pretrain.stage import PRETRAINING
 

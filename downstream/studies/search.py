@@ -16,14 +16,19 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm
+from downstream.studies.trial_storage import alone, default_storage, open_storage, storage_errors
+from nie.atomic import NotWritten
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log
+from nie.runs.other import OtherData
 from nie.runs.stage import Stage
 from nie.settings.yaml_loader import SafeDumper
 from pretrain.stage import PRETRAINING
 
 STAGE1 = "licap."
+FROM_OUTSIDE = (NotWritten, OtherData, OSError)
+"""Errors that the tried settings have not caused, and that the next ones would meet, too: they end a search."""
 
 
 def search(
@@ -46,10 +51,11 @@ def search(
         licap: search with LICAP pretraining in front of the method.
 
     Raises:
-        NieError: a method without settings to search, no ranges in the recipe, or a range for an unknown setting.
+        NieError: a method without settings to search, no ranges in the recipe, a range for an unknown setting, a
+            storage that cannot be used; as `NotWritten`, a full disk.
     """
     optuna = require("optuna", "search")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that raise
     config, ranges = settings.network(method), settings.ranges(method)
     space = {name: span for name, span in ranges.items() if licap or not name.startswith(STAGE1)}
     if not space:
@@ -58,20 +64,9 @@ def search(
     stage1, stage2 = _configs(method, settings, {}, licap)
     spans = {name: span.model_dump() for name, span in space.items()}
     same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), spans)
-    Path(runner.run_root).mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        # Trials are comparable where data, ranges and everything but the searched values are the same.
-        study_name=" ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same]),
-        storage=storage or f"sqlite:///{(Path(runner.run_root) / 'trials.db').resolve()}",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
-        load_if_exists=True,
-    )
-    # Processes that share a storage must not all propose the same.
-    seed = None if storage else config.seed + len(study.trials)
-    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
-    if not study.trials:  # the best settings found must not be worse than the present ones
-        study.enqueue_trial(_present(space, stage1, stage2))
+    # Trials are comparable where data, ranges and everything but the searched values are the same.
+    name = " ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same])
+    url = storage or default_storage(Path(runner.run_root))
 
     def objective(trial: Any) -> float:
         values = {name: _suggest(trial, name, span) for name, span in space.items()}
@@ -80,6 +75,8 @@ def search(
         for fold in stage2.folds.run:
             try:
                 found.append(_validate(stage1, stage2, fold, runner))
+            except FROM_OUTSIDE:
+                raise
             except NieError as error:  # such as a loss that became infinite
                 log.warning("trial %d ended: %s", trial.number, error)
                 raise optuna.TrialPruned from error
@@ -90,12 +87,38 @@ def search(
         log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
         return mean
 
-    study.optimize(objective, n_trials=trials)
-    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    if not complete:
-        raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
-    note = f"{config.select} {study.best_value:.4f} on validation, {len(study.trials)} trials"
-    return _as_recipes(settings, method, study.best_params, note)
+    with storage_errors(url):
+        with alone(url):
+            study = _study(name, config, url)
+            if not _not_failed(study):  # the best settings found must not be worse than the present ones
+                study.enqueue_trial(_present(space, stage1, stage2))
+        # Processes that share a storage must not all propose the same.
+        seed = None if storage else config.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+        study.optimize(objective, n_trials=trials)
+        tried = _not_failed(study)
+        if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in tried):
+            raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
+        note = f"{config.select} {study.best_value:.4f} on validation, {len(tried)} trials"
+        return _as_recipes(settings, method, study.best_params, note)
+
+
+def _study(name: str, config: NetworkConfig, url: str) -> Any:
+    """Optuna's study of that name, a new one or the one that there is."""
+    optuna = require("optuna", "search")
+    return optuna.create_study(
+        study_name=name,
+        storage=open_storage(url),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
+        load_if_exists=True,
+    )
+
+
+def _not_failed(study: Any) -> list[Any]:
+    """The trials but for those that an error or a kill ended, which say nothing of their settings."""
+    failed = require("optuna", "search").trial.TrialState.FAIL
+    return [trial for trial in study.trials if trial.state != failed]
 
 
 def _digest(*parts: Any) -> str:
@@ -139,8 +162,8 @@ def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: 
 def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> float:
     """The validation metric of one fold."""
     if stage1 is not None:
-        runner.run([stage1.on_folds(fold)])
-    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)])
+        runner.run([stage1.on_folds(fold)], raised=FROM_OUTSIDE)
+    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)], raised=FROM_OUTSIDE)
     return float(run.metrics(fold)["val"][stage2.select])
 
 

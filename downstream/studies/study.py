@@ -18,7 +18,7 @@ from downstream.studies.needs import Need
 from nie.errors import NieError
 from nie.later import later
 from nie.progress import log
-from nie.runs.run import Run, read_run, run_path
+from nie.runs.run import Run, check_source, read_run, run_path
 from nie.settings.run import RunConfig
 from pretrain.licap_settings import LicapConfig
 
@@ -148,14 +148,20 @@ def run_arms(
 
 
 def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[str]]) -> list[Arm]:
-    """The arms whose inputs can be had; ``blocked`` collects the names of the others by reason."""
+    """The arms that have inputs, and whose folders are of these; ``blocked`` has the names of the others by reason."""
     ready = []
     for arm in arms:
-        try:
-            runner.made_from(arm.config)
-        except NieError as error:
-            blocked.setdefault(str(error), []).append(arm.name)
-        else:
+        reasons = {}
+        config = arm.settings_in(runner.run_root)
+        for name, each in ((arm.name, config), (f"LICAP of {arm.name}", arm.licap)):
+            try:
+                if each is not None:
+                    check_source(Run(runner.path(each), {}), each, runner.made_from(each))
+            except NieError as error:
+                reasons[str(error)] = name
+        for reason, name in reasons.items():
+            blocked.setdefault(reason, []).append(name)
+        if not reasons:
             ready.append(arm)
     return ready
 

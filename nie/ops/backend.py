@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nie.errors import NieError, nearest
+from nie.ops.kernel_files import compile_damaged_anew
 
 BACKENDS = ("dgl", "numba", "triton")
 _FLOATS = (torch.float32, torch.float64)
@@ -51,6 +52,8 @@ def choose_backend(value: Tensor, wanted: str | None = None) -> str:
 
 def backend_module(backend: str) -> Any:
     """The module that computes, loaded when it is first chosen."""
+    if backend == "numba":
+        compile_damaged_anew()
     return importlib.import_module(f"nie.ops.{backend}_backend")
 
 

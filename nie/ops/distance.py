@@ -10,6 +10,7 @@ from torch import Tensor
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
 from nie.ops.derivatives import with_second_derivatives
+from nie.ops.kernel_files import compile_damaged_anew
 from nie.ops.precision import computed_in, no_autocast
 from nie.ops.shapes import expect
 
@@ -70,6 +71,7 @@ def complex_distance(
 
 
 def _by_numba(query: Tensor, keys: Tensor, rows: Tensor | None) -> Tensor:
+    compile_damaged_anew()
     from nie.ops.numba_backend.complex_distance import ChosenDistance, Distance
 
     out: Tensor = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from nie.ops.backend import choose_backend
+from nie.ops.backend import backend_module, choose_backend
 from nie.ops.drop_pattern import draw_seed, threshold
 
 
@@ -31,7 +31,6 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     if probability == 0:
         return x
     if choose_backend(x.new_empty(1)) == "numba":  # of any width
-        from nie.ops import numba_backend
-
-        return numba_backend.dropout(x, probability, draw_seed())
+        dropped: Tensor = backend_module("numba").dropout(x, probability, draw_seed())
+        return dropped
     return F.dropout(x, probability)

@@ -35,23 +35,12 @@ from nie.runs.documents import check_metrics, check_timing
 from nie.runs.files import read_json, write_json
 from nie.runs.fold_folder import DONE, FOLD, file_names, has_whole, worked_on
 from nie.runs.head import CONFIG, PROVENANCE, as_sealed, drop_damaged_seal, seal_head, stored_config
+from nie.runs.other import OtherData, OtherStage
 from nie.runs.provenance import origin
 from nie.settings.run import RunConfig
 from nie.settings.yaml_loader import SafeDumper
 
 SUMMARY = "summary.json"
-
-
-class OtherStage(NieError):
-    """A run of another stage than the one whose runs are read here.
-
-    Attributes:
-        made_by, needed: names of the two; `downstream.stages.table.explained` says what reads a run of the former.
-    """
-
-    def __init__(self, path: Path, made_by: str, needed: str) -> None:
-        super().__init__(f"{path} is a run of the stage {made_by}, and a run of the stage {needed} is needed here.")
-        self.path, self.made_by, self.needed = path, made_by, needed
 
 
 @dataclass(frozen=True)
@@ -246,7 +235,7 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
         made_from: sha256 of what the run is made from, by name; kept in its provenance.
 
     Raises:
-        NieError: the directory was made from something that has changed since.
+        OtherData: the directory was made from something that has changed since.
     """
     run = Run(run_path(config, root), {**config.model_dump(mode="json"), "label": config.run_label()})
     with space_errors(run.path):
@@ -256,15 +245,18 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
     return run
 
 
+def check_source(run: Run, config: RunConfig, made_from: Mapping[str, str]) -> None:
+    """Raise `OtherData` if the run directory of ``config`` is there and was made from something else."""
+    if (run.path / PROVENANCE).exists() or run.finished_folds():  # folds of unknown origin are not taken over
+        changed = run.changed_source(made_from)
+        if changed:
+            raise OtherData(run.path, config.dataset, changed)
+
+
 def _prepare(run: Run, config: RunConfig, made_from: Mapping[str, str]) -> None:
     """Write what a run begins with, as far as it is not there or damaged."""
     path, written = run.path, drop_damaged_seal(run.path)
-    if (path / PROVENANCE).exists() or run.finished_folds():  # folds of unknown origin are not taken over
-        changed = run.changed_source(made_from)
-        if changed:
-            raise NieError(
-                f"{path} was made from another {config.dataset} ({changed}); move it away or use another --label."
-            )
+    check_source(run, config, made_from)
     if stored_config(path) is None:  # again, because it may have been damaged since
         with atomic_file(path / CONFIG) as temporary:
             temporary.write_text(yaml.dump(run.config, Dumper=SafeDumper, sort_keys=False), encoding="utf-8")

@@ -106,3 +106,12 @@ def test_commands_end_when_the_process_that_asked_for_them_is_killed(
         started = time.monotonic()
         assert command.read() == ""  # waits until the command has ended
     assert time.monotonic() - started < 10
+
+
+def test_the_working_folder_is_not_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("yaml", "json", "pretrain", "runpy"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert answers(tmp_path)[0] == {0: 0, 1: 2}
+    assert not (tmp_path / "executed").exists()

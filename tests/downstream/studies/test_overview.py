@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from stage_helpers import SMALL_FLAGS, store_synthetic, with_labels
 
-from downstream.reports.results import best_run
+from downstream.reports.results import best_run, find_runs
 from downstream.stages.runner import Runner
 from downstream.studies.overview import main_job
+from nie.data.store import save
 from nie.errors import NieError
 from nie.runs.run import read_run
 
@@ -51,3 +53,22 @@ def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("pretrain.licap.pretrain", disk_full)
     with pytest.raises(NieError, match="disk is full"):
         main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
+
+
+def test_runs_of_other_data_are_refused_once_with_advice_that_works(tmp_path: Path) -> None:
+    """One sentence for all rows, one for LICAP; when the folders are away, the job ends and the table is new."""
+    kg = store_synthetic(tmp_path / "data")
+    flags = [*SMALL_FLAGS, "--optim.max_epochs", "1"]
+    main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
+    labels = kg.labels.copy()
+    labels[np.flatnonzero(kg.label_mask)[0]] += 1
+    save(with_labels(kg, labels), tmp_path / "data" / "synthetic" / "processed")
+    with pytest.raises(NieError) as raised:
+        main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
+    said, stages = str(raised.value), [tmp_path / "runs" / stage / "synthetic" for stage in ("downstream", "pretrain")]
+    assert [said.count(f"{folder} holds runs of another synthetic") for folder in stages] == [1, 1]
+    assert "--label" not in said
+    for folder in stages:
+        folder.rename(tmp_path / folder.parent.name)
+    runs = main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
+    assert {run.path.name for run in find_runs("synthetic", tmp_path / "runs")} == {run.path.name for run in runs}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,11 +14,14 @@ from stage_helpers import store_synthetic
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
+from downstream.stages.table import STAGES
 from downstream.studies.search import _as_recipes, search
 from downstream.studies.settings import Settings
+from nie.atomic import NotWritten
 from nie.errors import NieError
 from nie.runs.run import read_run
 
+optuna = pytest.importorskip("optuna")
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run", "0,1"]
 RECIPE = """
 dataset: own
@@ -90,6 +94,31 @@ def test_the_first_trial_has_the_settings_that_are_there(settings: Settings, tmp
     (tmp_path / "fast.yaml").write_text(RECIPE.replace("search:", "optim: {lr: 0.0123}\n    search:"))
     found = yaml.safe_load(search("gcn", settings, runner=runner(tmp_path), trials=1))
     assert found["methods"]["gcn"]["optim"]["lr"] == 0.0123
+
+
+@pytest.mark.parametrize("error", [NotWritten("The disk is full."), OSError(24, "Too many open files")])
+def test_an_error_of_the_machine_ends_the_search_and_is_no_trial(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setitem(STAGES, IMPORTANCE.name, replace(IMPORTANCE, run=broken))
+    with pytest.raises(type(error)):
+        search("gcn", settings, runner=runner(tmp_path), trials=3)
+    url = f"sqlite:///{tmp_path / 'runs' / 'trials.db'}"
+    (name,) = optuna.get_all_study_names(url)
+    assert [trial.state.name for trial in optuna.load_study(study_name=name, storage=url).trials] == ["FAIL"]
+    monkeypatch.setitem(STAGES, IMPORTANCE.name, replace(IMPORTANCE, run=_diverged))
+    with pytest.raises(NieError, match="No trial was finished"):
+        search("gcn", settings, runner=runner(tmp_path), trials=1)
+    study = optuna.load_study(study_name=name, storage=url)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "PRUNED"]
+    assert all(trial.params["optim.lr"] == settings.network("gcn").optim.lr for trial in study.trials)
+
+
+def _diverged(*_: Any, **__: Any) -> None:
+    raise NieError("The loss became infinite.")
 
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.build is not None])
