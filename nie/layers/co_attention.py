@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from nie.errors import NieError
 from nie.layers.dropout import Dropout
 from nie.layers.masked import hide, masked_softmax
+from nie.ops.shapes import expect_sizes
 
 
 class CoAttention(nn.Module):
@@ -37,6 +38,7 @@ class CoAttention(nn.Module):
 
     def __init__(self, size: int, num_channels: int = 2, *, dropout: float = 0.1) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.size, self.num_channels = size, num_channels
         self.query = nn.Linear(size, size, bias=False)
         self.key = nn.Linear(size, size, bias=False)

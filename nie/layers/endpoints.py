@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.ops.shapes import expect_graph
 
 Features: TypeAlias = Tensor | tuple[Tensor, Tensor]
 
@@ -18,7 +19,7 @@ def endpoints(graph: dgl.DGLGraph, feat: Features, size: int) -> tuple[Tensor, T
     In a block the destinations are the first rows of the sources, which is how DGL's samplers number them.
 
     Raises:
-        NieError: the number of rows or columns does not fit.
+        NieError: no graph with one kind of edges, or the number of rows or columns does not fit.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -26,6 +27,7 @@ def endpoints(graph: dgl.DGLGraph, feat: Features, size: int) -> tuple[Tensor, T
     >>> [tuple(part.shape) for part in endpoints(block, torch.ones(3, 4), 4)]
     [(3, 4), (1, 4)]
     """
+    expect_graph(graph)
     if isinstance(feat, tuple):
         src, dst = feat
     else:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
 from nie.ops.attention import attend_additively
+from nie.ops.shapes import expect_sizes
 
 
 class GENIConv(nn.Module):
@@ -41,6 +42,7 @@ class GENIConv(nn.Module):
         self, rel_size: int, num_heads: int = 1, *, negative_slope: float = 0.01, attn_drop: float = 0.0
     ) -> None:
         super().__init__()
+        expect_sizes(num_heads=num_heads)
         self.rel_size, self.num_heads = rel_size, num_heads
         self.negative_slope, self.attn_drop = negative_slope, attn_drop
         self.attn_src = nn.Parameter(torch.empty(num_heads))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.ops import neighbour_sum
+from nie.ops.shapes import expect_sizes
 
 
 class GraphConv(nn.Module):
@@ -32,6 +33,7 @@ class GraphConv(nn.Module):
 
     def __init__(self, in_size: int, out_size: int) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size)
         self.in_size, self.out_size = in_size, out_size
         self.weight = nn.Parameter(torch.empty(in_size, out_size))
         self.bias = nn.Parameter(torch.empty(out_size))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
 from nie.ops.attention import attend_additively
+from nie.ops.shapes import expect_sizes
 
 
 class PreGATConv(nn.Module):
@@ -52,6 +53,7 @@ class PreGATConv(nn.Module):
         attn_drop: float = 0.0,
     ) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size, num_heads=num_heads)
         self.in_size, self.out_size, self.rel_size, self.num_heads = in_size, out_size, rel_size, num_heads
         self.negative_slope, self.attn_drop = negative_slope, attn_drop
         self.project = nn.Linear(in_size, num_heads * out_size, bias=False)

@@ -10,6 +10,7 @@ from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.layers.endpoints import Features, check_relations, endpoints
 from nie.ops.attention import attend_by_products
+from nie.ops.shapes import expect_sizes
 from nie.vocabulary import REL_MODES
 
 
@@ -59,6 +60,7 @@ class RelGraphTransformerConv(nn.Module):
         attn_drop: float = 0.0,
     ) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size, num_heads=num_heads)
         if mode not in REL_MODES:
             raise NieError(
                 f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}."

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.ops import relational_sum
+from nie.ops.shapes import expect_sizes
 
 
 class RGCNConv(nn.Module):
@@ -37,6 +38,7 @@ class RGCNConv(nn.Module):
 
     def __init__(self, in_size: int, out_size: int, num_relations: int, num_bases: int = 4) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size, num_relations=num_relations, num_bases=num_bases)
         self.in_size, self.out_size, self.num_bases = in_size, out_size, num_bases
         self.bases = nn.Linear(in_size, num_bases * out_size, bias=False)
         self.coefficients = nn.Parameter(torch.empty(num_relations, num_bases))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.ops import neighbour_sum
+from nie.ops.shapes import expect_sizes
 
 
 class SAGEConv(nn.Module):
@@ -31,6 +32,7 @@ class SAGEConv(nn.Module):
 
     def __init__(self, in_size: int, out_size: int) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size)
         self.in_size, self.out_size = in_size, out_size
         self.fc_neigh = _drawn_later(in_size, out_size, bias=False)
         self.fc_self = _drawn_later(in_size, out_size)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nie.errors import NieError
 from nie.layers.dropout import Dropout
+from nie.ops.shapes import expect_sizes
 
 MOST_LOGVAR = 10.0
 
@@ -63,6 +64,7 @@ class VariationalEncoder(nn.Module):
 
     def __init__(self, in_size: int, size: int, *, dropout: float = 0.1) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, size=size)
         self.hidden = nn.Sequential(
             Dropout(dropout), nn.Linear(in_size, size), nn.LayerNorm(size), nn.GELU(),
             nn.Linear(size, size), nn.LayerNorm(size), nn.GELU(),
@@ -104,6 +106,7 @@ class VariationalLSTMEncoder(nn.Module):
 
     def __init__(self, in_size: int, size: int, *, dropout: float = 0.1) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, size=size)
         self.dropout = Dropout(dropout)
         self.lstm = nn.LSTM(in_size, size, batch_first=True)
         self.heads = GaussianHeads(size, size)
@@ -143,6 +146,7 @@ class GaussianHeads(nn.Module):
 
     def __init__(self, in_size: int, size: int) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, size=size)
         self.mean = nn.Linear(in_size, size)
         self.logvar = nn.Linear(in_size, size)
         self.reset_parameters()
@@ -172,6 +176,7 @@ class ModalityDecoder(nn.Module):
 
     def __init__(self, size: int, out_size: int) -> None:
         super().__init__()
+        expect_sizes(size=size, out_size=out_size)
         self.layers = nn.Sequential(nn.Linear(size, size), nn.LayerNorm(size), nn.GELU(), nn.Linear(size, out_size))
 
     def reset_parameters(self) -> None:

@@ -14,6 +14,7 @@ from nie.errors import NieError, nearest
 from nie.layers import Dropout, GraphConv, PreGATConv, RGCNConv, SAGEConv
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
+from nie.ops.shapes import expect_sizes
 
 
 class Convolution(NamedTuple):
@@ -97,6 +98,7 @@ class ConvolutionalModel(nn.Module):
         num_layers: int = 2, feat_drop: float = 0.3, tier_outputs: int = 0, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(hidden_size=hidden_size, num_layers=num_layers)
         if convolution not in CONVOLUTIONS:
             hint = nearest(convolution, CONVOLUTIONS)
             raise NieError(f"There is no convolution {convolution!r}{hint}; use one of {', '.join(CONVOLUTIONS)}.")

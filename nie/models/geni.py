@@ -11,6 +11,7 @@ from nie.layers import CentralityScale, Dropout, GENIConv
 from nie.layers.activations import ACTIVATIONS, check_activation
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, log_in_degree, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
+from nie.ops.shapes import expect_sizes
 
 
 class GENI(nn.Module):
@@ -69,6 +70,7 @@ class GENI(nn.Module):
         tier_outputs: int = 0,
     ) -> None:
         super().__init__()
+        expect_sizes(num_heads=num_heads, num_layers=num_layers)
         check_activation(activation)
         self.channels, self.num_layers, self.activation = tuple(channel_sizes), num_layers, activation
         in_size = sum(channel_sizes.values())

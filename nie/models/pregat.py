@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nie.layers import Dropout, PreGATConv
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
+from nie.ops.shapes import expect_sizes
 
 
 class PreGAT(nn.Module):
@@ -58,6 +59,7 @@ class PreGAT(nn.Module):
         negative_slope: float = 0.01,
     ) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, out_size=out_size, head_size=head_size, num_heads=num_heads)
         rel_size = rel_size if use_relations else 0
         free = nn.Parameter(torch.empty(num_relations, rel_size)) if use_relations and relations is None else None
         self.relations = relations if use_relations and relations is not None else free

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers import Dropout, RelGraphTransformerConv
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
+from nie.ops.shapes import expect_sizes
 
 
 class TransformerBlock(nn.Module):
@@ -55,6 +56,7 @@ class TransformerBlock(nn.Module):
         residual: bool = True,
     ) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, head_size=head_size, num_heads=num_heads)
         size = head_size * num_heads
         self.residual = residual
         self.drop = Dropout(feat_drop)

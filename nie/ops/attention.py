@@ -22,7 +22,7 @@ from nie.ops.derivatives import Outputs
 from nie.ops.drop_pattern import draw_seed, threshold
 from nie.ops.operation import operate
 from nie.ops.precision import computed_in
-from nie.ops.shapes import expect, expect_relations
+from nie.ops.shapes import expect, expect_graph, expect_relations
 from nie.vocabulary import REL_MODES
 
 
@@ -170,6 +170,7 @@ def attend_additively(
     backend: str | None = None, return_attention: bool = False,
 ) -> Attended:  # fmt: skip
     """What `additive_attention` computes, as a record in either case."""
+    expect_graph(graph)
     if not negative_slope >= 0:
         raise NieError(f"negative_slope must be 0 or more; got {negative_slope}.")
     num_heads = value.shape[1] if value.dim() == 3 else -1
@@ -195,6 +196,7 @@ def attend_by_products(
     *, attn_drop: float = 0.0, seed: int | None = None, backend: str | None = None, return_attention: bool = False,
 ) -> Attended:  # fmt: skip
     """What `dot_attention` computes, as a record in either case."""
+    expect_graph(graph)
     if mode not in REL_MODES:
         raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
     head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)

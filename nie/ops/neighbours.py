@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.operation import operate
-from nie.ops.shapes import expect
+from nie.ops.shapes import expect, expect_graph
 
 
 def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, *, backend: str | None = None) -> Tensor:
@@ -28,6 +28,7 @@ def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, *, backend: str | None = N
     >>> neighbour_sum(dgl.graph(([0, 1], [2, 2])), torch.tensor([[1.0], [10.0], [0.0]])).flatten()
     tensor([ 0.,  0., 11.])
     """
+    expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None))
     out: Tensor = operate(lambda module, value: [module.neighbour_sum(graph, value)], [value], value, backend)[0]
     return out

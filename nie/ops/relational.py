@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.operation import operate
-from nie.ops.shapes import expect, expect_relations
+from nie.ops.shapes import expect, expect_graph, expect_relations
 
 
 def relational_sum(
@@ -41,6 +41,7 @@ def relational_sum(
     >>> relational_sum(graph, value, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])).flatten()
     tensor([ 0.,  0., 21.])
     """
+    expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
     out: Tensor = operate(

@@ -6,8 +6,33 @@ import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.ops.edge_index import relation_span
+
+
+def expect_graph(graph: dgl.DGLGraph) -> None:
+    """Raise unless ``graph`` is a graph of DGL with one kind of edges, or a block of one."""
+    if not isinstance(graph, dgl.DGLGraph):
+        what = f"{type(graph).__name__} of shape {tuple(graph.shape)}" if isinstance(graph, Tensor) else shown(graph)
+        raise NieError(f"graph must be a DGL graph, such as dgl.graph((src, dst), num_nodes=N); got {what}.")
+    if len(graph.canonical_etypes) != 1:
+        kinds = len(graph.canonical_etypes)
+        raise NieError(
+            f"graph must have one kind of edges, with their relations in etype; got {kinds} kinds, which "
+            "dgl.to_homogeneous joins."
+        )
+
+
+def expect_sizes(**sizes: int) -> None:
+    """Raise unless every size of a layer or model is a whole number of at least 1.
+
+    >>> expect_sizes(in_size=3, num_heads=0)
+    Traceback (most recent call last):
+    nie.errors.NieError: num_heads must be a whole number of at least 1; got 0.
+    """
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise NieError(f"{name} must be a whole number of at least 1; got {shown(size)}.")
 
 
 def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:

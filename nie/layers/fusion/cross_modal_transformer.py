@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nie.errors import NieError
 from nie.layers.dropout import Dropout
 from nie.layers.masked import Fused, hide, masked_mean, masked_softmax
+from nie.ops.shapes import expect_sizes
 
 
 class CrossModalTransformer(nn.Module):
@@ -109,6 +110,7 @@ class _Attention(nn.Module):
 
     def __init__(self, size: int, num_heads: int) -> None:
         super().__init__()
+        expect_sizes(size=size, num_heads=num_heads)
         if size % num_heads:
             raise NieError(f"num_heads must divide the size {size}; got {num_heads}.")
         self.num_heads = num_heads

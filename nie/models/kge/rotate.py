@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nie.errors import NieError
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
+from nie.ops.shapes import expect_sizes
 
 
 class RotatE(nn.Module):
@@ -43,6 +44,7 @@ class RotatE(nn.Module):
         relations: nn.Module | None = None, handicap: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_entities=num_entities, num_relations=num_relations, size=size)
         self.margin, self.size, self.num_relations = margin, size, num_relations
         self.entities = nn.Parameter(torch.empty(num_entities, 2 * size))  # real parts, then imaginary ones
         self.phases = nn.Parameter(torch.empty(num_relations, size)) if relations is None else None
