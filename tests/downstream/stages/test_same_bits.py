@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from faults.repeats import many_labels
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
-from nie.data.graph import Channel, KnowledgeGraph
-from nie.data.store import save
-
-NODES = 1_000
-"""More than enough: lists of 100 nodes have 70,000 entries, and torch splits sums from 32,768 on."""
 
 SHORT = {
     "dataset": "many",
@@ -35,17 +30,9 @@ def two_threads() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rng = np.random.default_rng(0)
-    src, dst = rng.integers(0, NODES, (2, 6 * NODES))
-    kg = KnowledgeGraph(
-        name="many", src=src, dst=dst, etype=rng.integers(0, 5, len(src)),
-        node_names=[f"n{i}" for i in range(NODES)], relation_names=[f"r{i}" for i in range(5)],
-        labels=rng.lognormal(size=NODES), label_mask=np.ones(NODES, bool), text=[None] * NODES,
-        channels={"own": Channel(rng.normal(size=(NODES, 16)).astype(np.float32), np.ones(NODES, bool))}, meta={},
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("data")
-    save(kg, folder / "many" / "processed")
-    return folder
+    folder = tmp_path_factory.mktemp("many")
+    many_labels(folder)
+    return folder / "data"
 
 
 @pytest.mark.parametrize(
