@@ -33,7 +33,7 @@ def read_json(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise NieError(f"{path} is missing.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, IsADirectoryError, NotADirectoryError) as error:
         raise NieError(f"{path} is damaged ({error}).") from error
     if not isinstance(document, dict):
         raise NieError(f"{path} is damaged (no JSON object).")

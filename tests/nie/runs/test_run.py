@@ -275,3 +275,14 @@ def test_changed_settings_of_a_run_are_not_read(run: Run, name: str) -> None:
     path.write_text(path.read_text().replace("toy", "tox"))
     with pytest.raises(NieError, match=f"{name} is missing or damaged"):
         read_run(run.path, "downstream")
+
+
+@pytest.mark.parametrize("name", ["provenance.json", "summary.json"])
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(run: Run, name: str) -> None:
+    (run.path / name).unlink(missing_ok=True)
+    (run.path / name).mkdir()
+    with pytest.raises(NieError, match=f"{name} is damaged"):
+        read_json(run.path / name)
+    if name == "provenance.json":
+        with pytest.raises(NieError, match="missing or damaged; restore it"):
+            run.check_stage("downstream")
