@@ -2,8 +2,8 @@
 
 It reads from its input what to do, loads what the commands import, and is forked for each. A copy is whole, because
 nothing is computed before it is made: no thread runs but those of BLAS, which ends them before a fork. Of each command
-that ends it prints the place in the list and the exit code. Its
-input stays open while who asked lives; when it closes, all end, so that nobody holds the folds of a killed job.
+that ends it prints the place in the list and the exit code. Its input stays open while who asked lives; when it closes,
+all end, so that nobody holds the folds of a killed job.
 """
 
 from __future__ import annotations

@@ -12,13 +12,12 @@ H heads of D values each. Softmaxes run over the edges that end in the same node
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
-from nie.ops.derivatives import Outputs
 from nie.ops.drop_pattern import draw_seed, threshold
 from nie.ops.operation import operate
 from nie.ops.precision import computed_in
@@ -179,16 +178,9 @@ def attend_additively(
     expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
     expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
     expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
-    seed = _seed(attn_drop, seed)
-
-    def compute(module: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None) -> Outputs:
-        found: Outputs = module.additive_attention(
-            graph, value, src_score, dst_score, rel_score, etype, negative_slope, attn_drop, seed, return_attention
-        )
-        return found
-
-    out, weights = operate(compute, [value, src_score, dst_score, rel_score], value, backend)
-    return Attended(out, weights)
+    inputs = [value, src_score, dst_score, rel_score]
+    rest = etype, negative_slope, attn_drop, _seed(attn_drop, seed), return_attention
+    return Attended(*operate("additive_attention", graph, inputs, *rest, value=value, backend=backend))
 
 
 def attend_by_products(
@@ -207,16 +199,8 @@ def attend_by_products(
     expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
         rel, mode = rel.to(computed_in(value)).sigmoid(), "mul"
-    seed = _seed(attn_drop, seed)
-
-    def compute(module: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None) -> Outputs:
-        found: Outputs = module.dot_attention(
-            graph, query, key, value, rel, etype, mode, attn_drop, seed, return_attention
-        )
-        return found
-
-    out, weights = operate(compute, [query, key, value, rel], value, backend)
-    return Attended(out, weights)
+    rest = etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
+    return Attended(*operate("dot_attention", graph, [query, key, value, rel], *rest, value=value, backend=backend))
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:

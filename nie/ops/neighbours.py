@@ -30,5 +30,5 @@ def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, *, backend: str | None = N
     """
     expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None))
-    out: Tensor = operate(lambda module, value: [module.neighbour_sum(graph, value)], [value], value, backend)[0]
+    out: Tensor = operate("neighbour_sum", graph, [value], value=value, backend=backend)[0]
     return out

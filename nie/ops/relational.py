@@ -44,8 +44,5 @@ def relational_sum(
     expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
-    out: Tensor = operate(
-        lambda module, value, coefficient: [module.relational_sum(graph, value, coefficient, etype)],
-        [value, coefficient], value, backend,
-    )[0]  # fmt: skip
+    out: Tensor = operate("relational_sum", graph, [value, coefficient], etype, value=value, backend=backend)[0]
     return out
