@@ -6,7 +6,6 @@ Triton's kernels run in its interpreter here, which `conftest` switches on where
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import torch
 from reference import attention as reference
 from reference.attention_kinds import KINDS, D, H, attend, gradients, inputs
+from reference.backends import use_any_backend
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -42,15 +42,7 @@ def loop(
 @pytest.fixture(params=BACKENDS, autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test of this file runs once on each backend."""
-    if request.param != "dgl" and importlib.util.find_spec(request.param) is None:
-        extra = {"numba": "fast", "triton": "gpu"}[request.param]
-        pytest.skip(f"{request.param} is not installed: pip install -e '.[{extra}]' in nie's folder")
-    if request.param == "triton":
-        if torch.cuda.is_available():
-            pytest.skip("with a GPU Triton does not run on the CPU; triton_backend/test_autograd.py tests it there")
-        request.getfixturevalue("quick_interpreter")
-    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
-    return str(request.param)
+    return use_any_backend(request, monkeypatch)
 
 
 @pytest.fixture(params=KINDS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 
 import pytest
 import torch
 from reference import attention as reference
 from reference.attention_kinds import KINDS, attend, inputs
+from reference.backends import use_any_backend
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 from torch import Tensor
 
@@ -22,14 +22,7 @@ Tensors = Mapping[str, Tensor]
 
 @pytest.fixture(params=BACKENDS, autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param != "dgl" and importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    if request.param == "triton":
-        if torch.cuda.is_available():
-            pytest.skip("with a GPU Triton does not run on the CPU")
-        request.getfixturevalue("quick_interpreter")
-    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
-    return str(request.param)
+    return use_any_backend(request, monkeypatch)
 
 
 def penalty(outputs: tuple[Tensor, ...], tensors: Tensors) -> tuple[Tensor, ...]:

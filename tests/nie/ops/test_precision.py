@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 import torch
 from reference.attention_kinds import KINDS, attend, inputs
+from reference.backends import use_any_backend
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 from torch import Tensor
 
@@ -20,10 +19,7 @@ HALF = [torch.bfloat16, torch.float16]
 
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param != "dgl" and importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
-    return str(request.param)
+    return use_any_backend(request, monkeypatch)
 
 
 def star(degree: int) -> dgl.DGLGraph:
