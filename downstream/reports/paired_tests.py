@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from downstream.reports.student_t import two_sided_p
 from nie.errors import NieError
 
 
@@ -50,14 +51,12 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
         raise NieError(
             f"Both sides of a paired test must have a value for each fold; got {len(ours)} and {len(theirs)}."
         )
-    from scipy.special import stdtr  # imported here, because it takes time to load and most reports test nothing
-
     differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     n, mean = len(differences), float(differences.mean())
     sd = float(differences.std(ddof=1)) if n > 1 else math.nan
     spread = sd if n > 1 and sd > 1e-15 * abs(mean) else math.nan
     t = mean / (spread * math.sqrt(1 / n + test_share))
-    p = float(2 * stdtr(n - 1, -abs(t))) if n > 1 else math.nan
+    p = two_sided_p(t, n - 1) if n > 1 else math.nan
     return PairedTest(n, mean, mean / spread, p)
 
 

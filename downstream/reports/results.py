@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -60,12 +61,9 @@ class Results:
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
         """
-        _check_same_ground(runs)
-        rows = {
-            name: {fold: run.metrics(fold).get("test", {}) for fold in run.finished_folds()}
-            for name, run in runs.items()
-            if run.finished_folds()
-        }
+        measured = {name: {fold: run.metrics(fold) for fold in run.finished_folds()} for name, run in runs.items()}
+        _check_same_ground(runs, measured)
+        rows = {name: {fold: made.get("test", {}) for fold, made in of.items()} for name, of in measured.items() if of}
         if not rows:
             raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
         first = next(iter(runs.values()))
@@ -86,7 +84,13 @@ class Results:
 
     def summary(self, row: str, metric: str) -> dict[str, float | int | None]:
         """Mean, population standard deviation and n over the folds."""
-        return mean_sd(self.values(row, metric))
+        if (row, metric) not in self._summaries:  # computed exactly, which takes its time, and every table asks again
+            self._summaries[row, metric] = mean_sd(self.values(row, metric))
+        return self._summaries[row, metric]
+
+    @functools.cached_property
+    def _summaries(self) -> dict[tuple[str, str], dict[str, float | int | None]]:
+        return {}
 
     def places(self, metric: str) -> dict[str, int]:
         """Rank of the rows by their mean, 1 for the best; only honest rows on the largest set of folds are ranked."""
@@ -109,12 +113,12 @@ def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any
     return tuple(name for name in columns if any(name in figures for figures in found))
 
 
-def _check_same_ground(runs: Mapping[str, Run]) -> None:
-    """Raise unless all runs know the same labels and the same folds."""
+def _check_same_ground(runs: Mapping[str, Run], measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> None:
+    """Raise unless all runs know the same labels and the same folds, as what ``metrics.json`` of their folds says."""
     seen: dict[int, tuple[str, dict[str, str]]] = {}
     for name, run in runs.items():
-        for fold in run.finished_folds():
-            bound = run.metrics(fold).get("binding", {})
+        for fold, made in measured[name].items():
+            bound = made.get("binding", {})
             other, known = seen.setdefault(fold, (name, bound))
             if bound != known:
                 raise NieError(

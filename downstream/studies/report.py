@@ -60,9 +60,8 @@ def compare(
     return [Comparison(*one, p) for one, p in zip(made, adjusted, strict=True)]
 
 
-def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run]) -> list[Table]:
+def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], results: Results) -> list[Table]:
     """The tables of what is measured, published, tested, spent and missing."""
-    results = Results.of(runs, study.columns)
     headers, rows = headers_of(results), measured_rows(results)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
@@ -106,7 +105,8 @@ def write_report(
     Raises:
         NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    results, tables = Results.of(runs, study.columns), [*study_tables(study, arms, runs), *further]
+    results = Results.of(runs, study.columns)
+    tables = [*study_tables(study, arms, runs, results), *further]
     write_text(folder / "table.csv", csv_table(results))
     write_text(folder / "table.tex", latex_table(results) + "\n")
     write_text(folder / "folds.csv", folds_csv(results))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports import figure_files
-from downstream.reports.page import Table
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
@@ -15,6 +14,7 @@ from downstream.studies.report import write_report
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Study, finished_arms, run_arms
 from nie.errors import NieError, nearest
+from nie.runs.run import Run
 
 
 def run_study(
@@ -54,12 +54,13 @@ def run_study(
     chosen = served([arm for arm in every if not only or arm.name in only], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
-    def report(drawn: Mapping[str, str] | None = None, further: Sequence[Table] = ()) -> str:
-        return write_report(folder, command, study, arms, finished_arms(arms, runner), drawn, further)
+    def report_so_far(made: Mapping[str, Run]) -> None:
+        if made:
+            write_report(folder, command, study, arms, finished_arms(arms, runner))
 
     failed: list[str] = []
     if not report_only:
-        _, failed = run_arms(chosen, runner, minutes=minutes, after=lambda made: report() if made else None)
+        _, failed = run_arms(chosen, runner, minutes=minutes, after=report_so_far)
     runs = finished_arms(arms, runner)
     if runs or not failed:
         further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
@@ -69,6 +70,7 @@ def run_study(
             return {title: figure for title, figure in drawn.items() if figure is not None}
 
         made_from = [study.name, *figure_files.drawn_from(runs)]
-        text = report(figure_files.kept_or_drawn(folder, made_from, draw), further)
+        figures = figure_files.kept_or_drawn(folder, made_from, draw)
+        text = write_report(folder, command, study, arms, runs, figures, further)
     raise_failures(failed, f"in {folder}")
     return text
