@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
+from nie.ops.shapes import expect_sizes
 
 
 class ChannelDropout(nn.Module):
@@ -33,8 +34,9 @@ class ChannelDropout(nn.Module):
 
     def __init__(self, p: float, *, warmup: int = 0) -> None:
         super().__init__()
-        if not 0 <= p <= 1 or warmup < 0:
-            raise NieError(f"p must lie in [0, 1] and warmup must not be negative; got {p} and {warmup}.")
+        expect_sizes(0, warmup=warmup)
+        if not 0 <= p <= 1:
+            raise NieError(f"p must lie in [0, 1]; got {p}.")
         self.p, self.warmup = p, warmup
         self.register_buffer("calls", torch.zeros((), dtype=torch.long))
 

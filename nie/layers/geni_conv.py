@@ -43,6 +43,7 @@ class GENIConv(nn.Module):
     ) -> None:
         super().__init__()
         expect_sizes(num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size)
         self.rel_size, self.num_heads = rel_size, num_heads
         self.negative_slope, self.attn_drop = negative_slope, attn_drop
         self.attn_src = nn.Parameter(torch.empty(num_heads))

@@ -54,6 +54,7 @@ class PreGATConv(nn.Module):
     ) -> None:
         super().__init__()
         expect_sizes(in_size=in_size, out_size=out_size, num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size)
         self.in_size, self.out_size, self.rel_size, self.num_heads = in_size, out_size, rel_size, num_heads
         self.negative_slope, self.attn_drop = negative_slope, attn_drop
         self.project = nn.Linear(in_size, num_heads * out_size, bias=False)

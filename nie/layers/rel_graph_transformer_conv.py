@@ -61,6 +61,7 @@ class RelGraphTransformerConv(nn.Module):
     ) -> None:
         super().__init__()
         expect_sizes(in_size=in_size, out_size=out_size, num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size)
         if mode not in REL_MODES:
             raise NieError(
                 f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}."

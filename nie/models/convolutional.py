@@ -98,7 +98,8 @@ class ConvolutionalModel(nn.Module):
         num_layers: int = 2, feat_drop: float = 0.3, tier_outputs: int = 0, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__()
-        expect_sizes(hidden_size=hidden_size, num_layers=num_layers)
+        expect_sizes(0, tier_outputs=tier_outputs)
+        expect_sizes(num_relations=num_relations, hidden_size=hidden_size, num_layers=num_layers)
         if convolution not in CONVOLUTIONS:
             hint = nearest(convolution, CONVOLUTIONS)
             raise NieError(f"There is no convolution {convolution!r}{hint}; use one of {', '.join(CONVOLUTIONS)}.")

@@ -70,7 +70,8 @@ class GENI(nn.Module):
         tier_outputs: int = 0,
     ) -> None:
         super().__init__()
-        expect_sizes(num_heads=num_heads, num_layers=num_layers)
+        expect_sizes(num_relations=num_relations, num_heads=num_heads, num_layers=num_layers)
+        expect_sizes(0, rel_size=rel_size, tier_outputs=tier_outputs)
         check_activation(activation)
         self.channels, self.num_layers, self.activation = tuple(channel_sizes), num_layers, activation
         in_size = sum(channel_sizes.values())

@@ -59,7 +59,9 @@ class PreGAT(nn.Module):
         negative_slope: float = 0.01,
     ) -> None:
         super().__init__()
-        expect_sizes(in_size=in_size, out_size=out_size, head_size=head_size, num_heads=num_heads)
+        expect_sizes(in_size=in_size, out_size=out_size, num_relations=num_relations)
+        expect_sizes(head_size=head_size, num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size)
         rel_size = rel_size if use_relations else 0
         free = nn.Parameter(torch.empty(num_relations, rel_size)) if use_relations and relations is None else None
         self.relations = relations if use_relations and relations is not None else free

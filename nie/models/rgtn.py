@@ -16,6 +16,7 @@ from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder
 from nie.layers.variational import GaussianHeads
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ChannelStates, check_channels
+from nie.ops.shapes import expect_sizes
 
 
 class MultiChannelEncoder(nn.Module):
@@ -62,6 +63,8 @@ class MultiChannelEncoder(nn.Module):
         attn_drop: float = 0.0, **further: Any,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_relations=num_relations, num_layers=num_layers, head_size=head_size, num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size, channel_warmup=channel_warmup)
         self.channels, encoders = tuple(channel_sizes), encoders or {}
         _check(self.channels, encoders)
         if further.get("mode") == "gate" and num_relations < 2:

@@ -12,6 +12,7 @@ from nie.layers.graph_conv import symmetric_norm
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 from nie.ops import neighbour_sum
+from nie.ops.shapes import expect_sizes
 
 
 class SGC(nn.Module):
@@ -41,6 +42,8 @@ class SGC(nn.Module):
         tier_outputs: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_relations=num_relations)
+        expect_sizes(0, num_hops=num_hops, tier_outputs=tier_outputs)
         self.channels, self.num_hops = tuple(channel_sizes), num_hops
         in_size = sum(channel_sizes.values())
         self.drop = Dropout(feat_drop)

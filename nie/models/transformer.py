@@ -57,6 +57,7 @@ class TransformerBlock(nn.Module):
     ) -> None:
         super().__init__()
         expect_sizes(in_size=in_size, head_size=head_size, num_heads=num_heads)
+        expect_sizes(0, rel_size=rel_size)
         size = head_size * num_heads
         self.residual = residual
         self.drop = Dropout(feat_drop)
@@ -107,6 +108,7 @@ class Encoder(nn.Module):
 
     def __init__(self, in_size: int, num_layers: int, *, head_size: int, num_heads: int, **settings: Any) -> None:
         super().__init__()
+        expect_sizes(in_size=in_size, num_layers=num_layers, head_size=head_size, num_heads=num_heads)
         sizes = [in_size, *[head_size * num_heads] * (num_layers - 1)]
         self.blocks = nn.ModuleList(
             TransformerBlock(size, head_size=head_size, num_heads=num_heads, **settings) for size in sizes

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nie.errors import NieError
 from nie.layers import ChannelFusion
 from nie.layers.masked import hide
+from nie.ops.shapes import expect_sizes
 
 MAX_SCALE = 100.0
 """CLIP's bound on the logit scale, which otherwise grows until training is unstable."""
@@ -60,6 +61,8 @@ class VisionTextDualEncoder(nn.Module):
         num_classes: int = 0, fusion: str = "attention",
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(image_size=image_size, text_size=text_size, size=size)
+        expect_sizes(0, num_classes=num_classes)
         self.image_encoder, self.text_encoder = image_encoder, text_encoder
         self.projections = nn.ModuleList([nn.Linear(image_size, size), nn.Linear(text_size, size)])
         self.fusion = ChannelFusion(fusion, size, 2)

@@ -23,16 +23,16 @@ def expect_graph(graph: dgl.DGLGraph) -> None:
         )
 
 
-def expect_sizes(**sizes: int) -> None:
-    """Raise unless every size of a layer or model is a whole number of at least 1.
+def expect_sizes(least: int = 1, /, **sizes: int) -> None:
+    """Raise unless every size of a layer or model is a whole number of at least ``least``.
 
     >>> expect_sizes(in_size=3, num_heads=0)
     Traceback (most recent call last):
     nie.errors.NieError: num_heads must be a whole number of at least 1; got 0.
     """
     for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise NieError(f"{name} must be a whole number of at least 1; got {shown(size)}.")
+        if not isinstance(size, int) or isinstance(size, bool) or size < least:
+            raise NieError(f"{name} must be a whole number of at least {least}; got {shown(size)}.")
 
 
 def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:

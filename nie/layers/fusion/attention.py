@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nie.errors import NieError
 from nie.layers.co_attention import CoAttention
 from nie.layers.masked import Fused, masked_mean, masked_softmax
+from nie.ops.shapes import expect_sizes
 
 LEAST_WEIGHT = 1e-3
 LOGITS_LR_SCALE = 10.0
@@ -38,6 +39,7 @@ class SoftmaxFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, *, weights: Sequence[float] | None = None) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         start = torch.ones(num_channels) if weights is None else torch.tensor(list(weights), dtype=torch.float32)
         if start.shape != (num_channels,) or not bool((start.isfinite() & (start > 0)).all()):
             raise NieError(f"weights must be {num_channels} positive numbers, one for each channel; got {weights}.")
@@ -72,6 +74,7 @@ class AttentionFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.key = nn.Linear(size, size)
         self.query = nn.Parameter(torch.empty(size))
         self.reset_parameters()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nie.errors import NieError, nearest
 from nie.fusions import FUSIONS
 from nie.layers.masked import Fused, check_tokens, hide
+from nie.ops.shapes import expect_sizes
 
 
 class ChannelFusion(nn.Module):
@@ -40,8 +41,7 @@ class ChannelFusion(nn.Module):
         super().__init__()
         if method not in FUSIONS:
             raise NieError(f"There is no fusion {method!r}{nearest(method, FUSIONS)}; use one of {', '.join(FUSIONS)}.")
-        if num_channels < 1:
-            raise NieError(f"num_channels of a fusion must be at least 1; got {num_channels}.")
+        expect_sizes(size=size, num_channels=num_channels)
         self.method, self.size, self.num_channels = method, size, num_channels
         self.null = nn.Parameter(torch.empty(size))
         nn.init.zeros_(self.null)

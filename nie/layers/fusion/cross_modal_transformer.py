@@ -54,6 +54,7 @@ class CrossModalTransformer(nn.Module):
         literal: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels, num_heads=num_heads, num_layers=num_layers)
         self.literal = literal
         self.channel = nn.Parameter(torch.empty(num_channels, size))
         self.stacks = nn.ModuleList(
@@ -110,7 +111,6 @@ class _Attention(nn.Module):
 
     def __init__(self, size: int, num_heads: int) -> None:
         super().__init__()
-        expect_sizes(size=size, num_heads=num_heads)
         if size % num_heads:
             raise NieError(f"num_heads must divide the size {size}; got {num_heads}.")
         self.num_heads = num_heads

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nie.layers.masked import Fused, hide
+from nie.ops.shapes import expect_sizes
 
 
 class ConcatFusion(nn.Module):
@@ -23,6 +24,7 @@ class ConcatFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.projections = nn.ModuleList(nn.Linear(size, size) for _ in range(num_channels))
         self.mix = nn.Sequential(nn.Linear(num_channels * size, size), nn.GELU(), nn.Linear(size, size))
 
@@ -45,6 +47,7 @@ class SumFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.projections = nn.ModuleList(nn.Linear(size, size) for _ in range(num_channels))
 
     def reset_parameters(self) -> None:

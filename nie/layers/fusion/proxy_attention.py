@@ -32,7 +32,7 @@ class ProxyAttentionFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, *, num_heads: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
-        expect_sizes(size=size, num_heads=num_heads)
+        expect_sizes(size=size, num_channels=num_channels, num_heads=num_heads)
         if size % num_heads:
             raise NieError(f"num_heads must divide the size {size}; got {num_heads}.")
         self.num_heads = num_heads

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nie.errors import NieError
 from nie.layers.masked import Fused, masked_softmax
+from nie.ops.shapes import expect_sizes
 
 EPSILON = 1e-6
 
@@ -29,6 +30,7 @@ class UncertaintyFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, *, temperature: float = 1.0) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.temperature = _positive(temperature)
 
     def reset_parameters(self) -> None:
@@ -65,6 +67,7 @@ class InverseVarianceFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, *, temperature: float = 1.0) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         self.temperature = _positive(temperature)
 
     def reset_parameters(self) -> None:
@@ -95,6 +98,7 @@ class GatedUncertaintyFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, *, alpha: float = 0.5, temperature: float = 1.0) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels)
         if not 0 <= alpha <= 1:
             raise NieError(f"alpha, the share of the uncertainty, must lie between 0 and 1; got {alpha}.")
         self.alpha, self.temperature = alpha, _positive(temperature)

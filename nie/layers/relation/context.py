@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nie.errors import NieError
 from nie.ops.row_sum import row_sum
+from nie.ops.shapes import expect_sizes
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class ContextEnhancer(nn.Module):
 
     def __init__(self, context: RelationContext, size: int) -> None:
         super().__init__()
+        expect_sizes(size=size)
         self.register_buffer("entities", context.entities, persistent=False)
         self.register_buffer("shares", context.relations, persistent=False)
         self.from_entities = nn.Linear(context.entities.shape[1], size)

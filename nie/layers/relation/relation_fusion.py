@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nie.errors import NieError
 from nie.layers.relation.context import ContextEnhancer, RelationContext
 from nie.layers.relation.similarity import SimilarityEnhancer
+from nie.ops.shapes import expect_sizes
 
 
 class RelationFusion(nn.Module):
@@ -56,6 +57,7 @@ class RelationFusion(nn.Module):
         learn_weights: bool = False, deviation: float = 1.0, text_lr: float = 1.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_relations=num_relations, size=size)
         _check(num_relations, text, learned, context, similarity_weight, context_weight, learn_weights)
         self.fixed, self.deviation = (similarity_weight, context_weight), deviation
         self.free = nn.Parameter(torch.empty(num_relations, size)) if learned else None

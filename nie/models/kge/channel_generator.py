@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nie.ops.shapes import expect_sizes
+
 
 class ChannelGenerator(nn.Module):
     """Make the further channels of entities from their structural vector and noise, to be told from real ones.
@@ -27,6 +29,7 @@ class ChannelGenerator(nn.Module):
 
     def __init__(self, size: int, num_made: int, noise_size: int = 64) -> None:
         super().__init__()
+        expect_sizes(size=size, num_made=num_made, noise_size=noise_size)
         self.num_made, self.noise_size = num_made, noise_size
         self.layers = nn.Sequential(
             nn.Linear(size + noise_size, size), nn.LeakyReLU(), nn.Linear(size, num_made * size)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
+from nie.ops.shapes import expect_sizes
 
 
 class ChannelTables(nn.Module):
@@ -38,6 +39,7 @@ class ChannelTables(nn.Module):
         trainable: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_entities=num_entities, size=size)
         _check(channels, masks, num_entities)
         everyone = torch.ones(num_entities, dtype=torch.bool)
         columns = [masks.get(name, everyone) for name in ("structural", *channels)]

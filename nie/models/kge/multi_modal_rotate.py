@@ -20,6 +20,7 @@ from nie.models.kge.channel_tables import ChannelTables
 from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
+from nie.ops.shapes import expect_sizes
 
 ROWS_AT_A_TIME = 4096
 
@@ -99,6 +100,8 @@ class MultiModalRotatE(nn.Module):
         mixed_precision: bool = False, extract_after: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
+        expect_sizes(num_entities=num_entities, num_relations=num_relations, size=size)
+        expect_sizes(0, extract_after=extract_after)
         if fusion not in (*FUSIONS, RELATION_GUIDED):
             raise NieError(f"There is no fusion {fusion!r}{nearest(fusion, [*FUSIONS, RELATION_GUIDED])}.")
         if fusion == RELATION_GUIDED and fusion_settings:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.layers.masked import masked_softmax
+from nie.ops.shapes import expect_sizes
 
 
 class RelationGuidedFusion(nn.Module):
@@ -31,6 +32,7 @@ class RelationGuidedFusion(nn.Module):
 
     def __init__(self, size: int, num_channels: int, num_relations: int) -> None:
         super().__init__()
+        expect_sizes(size=size, num_channels=num_channels, num_relations=num_relations)
         self.direction = nn.Parameter(torch.empty(num_channels, size))
         self.log_temperature = nn.Parameter(torch.empty(num_relations))
         self.reset_parameters()

@@ -2,52 +2,93 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from nie import layers, ops
+from nie import layers, models, ops
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.layers.relation.context import ContextEnhancer, RelationContext
+from nie.models.convolutional import ConvolutionalModel
 from nie.models.geni import GENI
-from nie.models.kge.rotate import RotatE
-from nie.models.pregat import PreGAT
+from nie.models.kge.channel_tables import ChannelTables
+from nie.models.kge.multi_modal_rotate import MultiModalRotatE
+from nie.models.rgtn import MultiChannelEncoder
+from nie.models.sgc import SGC
+from nie.models.transformer import Encoder
+from nie.models.vision_text import VisionTextDualEncoder
 
-SIZED = (
-    "in_size", "out_size", "size", "hidden_size", "head_size", "num_heads", "num_layers", "num_entities", "num_bases",
-)  # fmt: skip
-MADE: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
-    (layers.PreGATConv, {"in_size": 5, "out_size": 4, "rel_size": 3, "num_heads": 2}),
-    (layers.RelGraphTransformerConv, {"in_size": 5, "out_size": 4, "rel_size": 3, "num_heads": 2}),
-    (layers.GraphConv, {"in_size": 5, "out_size": 4}),
-    (layers.CoAttention, {"size": 5}),
-    (PreGAT, {"in_size": 5, "out_size": 4, "num_relations": 3, "head_size": 2, "num_heads": 2}),
-    (GENI, {"channel_sizes": {"a": 4}, "num_relations": 3, "num_heads": 2, "num_layers": 1}),
-    (RotatE, {"num_entities": 5, "num_relations": 2, "size": 8}),
-)
-
-
-@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True])
-@pytest.mark.parametrize(("make", "sizes"), MADE, ids=lambda part: getattr(part, "__name__", ""))
-def test_a_size_that_is_none(make: Callable[..., Any], sizes: dict[str, Any], value: Any) -> None:
-    make(**sizes)
-    for name in sizes:
-        if name in SIZED:
-            with pytest.raises(NieError, match=f"{name} must be a whole number of at least 1; got"):
-                make(**{**sizes, name: value})
+CHANNELS = {"channel_sizes": {"a": 4}, "num_relations": 3}
+CONTEXT = RelationContext(torch.ones(2, 6), torch.zeros(2, 2))
+NEEDED: dict[type[nn.Module], dict[str, Any]] = {
+    layers.ChannelDropout: {"p": 0.5},
+    layers.ChannelFusion: {"method": "concat"},
+    ContextEnhancer: {"context": CONTEXT},
+    ConvolutionalModel: {"convolution": "gcn", **CHANNELS},
+    Encoder: {"rel_size": 3},
+    GENI: CHANNELS,
+    SGC: CHANNELS,
+    ChannelTables: {"num_entities": 4, "channels": {"a": torch.ones(4, 3)}, "masks": {}},
+    MultiModalRotatE: {"num_entities": 4, "channels": {"a": torch.ones(4, 3)}},
+    MultiChannelEncoder: {**CHANNELS, "head": nn.Identity()},
+    VisionTextDualEncoder: {"image_encoder": nn.Identity(), "text_encoder": nn.Identity()},
+}
+"""What a layer or model must be given besides its sizes."""
 
 
-def test_every_public_layer_with_heads_is_asked_for() -> None:
-    for name in layers.__all__:
-        layer = getattr(layers, name)
-        if inspect.isclass(layer) and "num_heads" in inspect.signature(layer).parameters:
-            fixed = {"in_size": 4, "out_size": 4, "rel_size": 3, "size": 4, "num_channels": 2}
-            known = {key: value for key, value in fixed.items() if key in inspect.signature(layer).parameters}
-            with pytest.raises(NieError, match="num_heads must be"):
-                layer(**known, num_heads=0)
+def modules() -> Iterator[type[nn.Module]]:
+    """All public layers and models."""
+    for package in (layers, models):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for name, kind in vars(importlib.import_module(info.name)).items():
+                public = inspect.isclass(kind) and kind.__module__ == info.name and not name.startswith("_")
+                if public and issubclass(kind, nn.Module):
+                    yield kind
+
+
+def sizes_of(kind: type[nn.Module]) -> list[str]:
+    """The parameters of its constructor that are whole numbers."""
+    return [name for name, parameter in inspect.signature(kind).parameters.items() if parameter.annotation == "int"]
+
+
+def made(kind: type[nn.Module], **sizes: Any) -> nn.Module:
+    needed = [name for name, one in inspect.signature(kind).parameters.items() if one.default is one.empty]
+    return kind(**{**dict.fromkeys({*needed} & {*sizes_of(kind)}, 4), **NEEDED.get(kind, {}), **sizes})
+
+
+SIZED = [kind for kind in modules() if sizes_of(kind)]
+
+
+@pytest.mark.parametrize("kind", SIZED, ids=lambda kind: kind.__name__)
+def test_a_size_that_is_none(kind: type[nn.Module]) -> None:
+    made(kind)
+    for name in sizes_of(kind):
+        for value in (-1, 2.0, "2", None, True):
+            with pytest.raises(NieError, match=f"{name} must be a whole number of at least [01]; got"):
+                made(kind, **{name: value})
+
+
+@pytest.mark.parametrize("kind", SIZED, ids=lambda kind: kind.__name__)
+def test_what_may_not_be_0(kind: type[nn.Module]) -> None:
+    for name in sizes_of(kind):
+        if name not in (
+            "rel_size",
+            "tier_outputs",
+            "num_hops",
+            "num_classes",
+            "warmup",
+            "channel_warmup",
+            "extract_after",
+        ):
+            with pytest.raises(NieError, match=f"{name} must be a whole number of at least 1; got 0"):
+                made(kind, **{name: 0})
 
 
 def heterograph() -> dgl.DGLGraph:
