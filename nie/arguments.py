@@ -39,5 +39,6 @@ def whole_number(name: str, value: Any, least: int = 0, most: int = MOST) -> int
     except Exception:  # no whole number, or a foreign class
         number = None
     if isinstance(value, bool) or type(number) is not int or not least <= number <= most:
-        raise NieError(f"{name} must be a whole number from {least} to {most}; got {shown(value)}.")
+        ends = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+        raise NieError(f"{name} must be a whole number {ends}; got {shown(value)}.")
     return number

@@ -55,6 +55,7 @@ ALONE = {"nie", "downstream", *GROUND}
 """What is a module of its own: its name stands for itself, and not for what lies in it."""
 
 OF_LAYERS = {
+    "nie.arguments",
     "nie.arrays",
     "nie.dgl_compat",
     "nie.errors",

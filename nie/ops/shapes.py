@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nie.arguments import whole_number
 from nie.dgl_compat import dgl
 from nie.errors import NieError, shown
 from nie.ops.edge_index import relation_span
@@ -31,8 +32,7 @@ def expect_sizes(least: int = 1, /, **sizes: int) -> None:
     nie.errors.NieError: num_heads must be a whole number of at least 1; got 0.
     """
     for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < least:
-            raise NieError(f"{name} must be a whole number of at least {least}; got {shown(size)}.")
+        whole_number(name, size, least)
 
 
 def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:

@@ -32,3 +32,21 @@ def test_a_damaged_file_is_as_one_that_is_not_there(tmp_path: Path, file: Any, e
     assert file.load("types") is None
     file.save("types", ("code", 2))
     assert file.load("types") == ("code", 2)
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_no_changed_byte_is_used(tmp_path: Path, file: Any, ending: str) -> None:
+    (path,) = tmp_path.glob(f"*.{ending}")
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert file.load("types") in (None, ("code", 1))
+
+
+def test_numba_alone_reads_what_is_written_and_what_it_wrote_is_read(tmp_path: Path, file: Any) -> None:
+    from numba.core import caching
+
+    numba_alone = caching.IndexDataCacheFile.__mro__[1]
+    assert numba_alone(str(tmp_path), "kernel", "stamp").load("types") == ("code", 1)
+    numba_alone(str(tmp_path), "other", "stamp").save("types", ("code", 3))
+    assert caching.IndexDataCacheFile(str(tmp_path), "other", "stamp").load("types") == ("code", 3)
