@@ -12,9 +12,7 @@ import fcntl
 import os
 import re
 import shutil
-import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +20,6 @@ TEMPORARY = re.compile(r"\.(?P<target>.+)\.nie-[a-z0-9_]{8}(\.\w+)?")
 """Name of a temporary path beside its target."""
 PREVIOUS = "nie-previous"
 """Ends the name of an older folder that is moved aside while its successor takes its place."""
-EARLIER = re.compile(r"\.(?P<target>.+?)(?P<aside>\.old)?\.[a-z0-9_]{8}(?P<suffix>\.\w+)?")
-"""Name of a temporary path of an nie from before temporary paths were locked; one ``.old.`` holds an older folder."""
-EARLIER_ENDS_S = 3600
-"""Such a path is a leftover when nothing in it has changed for so long."""
 
 
 @contextlib.contextmanager
@@ -59,12 +53,9 @@ def sweep(folder: Path, name: str | None = None) -> None:
         entries = os.listdir(folder)
     for entry in entries:
         found = TEMPORARY.fullmatch(entry)
-        earlier = None if found else EARLIER.fullmatch(entry)
-        with contextlib.suppress(OSError):
-            if found and name in (None, found["target"]):
+        if found and name in (None, found["target"]):
+            with contextlib.suppress(OSError):
                 _bury(folder / entry, folder / found["target"])
-            elif earlier and name in (None, earlier["target"]):
-                _bury_earlier(folder / entry, folder / earlier["target"], earlier)
 
 
 def remove(path: Path) -> None:
@@ -101,20 +92,6 @@ def _bury(path: Path, target: Path) -> None:
             remove(path)
     finally:
         os.close(held)
-
-
-def _bury_earlier(path: Path, target: Path, found: re.Match[str]) -> None:
-    """As `_bury`, for a path that tempfile made, with the suffix of its target, and that only its age tells of."""
-    folder = path.is_dir()
-    private = stat.S_IMODE(path.stat().st_mode) == (0o700 if folder else 0o600)
-    if not private or (found["suffix"] or "") != ("" if folder else target.suffix):
-        return
-    changed = max(each.stat().st_mtime for each in (path, *path.rglob("*")))
-    if time.time() - changed < EARLIER_ENDS_S:
-        return
-    if found["aside"] and (path / target.name).exists() and not target.exists():
-        os.replace(path / target.name, target)
-    remove(path)
 
 
 def _new(target: Path, *, folder: bool) -> Path:

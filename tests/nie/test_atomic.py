@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,39 +115,9 @@ def test_a_folder_that_was_moved_aside_is_put_back_after_a_kill(tmp_path: Path) 
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "whole"]
 
 
-@pytest.mark.parametrize(
-    ("name", "folder", "target", "hours", "mode", "swept"),
-    [
-        (".a.csv.ab12_xyz.csv", False, "a.csv", 2, 0o600, True),
-        (".data.ab12_xyz", True, "data", 2, 0o700, True),
-        (".data.ab12_xyz", True, "data", 0.5, 0o700, False),  # its writer may be at work
-        (".a.csv.ab12_xyz.csv", False, "a.csv", 2, 0o644, False),  # not as tempfile makes them
-        (".a.csv.ab12_xyz.txt", False, "a.csv", 2, 0o600, False),
-        (".other.csv.ab12_xyz.csv", False, "a.csv", 2, 0o600, False),
-        (".a.csv.settings2", False, "a.csv", 2, 0o600, False),
-    ],
-)
-def test_leftovers_of_earlier_versions_are_swept_when_they_are_old(
-    name: str, folder: bool, target: str, hours: float, mode: int, swept: bool, tmp_path: Path
-) -> None:
-    path = tmp_path / name
-    path.mkdir() if folder else path.touch()
-    then = time.time() - 3600 * hours
-    if folder:
-        (path / "part").touch()
-        os.utime(path / "part", (then, then))
-    path.chmod(mode)
-    os.utime(path, (then, then))
-    sweep(tmp_path, target)
-    assert path.exists() != swept
-
-
-def test_what_an_earlier_version_moved_aside_is_put_back(tmp_path: Path) -> None:
-    grave = tmp_path / ".data.old.ab12_xyz"
-    (grave / "data").mkdir(parents=True)
-    (grave / "data" / "first").touch()
-    grave.chmod(0o700)
-    for path in (grave / "data" / "first", grave / "data", grave):
-        os.utime(path, (0, 0))
-    sweep(tmp_path, "data")
-    assert [path.name for path in tmp_path.rglob("*")] == ["data", "first"]
+def test_a_hidden_file_of_somebodys_own_stays(tmp_path: Path) -> None:
+    for name in (".a.csv.settings2", ".a.csv.ab12_xyz.csv", ".a.csv.nie-short", ".a.csv"):
+        (tmp_path / name).touch(0o600)
+        os.utime(tmp_path / name, (0, 0))
+    sweep(tmp_path, "a.csv")
+    assert len(list(tmp_path.iterdir())) == 4
