@@ -165,7 +165,7 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
 def test_tensors_that_repeat_a_few_numbers_without_end_are_refused(tmp_path: Path) -> None:
     for value in (torch.ones(1).expand(10**6, 10**6), torch.ones(1, dtype=torch.float16).expand(3, 10**9)):
         torch.save({"features": value}, tmp_path / "f.pth")
-        with pytest.raises(NieError, match=r"f.pth .* .*does not fit its storage of 1 numbers"):
+        with pytest.raises(NieError, match=r"f.pth .*makes far more of its content than it holds"):
             read_channel_file(tmp_path / "f.pth", "image", NAMES)
     torch.save({"features": torch.ones(1).expand(3, 2)}, tmp_path / "f.pth")
     assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
