@@ -56,7 +56,7 @@ class Columns:
             NieError: a role is unknown, missing, or named twice.
         """
         roles = tuple(word.strip().lower() for word in text.split(","))
-        if sorted(role for role in roles if role != LEFT_OUT) != sorted(ROLES):
+        if not _names_each(roles):
             raise NieError(
                 f"The columns must name head, relation and tail, each once, as {USUAL}, with '-' for a column to leave "
                 f"out; got {shown(text)}."
@@ -72,17 +72,20 @@ class Columns:
         >>> Columns.of_header(["ann", "knows", "bob"]) is None
         True
         """
-        roles = [_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields]
-        if roles in (["head", LEFT_OUT, "tail"], list(ROLES)):
+        roles = tuple(_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields)
+        if roles == ("head", LEFT_OUT, "tail"):
             return cls()
-        return cls(tuple(roles)) if sorted(set(roles) - {LEFT_OUT}) == sorted(ROLES) == sorted(
-            role for role in roles if role != LEFT_OUT
-        ) else None  # fmt: skip
+        return cls(roles) if _names_each(roles) else None
 
     def picked(self, fields: Sequence[Field]) -> tuple[Field, Field, Field]:
         """Head, relation and tail of the fields of a line, or of columns."""
         head, relation, tail = (fields[self.roles.index(role)] for role in ROLES)
         return head, relation, tail
+
+
+def _names_each(roles: Sequence[str]) -> bool:
+    """Whether head, relation and tail stand there once each."""
+    return sorted(role for role in roles if role != LEFT_OUT) == sorted(ROLES)
 
 
 def check_order(
