@@ -21,9 +21,9 @@ from urllib.parse import quote, urlsplit
 from nie.arguments import a_path
 from nie.atomic import atomic_file, space_errors
 from nie.data.graph_fields import check_name
-from nie.data.raw import sha256
 from nie.errors import NieError, nearest, shown
 from nie.progress import Progress, log
+from nie.seal import file_digest, is_whole
 
 TIMEOUT_S = 30.0
 RETRIES = 4
@@ -158,7 +158,7 @@ def fetch(
             "are read by `nie data build NAME --raw FOLDER`."
         )
     folder = root / name / "raw"
-    wanted = [file for file in SOURCES[name] if not _is_whole(folder / file.path, file)]
+    wanted = [file for file in SOURCES[name] if not is_whole(folder / file.path, file.sha256)]
     archives: dict[str, Path] = {}
     for file in wanted:
         url = f"{base_url.rstrip('/')}/{name}/{quote(file.path)}" if base_url else file.url
@@ -277,15 +277,11 @@ def _extract(archive: Path, target: Path, file: RemoteFile, url: str) -> None:
 
 def _publish(part: Path, target: Path, file: RemoteFile, url: str) -> None:
     """Give a finished download its name, or delete it when it is not the file that was wanted."""
-    found = sha256(part)
+    found = file_digest(part)
     if found != file.sha256:
         part.unlink()
         raise NieError(f"{url} has sha256 {found}, but {file.path} must have {file.sha256}; it was not kept.")
     os.replace(part, target)
-
-
-def _is_whole(path: Path, file: RemoteFile) -> bool:
-    return path.is_file() and sha256(path) == file.sha256
 
 
 def _part(target: Path) -> Path:
