@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from nie.array_file import one_sentence
-from nie.data.restricted_pickle import Reader, finished
+from nie.data.restricted_pickle import Reader
 from nie.data.stand_ins import Function, Made
-from nie.data.torch_file import read_old_format
+from nie.data.torch_file import OldReader
 
 _DAMAGED = (
     "is truncated or not a pickle of tensors and arrays, and nothing else is read, as it could run code ({reason}); "
@@ -25,7 +25,7 @@ def _load_storage(blob: Any) -> Made:
     """Stands in for torch.storage._load_from_bytes, which would unpickle the inner file without restrictions."""
     if not isinstance(blob, bytes):
         raise pickle.UnpicklingError("a tensor's storage is not bytes")
-    made = read_old_format(io.BytesIO(blob), len(blob))
+    made = OldReader(io.BytesIO(blob), len(blob)).load()
     if type(made) is not Made or not isinstance(made.value, torch.storage.TypedStorage):
         raise pickle.UnpicklingError("a tensor's storage holds something other than numbers")
     return made
@@ -60,4 +60,4 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     with one_sentence(path, _DAMAGED), path.open("rb") as stream:
-        return finished(_PickleReader(stream, path.stat().st_size).load())
+        return _PickleReader(stream, path.stat().st_size).read_content()

@@ -22,7 +22,7 @@ from nie.errors import shown
 _MAX_DEPTH = 50
 _LARGE = 1 << 20
 MOST_MADE = 16
-"""What functions are given and make: at most so many times the bytes of the file, or else `SMALL`.
+"""What functions are given, and tensors and arrays in each place: at most so many times the file's bytes, or `SMALL`.
 
 A pickle names one large object as often as it likes in two bytes each, and a tensor may repeat its numbers (`expand`).
 """
@@ -85,9 +85,6 @@ class Reader(_PythonUnpickler):  # type: ignore[misc]
     def _call(self) -> None:
         self._count(_size(self.stack[-1]))
         super().load_reduce()
-        made = self.stack[-1]
-        if type(made) is Made and isinstance(made.value, torch.Tensor):
-            self._count(made.value.nbytes)
 
     def _set_state(self) -> None:
         self._count(_size(self.stack[-1]))
@@ -114,6 +111,35 @@ class Reader(_PythonUnpickler):  # type: ignore[misc]
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to data outside itself, unlike a file of pickle.dump")
 
+    def read_content(self) -> Any:
+        """What the pickle holds, with tensors and arrays in the place of their stand-ins."""
+        return self._finished(self.load(), {}, 0)
+
+    def _finished(self, value: Any, done: dict[int, Any], depth: int) -> Any:
+        """``value`` with what stand-ins stand for; ``done`` holds the containers so far, as they may be shared."""
+        kind = type(value)
+        if kind in PLAIN:
+            return value
+        if kind in (Made, MadeArray) and isinstance(value.value, (torch.Tensor, np.ndarray, np.generic)):
+            self._count(value.value.nbytes)
+            return value.value
+        if id(value) in done:
+            return done[id(value)]
+        if depth > _MAX_DEPTH:
+            raise pickle.UnpicklingError(f"containers lie more than {_MAX_DEPTH} deep in each other")
+        if kind is dict:
+            entries = done[id(value)] = {}
+            entries.update({key: self._finished(item, done, depth + 1) for key, item in value.items()})
+            return entries
+        if kind is list:
+            items = done[id(value)] = []
+            items.extend(self._finished(item, done, depth + 1) for item in value)
+            return items
+        if kind in (tuple, set, frozenset):
+            done[id(value)] = kind(self._finished(item, done, depth + 1) for item in value)
+            return done[id(value)]
+        raise pickle.UnpicklingError("it holds an unfinished tensor or array, or a function")
+
 
 def _size(arguments: Any) -> int:
     """How many bytes, letters and entries a function is given."""
@@ -121,33 +147,3 @@ def _size(arguments: Any) -> int:
         raise pickle.UnpicklingError("it calls a function, or sets a state, with what is no tuple")
     sized = (bytes, bytearray, str, list, tuple)
     return len(arguments) + sum(len(argument) for argument in arguments if type(argument) in sized)
-
-
-def finished(value: Any) -> Any:
-    """Replace stand-ins by what they stand for."""
-    return _finished(value, {}, 0)
-
-
-def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
-    """The same; ``done`` holds the containers so far, as they may be shared."""
-    kind = type(value)
-    if kind in PLAIN:
-        return value
-    if kind in (Made, MadeArray) and isinstance(value.value, (torch.Tensor, np.ndarray, np.generic)):
-        return value.value
-    if id(value) in done:
-        return done[id(value)]
-    if depth > _MAX_DEPTH:
-        raise pickle.UnpicklingError(f"containers lie more than {_MAX_DEPTH} deep in each other")
-    if kind is dict:
-        entries = done[id(value)] = {}
-        entries.update({key: _finished(item, done, depth + 1) for key, item in value.items()})
-        return entries
-    if kind is list:
-        items = done[id(value)] = []
-        items.extend(_finished(item, done, depth + 1) for item in value)
-        return items
-    if kind in (tuple, set, frozenset):
-        done[id(value)] = kind(_finished(item, done, depth + 1) for item in value)
-        return done[id(value)]
-    raise pickle.UnpicklingError("it holds an unfinished tensor or array, or a function")

@@ -18,7 +18,7 @@ from typing import IO, Any, ClassVar
 import torch
 
 from nie.array_file import check_members, one_sentence
-from nie.data.restricted_pickle import Reader, finished
+from nie.data.restricted_pickle import Reader
 from nie.data.stand_ins import Made, StandIn
 from nie.errors import shown
 
@@ -112,12 +112,31 @@ class _ZipReader(_TorchReader):
         return bytearray(self.archive.read(member))
 
 
-class _OldReader(_TorchReader):
-    """Reads the object of the format before: its storages follow, so that they are filled afterwards."""
+class OldReader(_TorchReader):
+    """Reads the format before, whose storages follow what refers to them, so that they are filled afterwards.
+
+    Args:
+        stream: of bytes.
+        length: of the stream; storages cannot be larger together.
+    """
 
     def __init__(self, stream: IO[bytes], length: int) -> None:
         super().__init__(stream, length)
-        self.left = length
+        self.stream, self.left = stream, length
+
+    def load(self) -> Any:
+        if [self._other() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
+            raise ValueError("it is no file of torch.save")
+        system = self._other()
+        if not isinstance(system, Mapping) or system.get("little_endian") is not True:
+            raise ValueError("its numbers are not little-endian")
+        content = super().load()
+        self._fill(self._other())
+        return content
+
+    def _other(self) -> Any:
+        """One of the pickles around that of the content."""
+        return Reader(self.stream, self.left).load()
 
     def content(self, key: str, size: int) -> bytearray:
         if size > self.left:
@@ -125,13 +144,14 @@ class _OldReader(_TorchReader):
         self.left -= size
         return bytearray(size)
 
-    def fill(self, stream: IO[bytes], keys: Any) -> None:
+    def _fill(self, keys: Any) -> None:
         """Read the numbers of all storages, in the order of the keys."""
         if type(keys) is not list or any(type(key) is not str for key in keys) or {*keys} != self.storages.keys():
             raise ValueError("it has other storages than it refers to")
         for key in keys:
             _, count, content, _ = self.storages[key]
-            if int.from_bytes(stream.read(8), "little") != count or stream.readinto(content) != len(content):  # type: ignore[attr-defined]
+            said = int.from_bytes(self.stream.read(8), "little")
+            if said != count or self.stream.readinto(content) != len(content):  # type: ignore[attr-defined]
                 raise ValueError(f"the storage {shown(key)} is of another size or ends too early")
 
 
@@ -141,19 +161,6 @@ def _storage(content: bytearray, kind: _Kind) -> torch.storage.TypedStorage:
     make: Any = torch.storage.TypedStorage
     storage: torch.storage.TypedStorage = make(wrap_storage=numbers.untyped_storage(), dtype=kind.dtype, _internal=True)
     return storage
-
-
-def read_old_format(stream: IO[bytes], length: int) -> Any:
-    """What a stream of ``length`` bytes of the older format holds, with stand-ins for tensors and storages."""
-    if [_TorchReader(stream, length).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
-        raise ValueError("it is no file of torch.save")
-    system = _TorchReader(stream, length).load()
-    if not isinstance(system, Mapping) or system.get("little_endian") is not True:
-        raise ValueError("its numbers are not little-endian")
-    reader = _OldReader(stream, length)
-    content = reader.load()
-    reader.fill(stream, _TorchReader(stream, length).load())
-    return content
 
 
 def load_torch(path: str | os.PathLike[str]) -> Any:
@@ -179,6 +186,6 @@ def load_torch(path: str | os.PathLike[str]) -> Any:
         if zipfile.is_zipfile(stream):
             with zipfile.ZipFile(stream) as archive:
                 check_members(archive, path)
-                return finished(_ZipReader(archive).load())
+                return _ZipReader(archive).read_content()
         stream.seek(0)
-        return finished(read_old_format(stream, path.stat().st_size))
+        return OldReader(stream, path.stat().st_size).read_content()
