@@ -40,14 +40,14 @@ def find_raw(
         NieError: ``raw`` is given but is no folder, or there is none anywhere.
     """
     if raw is not None:
-        if not _is_folder(Path(raw)):
+        if not os.path.isdir(raw):
             raise NieError(f"--raw {raw} is not a folder; give the folder with the raw files of {name}.")
         return Path(raw)
     candidates = [Path(root) / name / "raw"]
     if os.environ.get(RAW_VARIABLE):
         candidates.insert(0, Path(os.environ[RAW_VARIABLE]) / name)
     for folder in candidates:
-        if _is_folder(folder):
+        if os.path.isdir(folder):
             return folder
     places = " or ".join(str(folder) for folder in candidates)
     raise NieError(
@@ -62,7 +62,7 @@ def find_packed(path: str | os.PathLike[str]) -> Path:
     if found is None:
         if not os.fspath(path):
             raise NieError("The path of a file is empty; give the path.")
-        if Path(path).name and _is_folder(Path(path)):
+        if Path(path).name and os.path.isdir(path):
             raise NieError(f"{Path(path)} is a folder, where a file must be given.")
         raise NieError(f"The file {Path(path)} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
     return found
@@ -78,20 +78,9 @@ def _packed(path: str | os.PathLike[str]) -> Path | None:
     if not plain.name:  # such as "", "." or "/", which cannot have a suffix added
         return None
     candidates = (plain, *(plain.with_name(plain.name + suffix) for suffix in PACKED_SUFFIXES))
-    return next((candidate for candidate in candidates if _is_file(candidate)), None)
-
-
-def _is_file(path: Path) -> bool:
-    # A name that is too long for the system is an error of its own there.
-    with contextlib.suppress(OSError, ValueError):
-        return path.is_file() or path.is_fifo()
-    return False
-
-
-def _is_folder(path: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return path.is_dir()
-    return False
+    # Unlike methods of Path, os.path says of a name that is too long for the system that it is not there.
+    there = (each for each in candidates if os.path.exists(each))
+    return next((each for each in there if each.is_file() or each.is_fifo()), None)
 
 
 @contextlib.contextmanager
