@@ -68,7 +68,7 @@ def load(
     for key, value in options.items():
         if built.get(key) != value:
             raise NieError(
-                f"{folder} was built with {key}={built.get(key)!r}, not {value!r}; "
+                f"{folder} was built with {key}={shown(built.get(key))}, not {shown(value)}; "
                 f"build it again with that option (`nie data build {name}`) or use another root."
             )
     return kg
@@ -144,7 +144,7 @@ def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: d
     parameters = {key: value for key, value in inspect.signature(builder).parameters.items() if key != "raw"}
     for key in options:
         if key not in parameters:
-            raise NieError(f"The dataset {name} has no option {key!r}{nearest(key, parameters)}.")
+            raise NieError(f"The dataset {name} has no option {shown(key)}{nearest(key, parameters)}.")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and options.get(key) is None:
             raise NieError(f"Building {name} needs --{key.replace('_', '-')} FILE.")
@@ -170,6 +170,6 @@ def _unknown(name: str, root: str | os.PathLike[str]) -> str:
     own = [folder.parent.name for folder in Path(root).glob("*/processed")]
     known = sorted({*BUILDERS, *own})
     return (
-        f"There is no dataset {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
+        f"There is no dataset {shown(name)}{nearest(name, known)}; known are {', '.join(known)}, "
         "and `nie data build NAME --triples FILE [--scores FILE]` makes your own, or --raw FOLDER from OpenKE's files."
     )

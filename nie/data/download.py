@@ -154,8 +154,8 @@ def fetch(
     if name not in SOURCES:
         known = ", ".join(SOURCES)
         raise NieError(
-            f"There is nothing to fetch for {name!r}{nearest(name, SOURCES)}; known are {known}. Files that you have "
-            "are read by `nie data build NAME --raw FOLDER`."
+            f"There is nothing to fetch for {shown(name)}{nearest(name, SOURCES)}; known are {known}. Files that you "
+            "have are read by `nie data build NAME --raw FOLDER`."
         )
     folder = root / name / "raw"
     wanted = [file for file in SOURCES[name] if not is_whole(folder / file.path, file.sha256)]

@@ -163,7 +163,7 @@ def _read_triples(path: Path, num_entities: int, num_relations: int, order: Colu
         line, row = rows[int(np.argmax(wrong))]
         hint = next((f"; --columns {other} would fit" for other in fitting if other), "")
         raise NieError(
-            f"{found}, line {line}: {row!r} does not fit {num_entities} entities and {num_relations} "
+            f"{found}, line {line}: {shown(row)} does not fit {num_entities} entities and {num_relations} "
             f"relations when the columns are {', '.join(order.roles)}{hint}."
         )
     triples = order.picked(list(table.T))

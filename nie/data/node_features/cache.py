@@ -21,7 +21,7 @@ from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.findings import Findings
 from nie.progress import log
 from nie.seal import broken, file_digest
@@ -85,7 +85,7 @@ def features(
         return kg.channels[name]
     if name not in FEATURES:
         known = [*FEATURES, *kg.channels]
-        raise NieError(f"There is no feature {name!r}{nearest(name, known)}; known are {', '.join(known)}.")
+        raise NieError(f"There is no feature {shown(name)}{nearest(name, known)}; known are {', '.join(known)}.")
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
     path = cache_path(kg, name, feature, full, folder)
@@ -178,7 +178,7 @@ def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) 
     known = {key: parameter.default for key, parameter in parameters.items() if key != "kg"}
     for key in settings:
         if key not in known:
-            raise NieError(f"The feature {name} has no setting {key!r}{nearest(key, known)}.")
+            raise NieError(f"The feature {name} has no setting {shown(key)}{nearest(key, known)}.")
     for key, value in settings.items():
         label = f"{name}'s {key}"
         counts = isinstance(known[key], int)
