@@ -86,6 +86,8 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     document = content if isinstance(content, Mapping) else {"features": content}
     arrays = {}
     for key, value in document.items():
+        if str(key) in arrays:
+            raise NieError(f"{path} holds {shown(str(key))} twice, as a word and as a number.")
         if isinstance(value, torch.Tensor) or key in (*ROWS, *IDS):
             try:
                 arrays[str(key)] = _plain(value)

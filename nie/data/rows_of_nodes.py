@@ -55,6 +55,11 @@ def nodes_of_rows(path: Path, name: str, count: int, ids: NDArray[Any] | None, n
     if len(set(wanted)) < len(wanted):
         twice = Counter(wanted).most_common(1)[0][0]
         raise NieError(f"{path}: channel {name} has two rows for {shown(twice)}.")
+    if len(nodes) < len(node_names):
+        counts = Counter(node_names)
+        unclear = next((key for key in wanted if counts[str(key)] > 1), None)
+        if unclear is not None:
+            raise NieError(f"{path}: two nodes are called {shown(unclear)}, so its row in {name} may be of either.")
     return [nodes[key] for key in wanted]
 
 

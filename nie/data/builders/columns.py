@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from nie.arguments import of_kind
 from nie.errors import NieError, shown
 
 ROLES = ("head", "relation", "tail")
@@ -55,6 +56,7 @@ class Columns:
         Raises:
             NieError: a role is unknown, missing, or named twice.
         """
+        of_kind("columns", text, str, f"names separated by commas, such as {USUAL!r}")
         roles = tuple(word.strip().lower() for word in text.split(","))
         if not _names_each(roles):
             raise NieError(

@@ -136,6 +136,16 @@ def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> Non
         read_channel_file(tmp_path / "f.npz", "image", NAMES)
 
 
+def test_whose_a_row_is_must_be_clear(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", features=ROWS[:2], names=["ann", "bob"])
+    with pytest.raises(NieError, match="two nodes are called 'ann', so its row in image may be of either"):
+        read_channel_file(tmp_path / "f.npz", "image", ["ann", "bob", "ann"])
+    assert read_channel_file(tmp_path / "f.npz", "image", ["ann", "bob", "cyd", "cyd"]).mask.sum() == 2
+    torch.save({1: torch.ones(2), "1": torch.zeros(2)}, tmp_path / "f.pth")
+    with pytest.raises(NieError, match="holds '1' twice, as a word and as a number"):
+        read_channel_file(tmp_path / "f.pth", "image", ["0", "1"])
+
+
 class Harmful:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, ("harmed",)
@@ -210,5 +220,8 @@ def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:
     assert kg.channels["image"].mask.tolist() == [False, False, True]
     assert set(kg.meta["raw"]) == {"t.tsv", "image.npz"}
     assert not kg.label_mask.any()
+    for features in ("x", [1], {"x": 5}):
+        with pytest.raises(NieError, match=r"^(features|the file of channel x) must be a "):
+            build("mine", tmp_path, triples=tmp_path / "t.tsv", features=features)  # type: ignore[arg-type]
     with pytest.raises(NieError, match="The channel name"):
         build("mine", tmp_path, triples=tmp_path / "t.tsv", features={"../x": tmp_path / "image.npz"})
