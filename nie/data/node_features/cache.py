@@ -24,7 +24,7 @@ from nie.data.node_features.text import sentence_embeddings, tfidf_svd
 from nie.errors import NieError, nearest, shown
 from nie.findings import Findings
 from nie.progress import log
-from nie.seal import broken, file_digest
+from nie.seal import broken, file_digest, read_seal
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
@@ -123,9 +123,9 @@ def _as_sealed(path: Path) -> bool:
     if not seal_path.exists():
         return True
     try:
-        known = json.loads(seal_path.read_text(encoding="utf-8"))
+        known = read_seal(seal_path)
         return known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
-    except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
+    except (NieError, OSError):
         return False
 
 
