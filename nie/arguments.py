@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -41,4 +43,19 @@ def whole_number(name: str, value: Any, least: int = 0, most: int = MOST) -> int
     if isinstance(value, bool) or type(number) is not int or not least <= number <= most:
         ends = f"of at least {least}" if most == MOST else f"from {least} to {most}"
         raise NieError(f"{name} must be a whole number {ends}; got {shown(value)}.")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """A finite number above 0; True is none.
+
+    >>> positive("p", 2)
+    2.0
+    """
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
+    except OverflowError:
+        number = math.inf
+    if not 0 < number < math.inf:
+        raise NieError(f"{name} must be a finite number > 0; got {shown(value)}.")
     return number

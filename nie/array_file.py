@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 
 from nie.arrays import Array
 from nie.errors import NieError, shown
+from nie.foreign import one_line
 
 _HEADERS: dict[tuple[int, int], Callable[..., Any]] = {
     (1, 0): npy.read_array_header_1_0,
@@ -55,7 +56,7 @@ def read_npy(path: str | os.PathLike[str], *, mapped: bool = True) -> Array:
            [3, 4]])
     """
     path = Path(path)
-    with _sentences(path, "a plain .npy array"), path.open("rb") as stream:
+    with one_sentence(path, "is truncated or not a plain .npy array ({reason})"), path.open("rb") as stream:
         shape, fortran, dtype = _header(stream, path.stat().st_size)
         order: Any = "F" if fortran else "C"
         if mapped:
@@ -81,8 +82,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """
     path = Path(path)
     arrays: dict[str, Array] = {}
-    kind = "a .npz archive of plain arrays"
-    with _sentences(path, kind), path.open("rb") as file, zipfile.ZipFile(file) as archive:
+    sentence = "is truncated or not a .npz archive of plain arrays ({reason})"
+    with one_sentence(path, sentence), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         check_members(archive, path)
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
@@ -142,8 +143,15 @@ def _content(stream: IO[bytes], shape: tuple[int, ...], order: Any, dtype: np.dt
 
 
 @contextmanager
-def _sentences(path: Path, kind: str) -> Iterator[None]:
-    """Make every failure of reading ``path`` one sentence."""
+def one_sentence(path: Path, sentence: str) -> Iterator[None]:
+    """Make every failure of reading ``path`` one sentence: that the file is missing, or else ``sentence`` about it.
+
+    >>> with one_sentence(Path("a.npy"), "is damaged ({reason})"):
+    ...     raise ValueError("it ends too early")
+    Traceback (most recent call last):
+    ...
+    nie.errors.NieError: The file a.npy is damaged (it ends too early).
+    """
     try:
         yield
     except NieError:
@@ -152,6 +160,6 @@ def _sentences(path: Path, kind: str) -> Iterator[None]:
         raise NieError(f"The file {path} is missing.") from error
     except (PermissionError, MemoryError):
         raise  # nothing is damaged: it may not be read, or is too large for this machine
-    except Exception as error:  # a damaged archive fails in any way that zipfile and its decompressors can
-        reason = shown(str(error).partition("\n")[0].rstrip("."))[1:-1]
-        raise NieError(f"The file {path} is truncated or not {kind} ({reason or type(error).__name__}).") from error
+    except Exception as error:  # a damaged file fails in any way that pickle, zipfile, torch and decompressors can
+        reason = one_line(str(error).partition("\n")[0].rstrip("."), 120) or type(error).__name__
+        raise NieError(f"The file {path} {sentence.format(reason=reason)}.") from error

@@ -5,6 +5,7 @@ Of torch's files only tensors are loaded, so that no code in them runs.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,16 @@ import torch
 from numpy.typing import NDArray
 
 from nie.array_file import read_npy, read_npz
+from nie.arrays import Bools, Floats32
 from nie.data.graph import Channel
-from nie.data.rows_of_nodes import rows_of_nodes
+from nie.data.rows_of_nodes import nodes_of_rows
 from nie.data.torch_file import load_torch
 from nie.errors import NieError, shown
 
 ROWS = ("features", "embeddings", "weight")
 IDS = ("names", "ids")
+MOST_LISTED = 1 << 25
+"""Numbers in a list of rows: a file can name one row a million times."""
 
 
 def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Sequence[str]) -> Channel:
@@ -57,11 +61,16 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
     if path.suffix not in readers:
         raise NieError(f"{path}, the file of channel {name}, must end in one of {', '.join(readers)}.")
     rows, ids = readers[path.suffix](path)
-    if rows.ndim == 2 and rows.shape[1] == 0:
-        raise NieError(f"{path}: channel {name} must have at least one column; got none.")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise NieError(f"{path}: channel {name} must be numbers (N, d); got {rows.dtype} of shape {rows.shape}.")
-    return _channel(path, name, rows_of_nodes(path, name, rows, ids, node_names))
+    if rows.shape[1] == 0:
+        raise NieError(f"{path}: channel {name} must have at least one column; got none.")
+    nodes = nodes_of_rows(path, name, len(rows), ids, node_names)
+    there, values = _values(path, name, rows)
+    features = np.zeros((len(node_names), rows.shape[1]), dtype=np.float32)
+    mask = np.zeros(len(node_names), dtype=bool)
+    features[nodes], mask[nodes] = values, there
+    return Channel(features, mask)
 
 
 def _npy(path: Path) -> tuple[NDArray[Any], None]:
@@ -77,6 +86,8 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     document = content if isinstance(content, Mapping) else {"features": content}
     arrays = {}
     for key, value in document.items():
+        if str(key) in arrays:
+            raise NieError(f"{path} holds {shown(str(key))} twice, as a word and as a number.")
         if isinstance(value, torch.Tensor) or key in (*ROWS, *IDS):
             try:
                 arrays[str(key)] = _plain(value)
@@ -86,9 +97,26 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def _plain(value: Any) -> NDArray[Any]:
-    return value.detach().float().numpy() if isinstance(value, torch.Tensor) and value.is_floating_point() else (
-        np.asarray(value)
-    )  # fmt: skip
+    """A tensor, an array, or a list of names, numbers or rows of numbers, as an array."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+        return np.asarray(value.float() if value.is_floating_point() else value)
+    if isinstance(value, (list, tuple)):
+        lengths = {id(row): _length(row) for row in {id(row): row for row in value}.values()}
+        if sum(lengths[id(row)] for row in value) > MOST_LISTED:
+            raise ValueError("a list that names its rows without end")
+    return np.asarray(value)
+
+
+def _length(row: Any) -> int:
+    """How many numbers stand in a row, or in the place of one."""
+    if isinstance(row, (torch.Tensor, np.ndarray)):
+        return math.prod(row.shape)
+    if not isinstance(row, (list, tuple)):
+        return 1
+    if any(isinstance(each, (list, tuple, torch.Tensor, np.ndarray)) for each in row):
+        raise ValueError("a row that is made of rows")
+    return len(row)
 
 
 def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -111,17 +139,16 @@ def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any
     return arrays[named[0]], ids
 
 
-def _channel(path: Path, name: str, array: NDArray[Any]) -> Channel:
-    missing = np.isnan(array).all(axis=1)
-    if missing.all():
+def _values(path: Path, name: str, rows: NDArray[Any]) -> tuple[Bools, Floats32]:
+    """Which rows are there, as they are not nan, and all of them in float32, with zeros for the others."""
+    there = ~np.isnan(rows).all(axis=1)
+    if not there.any():
         raise NieError(f"{path}: every row of channel {name} is nan, so no node has it.")
-    array = np.where(missing[:, None], 0, array)
-    bad = ~np.isfinite(array).all(axis=1)
-    if bad.any():
-        raise NieError(f"{path}: row {int(np.argmax(bad))} of channel {name} is not finite.")
     with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
-    large = ~np.isfinite(values).all(axis=1)
-    if large.any():
-        raise NieError(f"{path}: row {int(np.argmax(large))} of channel {name} is too large for float32.")
-    return Channel(values, ~missing)
+        values = np.where(there[:, None], rows, 0).astype(np.float32)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        problem = "too large for float32" if np.isfinite(rows[row]).all() else "not finite"
+        raise NieError(f"{path}: row {row} of channel {name} is {problem}.")
+    return there, values

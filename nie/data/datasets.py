@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nie.arguments import a_path
+from nie.arguments import a_path, of_kind, whole_number
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.openke import db15k, mkg_w, openke
@@ -37,7 +37,7 @@ BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
 LONGEST_NAME = 100
 """Bytes: a file name may have 255, and temporary names and those of runs are longer than the dataset's."""
 
-_GEO = re.compile(r"geo(?:-(\d+))?")
+_GEO = re.compile(r"geo(?:-(\d{1,18}))?", re.ASCII)
 
 
 def load(
@@ -68,7 +68,7 @@ def load(
     for key, value in options.items():
         if built.get(key) != value:
             raise NieError(
-                f"{folder} was built with {key}={built.get(key)!r}, not {value!r}; "
+                f"{folder} was built with {key}={shown(built.get(key))}, not {shown(value)}; "
                 f"build it again with that option (`nie data build {name}`) or use another root."
             )
     return kg
@@ -98,14 +98,14 @@ def build(
         NieError: unknown name or option, raw files missing or malformed, or a full disk.
     """
     name, options, root = *_resolve(name, options), a_path("root", root)
-    for key in ("triples", "scores"):
-        if options.get(key) is not None:
-            a_path(key, options[key])
     kind = "geo" if _GEO.fullmatch(name) else name
     own = "triples" in options or "scores" in options
     if (own or published) and kind in BUILDERS:
         raise NieError(f"The name {name} belongs to a dataset of nie; give your own graph another name.")
     if own:
+        for key in ("triples", "scores", "text"):
+            if options.get(key) is not None:
+                a_path(key, options[key])
         builder: Callable[..., KnowledgeGraph] = partial(build_triples, name)
     elif published:
         from nie.data.builders.published import published as build_published  # loads torch
@@ -121,19 +121,21 @@ def build(
     if "raw" in inspect.signature(builder).parameters:
         options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
-    kg = _with_files(builder(**options), features or {})
+    kg = _with_files(builder(**options), {} if features is None else features)
     save(kg, Path(root) / name / "processed")
     return read(Path(root) / name / "processed")
 
 
 def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]]) -> KnowledgeGraph:
     """The graph with a channel from each file."""
+    of_kind("features", files, Mapping, "a dict of files by the name of a channel")
     if not files:
         return kg
     from nie.data.channel_file import read_channel_file  # loads torch
 
-    for name in files:
+    for name, path in files.items():
         _check_file_name("channel", name)
+        a_path(f"the file of channel {name}", path)
     channels = {name: read_channel_file(path, name, kg.node_names) for name, path in files.items()}
     raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
     return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
@@ -144,7 +146,7 @@ def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: d
     parameters = {key: value for key, value in inspect.signature(builder).parameters.items() if key != "raw"}
     for key in options:
         if key not in parameters:
-            raise NieError(f"The dataset {name} has no option {key!r}{nearest(key, parameters)}.")
+            raise NieError(f"The dataset {name} has no option {shown(key)}{nearest(key, parameters)}.")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and options.get(key) is None:
             raise NieError(f"Building {name} needs --{key.replace('_', '-')} FILE.")
@@ -156,7 +158,8 @@ def _resolve(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     match = _GEO.fullmatch(name)
     if match is None:
         return name, dict(options)
-    population = int(match[1] or options.get("min_population", DEFAULT_POPULATION))
+    given = int(match[1]) if match[1] else options.get("min_population", DEFAULT_POPULATION)
+    population = whole_number("min_population", given)
     return geo_name(population), {**options, "min_population": population}
 
 
@@ -170,6 +173,6 @@ def _unknown(name: str, root: str | os.PathLike[str]) -> str:
     own = [folder.parent.name for folder in Path(root).glob("*/processed")]
     known = sorted({*BUILDERS, *own})
     return (
-        f"There is no dataset {name!r}{nearest(name, known)}; known are {', '.join(known)}, "
+        f"There is no dataset {shown(name)}{nearest(name, known)}; known are {', '.join(known)}, "
         "and `nie data build NAME --triples FILE [--scores FILE]` makes your own, or --raw FOLDER from OpenKE's files."
     )

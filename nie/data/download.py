@@ -21,9 +21,9 @@ from urllib.parse import quote, urlsplit
 from nie.arguments import a_path
 from nie.atomic import atomic_file, space_errors
 from nie.data.graph_fields import check_name
-from nie.data.raw import sha256
 from nie.errors import NieError, nearest, shown
 from nie.progress import Progress, log
+from nie.seal import file_digest, is_whole
 
 TIMEOUT_S = 30.0
 RETRIES = 4
@@ -58,7 +58,7 @@ class RemoteFile:
 
 
 _RGTN = "https://raw.githubusercontent.com/GRAPH-0/RGTN-NIE"
-_RGTN_FB15K = f"{_RGTN}/aa3fc818f8ac21ca67d991c4919d694c5a9aaf02/dataset/FB15k"
+_NODES = f"{_RGTN}/aa3fc818f8ac21ca67d991c4919d694c5a9aaf02/dataset/FB15k"
 _RGTN_TMDB5K = f"{_RGTN}/86977d3216c3ea3ae4a15f6dfbf886fbc12740d3/dataset/TMDB5K"
 _TRIPLES = (
     "https://raw.githubusercontent.com/DeepGraphLearning/KnowledgeGraphEmbedding/"
@@ -68,30 +68,19 @@ _KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/tmdb/tmdb-movie-metad
 
 SOURCES: dict[str, list[RemoteFile]] = {
     "fb15k": [
-        RemoteFile(
-            "node_infos.tsv",
-            "94529404cd3ded5e4d52e1076511f6fb3ac970660a22e45bf2aada704088d2f3",
-            f"{_RGTN_FB15K}/node_infos.tsv",
-        ),
-        RemoteFile(
-            "fb15k_description.tsv",
-            "8719ab9d3b043e1945f1a09a7bf7b94efa072459189f4f48fc72cf1c4fe521cf",
-            f"{_RGTN_FB15K}/fb15k_description.tsv",
-        ),
-        RemoteFile(
-            "train.txt",
-            "f9cdfd2685f6483bd3a499d433919b15d62f0715c6cf18b2ca30c2aa5c47a704",
-            f"{_TRIPLES}/train.txt",
-        ),
-        RemoteFile(
-            "valid.txt",
-            "471929cde9cf74b1caa8348c2b601c8010d6b2f2a56bae49b4ebfd14c9bce855",
-            f"{_TRIPLES}/valid.txt",
-        ),
-        RemoteFile(
-            "test.txt",
-            "5b60b4de325482c3368e22d0b7452d465b09a610fea0ce3768d8b1e8b5a7e42a",
-            f"{_TRIPLES}/test.txt",
+        *(
+            RemoteFile(name, sha256, f"{source}/{name}")
+            for name, source, sha256 in (
+                ("node_infos.tsv", _NODES, "94529404cd3ded5e4d52e1076511f6fb3ac970660a22e45bf2aada704088d2f3"),
+                (
+                    "fb15k_description.tsv",
+                    _NODES,
+                    "8719ab9d3b043e1945f1a09a7bf7b94efa072459189f4f48fc72cf1c4fe521cf",
+                ),
+                ("train.txt", _TRIPLES, "f9cdfd2685f6483bd3a499d433919b15d62f0715c6cf18b2ca30c2aa5c47a704"),
+                ("valid.txt", _TRIPLES, "471929cde9cf74b1caa8348c2b601c8010d6b2f2a56bae49b4ebfd14c9bce855"),
+                ("test.txt", _TRIPLES, "5b60b4de325482c3368e22d0b7452d465b09a610fea0ce3768d8b1e8b5a7e42a"),
+            )
         ),
         RemoteFile(
             "extra/fb-entity2text-new.txt",
@@ -101,17 +90,12 @@ SOURCES: dict[str, list[RemoteFile]] = {
         ),
     ],
     "tmdb5k": [
-        RemoteFile(
-            "tmdb_5000_movies.csv",
-            "1e0584a8dd374120e4ed4f2b81f0d2bd0eb95a554708e4a350d00ed5c46d2825",
-            _KAGGLE,
-            member="tmdb_5000_movies.csv",
-        ),
-        RemoteFile(
-            "tmdb_5000_credits.csv",
-            "9d0050599ff88d40366c4841204b1489862bca346bfa46c20b05a65d14508435",
-            _KAGGLE,
-            member="tmdb_5000_credits.csv",
+        *(
+            RemoteFile(name, sha256, _KAGGLE, member=name)
+            for name, sha256 in (
+                ("tmdb_5000_movies.csv", "1e0584a8dd374120e4ed4f2b81f0d2bd0eb95a554708e4a350d00ed5c46d2825"),
+                ("tmdb_5000_credits.csv", "9d0050599ff88d40366c4841204b1489862bca346bfa46c20b05a65d14508435"),
+            )
         ),
         RemoteFile(
             "node_info.tsv",
@@ -154,11 +138,11 @@ def fetch(
     if name not in SOURCES:
         known = ", ".join(SOURCES)
         raise NieError(
-            f"There is nothing to fetch for {name!r}{nearest(name, SOURCES)}; known are {known}. Files that you have "
-            "are read by `nie data build NAME --raw FOLDER`."
+            f"There is nothing to fetch for {shown(name)}{nearest(name, SOURCES)}; known are {known}. Files that you "
+            "have are read by `nie data build NAME --raw FOLDER`."
         )
     folder = root / name / "raw"
-    wanted = [file for file in SOURCES[name] if not _is_whole(folder / file.path, file)]
+    wanted = [file for file in SOURCES[name] if not is_whole(folder / file.path, file.sha256)]
     archives: dict[str, Path] = {}
     for file in wanted:
         url = f"{base_url.rstrip('/')}/{name}/{quote(file.path)}" if base_url else file.url
@@ -277,15 +261,11 @@ def _extract(archive: Path, target: Path, file: RemoteFile, url: str) -> None:
 
 def _publish(part: Path, target: Path, file: RemoteFile, url: str) -> None:
     """Give a finished download its name, or delete it when it is not the file that was wanted."""
-    found = sha256(part)
+    found = file_digest(part)
     if found != file.sha256:
         part.unlink()
         raise NieError(f"{url} has sha256 {found}, but {file.path} must have {file.sha256}; it was not kept.")
     os.replace(part, target)
-
-
-def _is_whole(path: Path, file: RemoteFile) -> bool:
-    return path.is_file() and sha256(path) == file.sha256
 
 
 def _part(target: Path) -> Path:

@@ -10,16 +10,22 @@ from typing import Any
 
 import torch
 
-from nie.data.restricted_pickle import Function, Made, Reader, finished
-from nie.data.torch_file import read_old_format
-from nie.errors import NieError
+from nie.array_file import one_sentence
+from nie.data.restricted_pickle import Reader
+from nie.data.stand_ins import Function, Made
+from nie.data.torch_file import OldReader
+
+_DAMAGED = (
+    "is truncated or not a pickle of tensors and arrays, and nothing else is read, as it could run code ({reason}); "
+    "make it again with pickle.dump"
+)
 
 
 def _load_storage(blob: Any) -> Made:
     """Stands in for torch.storage._load_from_bytes, which would unpickle the inner file without restrictions."""
     if not isinstance(blob, bytes):
         raise pickle.UnpicklingError("a tensor's storage is not bytes")
-    made = read_old_format(io.BytesIO(blob), Path("the storage of a tensor"), len(blob))
+    made = OldReader(io.BytesIO(blob), len(blob)).load()
     if type(made) is not Made or not isinstance(made.value, torch.storage.TypedStorage):
         raise pickle.UnpicklingError("a tensor's storage holds something other than numbers")
     return made
@@ -52,16 +58,6 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     >>> load_pickle(file)
     {'labels': tensor([1., 2.])}
     """
-    file = Path(path)
-    if not file.is_file():
-        raise NieError(f"The file {file} does not exist.")
-    try:
-        with file.open("rb") as stream:
-            content = _PickleReader(stream, file).load()
-        return finished(content, {})
-    except NieError:
-        raise
-    except Exception as error:
-        # A damaged pickle can fail in any way that its few allowed functions can.
-        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")[:200]
-        raise NieError(f"{file} is truncated or not a pickle of tensors and arrays ({reason}).") from error
+    path = Path(path)
+    with one_sentence(path, _DAMAGED), path.open("rb") as stream:
+        return _PickleReader(stream, path.stat().st_size).read_content()

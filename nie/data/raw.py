@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import io
 import lzma
 import os
@@ -12,9 +11,10 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from nie.errors import NieError, shown
+from nie.seal import file_digest
 
 RAW_VARIABLE = "NIE_RAW_DIR"
 PACKED_SUFFIXES = (".xz", ".gz")
@@ -40,14 +40,14 @@ def find_raw(
         NieError: ``raw`` is given but is no folder, or there is none anywhere.
     """
     if raw is not None:
-        if not _is_folder(Path(raw)):
+        if not os.path.isdir(raw):
             raise NieError(f"--raw {raw} is not a folder; give the folder with the raw files of {name}.")
         return Path(raw)
     candidates = [Path(root) / name / "raw"]
     if os.environ.get(RAW_VARIABLE):
         candidates.insert(0, Path(os.environ[RAW_VARIABLE]) / name)
     for folder in candidates:
-        if _is_folder(folder):
+        if os.path.isdir(folder):
             return folder
     places = " or ".join(str(folder) for folder in candidates)
     raise NieError(
@@ -62,7 +62,7 @@ def find_packed(path: str | os.PathLike[str]) -> Path:
     if found is None:
         if not os.fspath(path):
             raise NieError("The path of a file is empty; give the path.")
-        if Path(path).name and _is_folder(Path(path)):
+        if Path(path).name and os.path.isdir(path):
             raise NieError(f"{Path(path)} is a folder, where a file must be given.")
         raise NieError(f"The file {Path(path)} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
     return found
@@ -78,20 +78,9 @@ def _packed(path: str | os.PathLike[str]) -> Path | None:
     if not plain.name:  # such as "", "." or "/", which cannot have a suffix added
         return None
     candidates = (plain, *(plain.with_name(plain.name + suffix) for suffix in PACKED_SUFFIXES))
-    return next((candidate for candidate in candidates if _is_file(candidate)), None)
-
-
-def _is_file(path: Path) -> bool:
-    # A name that is too long for the system is an error of its own there.
-    with contextlib.suppress(OSError, ValueError):
-        return path.is_file() or path.is_fifo()
-    return False
-
-
-def _is_folder(path: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return path.is_dir()
-    return False
+    # Unlike methods of Path, os.path says of a name that is too long for the system that it is not there.
+    there = (each for each in candidates if os.path.exists(each))
+    return next((each for each in there if each.is_file() or each.is_fifo()), None)
 
 
 @contextlib.contextmanager
@@ -113,13 +102,17 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     try:
         # Only a line feed ends a line: text may hold a lone carriage return. "-sig" drops a byte-order mark.
         with io.TextIOWrapper(_unpacked(found), encoding="utf-8-sig", newline="\n") as stream:
-            yield stream
+            try:
+                yield stream
+            except UnicodeDecodeError as error:
+                # Counted from the begin of the piece that was decoded last, which cannot be placed in packed text.
+                end = stream.buffer.tell() if stream.buffer.seekable() else None
+                place = "" if end is None else f" at byte {end - len(error.object) + error.start}"
+                raise NieError(
+                    f"The file {found} is not UTF-8 text ({error.reason}{place}); save it as UTF-8."
+                ) from error
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise NieError(f"The archive {found} is truncated or damaged; fetch it again.") from error
-    except UnicodeDecodeError as error:
-        raise NieError(
-            f"The file {found} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8."
-        ) from error
     except PermissionError as error:
         raise NieError(f"The file {found} cannot be read: {error.strerror}.") from error
 
@@ -220,21 +213,7 @@ def check_letters(name: str, found: Path, number: int) -> None:
         )
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file's bytes as they lie on disk."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(stream)
-
-
-def _sha256(stream: IO[bytes]) -> str:
-    """What ``hashlib.file_digest`` gives, which Python 3.10 lacks."""
-    total = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        total.update(block)
-    return total.hexdigest()
-
-
 def checksums(*paths: str | os.PathLike[str]) -> dict[str, str]:
     """Return file name -> sha256, of the packed file where that is what exists; a pipe can be read only once."""
     found = [find_packed(path) for path in paths]
-    return {path.name: PIPE if path.is_fifo() else sha256(path) for path in found}
+    return {path.name: PIPE if path.is_fifo() else file_digest(path) for path in found}

@@ -7,18 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from nie.arrays import Floats
 from nie.errors import NieError, shown
 from nie.progress import log
 
 
-def rows_of_nodes(
-    path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any] | None, node_names: Sequence[str]
-) -> Floats:
-    """The rows in the order of the nodes, nan for those that have none.
+def nodes_of_rows(path: Path, name: str, count: int, ids: NDArray[Any] | None, node_names: Sequence[str]) -> list[int]:
+    """The node of each of ``count`` rows.
 
     - ``ids`` of strings are names of nodes.
     - Whole numbers, and the places of rows without ``ids``, are the names of nodes where these are numbers, as nodes
@@ -28,23 +24,23 @@ def rows_of_nodes(
     Args:
         path: of the file, for messages.
         name: of the channel, for messages.
-        rows: (n, d).
+        count: n, the number of rows.
         ids: (n,) names or whole numbers, or None.
         node_names: names of the N nodes.
 
     Raises:
         NieError: ids of another kind, an unknown or repeated node, or without ids, n is not N.
 
-    >>> rows_of_nodes(Path("f.npy"), "image", np.array([[0.0], [10.0], [20.0]]), None, ["2", "0", "1"]).tolist()
-    [[20.0], [0.0], [10.0]]
+    >>> nodes_of_rows(Path("f.npy"), "image", 3, None, ["2", "0", "1"])
+    [1, 2, 0]
     """
     if ids is not None and ids.dtype.kind not in "Uiu":
         raise NieError(f"{path}: ids of channel {name} must be names or whole numbers; got {ids.dtype}.")
-    if ids is not None and ids.shape != (len(rows),):
-        raise NieError(f"{path}: ids of channel {name} must be ({len(rows)},), one for each row; got {ids.shape}.")
-    if ids is None and len(rows) != len(node_names):
-        raise NieError(f"{path}: channel {name} has {len(rows)} rows, but the graph has {len(node_names)} nodes.")
-    wanted = list(range(len(rows))) if ids is None else ids.tolist()
+    if ids is not None and ids.shape != (count,):
+        raise NieError(f"{path}: ids of channel {name} must be ({count},), one for each row; got {ids.shape}.")
+    if ids is None and count != len(node_names):
+        raise NieError(f"{path}: channel {name} has {count} rows, but the graph has {len(node_names)} nodes.")
+    wanted = list(range(count)) if ids is None else ids.tolist()
     nodes = _nodes_by(wanted, ids, node_names)
     if nodes is None:
         pairs = ", ".join(f"{key} to {shown(node_names[key])}" for key in wanted[:3] if 0 <= key < len(node_names))
@@ -59,9 +55,12 @@ def rows_of_nodes(
     if len(set(wanted)) < len(wanted):
         twice = Counter(wanted).most_common(1)[0][0]
         raise NieError(f"{path}: channel {name} has two rows for {shown(twice)}.")
-    placed = np.full((len(node_names), rows.shape[1]), np.nan)
-    placed[[nodes[key] for key in wanted]] = rows
-    return placed
+    if len(nodes) < len(node_names):
+        counts = Counter(node_names)
+        unclear = next((key for key in wanted if counts[str(key)] > 1), None)
+        if unclear is not None:
+            raise NieError(f"{path}: two nodes are called {shown(unclear)}, so its row in {name} may be of either.")
+    return [nodes[key] for key in wanted]
 
 
 def _nodes_by(wanted: Sequence[Any], ids: NDArray[Any] | None, node_names: Sequence[str]) -> Mapping[Any, int] | None:

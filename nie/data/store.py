@@ -107,20 +107,24 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
     document = _read_json(path / META, dict)
     if document.get("format") != FORMAT or document.get("version") not in (VERSION, UNSEALED):
         raise NieError(
-            f"{path / 'meta.json'}: format {shown(document.get('format'))} version {shown(document.get('version'))} "
+            f"{path / META}: format {shown(document.get('format'))} version {shown(document.get('version'))} "
             f"cannot be read; this nie reads {FORMAT!r} version {VERSION}, so build the dataset again."
         )
     if document["version"] == VERSION or (path / SEAL).exists():
-        _check_seal(path)
+        for name, whole in _seen_by_seal(path).items():
+            if not whole:
+                raise NieError(_advice(path, name))
     names = _read_json(path / "names.json", dict)
     try:
-        _check_types(document, names)
+        for key in ("channels", "held_out"):
+            if not isinstance(document.get(key, []), list):
+                raise NieError(f"{key} must be a list of names.")
         kg = KnowledgeGraph(
             name=document["name"],
             **{key: read_npy(path / f"{key}.npy") for key in ARRAYS},
             node_names=names["nodes"],
             relation_names=names["relations"],
-            text=_strings("text", _read_json(path / "text.json", list), optional=True),
+            text=_read_json(path / "text.json", list),
             channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
             held_out={name: read_npy(path / "held_out" / f"{name}.npy") for name in document.get("held_out", [])},
             meta=document["meta"],
@@ -171,36 +175,6 @@ def _seen_by_seal(path: Path) -> dict[str, bool]:
 
 def _advice(path: Path, name: str) -> str:
     return f"The store {path} is damaged, so build the dataset again: {shown(name)[1:-1]} is missing or changed."
-
-
-def _check_seal(path: Path) -> None:
-    wrong = [name for name, whole in _seen_by_seal(path).items() if not whole]
-    if wrong:
-        raise NieError(_advice(path, wrong[0]))
-
-
-def _check_types(document: dict[str, Any], names: dict[str, Any]) -> None:
-    """Raise for a meta.json that is valid JSON of another form, such as one edited by hand."""
-    meta = document["meta"]
-    dicts = {
-        "meta": meta,
-        **{f"meta.{key}": meta[key] for key in ("options", "notes") if isinstance(meta, dict) and key in meta},
-    }
-    for key, value in dicts.items():
-        if not isinstance(value, dict):
-            raise NieError(f"{key} must be an object; got a {type(value).__name__}.")
-    if not isinstance(document["name"], str):
-        raise NieError(f"name must be a string; got {document['name']!r}.")
-    _strings("channels", document["channels"])
-    _strings("held_out", document.get("held_out", []))
-    _strings("names of nodes", names["nodes"])
-    _strings("names of relations", names["relations"])
-
-
-def _strings(key: str, values: Any, optional: bool = False) -> Any:
-    if not isinstance(values, list) or not all(isinstance(v, str) or (optional and v is None) for v in values):
-        raise NieError(f"{key} must be a list of strings.")
-    return values
 
 
 def _read_channel(folder: Path, name: str) -> Channel:

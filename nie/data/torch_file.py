@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +17,17 @@ from typing import IO, Any, ClassVar
 
 import torch
 
-from nie.array_file import check_members
-from nie.data.restricted_pickle import Made, Reader, StandIn, finished
-from nie.errors import NieError, shown
-from nie.foreign import one_line
+from nie.array_file import check_members, one_sentence
+from nie.data.restricted_pickle import Reader
+from nie.data.stand_ins import Made, StandIn
+from nie.errors import shown
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What files of the older format begin with."""
+_DAMAGED = (
+    "is damaged, or holds more than tensors, which is not loaded because it could run code ({reason}); make it again "
+    "with torch.save(tensors, file)"
+)
 
 
 class _Kind(StandIn):
@@ -49,17 +54,12 @@ class _TorchReader(Reader):
 
     dispatch: ClassVar[dict[int, Any]] = dict(Reader.dispatch)
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
-        super().__init__(stream, path)
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        super().__init__(stream, length)
         self.storages: dict[str, tuple[_Kind, int, bytearray, Made]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in _KINDS:
-            return _KINDS[name]
-        try:
-            return super().find_class(module, name)
-        except NieError as error:
-            raise ValueError(f"it asks to run {shown(f'{module}.{name}', 60)[1:-1]}") from error
+        return _KINDS[name] if module == "torch" and name in _KINDS else super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> Made:
         """The storage of an id ``("storage", kind, key, device, count)``, to which older files add a None."""
@@ -86,15 +86,15 @@ class _TorchReader(Reader):
         if type(target) is dict and type(state) is dict and all(name == "_metadata" for name in state):
             self.stack.pop()
         else:
-            super().load_build()
+            super()._set_state()
 
-    dispatch[b"b"[0]] = _set_attributes
+    dispatch[pickle.BUILD[0]] = _set_attributes
 
 
 class _ZipReader(_TorchReader):
     """Reads the format of today: an archive with a member for the pickle and one for each storage."""
 
-    def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
+    def __init__(self, archive: zipfile.ZipFile) -> None:
         names = archive.namelist()
         inside = [name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(inside) != 1 or len(set(names)) < len(names):
@@ -103,7 +103,7 @@ class _ZipReader(_TorchReader):
         order = f"{self.folder}/byteorder"
         if order in names and archive.read(order) != b"little":
             raise ValueError("its numbers are not little-endian")
-        super().__init__(io.BytesIO(archive.read(inside[0])), path)
+        super().__init__(io.BytesIO(archive.read(inside[0])), sum(member.file_size for member in archive.infolist()))
 
     def content(self, key: str, size: int) -> bytearray:
         member = self.archive.getinfo(f"{self.folder}/data/{key}")
@@ -112,12 +112,31 @@ class _ZipReader(_TorchReader):
         return bytearray(self.archive.read(member))
 
 
-class _OldReader(_TorchReader):
-    """Reads the object of the format before: its storages follow, so that they are filled afterwards."""
+class OldReader(_TorchReader):
+    """Reads the format before, whose storages follow what refers to them, so that they are filled afterwards.
 
-    def __init__(self, stream: IO[bytes], path: Path, length: int) -> None:
-        super().__init__(stream, path)
-        self.left = length
+    Args:
+        stream: of bytes.
+        length: of the stream; storages cannot be larger together.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        super().__init__(stream, length)
+        self.stream, self.left = stream, length
+
+    def load(self) -> Any:
+        if [self._other() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
+            raise ValueError("it is no file of torch.save")
+        system = self._other()
+        if not isinstance(system, Mapping) or system.get("little_endian") is not True:
+            raise ValueError("its numbers are not little-endian")
+        content = super().load()
+        self._fill(self._other())
+        return content
+
+    def _other(self) -> Any:
+        """One of the pickles around that of the content."""
+        return Reader(self.stream, self.left).load()
 
     def content(self, key: str, size: int) -> bytearray:
         if size > self.left:
@@ -125,13 +144,14 @@ class _OldReader(_TorchReader):
         self.left -= size
         return bytearray(size)
 
-    def fill(self, stream: IO[bytes], keys: Any) -> None:
+    def _fill(self, keys: Any) -> None:
         """Read the numbers of all storages, in the order of the keys."""
         if type(keys) is not list or any(type(key) is not str for key in keys) or {*keys} != self.storages.keys():
             raise ValueError("it has other storages than it refers to")
         for key in keys:
             _, count, content, _ = self.storages[key]
-            if int.from_bytes(stream.read(8), "little") != count or stream.readinto(content) != len(content):  # type: ignore[attr-defined]
+            said = int.from_bytes(self.stream.read(8), "little")
+            if said != count or self.stream.readinto(content) != len(content):  # type: ignore[attr-defined]
                 raise ValueError(f"the storage {shown(key)} is of another size or ends too early")
 
 
@@ -141,25 +161,6 @@ def _storage(content: bytearray, kind: _Kind) -> torch.storage.TypedStorage:
     make: Any = torch.storage.TypedStorage
     storage: torch.storage.TypedStorage = make(wrap_storage=numbers.untyped_storage(), dtype=kind.dtype, _internal=True)
     return storage
-
-
-def read_old_format(stream: IO[bytes], path: Path, length: int) -> Any:
-    """What a stream of the older format holds, with stand-ins for tensors and storages.
-
-    Args:
-        stream: of bytes.
-        path: the file as it appears in errors.
-        length: number of bytes that storages may have together.
-    """
-    if [_TorchReader(stream, path).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
-        raise ValueError("it is no file of torch.save")
-    system = _TorchReader(stream, path).load()
-    if not isinstance(system, Mapping) or system.get("little_endian") is not True:
-        raise ValueError("its numbers are not little-endian")
-    reader = _OldReader(stream, path, length)
-    content = reader.load()
-    reader.fill(stream, _TorchReader(stream, path).load())
-    return content
 
 
 def load_torch(path: str | os.PathLike[str]) -> Any:
@@ -181,21 +182,10 @@ def load_torch(path: str | os.PathLike[str]) -> Any:
     {'weight': tensor([1., 1.])}
     """
     path = Path(path)
-    try:
-        with path.open("rb") as stream:
-            if zipfile.is_zipfile(stream):
-                with zipfile.ZipFile(stream) as archive:
-                    check_members(archive, path)
-                    return finished(_ZipReader(archive, path).load(), {})
-            stream.seek(0)
-            return finished(read_old_format(stream, path, path.stat().st_size), {})
-    except FileNotFoundError as error:
-        raise NieError(f"The file {path} is missing.") from error
-    except (NieError, PermissionError, MemoryError):
-        raise
-    except Exception as error:  # a damaged file can fail in any way that pickle, zipfile and torch can
-        reason = one_line(str(error).partition("\n")[0].rstrip("."), 120) or type(error).__name__
-        raise NieError(
-            f"The file {path} is damaged, or holds more than tensors, which is not loaded because it could run code "
-            f"({reason}); make it again with torch.save(tensors, file)."
-        ) from error
+    with one_sentence(path, _DAMAGED), path.open("rb") as stream:
+        if zipfile.is_zipfile(stream):
+            with zipfile.ZipFile(stream) as archive:
+                check_members(archive, path)
+                return _ZipReader(archive).read_content()
+        stream.seek(0)
+        return OldReader(stream, path.stat().st_size).read_content()

@@ -155,9 +155,10 @@ def _stray_value(stage: type[RunConfig], flags: Sequence[str]) -> str | None:
         elif awaited:
             awaited = False
         elif last in switches:
-            return f"{item!r} belongs to no flag; a switch takes no value: it is --{last} or --no-{last}."
+            return f"{shown(item)} belongs to no flag; a switch takes no value: it is --{last} or --no-{last}."
         else:
-            return f"{item!r} belongs to no flag; a flag takes one value, and a list is written as --folds.run 0,1."
+            why = "a flag takes one value, and a list is written as --folds.run 0,1"
+            return f"{shown(item)} belongs to no flag; {why}."
     return None
 
 

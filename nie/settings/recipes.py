@@ -16,6 +16,7 @@ method::
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,9 @@ class Recipes(Generic[Config]):
             NieError: there is no such recipe, or it is not a YAML mapping.
         """
         path = self.path(recipe)
-        if not path.is_file():
+        if not os.path.isfile(path):  # which a name that is too long for the system is not, either
             hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
-            raise NieError(f"There is no recipe {str(recipe)!r}{hint}.")
+            raise NieError(f"There is no recipe {shown(str(recipe))}{hint}.")
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
         except OSError as error:
@@ -125,12 +126,12 @@ class Recipes(Generic[Config]):
         Raises:
             NieError: an unknown key, flag or recipe, or a value of the wrong type or range.
         """
-        document, settings = self.read(recipe) if recipe else {}, self.settings
+        document, settings = {} if recipe is None else self.read(recipe), self.settings
         if self.methods is not None:
             named = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method")
             method = self.default_method if named is None else named
             settings, document = self.settings_of(method), self._of_method(document, method)
-        source = f"recipe {recipe} or the flags" if recipe else "the settings"
+        source = "the settings" if recipe is None else f"recipe {recipe} or the flags"
         return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
 
     def _known_keys(self) -> dict[str, None]:
@@ -208,12 +209,12 @@ def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"Unknown key {key!r} in {source}{nearest(key, field_names(stage))}."
+        return f"Unknown key {shown(key)} in {source}{nearest(key, field_names(stage))}."
     if first["type"] == "missing":
-        return f"The setting {key!r} is missing; give it in a recipe or as --{key}."
+        return f"The setting {shown(key)} is missing; give it in a recipe or as --{key}."
     message = first["msg"].removeprefix("Value error, ")
     if not key:  # two settings that do not go together
         return f"In {source}: {message}."
     if first["type"] == "value_error" and isinstance(first["input"], Mapping):  # likewise, in a section
-        return f"In {source}, under {key!r}: {message}."
-    return f"The setting {key!r} in {source} is {shown(first['input'])}: {message[0].lower()}{message[1:]}."
+        return f"In {source}, under {shown(key)}: {message}."
+    return f"The setting {shown(key)} in {source} is {shown(first['input'])}: {message[0].lower()}{message[1:]}."

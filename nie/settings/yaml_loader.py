@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from nie.errors import shown
+
 MOST_CHARACTERS = 1 << 20
 MOST_DEPTH = 20
 
@@ -109,8 +111,8 @@ def _place(inside: list[Any], keys: list[str | None], value: Any, event: Any) ->
     elif keys[-1] is not None:
         owner[keys[-1]], keys[-1] = value, None
     elif not isinstance(value, str):
-        raise ConstructorError(None, None, f"the key {value!r} is not a word", event.start_mark)
+        raise ConstructorError(None, None, f"the key {shown(value)} is not a word", event.start_mark)
     elif value in owner:
-        raise ConstructorError(None, None, f"the key {value!r} stands twice", event.start_mark)
+        raise ConstructorError(None, None, f"the key {shown(value)} stands twice", event.start_mark)
     else:
         keys[-1] = value

@@ -26,6 +26,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "root of load": lambda value: load("mine", value),
     "root of build": lambda value: build("mine", value, triples="t.tsv"),
     "triples of build": lambda value: build("mine", triples=value),
+    "text of build": lambda value: build("mine", triples=__file__, text=value),
+    "columns of build": lambda value: build("mine", triples=__file__, columns=value),
+    "min_population of build": lambda value: build("geo", min_population=value),
     "dataset of fetch": fetch,
     "root of fetch": lambda value: fetch("geo", value),
     "seed of synthetic": synthetic,
@@ -42,7 +45,7 @@ def test_what_is_of_another_kind_is_named(call: str, value: Any) -> None:
     assert len(str(raised.value)) < 250
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if not call.startswith("triples")])
+@pytest.mark.parametrize("call", [call for call in CALLS if call.split()[0] not in ("triples", "text", "columns")])
 def test_none_is_named(call: str) -> None:
     with pytest.raises(NieError, match=rf"{call.split()[0]} (must be|name .* is not allowed)"):
         CALLS[call](None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from nie.arguments import of_kind
 from nie.errors import NieError, shown
 
 ROLES = ("head", "relation", "tail")
@@ -55,8 +56,9 @@ class Columns:
         Raises:
             NieError: a role is unknown, missing, or named twice.
         """
+        of_kind("columns", text, str, f"names separated by commas, such as {USUAL!r}")
         roles = tuple(word.strip().lower() for word in text.split(","))
-        if sorted(role for role in roles if role != LEFT_OUT) != sorted(ROLES):
+        if not _names_each(roles):
             raise NieError(
                 f"The columns must name head, relation and tail, each once, as {USUAL}, with '-' for a column to leave "
                 f"out; got {shown(text)}."
@@ -72,17 +74,20 @@ class Columns:
         >>> Columns.of_header(["ann", "knows", "bob"]) is None
         True
         """
-        roles = [_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields]
-        if roles in (["head", LEFT_OUT, "tail"], list(ROLES)):
+        roles = tuple(_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields)
+        if roles == ("head", LEFT_OUT, "tail"):
             return cls()
-        return cls(tuple(roles)) if sorted(set(roles) - {LEFT_OUT}) == sorted(ROLES) == sorted(
-            role for role in roles if role != LEFT_OUT
-        ) else None  # fmt: skip
+        return cls(roles) if _names_each(roles) else None
 
     def picked(self, fields: Sequence[Field]) -> tuple[Field, Field, Field]:
         """Head, relation and tail of the fields of a line, or of columns."""
         head, relation, tail = (fields[self.roles.index(role)] for role in ROLES)
         return head, relation, tail
+
+
+def _names_each(roles: Sequence[str]) -> bool:
+    """Whether head, relation and tail stand there once each."""
+    return sorted(role for role in roles if role != LEFT_OUT) == sorted(ROLES)
 
 
 def check_order(

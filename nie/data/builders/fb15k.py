@@ -13,7 +13,7 @@ import numpy as np
 from nie.data.builders.fb15k_facts import numeric_channels
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, is_there, read_rows
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.progress import log
 
 VERSION = 2
@@ -44,7 +44,7 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
         NieError: a file is missing, damaged or malformed, or a triple names an unknown entity.
     """
     if text not in ("long", "short"):
-        raise NieError(f"The option text of fb15k must be 'long' or 'short'; got {text!r}.")
+        raise NieError(f"The option text of fb15k must be 'long' or 'short'; got {shown(text)}.")
     folder = Path(raw)
     mids, titles, labels, label_mask = _read_nodes(folder / NODES)
     index = {mid: row for row, mid in enumerate(mids)}
@@ -106,7 +106,7 @@ def fb15k_lp(raw: str | os.PathLike[str]) -> KnowledgeGraph:
 
 def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
     """Return the entities' ids, readable names ("" when absent), page views, and which of them are labels."""
-    shown = find_packed(path)
+    found = find_packed(path)
     mids: list[str] = []
     titles: list[str] = []
     labels: list[float] = []
@@ -114,22 +114,22 @@ def _read_nodes(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarra
     rows = read_rows(path, 5)
     header = next(rows, None)
     if header is None or header[1] != ["mid", "pageviews", "entity_name", "wiki_url", "valid"]:
-        raise NieError(f"{shown}, line 1 must be the header 'mid pageviews entity_name wiki_url valid'.")
+        raise NieError(f"{found}, line 1 must be the header 'mid pageviews entity_name wiki_url valid'.")
     seen: set[str] = set()
     for line, (mid, views, title, _url, flag) in rows:
         if mid in seen:
-            raise NieError(f"{shown}, line {line}: the entity {mid} appears twice.")
+            raise NieError(f"{found}, line {line}: the entity {mid} appears twice.")
         if flag not in ("0", "1"):
-            raise NieError(f"{shown}, line {line}: the column valid must be 0 or 1; got {flag!r}.")
+            raise NieError(f"{found}, line {line}: the column valid must be 0 or 1; got {shown(flag)}.")
         if not views.isdecimal():
-            raise NieError(f"{shown}, line {line}: the page views must be a number >= 0; got {views!r}.")
+            raise NieError(f"{found}, line {line}: the page views must be a number >= 0; got {shown(views)}.")
         seen.add(mid)
         mids.append(mid)
         titles.append(title.replace("_", " "))
         valid.append(flag == "1")
         labels.append(float(views))
     if not any(valid):
-        raise NieError(f"{shown}: at least one entity must have 1 in the column valid; none has.")
+        raise NieError(f"{found}: at least one entity must have 1 in the column valid; none has.")
     return mids, titles, np.array(labels), np.array(valid, dtype=bool)
 
 
@@ -152,7 +152,7 @@ def _read_triples(folder: Path, index: dict[str, int]) -> tuple[np.ndarray, np.n
 
 
 def _read_descriptions(path: Path, mids: list[str]) -> list[str | None]:
-    shown = find_packed(path)
+    found = find_packed(path)
     texts: list[str | None] = []
     rows = read_rows(path, 3)
     next(rows, None)  # header
@@ -160,10 +160,10 @@ def _read_descriptions(path: Path, mids: list[str]) -> list[str | None]:
         row = len(texts)
         if row >= len(mids) or mid != mids[row] or node != str(row):
             expected = f"of node {row} {mids[row]}" if row < len(mids) else "the end of the file"
-            raise NieError(f"{shown}, line {line} must be {expected}; got node {node} {mid}.")
+            raise NieError(f"{found}, line {line} must be {expected}; got node {node} {mid}.")
         texts.append(None if description == ABSENT else description)
     if len(texts) != len(mids):
-        raise NieError(f"{shown} describes {len(texts)} nodes, but {NODES} has {len(mids)}.")
+        raise NieError(f"{found} describes {len(texts)} nodes, but {NODES} has {len(mids)}.")
     return texts
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from nie.data.extract.numeric import NumericFeatureExtractor
 from nie.data.graph import Channel
 from nie.data.raw import find_packed, read_rows
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 MIN_VALUES = 50
 """Attributes of fewer entities are left out."""
@@ -53,20 +53,20 @@ def numeric_channels(
 
 def _read(path: str | os.PathLike[str], index: Mapping[str, int]) -> dict[str, dict[int, float]]:
     """Return attribute -> node -> value."""
-    shown = find_packed(path)
+    found = find_packed(path)
     values: dict[str, dict[int, float]] = defaultdict(dict)
     for line, (mid, attribute, text) in read_rows(path, 3):
         name = attribute.removeprefix(PREFIX).removesuffix(SUFFIX)
         if mid not in index:
-            raise NieError(f"{shown}, line {line}: the entity {mid} is not in the graph.")
+            raise NieError(f"{found}, line {line}: the entity {mid} is not in the graph.")
         try:
             value = float(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise NieError(f"{shown}, line {line}: the value must be a finite number; got {text!r}.")
+            raise NieError(f"{found}, line {line}: the value must be a finite number; got {shown(text)}.")
         if index[mid] in values[name]:
-            raise NieError(f"{shown}, line {line}: {name} of {mid} is given twice.")
+            raise NieError(f"{found}, line {line}: {name} of {mid} is given twice.")
         if not name.startswith(POPULARITY):
             values[name][index[mid]] = value
     return values

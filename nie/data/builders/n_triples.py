@@ -8,7 +8,7 @@ _IRI = r"<[^<>\s]*>"
 _BLANK = r"_:[^\s<>\"]*[^\s<>\".]"
 _LITERAL = r'"(?:[^"\\]|\\.)*"(?:@[A-Za-z0-9-]+|\^\^' + _IRI + ")?"
 _LINE = re.compile(
-    rf"\s*({_IRI}|{_BLANK})\s*({_IRI})\s*({_IRI}|{_BLANK}|{_LITERAL})\s*(?:{_IRI}|{_BLANK})?\s*\.\s*(?:#.*)?"
+    rf"\s*({_IRI}|{_BLANK})\s*({_IRI})\s*({_IRI}|{_BLANK}|{_LITERAL})(?:\s*{_IRI}|\s+{_BLANK})?\s*\.\s*(?:#.*)?"
 )
 # The last kind, such as an escaped backslash, is there so that what follows it is not taken for one of the others.
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)")

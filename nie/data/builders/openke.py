@@ -112,16 +112,13 @@ def openke(
     )
 
 
-def _rows(path: Path) -> list[str]:
-    """The lines after the first one, which says how many follow."""
-    found = find_packed(path)
-    first, *rows = [line.strip() for _, line in read_lines(path) if line.strip()] or [""]
-    if not first:
-        raise NieError(f"{found} is empty; fetch it again.")
-    if not _NUMBER.fullmatch(first):
-        raise NieError(f"{found}, line 1 must be the number of lines that follow; got {shown(first)}.")
-    if int(first) != len(rows):
-        raise NieError(f"{found}: the first line says {int(first)}, but {len(rows)} lines follow.")
+def _rows(found: Path) -> list[tuple[int, str]]:
+    """Number and content of the lines after the first one, which says how many follow."""
+    first, *rows = [(number, line.strip()) for number, line in read_lines(found) if line.strip()] or [(1, "0")]
+    if not _NUMBER.fullmatch(first[1]):
+        raise NieError(f"{found}, line {first[0]} must be the number of lines that follow; got {shown(first[1])}.")
+    if int(first[1]) != len(rows):
+        raise NieError(f"{found}: the first line says {int(first[1])}, but {len(rows)} lines follow.")
     if not rows:
         raise NieError(f"{found} is empty; fetch it again.")
     return rows
@@ -129,8 +126,8 @@ def _rows(path: Path) -> list[str]:
 
 def _read_names(path: Path) -> list[str]:
     found, names = find_packed(path), {}  # type: tuple[Path, dict[int, str]]
-    rows = _rows(path)
-    for line, row in enumerate(rows, start=2):
+    rows = _rows(found)
+    for line, row in rows:
         name, _, number = row.rpartition("\t" if "\t" in row else " ")
         name = name.strip()
         if not name or not _NUMBER.fullmatch(number) or int(number) >= len(rows):
@@ -147,14 +144,15 @@ def _read_names(path: Path) -> list[str]:
 
 def _read_triples(path: Path, num_entities: int, num_relations: int, order: Columns, *, doubted: bool) -> Ints:
     """(n, 3) head, relation and tail."""
-    found, rows = find_packed(path), _rows(path)
+    found = find_packed(path)
+    rows = _rows(found)
     if len(order.roles) != 3:
         raise NieError(f"The columns of {found} are three, head, tail and relation in any order; leave '-' out.")
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if not _TRIPLE.fullmatch(row):
             names = ", ".join(order.roles)
             raise NieError(f"{found}, line {line} must be the ids of {names}; got {shown(row)}.")
-    table = np.array([row.split() for row in rows], dtype=np.int64)
+    table = np.array([row.split() for _, row in rows], dtype=np.int64)
 
     def outside(columns: Columns) -> Bools:
         ends = np.stack(columns.picked(list(table.T)), axis=1)
@@ -162,10 +160,10 @@ def _read_triples(path: Path, num_entities: int, num_relations: int, order: Colu
 
     fitting = [other if not outside(Columns.parse(other)).any() else "" for other in OTHERS]
     if (wrong := outside(order)).any():
-        line = int(np.argmax(wrong))
+        line, row = rows[int(np.argmax(wrong))]
         hint = next((f"; --columns {other} would fit" for other in fitting if other), "")
         raise NieError(
-            f"{found}, line {line + 2}: {rows[line]!r} does not fit {num_entities} entities and {num_relations} "
+            f"{found}, line {line}: {shown(row)} does not fit {num_entities} entities and {num_relations} "
             f"relations when the columns are {', '.join(order.roles)}{hint}."
         )
     triples = order.picked(list(table.T))

@@ -38,9 +38,9 @@ RELATIONS = (*FORWARD, *(f"{relation}_inverse" for relation in FORWARD))
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A csv: its path as shown in errors, and its rows with the line on which each one ends."""
+    """A csv: its path, and its rows with the line on which each one ends."""
 
-    shown: Path
+    path: Path
     rows: list[tuple[int, dict[str, str]]]
 
 
@@ -61,13 +61,13 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
         NieError: a file is missing, damaged or malformed.
     """
     if text not in ("names", "published"):
-        raise NieError(f"The option text of tmdb5k must be 'names' or 'published'; got {text!r}.")
+        raise NieError(f"The option text of tmdb5k must be 'names' or 'published'; got {shown(text)}.")
     folder = Path(raw)
     movies = _read_csv(folder / MOVIES, ("id", "title", "overview", "popularity"), _MOVIE_LISTS)
     credits = _read_csv(folder / CREDITS, ("movie_id",), _CREDIT_LISTS)
     _check_same_movies(movies, credits)
     nodes, edges = _nodes_and_edges(movies, credits)
-    popularity = [_number(movies.shown, line, row["popularity"]) for line, row in movies.rows]
+    popularity = [_number(movies.path, line, row["popularity"]) for line, row in movies.rows]
     src, etype, dst = _with_inverses(edges)
     labelled = np.arange(len(nodes.names)) < len(movies.rows)
     labels = np.full(len(nodes.names), np.nan)
@@ -124,24 +124,24 @@ def _nodes_and_edges(movies: CsvFile, credits: CsvFile) -> tuple[_Nodes, Iterabl
     for line, row in movies.rows:
         before = len(nodes.names)
         if nodes.add("movie", int(row["id"]), row["title"]) != before:
-            raise NieError(f"{movies.shown}, line {line}: the film {row['id']} appears twice.")
+            raise NieError(f"{movies.path}, line {line}: the film {row['id']} appears twice.")
 
     def connect(file: CsvFile, column: str, kind: str, key: str, relation: Callable[[dict[str, Any]], str]) -> None:
         for movie, (line, row) in enumerate(file.rows):
-            for item in _json_list(file.shown, line, column, row[column]):
+            for item in _json_list(file.path, line, column, row[column]):
                 try:
                     if type(item[key]) not in (int, str) or not isinstance(item["name"], str):
                         raise NieError(
-                            f"{file.shown}, line {line}: in {column}, the {key} must be a number or string, "
+                            f"{file.path}, line {line}: in {column}, the {key} must be a number or string, "
                             f"and its name a string; got {shown(item[key])} and {shown(item['name'])}."
                         )
                     if _NO_TEXT.search(f"{item[key]}{item['name']}"):
-                        raise NieError(f"{file.shown}, line {line}: in {column}, {shown(item['name'])} is no text.")
+                        raise NieError(f"{file.path}, line {line}: in {column}, {shown(item['name'])} is no text.")
                     node = nodes.add(kind, item[key], item["name"])
                     edges[movie, relation_of[relation(item)], node] = None
                 except KeyError as error:
                     raise NieError(
-                        f"{file.shown}, line {line}: an entry of {column} has an unknown department or lacks a key: "
+                        f"{file.path}, line {line}: an entry of {column} has an unknown department or lacks a key: "
                         f"{error}."
                     ) from error
 
@@ -170,7 +170,7 @@ _CREDIT_LISTS = ("cast", "crew")
 
 
 def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> CsvFile:
-    shown = find_packed(path)
+    found = find_packed(path)
     # The cast of a long film exceeds the csv module's default limit of 128 KiB for a field.
     limit = csv.field_size_limit(sys.maxsize)
     try:
@@ -178,54 +178,52 @@ def _read_csv(path: Path, plain: tuple[str, ...], lists: tuple[str, ...]) -> Csv
             reader = csv.DictReader(io.StringIO(stream.read()), strict=True)
             missing = [column for column in (*plain, *lists) if column not in (reader.fieldnames or ())]
             if missing:
-                raise NieError(f"{shown}, line 1, which is the header, lacks the column {missing[0]!r}.")
+                raise NieError(f"{found}, line 1, which is the header, lacks the column {shown(missing[0])}.")
             rows = []
             for row in reader:
                 if None in row or None in row.values():
-                    raise NieError(f"{shown}, line {reader.line_num} must have {len(reader.fieldnames or ())} columns.")
+                    raise NieError(f"{found}, line {reader.line_num} must have {len(reader.fieldnames or ())} columns.")
                 rows.append((reader.line_num, row))
     except csv.Error as error:
-        raise NieError(f"{shown}, line {reader.line_num} is not valid csv ({error}).") from error
+        raise NieError(f"{found}, line {reader.line_num} is not valid csv ({error}).") from error
     finally:
         csv.field_size_limit(limit)
     if not rows:
-        raise NieError(f"{shown} has a header but no film.")
-    return CsvFile(shown, rows)
+        raise NieError(f"{found} has a header but no film.")
+    return CsvFile(found, rows)
 
 
 def _check_same_movies(movies: CsvFile, credits: CsvFile) -> None:
     for file, column in ((movies, "id"), (credits, "movie_id")):
         for line, row in file.rows:
             if not row[column].isdecimal() or len(row[column]) > 18:
-                raise NieError(f"{file.shown}, line {line}: {column} must be a number; got {row[column]!r}.")
+                raise NieError(f"{file.path}, line {line}: {column} must be a number; got {shown(row[column])}.")
     if len(movies.rows) != len(credits.rows):
         raise NieError(
-            f"{movies.shown} has {len(movies.rows)} films and {credits.shown} {len(credits.rows)}; they must agree."
+            f"{movies.path} has {len(movies.rows)} films and {credits.path} {len(credits.rows)}; they must agree."
         )
     for (_, movie), (line, credit) in zip(movies.rows, credits.rows, strict=True):
         if movie["id"] != credit["movie_id"]:
-            raise NieError(
-                f"{credits.shown}, line {line} must be of film {movie['id']}; got film {credit['movie_id']}."
-            )
+            raise NieError(f"{credits.path}, line {line} must be of film {movie['id']}; got film {credit['movie_id']}.")
 
 
-def _json_list(shown: Path, line: int, column: str, value: str) -> list[dict[str, Any]]:
+def _json_list(found: Path, line: int, column: str, value: str) -> list[dict[str, Any]]:
     try:
         items = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise NieError(f"{shown}, line {line}: the column {column} is not valid JSON ({error}).") from error
+        raise NieError(f"{found}, line {line}: the column {column} is not valid JSON ({error}).") from error
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise NieError(f"{shown}, line {line}: the column {column} must be a JSON list of objects.")
+        raise NieError(f"{found}, line {line}: the column {column} must be a JSON list of objects.")
     return items
 
 
-def _number(shown: Path, line: int, value: str) -> float:
+def _number(found: Path, line: int, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
-        raise NieError(f"{shown}, line {line}: popularity must be a finite number >= 0; got {value!r}.")
+        raise NieError(f"{found}, line {line}: popularity must be a finite number >= 0; got {shown(value)}.")
     return number
 
 
@@ -236,14 +234,14 @@ def _name_text(movies: CsvFile, names: list[str]) -> list[str | None]:
 
 def _published_text(path: Path, names: list[str]) -> list[str | None]:
     """The papers' descriptions: overviews of films, names of genres, countries and types, nothing for the others."""
-    shown = find_packed(path)
+    found = find_packed(path)
     rows = read_rows(path, 4)
     next(rows, None)  # header
     texts: list[str | None] = []
     for line, (node, _score, _valid, description) in rows:
         if node != str(len(texts)):
-            raise NieError(f"{shown}, line {line} must be of node {len(texts)}; got node {node}.")
+            raise NieError(f"{found}, line {line} must be of node {len(texts)}; got node {node}.")
         texts.append(None if description in ("", ABSENT) else description)
     if len(texts) != len(names):
-        raise NieError(f"{shown} has {len(texts)} nodes, but the csv files give {len(names)}.")
+        raise NieError(f"{found} has {len(texts)} nodes, but the csv files give {len(names)}.")
     return texts

@@ -65,7 +65,7 @@ def read_triples(path: str | os.PathLike[str], columns: str | None = None) -> Tr
     elif header:
         shown_header = header[1].replace("\t", " ")
         log.info("%s, line %d is taken as a header and skipped: %s", found, header[0], shown_header)
-    if given is None:
+    if given is None and not in_rdf:
         _doubt(found, read)
     return read
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nie.data.graph import Channel
+from nie.data.raw import open_text
 from nie.data.torch_file import load_torch
 from nie.errors import NieError
 from nie.extras import require
@@ -157,12 +158,15 @@ def images_by_list(path: str | os.PathLike[str]) -> dict[str, list[Path]]:
     source, images = Path(path), {}  # type: tuple[Path, dict[str, list[Path]]]
     if not source.is_file():
         raise NieError(f"There is no file {source}; give a CSV file with lines 'entity,file'.")
-    with source.open(newline="", encoding="utf-8") as file:
-        for line, row in enumerate(csv.reader(file), start=1):
-            if len(row) != 2:
-                raise NieError(f"{source}, line {line} must be 'entity,file'; got {len(row)} fields.")
-            if line > 1 or row != ["entity", "file"]:
-                images.setdefault(row[0], []).append(source.parent / row[1])
+    try:
+        with open_text(source) as file:
+            for line, row in enumerate(csv.reader(file), start=1):
+                if len(row) != 2:
+                    raise NieError(f"{source}, line {line} must be 'entity,file'; got {len(row)} fields.")
+                if line > 1 or row != ["entity", "file"]:
+                    images.setdefault(row[0], []).append(source.parent / row[1])
+    except csv.Error as error:
+        raise NieError(f"{source} is not CSV with lines 'entity,file' ({error}).") from error
     return images
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nie.arguments import a_path, of_kind, whole_number
+from nie.arguments import a_path, of_kind, positive, whole_number
 from nie.array_file import read_npy
 from nie.atomic import atomic_file
 from nie.data.graph import Channel, KnowledgeGraph
@@ -21,14 +21,15 @@ from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.findings import Findings
 from nie.progress import log
-from nie.seal import broken, file_digest
+from nie.seal import broken, file_digest, read_seal
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
 MOST_SEED = 2**32 - 1
+MOST_SETTING = 100_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def features(
         settings: keyword arguments of the feature function.
 
     Raises:
-        NieError: unknown name or setting, or the extra that the feature needs is not installed.
+        NieError: unknown name or setting, a setting out of range, or the extra that the feature needs is not installed.
 
     >>> import tempfile
     >>> from nie.data.synthetic_graph import synthetic
@@ -84,7 +85,7 @@ def features(
         return kg.channels[name]
     if name not in FEATURES:
         known = [*FEATURES, *kg.channels]
-        raise NieError(f"There is no feature {name!r}{nearest(name, known)}; known are {', '.join(known)}.")
+        raise NieError(f"There is no feature {shown(name)}{nearest(name, known)}; known are {', '.join(known)}.")
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
     path = cache_path(kg, name, feature, full, folder)
@@ -122,9 +123,9 @@ def _as_sealed(path: Path) -> bool:
     if not seal_path.exists():
         return True
     try:
-        known = json.loads(seal_path.read_text(encoding="utf-8"))
+        known = read_seal(seal_path)
         return known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
-    except (OSError, ValueError, AttributeError, RecursionError):  # no JSON, or none that is an object
+    except (NieError, OSError):
         return False
 
 
@@ -172,13 +173,14 @@ def cache_path(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[s
 
 
 def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with defaults filled in, so that naming a default finds the same file."""
+    """The settings with defaults filled in, so that naming a default finds the same file; all are counts or weights."""
     parameters = inspect.signature(feature.compute).parameters
     known = {key: parameter.default for key, parameter in parameters.items() if key != "kg"}
     for key in settings:
         if key not in known:
-            raise NieError(f"The feature {name} has no setting {key!r}{nearest(key, known)}.")
-    full = {**known, **settings}
-    if "seed" in known:
-        full["seed"] = seed
-    return full
+            raise NieError(f"The feature {name} has no setting {shown(key)}{nearest(key, known)}.")
+    for key, value in settings.items():
+        label = f"{name}'s {key}"
+        counts = isinstance(known[key], int)
+        known[key] = whole_number(label, value, 1, MOST_SETTING) if counts else positive(label, value)
+    return {**known, "seed": seed} if "seed" in known else known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -49,14 +48,12 @@ def node2vec(
         seed: seed of the walks and of the skip-gram model.
 
     Raises:
-        NieError: the extra ``structure`` (gensim) is not installed, a setting is out of range, or the graph has no
-            edge.
+        NieError: the extra ``structure`` (gensim) is not installed, or the graph has no edge.
 
     Example::
 
         channel = node2vec(kg, num_walks=4)      # channel.features is (N, 64)
     """
-    _check_positive(dim=dim, window=window, epochs=epochs)
     gensim = require("gensim.models", "structure")
     walks = random_walks(kg, walk_length=walk_length, num_walks=num_walks, p=p, q=q, seed=seed)
     if len(walks) == 0:
@@ -96,10 +93,6 @@ def random_walks(
     from nie.dgl_compat import dgl
     from nie.dgl_random import dgl_draws_from
 
-    _check_positive(walk_length=walk_length, num_walks=num_walks)
-    for key, value in (("p", p), ("q", q)):
-        if not 0 < value < math.inf:
-            raise NieError(f"node2vec's {key} must be a finite number > 0; got {value}.")
     rng = np.random.default_rng(seed)
     graph = _simple_undirected(kg)
     starts = torch.nonzero(graph.in_degrees() > 0).flatten().numpy()
@@ -108,12 +101,6 @@ def random_walks(
         walks = dgl.sampling.node2vec_random_walk(graph, torch.from_numpy(order), p, q, walk_length=walk_length)
     array: Ints = walks.numpy()
     return array
-
-
-def _check_positive(**settings: int) -> None:
-    for key, value in settings.items():
-        if value < 1:
-            raise NieError(f"node2vec's {key} must be a whole number >= 1; got {value}.")
 
 
 def _simple_undirected(kg: KnowledgeGraph) -> dgl.DGLGraph:

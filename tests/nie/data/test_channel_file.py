@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,18 @@ def test_bad_rows(tmp_path: Path, array: np.ndarray[Any, Any], words: str) -> No
         read_channel_file(tmp_path / "f.npy", "image", NAMES)
 
 
+def test_a_bad_row_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", features=[[1.0], [2.0], [np.inf]], names=["cyd", "bob", "ann"])
+    with pytest.raises(NieError, match="row 2 of channel image is not finite"):
+        read_channel_file(tmp_path / "f.npz", "image", NAMES)
+
+
+@pytest.mark.parametrize("rows", [ROWS.tolist(), [*torch.from_numpy(ROWS)], [*map(tuple, ROWS.tolist())]])
+def test_lists_of_rows_in_a_file_of_torch(rows: Any, tmp_path: Path) -> None:
+    torch.save({"features": rows}, tmp_path / "f.pth")
+    np.testing.assert_array_equal(read_channel_file(tmp_path / "f.pth", "image", NAMES).features, ROWS)
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
@@ -123,6 +136,16 @@ def test_bad_archives(tmp_path: Path, arrays: dict[str, Any], words: str) -> Non
         read_channel_file(tmp_path / "f.npz", "image", NAMES)
 
 
+def test_whose_a_row_is_must_be_clear(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", features=ROWS[:2], names=["ann", "bob"])
+    with pytest.raises(NieError, match="two nodes are called 'ann', so its row in image may be of either"):
+        read_channel_file(tmp_path / "f.npz", "image", ["ann", "bob", "ann"])
+    assert read_channel_file(tmp_path / "f.npz", "image", ["ann", "bob", "cyd", "cyd"]).mask.sum() == 2
+    torch.save({1: torch.ones(2), "1": torch.zeros(2)}, tmp_path / "f.pth")
+    with pytest.raises(NieError, match="holds '1' twice, as a word and as a number"):
+        read_channel_file(tmp_path / "f.pth", "image", ["0", "1"])
+
+
 class Harmful:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, ("harmed",)
@@ -142,10 +165,13 @@ def test_what_is_no_table_in_a_file_of_torch(tmp_path: Path) -> None:
     torch.save({"features": torch.from_numpy(ROWS), "notes": [[1], [2, 3]]}, tmp_path / "f.pth")
     assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
     bad = {
-        "features is no plain tensor or list of equal rows": [[1.0], [2.0, 3.0]],
-        "asks to run torch._utils._rebuild_sparse_tensor": torch.eye(3).to_sparse(),
-    }
-    for words, features in bad.items():
+        "asks to run torch._utils._rebuild_sparse_tensor": [torch.eye(3).to_sparse()],
+        "features is no plain tensor or list of equal rows": [
+            [[1.0], [2.0, 3.0]], [[[1.0]]], [[torch.ones(3)]], [[1.0] * 3000] * 30_000,
+            functools.reduce(lambda half, _: [half, half], range(45), [1.0]),
+        ],
+    }  # fmt: skip
+    for words, features in [(words, features) for words, every in bad.items() for features in every]:
         torch.save({"features": features}, tmp_path / "f.pth")
         with pytest.raises(NieError, match=words):
             read_channel_file(tmp_path / "f.pth", "image", NAMES)
@@ -163,9 +189,14 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
 
 
 def test_tensors_that_repeat_a_few_numbers_without_end_are_refused(tmp_path: Path) -> None:
-    for value in (torch.ones(1).expand(10**6, 10**6), torch.ones(1, dtype=torch.float16).expand(3, 10**9)):
-        torch.save({"features": value}, tmp_path / "f.pth")
-        with pytest.raises(NieError, match=r"f.pth .* .*does not fit its storage of 1 numbers"):
+    for content in (
+        {"features": torch.ones(1).expand(10**6, 10**6)},
+        {"features": torch.ones(1, dtype=torch.float16).expand(3, 10**9)},
+        {f"n{node}": torch.ones(1).expand(1 << 24) for node in range(30)},
+        dict.fromkeys([f"n{node}" for node in range(30)], torch.ones(1).expand(1 << 24)),
+    ):
+        torch.save(content, tmp_path / "f.pth")
+        with pytest.raises(NieError, match=r"f.pth .*makes far more of its content than it holds"):
             read_channel_file(tmp_path / "f.pth", "image", NAMES)
     torch.save({"features": torch.ones(1).expand(3, 2)}, tmp_path / "f.pth")
     assert read_channel_file(tmp_path / "f.pth", "image", NAMES).mask.all()
@@ -189,5 +220,8 @@ def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:
     assert kg.channels["image"].mask.tolist() == [False, False, True]
     assert set(kg.meta["raw"]) == {"t.tsv", "image.npz"}
     assert not kg.label_mask.any()
+    for features in ("x", [1], {"x": 5}):
+        with pytest.raises(NieError, match=r"^(features|the file of channel x) must be a "):
+            build("mine", tmp_path, triples=tmp_path / "t.tsv", features=features)  # type: ignore[arg-type]
     with pytest.raises(NieError, match="The channel name"):
         build("mine", tmp_path, triples=tmp_path / "t.tsv", features={"../x": tmp_path / "image.npz"})

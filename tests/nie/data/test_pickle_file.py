@@ -4,6 +4,7 @@ import builtins
 import io
 import os
 import pickle
+import struct
 import subprocess
 import sys
 from collections import OrderedDict
@@ -15,6 +16,7 @@ import pytest
 import torch
 from pickle_helpers import HANGING, START, function, text
 
+from nie.data import restricted_pickle
 from nie.data.pickle_file import load_pickle
 from nie.errors import NieError
 
@@ -75,7 +77,7 @@ def test_numbers_tensors_and_arrays(tmp_path: Path, protocol: int) -> None:
 def test_functions_are_refused_by_name_and_not_run(tmp_path: Path, call: Any, name: str, protocol: int) -> None:
     target = tmp_path / "pwned"
     write(tmp_path / "a.pk", {"labels": call(target)}, protocol)
-    with pytest.raises(NieError, match=rf"a.pk asks to run {name}; only torch tensors and numpy arrays"):
+    with pytest.raises(NieError, match=rf"a.pk is .* could run code \(it asks to run {name}\)"):
         load_pickle(tmp_path / "a.pk")
     assert not target.exists()
 
@@ -133,7 +135,7 @@ def test_not_a_pickle_and_absent(tmp_path: Path) -> None:
     (tmp_path / "a.pk").write_text("node\tscore\n")
     with pytest.raises(NieError, match=r"a.pk is truncated or not a pickle"):
         load_pickle(tmp_path / "a.pk")
-    with pytest.raises(NieError, match=r"b.pk does not exist"):
+    with pytest.raises(NieError, match=r"b.pk is missing"):
         load_pickle(tmp_path / "b.pk")
 
 
@@ -146,10 +148,12 @@ def interface(typestr: str) -> OrderedDict[str, Any]:
     return content
 
 
+BLOB: bytes = torch.zeros(1000).__reduce_ex__(2)[1][0].__reduce__()[1][0]
+"""The storage of a tensor as a pickle holds it."""
+
+
 def tensor(*arguments: Any) -> Call:
-    rebuild = torch._utils._rebuild_tensor_v2
-    blob = torch.zeros(2).__reduce_ex__(2)[1][0].__reduce__()[1][0]
-    return Call(rebuild, Call(torch.storage._load_from_bytes, blob), *arguments, False, {})
+    return Call(torch._utils._rebuild_tensor_v2, Call(torch.storage._load_from_bytes, BLOB), *arguments, False, {})
 
 
 def crafted(name: str) -> bytes:
@@ -227,8 +231,56 @@ def test_containers_in_containers_are_not_hashed_compared_or_printed(tmp_path: P
     assert len(str(caught.value)) < 400
 
 
+BYTES, DTYPE = b"B" + struct.pack("<I", 4096) + bytes(4096), function("numpy", "dtype") + text("u1") + b"\x85R"
+NAMED_OFTEN = {  # an object of 4 kB, and a call that names it
+    "buffer": (
+        BYTES,
+        function("numpy._core.numeric", "_frombuffer") + b"(h\x00" + DTYPE + b"M\x00\x10\x85" + text("C") + b"tR",
+    ),
+    "array": (
+        BYTES,
+        function("numpy._core.multiarray", "_reconstruct") + function("numpy", "ndarray") + b"K\x00\x85C\x01b\x87R"
+        + b"(K\x01M\x00\x10\x85" + DTYPE + b"\x89h\x00tb",
+    ),
+    "text": (b"X" + BYTES[1:5] + b"x" * 4096, function("_codecs", "encode") + b"h\x00" + text("latin1") + b"\x86R"),
+    "dict": (b"(" + b"K\x01K\x02\x86" * 4096 + b"l", function("collections", "OrderedDict") + b"h\x00\x85R"),
+    "storage": (
+        b"B" + struct.pack("<I", len(BLOB)) + BLOB, function("torch.storage", "_load_from_bytes") + b"h\x00\x85R"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED_OFTEN)
+def test_a_large_object_can_be_named_only_so_often(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restricted_pickle, "SMALL", 0)
+    large, call = NAMED_OFTEN[name]
+    if name != "storage":  # which is content only in a tensor
+        (tmp_path / "a.pk").write_bytes(START + large + b"q\x000](" + call * 3 + b"e.")
+        assert len(load_pickle(tmp_path / "a.pk")) == 3
+    (tmp_path / "a.pk").write_bytes(START + large + b"q\x000](" + call * 1000 + b"e.")
+    with pytest.raises(NieError, match=r"a.pk is truncated .*makes far more of its content than it holds"):
+        load_pickle(tmp_path / "a.pk")
+
+
+@pytest.mark.parametrize(
+    "opcodes", [b"(" + function("numpy", "dtype") + text("f8") + b"o.", b"(" + text("f8") + b"inumpy\ndtype\n."]
+)
+def test_what_is_called_otherwise_than_tensors_are_is_refused(opcodes: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pk").write_bytes(START + opcodes)
+    with pytest.raises(NieError, match=r"a.pk is truncated or not a pickle"):
+        load_pickle(tmp_path / "a.pk")
+
+
 def test_keys_may_be_tuples_of_plain_values(tmp_path: Path) -> None:
-    assert load_pickle(write(tmp_path / "a.pk", [{(1, "a"), (2, "b")}]))[0] == {(1, "a"), (2, "b")}
+    value = [{(1, "a"), (2, "b")}, {(1, "a"): 2}, {2**63: 1}]
+    assert load_pickle(write(tmp_path / "a.pk", value)) == value
+
+
+@pytest.mark.parametrize("key", [1 << 100, -1 << 100, (1,) * 1000, (1 << 100, 1)])
+def test_keys_that_take_long_to_hash_are_refused(key: Any, tmp_path: Path) -> None:
+    """Their hash is computed again for each entry, and an entry names its key in two bytes."""
+    with pytest.raises(NieError, match="a key of a dict, or what a set holds, is neither a string nor a number"):
+        load_pickle(write(tmp_path / "a.pk", {key: None}))
 
 
 def test_shared_lists_are_read_once(tmp_path: Path) -> None:

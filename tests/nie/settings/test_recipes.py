@@ -62,6 +62,7 @@ def test_a_stages_own_defaults_hold_beside_a_partial_section() -> None:
         ({}, ["--optim.lrr", "1"], r"'--optim.lrr' \(did you mean '--optim.lr'\?\)"),
         ({}, ["--optim.lr"], r"--optim.lr: expected one argument"),
         ({}, ["stray"], r"^'stray' belongs to no flag"),
+        ({}, ["stray" * 1000], r"^'stray.{1,75} belongs to no flag"),
         ({}, ["--folds.run", "0", "1"], r"^'1' belongs to no flag; .* --folds.run 0,1"),
         ({}, ["--optim.lr=1", "2"], r"^'2' belongs to no flag"),
         ({}, ["--model.centrality_scale", "true"],
@@ -117,6 +118,12 @@ def test_a_recipe_that_is_no_mapping(text: str, message: str, tmp_path: Path) ->
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(NieError, match="did you mean 'fb15k-fast'"):
         PRETRAINING.recipes.resolve("fb15k-fats")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml", "nul\0", "", "."])
+def test_what_is_no_name_of_a_recipe(name: str) -> None:
+    with pytest.raises(NieError, match=r"^There is no recipe .{1,80} \(there are "):
+        PRETRAINING.recipes.resolve(name)
 
 
 def test_a_missing_dataset_is_asked_for() -> None:

@@ -131,7 +131,7 @@ class Malicious:
 def test_code_in_the_text_file_is_not_run(tmp_path: Path) -> None:
     write(tmp_path / "r.pk", content())
     write(tmp_path / "l.pk", Malicious(tmp_path / "pwned"))
-    with pytest.raises(NieError, match=r"l.pk asks to run (posix|nt).system"):
+    with pytest.raises(NieError, match=r"l.pk is .* asks to run (posix|nt).system"):
         published("x", tmp_path / "r.pk", tmp_path / "l.pk")
     assert not (tmp_path / "pwned").exists()
 

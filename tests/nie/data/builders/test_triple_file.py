@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import threading
+import time
 from itertools import permutations
 from pathlib import Path
 
@@ -97,6 +98,23 @@ def test_n_triples(separator: str, tmp_path: Path) -> None:
         read(tmp_path, text.replace("|", separator) + "a\tb\tc\n")
     with pytest.raises(NieError, match="is N-Triples, whose order is fixed; leave --columns out"):
         read(tmp_path, text.replace("|", separator), "head,tail,relation")
+
+
+def test_the_order_of_n_triples_is_not_doubted(tmp_path: Path) -> None:
+    """A vocabulary describes its own relations; --columns, which a doubt advises, is refused for N-Triples."""
+    names = ["type", "label", "domain", "range"]
+    facts = [(f"<{name}>", f"<{names[place % 4]}>", f"<C{place}>") for place, name in enumerate(names * 5)]
+    with pytest.raises(NieError, match="4 of the 4 relations are heads too"):
+        read(tmp_path, lines(facts))
+    assert named(read(tmp_path, "".join(f"{' '.join(fact)} .\n" for fact in facts))) == facts
+
+
+@pytest.mark.parametrize("tail", ["_:" + "_:a" * 10_000, "<c>" + " " * 30_000 + "x", "_:a " + "." * 30_000 + "x"])
+def test_a_long_line_that_is_almost_a_statement_takes_no_time(tail: str, tmp_path: Path) -> None:
+    started = time.process_time()
+    with pytest.raises(NieError, match="line 2 must be a statement of N-Triples"):
+        read(tmp_path, f"<a> <b> <c> .\n<a> <b> {tail}\n")
+    assert time.process_time() - started < 2
 
 
 def test_scores_name_nodes_of_n_triples_without_brackets(tmp_path: Path) -> None:

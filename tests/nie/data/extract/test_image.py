@@ -113,6 +113,10 @@ def test_a_folder_for_each_entity_and_a_list(tmp_path: Path) -> None:
     table.write_text("a,a/y.jpg\nb\n")
     with pytest.raises(NieError, match="line 2 must be 'entity,file'; got 1 fields"):
         images_by_list(table)
+    for content, words in ((b"a,b\n\xff,c\n", "is not UTF-8 text"), (b"a," + b"x" * 200_000, "is not CSV with lines")):
+        table.write_bytes(content)
+        with pytest.raises(NieError, match=words):
+            images_by_list(table)
     for read in (images_by_folder, images_by_list):
         with pytest.raises(NieError, match="There is no f"):
             read(tmp_path / "none")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import inspect
 import logging
 import os
 from dataclasses import replace
@@ -98,6 +99,29 @@ def test_unknown_names_the_nearest(tmp_path: Path) -> None:
         features(synthetic(0), "sematic", root=tmp_path)
     with pytest.raises(NieError, match=r"feature tfidf has no setting 'dimm' \(did you mean 'dim'\?\)"):
         features(synthetic(0), "tfidf", root=tmp_path, dimm=4)
+
+
+SETTINGS = {
+    (name, key): parameter.default
+    for name, feature in FEATURES.items()
+    for key, parameter in inspect.signature(feature.compute).parameters.items()
+    if key not in ("kg", "seed")
+}
+
+
+@pytest.mark.parametrize(("name", "key"), SETTINGS)
+def test_every_setting_of_every_feature_is_checked(tmp_path: Path, name: str, key: str) -> None:
+    real = isinstance(SETTINGS[name, key], float)
+    expected = "a finite number > 0" if real else "a whole number from 1 to 100000"
+    for value in ("x", None, True, [1], object(), float("nan"), float("inf"), 0, -1, 10**400, *([] if real else [1.5])):
+        with pytest.raises(NieError, match=f"^{name}'s {key} must be {expected}; got .{{1,81}}$"):
+            features(synthetic(0), name, root=tmp_path, **{key: value})
+
+
+def test_a_number_of_numpy_finds_the_same_file(tmp_path: Path) -> None:
+    for dim in (8, np.int64(8)):
+        features(synthetic(0), "tfidf", root=tmp_path, dim=dim)
+    assert len(list(tmp_path.rglob("tfidf-????????.npy"))) == 1
 
 
 def test_damaged_cache_is_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

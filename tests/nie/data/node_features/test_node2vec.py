@@ -96,18 +96,3 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gensim.models", None)
     with pytest.raises(NieError, match=r"\[structure\]"):
         node2vec(synthetic(0))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"p": 0.0}, {"p": -1.0}, {"q": 0.0}, {"q": float("nan")}, {"walk_length": 0}, {"num_walks": 0}],
-)
-def test_settings_out_of_range(settings: dict[str, float]) -> None:
-    key = next(iter(settings))
-    with pytest.raises(NieError, match=f"node2vec's {key} must be "):
-        random_walks(synthetic(0), **{"walk_length": 2, "num_walks": 1, **settings})  # type: ignore[arg-type]
-
-
-def test_no_dimension() -> None:
-    with pytest.raises(NieError, match="node2vec's dim must be a whole number >= 1; got 0"):
-        node2vec(synthetic(0), dim=0)
