@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # ``python -m nie`` puts the working folder first, whose yaml.py would be executed: nie's own comes last instead.
+    sys.path.append(__file__.rpartition("/nie/")[0])
+    sys.path.pop(0)
+
 import argparse
 import contextlib
 import io
 import logging
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Sequence

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,26 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_as_a_module_it_imports_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    for name in ("yaml", "json", "logging", "pretrain", "downstream"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w')")
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named" / "tabulate.py").write_text("raise SystemExit('what PYTHONPATH names comes first')")
+    home = str(Path(__file__).resolve().parents[2])
+
+    def said(switches: list[str], *named: str) -> str:
+        answer = subprocess.run(
+            [sys.executable, *switches, "-m", "nie", "table", "nothing"], cwd=tmp_path, text=True, capture_output=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*named, home])}, check=False,
+        )  # fmt: skip
+        return answer.stderr
+
+    assert said([]).startswith("nie: There is no finished run")
+    already_safe = ["-P"] if sys.version_info >= (3, 11) else []
+    assert "what PYTHONPATH names comes first" in said(already_safe, str(tmp_path / "named"))
+    assert not (tmp_path / "executed").exists()
 
 
 def test_debug_shows_the_traceback(roots: list[str]) -> None:
