@@ -59,8 +59,8 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     except (NieError, OSError, MemoryError) as error:
         if arguments.debug:
             raise
-        said = explained(error) if isinstance(error, OtherStage) else error or "out of memory"
-        return _ended(str(said), 2)
+        said = explained(error) if isinstance(error, OtherStage) else str(error)
+        return _ended(said or "out of memory", 2)
     except KeyboardInterrupt:
         if arguments.debug:
             raise

@@ -66,7 +66,7 @@ def search(
     same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), spans)
     # Trials are comparable where data, ranges and everything but the searched values are the same.
     name = " ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same])
-    url = storage or default_storage(Path(runner.run_root))
+    url = default_storage(Path(runner.run_root)) if storage is None else storage
 
     def objective(trial: Any) -> float:
         values = {name: _suggest(trial, name, span) for name, span in space.items()}
@@ -93,8 +93,9 @@ def search(
             if not _not_failed(study):  # the best settings found must not be worse than the present ones
                 study.enqueue_trial(_present(space, stage1, stage2))
         # Processes that share a storage must not all propose the same.
-        seed = None if storage else config.seed + len(study.trials)
-        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+        shared = storage is not None
+        seed = None if shared else config.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=shared)
         study.optimize(objective, n_trials=trials)
         tried = _not_failed(study)
         if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in tried):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nie.errors import shown
 from nie.foreign import one_line
+from nie.settings.yaml_loader import WHOLE
 
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
@@ -110,8 +111,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     """
 
     def read(text: str) -> int:
-        digits = text.strip().removeprefix("-").replace("_", "")
-        if not (digits.isdecimal() and len(digits) <= 20 and least <= int(text) <= most):
+        if not (WHOLE.fullmatch(text) and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}; got {shown(text)}")
         return int(text)
 

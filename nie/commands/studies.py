@@ -72,7 +72,8 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
-    check_writable(folder / "report.md")
+    if arguments.out:  # the other lies beside the runs, and is made when there is something to report
+        check_writable(folder / "report.html")
     say(run_study(
         study, study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
         only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),

@@ -76,6 +76,8 @@ def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.Capture
         (["run", "synthetic", "--out", "scores.txt"], ".csv or .parquet"),
         (["table", "synthetic", "--run-root", "setup.py"], "no finished run"),
         (["data", "build", "mine", "--triples", "nowhere.tsv", "--scores", "nowhere.tsv"], "nowhere.tsv"),
+        (["data", "build", "geo", "--min-population", "0"], "min_population of geo must be one of"),
+        (["search", "gcn", "synthetic", "--storage", ""], "storage must be a URL such as sqlite:///trials.db; got ''"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -169,6 +171,24 @@ def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch
     assert asked == ["geo-5000"]
 
 
+def test_memory_that_is_not_there_is_one_sentence(
+    roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("downstream.reports.results.find_runs", fail)
+    assert main(["table", "synthetic", *roots]) == 2
+    assert capsys.readouterr().err == "nie: out of memory\n"
+
+
+@pytest.mark.parametrize("dataset", ["no-such", "../../outside"])
+def test_a_study_that_cannot_begin_makes_no_folder(dataset: str, roots: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["study", "relations", dataset, "--report-only", *roots]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
 def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
     roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +217,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
         (["study", "main", "geo", "--minutes", "-1"], "--minutes: must be a number above 0"),
         (["run", "geo", "--jobs", "0"], "--jobs: must be a whole number from 1 to"),
         (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 0 to"),
+        *((["run", "geo", "--jobs", many], "--jobs: must be a whole number from 1 to") for many in ("__1", "1_0", "٣")),
         (["run", "geo", "--profile", "x" * 100_000], "invalid choice"),
         (["table", "geo", "x" * 100_000], "unrecognized arguments"),
     ],
