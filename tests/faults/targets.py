@@ -204,18 +204,8 @@ def _use_recipe(folder: Path) -> Any:
 
 def _command_line(folder: Path) -> list[Path]:
     store_synthetic(folder / "data")
-    given = [
-        "--select",
-        "ndcg@20",
-        "--optim.max_epochs",
-        "2",
-        "--loss.list_size=10",
-        "--label",
-        "mine",
-        "--optim.lr",
-        "1e-3",
-    ]
-    (folder / "arguments").write_text("\n".join(given))
+    given = "--select ndcg@20 --optim.max_epochs 2 --loss.list_size=10 --label mine --optim.lr 1e-3"
+    (folder / "arguments").write_text(given.replace(" ", "\n"))
     return [folder / "arguments"]
 
 
