@@ -77,7 +77,10 @@ class _FeatureFile(argparse.Action):
         name, separator, path = str(values).partition("=")
         if not separator or not name or not path:
             parser.error(f"--features takes NAME=FILE, not {shown(values)}")
-        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: Path(path)})
+        given = getattr(namespace, self.dest) or {}
+        if name in given:
+            parser.error(f"--features gives the channel {shown(name)} twice")
+        setattr(namespace, self.dest, {**given, name: Path(path)})
 
 
 def _build(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nie.errors import shown
 from nie.foreign import one_line
-from nie.settings.yaml_loader import WHOLE
+from nie.settings.yaml_loader import REAL, WHOLE
 
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
@@ -124,10 +124,7 @@ def positive_number(text: str) -> float:
     >>> positive_number("1.5")
     1.5
     """
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if REAL.fullmatch(text) else math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number above 0; got {shown(text)}")
     return number

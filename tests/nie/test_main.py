@@ -215,6 +215,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
         (["data", "import", "x", "--rel", "a.pk", "--num-relations", "1" * 5000], "must be a whole number from 1 to"),
         (["study", "main", "geo", "--minutes", "nan"], "--minutes: must be a number above 0; got 'nan'"),
         (["study", "main", "geo", "--minutes", "-1"], "--minutes: must be a number above 0"),
+        (["study", "main", "geo", "--minutes", "1_0"], "--minutes: must be a number above 0"),
+        (["run", "x", "--features", "a=1.npy", "--features", "a=2.npy"], "--features gives the channel 'a' twice"),
         (["run", "geo", "--jobs", "0"], "--jobs: must be a whole number from 1 to"),
         (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 0 to"),
         *((["run", "geo", "--jobs", many], "--jobs: must be a whole number from 1 to") for many in ("__1", "1_0", "٣")),
