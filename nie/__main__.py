@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     except Exception as error:
         if arguments.debug:
             raise
-        what = f"{type(error).__name__}: {one_line(str(error), 200)}"
+        what = f"{type(error).__name__}: {one_line(without_password(str(error)), 200)}"
         return _ended(f"an error that is not yours, {what}; please report it with {_log_of(error)}.", 1)
     return code or 0
 
@@ -83,8 +83,7 @@ def _log_of(error: Exception) -> str:
     with contextlib.suppress(OSError):
         handle, path = tempfile.mkstemp(prefix="nie-error-", suffix=".log")
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(without_password(" ".join(sys.argv)) + "\n\n")
-            log.writelines(traceback.format_exception(error))
+            log.write(without_password("\n".join([" ".join(sys.argv), "", *traceback.format_exception(error)])))
         return path
     return "what --debug prints"
 

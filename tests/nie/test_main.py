@@ -193,15 +193,18 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
     roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object, **_named: object) -> None:
-        raise ZeroDivisionError("division by\nzero")
+        raise ZeroDivisionError("by\nmysql://ann:secret@zero")
 
     monkeypatch.setattr("downstream.reports.results.find_runs", fail)
     assert main(["table", "synthetic", *roots]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("nie: an error that is not yours, ZeroDivisionError: division by\\nzero; please report")
+    assert said.startswith(
+        "nie: an error that is not yours, ZeroDivisionError: by\\nmysql://ann:***@zero; please report"
+    )
     assert said.count("\n") == 1
     log = Path(said.split(" with ")[1].strip().removesuffix("."))
     assert "Traceback" in log.read_text()
+    assert "secret" not in said + log.read_text()
     log.unlink()
     with pytest.raises(ZeroDivisionError):
         main(["table", "synthetic", *roots, "--debug"])
