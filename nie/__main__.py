@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # ``python -m nie`` puts the working folder first, whose yaml.py would be executed: nie's own comes last instead.
+    sys.path.append(__file__.rpartition("/nie/")[0])
+    sys.path.pop(0)
+
 import argparse
 import contextlib
 import io
 import logging
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
@@ -53,8 +59,8 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     except (NieError, OSError, MemoryError) as error:
         if arguments.debug:
             raise
-        said = explained(error) if isinstance(error, OtherStage) else error or "out of memory"
-        return _ended(str(said), 2)
+        said = explained(error) if isinstance(error, OtherStage) else str(error)
+        return _ended(said or "out of memory", 2)
     except KeyboardInterrupt:
         if arguments.debug:
             raise
@@ -62,7 +68,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     except Exception as error:
         if arguments.debug:
             raise
-        what = f"{type(error).__name__}: {one_line(str(error), 200)}"
+        what = f"{type(error).__name__}: {one_line(without_password(str(error)), 200)}"
         return _ended(f"an error that is not yours, {what}; please report it with {_log_of(error)}.", 1)
     return code or 0
 
@@ -77,8 +83,7 @@ def _log_of(error: Exception) -> str:
     with contextlib.suppress(OSError):
         handle, path = tempfile.mkstemp(prefix="nie-error-", suffix=".log")
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(without_password(" ".join(sys.argv)) + "\n\n")
-            log.writelines(traceback.format_exception(error))
+            log.write(without_password("\n".join([" ".join(sys.argv), "", *traceback.format_exception(error)])))
         return path
     return "what --debug prints"
 

@@ -1,7 +1,7 @@
 """Foreign text where it is shown: names of a graph may hold anything, and must do nothing but be read.
 
-A control character can rewrite what a terminal shows, a ``|`` ends a cell of a table, a spreadsheet computes what
-begins with ``=``, and a message may be a megabyte long.
+A control character can rewrite what a terminal shows, a ``|`` ends a cell of a table, ``<script>`` runs in a page, a
+spreadsheet computes what begins with ``=``, and a message may be a megabyte long.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import re
 
 FORMULA = "=+-@\t\r'"
 """A cell of CSV that begins with one of these is written behind a ``'``."""
+
+
+_MARKUP = re.compile(r"\\(?=[!-/:-@\[-`{-~])|\||<(?=[A-Za-z/!?])|\](?=\()|&(?=#?\w+;)")
+"""What begins markup in Markdown: escapes, cells, tags of HTML, targets of links and pictures, entities."""
 
 
 def visible(text: str, kept: str = "\n\t") -> str:
@@ -33,13 +37,13 @@ def one_line(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def markdown_cell(text: str, width: int = 80) -> str:
-    """Text as a cell of a table in Markdown.
+def markdown_text(text: str) -> str:
+    """Text in Markdown, on one line, without cells, tags or links of its own.
 
-    >>> markdown_cell("a | b")
-    'a \\\\| b'
+    >>> markdown_text("a | b <i>, p < 0.1")
+    'a \\\\| b \\\\<i>, p < 0.1'
     """
-    return one_line(text, width).replace("|", "\\|")
+    return _MARKUP.sub(r"\\\g<0>", visible(text, kept=""))
 
 
 def csv_cell(text: str) -> str:

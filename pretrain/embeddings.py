@@ -38,7 +38,10 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
                 f"The pretrained run {path} belongs to another {what} "
                 f"({str(found.get(key))[:12]}, not {wanted[key][:12]}); its embeddings would leak labels here."
             )
-    return {name: _read_embedding(run, fold.index, name, kg.num_nodes) for name in metrics.get("channels", [])}
+    channels = metrics.get("channels")
+    if not channels:  # without any, the raw features would be read in their place
+        raise run.damaged(run.fold_path(fold.index) / "metrics.json", fold.index)
+    return {name: _read_embedding(run, fold.index, name, kg.num_nodes) for name in channels}
 
 
 def _read_embedding(run: Run, fold: int, name: str, num_nodes: int) -> Channel:

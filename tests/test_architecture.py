@@ -215,8 +215,9 @@ def test_dgl_comes_through_the_compatibility_module(module: tuple[str, ast.Modul
 def test_no_path_edits_no_prints_no_pickle(module: tuple[str, ast.Module]) -> None:
     name, tree = module
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "path" and isinstance(node.value, ast.Name):
-            assert node.value.id != "sys", f"{name}:{node.lineno} touches sys.path"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.path":
+            # `python -m nie` takes the working folder out, which Python has put in.
+            assert name == "nie.__main__", f"{name}:{node.lineno} touches sys.path"
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             is_command = name == "nie.__main__" or name.startswith("nie.commands.")

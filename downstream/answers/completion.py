@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tabulate import tabulate
 from torch import Tensor
 
+from downstream.reports.tables import markdown_grid
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
 from nie.errors import NieError, nearest, shown
-from nie.foreign import markdown_cell, one_line
+from nie.foreign import markdown_text, one_line
 from nie.models.kge.rotation import Side
 from nie.runs.run import Run
 
@@ -125,14 +125,14 @@ def completion_table(completion: Completion) -> str:
     """The answer as Markdown, with how far to trust it."""
     columns = {
         "": [str(place) for place in range(1, len(completion.names) + 1)],
-        "entity": [markdown_cell(name) for name in completion.names],
-        "text": [markdown_cell(_short(text)) for text in completion.texts],
+        "entity": completion.names,
+        "text": [_short(text) for text in completion.texts],
         "score": [f"{score:.3f}" for score in completion.scores],
         "in the graph": ["known" if known else "" for known in completion.known],
     }
     optional = ("text", "in the graph")
     shown = {title: cells for title, cells in columns.items() if title not in optional or any(cells)}
-    table = tabulate(shown, "keys", tablefmt="github", disable_numparse=True)
+    table = markdown_grid(list(shown), list(zip(*shown.values(), strict=True)), width=WIDTH)
     kind = "name an entity that training does not" if completion.unseen else "have this relation"
     trust = (
         f"No test triples {kind}, so nothing is known of how good such answers are."
@@ -141,7 +141,7 @@ def completion_table(completion: Completion) -> str:
         "first 10."
     )
     placed = "No training triple names this entity: its channels alone say what it is. " if completion.unseen else ""
-    return f"{one_line(completion.question, 4 * WIDTH)}\n\n{table}\n\n{placed}{trust}"
+    return f"{markdown_text(one_line(completion.question, 4 * WIDTH))}\n\n{table}\n\n{placed}{trust}"
 
 
 def find_entity(kg: KnowledgeGraph, asked: str) -> int:

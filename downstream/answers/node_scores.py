@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
+from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array
 from nie.atomic import atomic_file
 from nie.data import load
 from nie.errors import NieError, shown
 from nie.extras import require
-from nie.foreign import csv_cell, markdown_cell
+from nie.foreign import csv_cell
 from nie.runs.run import Run
 from nie.writable import check_writable
 
@@ -135,13 +135,13 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     predicted_rank, true_rank = _rank(scores.importance[ids]), _rank(scores.known[ids])
     rows = [
         [
-            predicted_rank[i], markdown_cell(scores.name[ids[i]]), f"{scores.importance[ids[i]]:,.0f}",
-            true_rank[i], f"{scores.known[ids[i]]:,.0f}",
+            str(predicted_rank[i]), scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}",
+            str(true_rank[i]), f"{scores.known[ids[i]]:,.0f}",
         ]
         for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
     ]  # fmt: skip
     headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
-    table = tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+    table = markdown_grid(headers, rows, width=80)
     return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
 
 

@@ -209,15 +209,11 @@ def _stored(folder: Path) -> Fitted | None:
     """A member that was finished in an earlier sitting."""
     if not (folder / DONE).exists():
         return None
-    tiers = folder / TIERS_FILE
-    try:
-        if not is_complete(folder):
-            raise NieError(f"{folder} is damaged.")
-        document = read_json(folder / "member.json")
-        score, prediction = read_npy(folder / "outputs.npy", mapped=False)
-        probability = read_npy(tiers, mapped=False) if tiers.exists() else None
-    except (NieError, ValueError, TypeError) as error:
-        raise NieError(f"A file in {folder} is damaged; remove that folder and run the same command again.") from error
+    if not is_complete(folder):
+        raise NieError(f"A file in {folder} is damaged; remove that folder and run the same command again.")
+    tiers, document = folder / TIERS_FILE, read_json(folder / "member.json")
+    score, prediction = read_npy(folder / "outputs.npy", mapped=False)
+    probability = read_npy(tiers, mapped=False) if tiers.exists() else None
     agreed, facts = document.pop("agreement"), document.pop("facts")
     return Fitted(score, prediction, probability, agreed, facts, document)
 

@@ -92,18 +92,17 @@ def tier_figures(target: Ints, predicted: Ints, probability: Floats) -> dict[str
     }
 
 
-def calibration_error(confidence: Floats, right: Bools, num_bins: int = 10) -> float:
-    """Expected calibration error (Guo et al., ICML 2017): mean gap between confidence and accuracy.
+def calibration_error(confidence: Floats, right: Bools) -> float:
+    """Expected calibration error (Guo et al., ICML 2017): mean gap between confidence and accuracy, in 10 equal bins.
 
     Args:
         confidence: (n,) probability of the predicted class.
         right: (n,) whether it was right.
-        num_bins: bins of equal width between 0 and 1.
 
     Example:
         >>> calibration_error(np.array([0.75, 0.75]), np.array([True, False]))
         0.25
     """
-    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=10)
     return float(np.abs(gaps).sum() / len(right))

@@ -15,6 +15,7 @@ from nie.extras import require
 from nie.runs.files import write_json
 from nie.runs.fold_folder import DONE
 from nie.runs.run import Run
+from nie.seal import broken, file_digest
 
 
 def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:
@@ -49,12 +50,14 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
     index = folder / "figures.json"
     try:
         kept = json.loads(index.read_text(encoding="utf-8"))
-        if kept["made_from"] == made_from and all(_path(folder, name, "png").is_file() for name in kept["figures"]):
+        if kept["made_from"] == made_from and not any(broken(folder, files) for files in kept["figures"].values()):
             return {name: _inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are drawn
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or damaged: they are drawn
         pass
     texts = write_figures(folder, draw())
-    write_json(index, {"made_from": made_from, "figures": list(texts)})
+    files = {name: [_path(folder, name, kind) for kind in ("png", "svg")] for name in texts}
+    drawn = {name: {path.name: file_digest(path) for path in paths} for name, paths in files.items()}
+    write_json(index, {"made_from": made_from, "figures": drawn})
     return texts
 
 

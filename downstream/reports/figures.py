@@ -14,6 +14,7 @@ from downstream.reports.results import Results
 from nie.arrays import Array
 from nie.data import KnowledgeGraph
 from nie.extras import require
+from nie.foreign import one_line
 from nie.runs.run import Run
 
 DRAWN = ("rmse", "spearman")
@@ -23,13 +24,14 @@ def fold_points(results: Results, metrics: Sequence[str] = DRAWN) -> Any:
     """A dot for each fold and row, and the mean, for each of the metrics."""
     figure, axes = _axes(1, len(metrics), width=5.5, height=1.2 + 0.28 * len(results.rows))
     names = list(results.rows)
+    shown = [_shown(name) for name in names]
     for axis, metric in zip(axes, metrics, strict=True):
         for place, name in enumerate(names):
             values = [value for value in results.values(name, metric) if value is not None]
             axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.5, markersize=5)
             if values:
                 axis.plot([np.mean(values)], [place], "|", color="black", markersize=14)
-        axis.set(yticks=range(len(names)), yticklabels=names, xlabel=title(metric))
+        axis.set(yticks=range(len(names)), yticklabels=shown, xlabel=title(metric))
         axis.invert_yaxis()
         axis.grid(axis="x", alpha=0.3)
     axes[-1].set_yticklabels([])
@@ -53,7 +55,7 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
     for name, curve in curves.items():
         colour = colours[coloured.index(firsts[name])]
         style = "--" if runs[name].config.get("pretrained") else "-"
-        axis.plot(list(curve), list(curve.values()), label=name, color=colour, linestyle=style)
+        axis.plot(list(curve), list(curve.values()), label=_shown(name), color=colour, linestyle=style)
     axis.set(xlabel="epoch", ylabel=f"validation {title(metric)}")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
@@ -84,7 +86,7 @@ def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     axis.plot([low, high], [low, high], color="black", linewidth=0.8)
-    axis.set(xlabel="true label", ylabel=f"predicted by {name}")
+    axis.set(xlabel="true label", ylabel=f"predicted by {_shown(name)}")
     figure.colorbar(drawn, label="test nodes")
     return figure
 
@@ -109,7 +111,7 @@ def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: st
     figure, (axis,) = _axes(1, 1, width=7, height=4)
     colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
     for (name, curve), colour in zip(curves.items(), colours, strict=True):
-        axis.plot(list(curve), list(curve.values()), "o-", label=name, color=colour, markersize=3)
+        axis.plot(list(curve), list(curve.values()), "o-", label=_shown(name), color=colour, markersize=3)
     axis.set(xlabel=x_label, ylabel=y_label)
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
@@ -119,7 +121,7 @@ def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: st
 def training_cost(seconds: Mapping[str, float]) -> Any:
     """Seconds for each fold by row, on a logarithmic axis."""
     figure, (axis,) = _axes(1, 1, width=6, height=1 + 0.25 * len(seconds))
-    axis.barh(list(seconds), list(seconds.values()), color="tab:blue")
+    axis.barh([_shown(name) for name in seconds], list(seconds.values()), color="tab:blue")
     axis.set(xscale="log", xlabel="seconds a fold")
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
@@ -133,7 +135,7 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
         for row, (colour, cmap, what) in enumerate(((importance, "viridis", "importance"), (bins, "tab10", "bin"))):
             axis = axes[row * len(points) + column]
             drawn = axis.scatter(*xy.T, c=colour, cmap=cmap, s=4, rasterized=True)
-            axis.set(xticks=[], yticks=[], title=f"{name}, by {what}")
+            axis.set(xticks=[], yticks=[], title=f"{_shown(name)}, by {what}")
             figure.colorbar(drawn, ax=axis)
     return figure
 
@@ -155,6 +157,11 @@ def _mean_curve(run: Run, metric: str) -> dict[int, float]:
     curves = [curve for fold in run.finished_folds() for curve in fold_curves(run, fold, metric)]
     shared = set.intersection(*map(set, curves)) if curves else set()
     return {epoch: float(np.mean([curve[epoch] for curve in curves])) for epoch in sorted(shared)}
+
+
+def _shown(name: str) -> str:
+    """A name as matplotlib writes it, which takes what stands between two ``$`` for a formula."""
+    return one_line(name, 200).replace("$", r"\$")
 
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabulate import tabulate
-
+from downstream.reports.tables import markdown_grid
 from nie.atomic import atomic_file
 from nie.extras import require
+from nie.foreign import markdown_text, visible
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Table:
 
 def write_markdown(folder: Path, question: str, dataset: str, command: str, tables: Sequence[Table]) -> str:
     """Write ``table.md`` with the command on top, and return it."""
-    paragraphs = [f"# {question}", f"{dataset}:", f"```bash\n{command}\n```"]
+    paragraphs = [f"# {question}", f"{markdown_text(dataset)}:", f"```bash\n{visible(command, kept='')}\n```"]
     for number, table in enumerate(tables):
-        grid = tabulate(table.rows, table.headers, tablefmt="github", disable_numparse=True)
-        heading = [] if number == 0 else [f"## {table.heading}"]
-        paragraphs += [*heading, grid, *([table.note] if table.note else [])]
+        heading = [] if number == 0 else [f"## {markdown_text(table.heading)}"]
+        note = [markdown_text(table.note)] if table.note else []
+        paragraphs += [*heading, markdown_grid(table.headers, table.rows), *note]
     text = "\n\n".join(paragraphs) + "\n"
     write_text(folder / "table.md", text)
     return text
@@ -53,9 +53,15 @@ def write_page(
     """
     jinja2 = require("jinja2", "report")
     source = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
+    template = environment.from_string(source)
     page = template.render(question=question, dataset=dataset, command=command, tables=tables, figures=figures)
     write_text(folder / "report.html", page)
+
+
+def _inert(value: object) -> object:
+    """Text without control characters; pictures, which jinja2 has in a class of their own, are as they are."""
+    return visible(value) if type(value) is str else value
 
 
 def write_text(path: Path, text: str) -> None:

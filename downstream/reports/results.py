@@ -192,9 +192,9 @@ def _written(run: Run) -> float:
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:
     """Runs by label, with their hash where several runs share the label."""
-    runs = list(runs)
-    labels = Counter(str(run.config["label"]) for run in runs)
-    return {str(run.config["label"]) if labels[str(run.config["label"])] == 1 else run.path.name: run for run in runs}
+    labelled = [(str(run.config["label"]), run) for run in runs]
+    count = Counter(label for label, _ in labelled)
+    return {label if count[label] == 1 else run.path.name: run for label, run in labelled}
 
 
 def best_run(runs: Sequence[Run]) -> Run:

@@ -12,19 +12,25 @@ from tabulate import tabulate
 from downstream.metrics.registry import title
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
-from nie.foreign import csv_cell
+from nie.foreign import csv_cell, markdown_text, one_line
 from nie.runs.stage import Stage
 
 
 def markdown_table(results: Results, stage: Stage[Any] = IMPORTANCE) -> str:
     """A row for each run of ``stage``, and below them the published rows."""
     headers, rows = headers_of(results), measured_rows(results)
-    text = tabulate(rows, [*headers, stage.unit], tablefmt="github", disable_numparse=True) + f"\n\n{stage.caption}\n"
+    text = f"{markdown_grid([*headers, stage.unit], rows)}\n\n{stage.caption}\n"
     published = published_table(results.dataset, results.metrics, stage)
     if published:
         text += "\nPublished rows (other text features; not measured here):\n\n"
-        text += tabulate(published, [*headers, "source"], tablefmt="github", disable_numparse=True) + "\n"
+        text += markdown_grid([*headers, "source"], published) + "\n"
     return text
+
+
+def markdown_grid(header: Sequence[str], lines: Sequence[Sequence[str]], width: int = 400) -> str:
+    """A table in Markdown; every cell is `nie.foreign.markdown_text` of at most ``width`` characters."""
+    first, *others = ([markdown_text(one_line(text, width)) for text in line] for line in (header, *lines))
+    return tabulate(others, first, tablefmt="github", disable_numparse=True)
 
 
 def headers_of(results: Results) -> list[str]:
@@ -119,10 +125,16 @@ def _latex_cell(results: Results, name: str, metric: str, place: int | None) -> 
     return f"{mean} $\\pm$ {deviation}" if separator else mean.replace("—", "--")
 
 
+_LATEX = str.maketrans({
+    **{letter: rf"\{letter}" for letter in "&%$#_{}"},
+    **{letter: rf"\text{name}{{}}" for letter, name in {
+        "\\": "backslash", "^": "asciicircum", "~": "asciitilde", "<": "less", ">": "greater", "|": "bar",
+    }.items()},
+})  # fmt: skip
+
+
 def _latex(text: str) -> str:
-    for character in r"\&%$#_{}":
-        text = text.replace(character, rf"\{character}" if character != "\\" else r"\textbackslash ")
-    return text
+    return one_line(text, 400).translate(_LATEX)
 
 
 def csv_text(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:

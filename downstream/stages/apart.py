@@ -57,7 +57,8 @@ def run_apart(
                 place, code = map(int, line.split())
                 left.remove(place)
                 yield place, code
-        except KeyboardInterrupt:  # which all of them got; folds write what continues them
+        except KeyboardInterrupt:  # which from a terminal all of them got, and from ``kill`` this process alone
+            starter.stdin.close()
             starter.wait()
             raise
     yield from ((place, None) for place in sorted(left))

@@ -66,7 +66,7 @@ def search(
     same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), spans)
     # Trials are comparable where data, ranges and everything but the searched values are the same.
     name = " ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same])
-    url = storage or default_storage(Path(runner.run_root))
+    url = default_storage(Path(runner.run_root)) if storage is None else storage
 
     def objective(trial: Any) -> float:
         values = {name: _suggest(trial, name, span) for name, span in space.items()}
@@ -93,8 +93,9 @@ def search(
             if not _not_failed(study):  # the best settings found must not be worse than the present ones
                 study.enqueue_trial(_present(space, stage1, stage2))
         # Processes that share a storage must not all propose the same.
-        seed = None if storage else config.seed + len(study.trials)
-        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=storage is not None)
+        shared = storage is not None
+        seed = None if shared else config.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=shared)
         study.optimize(objective, n_trials=trials)
         tried = _not_failed(study)
         if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in tried):
@@ -154,9 +155,14 @@ def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
 
 def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, NetworkConfig]:
     """Settings of both stages with the tried values; stage 1 is None without LICAP."""
-    stage1 = settings.licap(**_nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)}))
-    stage2 = settings.network(method, **_nested({k: v for k, v in values.items() if not k.startswith(STAGE1)}))
-    return (stage1 if licap else None), stage2
+    of_stage1, of_stage2 = _by_stage(values)
+    return settings.licap(**of_stage1) if licap else None, settings.network(method, **of_stage2)
+
+
+def _by_stage(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Dotted names as nested sections of stage 1 and of stage 2."""
+    stage1 = {name.removeprefix(STAGE1): value for name, value in values.items() if name.startswith(STAGE1)}
+    return _nested(stage1), _nested({name: values[name] for name in values if not name.startswith(STAGE1)})
 
 
 def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> float:
@@ -185,12 +191,11 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _as_recipes(settings: Settings, method: str, values: Mapping[str, Any], note: str) -> str:
     """The best settings as additions to the recipes of both stages."""
-    stage1 = _nested({k.removeprefix(STAGE1): v for k, v in values.items() if k.startswith(STAGE1)})
-    stage2 = _nested({k: v for k, v in values.items() if not k.startswith(STAGE1)})
+    stage1, stage2 = _by_stage(values)
     text = f"# {note}\n"
-    for stage, values in ((IMPORTANCE, {"methods": {method: stage2}}), (PRETRAINING, stage1)):
-        if values:
-            text += f"# {_place(stage, settings)}:\n{yaml.dump(values, Dumper=SafeDumper, sort_keys=False)}"
+    for stage, recipe in ((IMPORTANCE, {"methods": {method: stage2}}), (PRETRAINING, stage1)):
+        if recipe:
+            text += f"# {_place(stage, settings)}:\n{yaml.dump(recipe, Dumper=SafeDumper, sort_keys=False)}"
     return text
 
 

@@ -37,8 +37,6 @@ def open_storage(url: str) -> Any:
         NieError: no database can be opened at ``url``; a password in it is not repeated.
     """
     optuna = require("optuna", "search")
-    from sqlalchemy.exc import ArgumentError
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -48,7 +46,7 @@ def open_storage(url: str) -> Any:
         raise NieError(
             f"The storage {_named(url)} needs the driver {missing}, which is not installed; install it, or use sqlite."
         ) from error
-    except (ArgumentError, ValueError, LookupError) as error:
+    except _no_url() as error:
         raise NieError(f"The storage must be a URL such as sqlite:///trials.db; got {_named(url)}.") from error
 
 
@@ -98,14 +96,20 @@ def storage_errors(url: str) -> Iterator[None]:
 def _sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for a server, for memory and for what is no URL."""
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
 
     try:
         parts = make_url(url.format(SCHEMA_VERSION=""))  # as Optuna does
-    except (ArgumentError, ValueError, LookupError):
+    except _no_url():
         return None
     database = parts.database or ":memory:"
     return Path(database) if parts.drivername.startswith("sqlite") and database != ":memory:" else None
+
+
+def _no_url() -> tuple[type[Exception], ...]:
+    """What SQLAlchemy, and ``str.format`` which Optuna calls, raise for text that is no URL."""
+    from sqlalchemy.exc import ArgumentError
+
+    return ArgumentError, ValueError, LookupError, AttributeError
 
 
 def _named(url: str) -> str:

@@ -70,7 +70,15 @@ def _below(path: Path) -> Iterator[Path]:
     from nie.data.check import is_dataset
     from nie.runs.check import is_run
 
-    for folder, names, _ in os.walk(path):
+    def unreadable(error: OSError) -> None:
+        raise error  # rather than leave out what is in it
+
+    seen = set()
+    for folder, names, _ in os.walk(path, onerror=unreadable, followlinks=True):
+        if (place := os.path.realpath(folder)) in seen:  # links may lead in a circle
+            names.clear()
+            continue
+        seen.add(place)
         if is_run(Path(folder)) or is_dataset(Path(folder)):
             names.clear()
             yield Path(folder)

@@ -54,7 +54,9 @@ def building_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .pth)"
     )
-    group.add_argument("--allow-unknown", action="store_true", help="own graph: skip scores of unknown nodes")
+    group.add_argument(
+        "--allow-unknown", action="store_true", default=None, help="own graph: skip scores of unknown nodes"
+    )
     group.add_argument(
         "--min-population", type=whole_number(0, 1_000_000_000), help="geo: smallest city (500, 1000, 5000 or 15000)"
     )
@@ -65,7 +67,7 @@ def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
     names = ("raw", "triples", "columns", "scores", "text", "features", "allow_unknown", "min_population")
     options = {name: getattr(arguments, name) for name in names}
-    return {name: value for name, value in options.items() if value not in (None, False, {})}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 class _FeatureFile(argparse.Action):
@@ -75,7 +77,10 @@ class _FeatureFile(argparse.Action):
         name, separator, path = str(values).partition("=")
         if not separator or not name or not path:
             parser.error(f"--features takes NAME=FILE, not {shown(values)}")
-        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: Path(path)})
+        given = getattr(namespace, self.dest) or {}
+        if name in given:
+            parser.error(f"--features gives the channel {shown(name)} twice")
+        setattr(namespace, self.dest, {**given, name: Path(path)})
 
 
 def _build(arguments: argparse.Namespace, _flags: list[str]) -> None:

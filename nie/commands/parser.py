@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nie.errors import shown
 from nie.foreign import one_line
+from nie.settings.yaml_loader import REAL, WHOLE
 
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
@@ -110,8 +111,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     """
 
     def read(text: str) -> int:
-        digits = text.strip().removeprefix("-").replace("_", "")
-        if not (digits.isdecimal() and len(digits) <= 20 and least <= int(text) <= most):
+        if not (WHOLE.fullmatch(text) and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}; got {shown(text)}")
         return int(text)
 
@@ -124,10 +124,7 @@ def positive_number(text: str) -> float:
     >>> positive_number("1.5")
     1.5
     """
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if REAL.fullmatch(text) else math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number above 0; got {shown(text)}")
     return number

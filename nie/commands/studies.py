@@ -13,8 +13,6 @@ from nie.commands.parser import Commands, a_path, positive_number, roots, whole_
 from nie.settings.run import FoldsRunConfig, RunConfig
 from nie.writable import check_writable
 
-PROFILES = ("fast", "published")
-
 
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
@@ -23,8 +21,7 @@ def add_commands(commands: Commands) -> None:
         listed=_listed,
     )  # fmt: skip
     study.add_argument("study", help="its name, of those below")
-    study.add_argument("dataset", help="one of those below, or your own")
-    study.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
+    _of_dataset(study)
     study.add_argument(
         "--epochs",
         type=whole_number(1, 2**31 - 1),
@@ -41,11 +38,15 @@ def add_commands(commands: Commands) -> None:
         "search", "search settings on validation nodes, with Optuna", _search, settings=_settings, listed=datasets
     )
     searching.add_argument("method", help="rgtn, geni, gcn, ...")
-    searching.add_argument("dataset", help="one of those below, or your own")
-    searching.add_argument("--profile", choices=PROFILES, default="fast", help="which recipes")
+    _of_dataset(searching)
     searching.add_argument("--trials", type=whole_number(0, 1_000_000), default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
+
+
+def _of_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="one of those below, or your own")
+    parser.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
 
 
 def _settings(_argv: Sequence[str]) -> type[RunConfig]:
@@ -72,7 +73,8 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
-    check_writable(folder / "report.md")
+    if arguments.out:  # the other lies beside the runs, and is made when there is something to report
+        check_writable(folder / "report.html")
     say(run_study(
         study, study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
         only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),

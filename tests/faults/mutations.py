@@ -128,6 +128,6 @@ def damage(path: Path, rng: random.Random) -> str:
     body = path.read_bytes()
     changed = mutation(body, rng)
     while changed == body:
-        changed = flip_bits(body or b"\x00", rng) if body else b"\x00"
+        changed = flip_bits(body, rng) or b"\x00"
     path.write_bytes(changed)
     return mutation.__name__

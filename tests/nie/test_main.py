@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,8 @@ def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.Capture
         (["run", "synthetic", "--out", "scores.txt"], ".csv or .parquet"),
         (["table", "synthetic", "--run-root", "setup.py"], "no finished run"),
         (["data", "build", "mine", "--triples", "nowhere.tsv", "--scores", "nowhere.tsv"], "nowhere.tsv"),
+        (["data", "build", "geo", "--min-population", "0"], "min_population of geo must be one of"),
+        (["search", "gcn", "synthetic", "--storage", ""], "storage must be a URL such as sqlite:///trials.db; got ''"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -84,6 +89,26 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_as_a_module_it_imports_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    for name in ("yaml", "json", "logging", "pretrain", "downstream"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w')")
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named" / "tabulate.py").write_text("raise SystemExit('what PYTHONPATH names comes first')")
+    home = str(Path(__file__).resolve().parents[2])
+
+    def said(switches: list[str], *named: str) -> str:
+        answer = subprocess.run(
+            [sys.executable, *switches, "-m", "nie", "table", "nothing"], cwd=tmp_path, text=True, capture_output=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*named, home])}, check=False,
+        )  # fmt: skip
+        return answer.stderr
+
+    assert said([]).startswith("nie: There is no finished run")
+    already_safe = ["-P"] if sys.version_info >= (3, 11) else []
+    assert "what PYTHONPATH names comes first" in said(already_safe, str(tmp_path / "named"))
+    assert not (tmp_path / "executed").exists()
 
 
 def test_debug_shows_the_traceback(roots: list[str]) -> None:
@@ -146,19 +171,40 @@ def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch
     assert asked == ["geo-5000"]
 
 
+def test_memory_that_is_not_there_is_one_sentence(
+    roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("downstream.reports.results.find_runs", fail)
+    assert main(["table", "synthetic", *roots]) == 2
+    assert capsys.readouterr().err == "nie: out of memory\n"
+
+
+@pytest.mark.parametrize("dataset", ["no-such", "../../outside"])
+def test_a_study_that_cannot_begin_makes_no_folder(dataset: str, roots: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["study", "relations", dataset, "--report-only", *roots]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
 def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
     roots: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object, **_named: object) -> None:
-        raise ZeroDivisionError("division by\nzero")
+        raise ZeroDivisionError("by\nmysql://ann:secret@zero")
 
     monkeypatch.setattr("downstream.reports.results.find_runs", fail)
     assert main(["table", "synthetic", *roots]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("nie: an error that is not yours, ZeroDivisionError: division by\\nzero; please report")
+    assert said.startswith(
+        "nie: an error that is not yours, ZeroDivisionError: by\\nmysql://ann:***@zero; please report"
+    )
     assert said.count("\n") == 1
     log = Path(said.split(" with ")[1].strip().removesuffix("."))
     assert "Traceback" in log.read_text()
+    assert "secret" not in said + log.read_text()
     log.unlink()
     with pytest.raises(ZeroDivisionError):
         main(["table", "synthetic", *roots, "--debug"])
@@ -172,8 +218,11 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
         (["data", "import", "x", "--rel", "a.pk", "--num-relations", "1" * 5000], "must be a whole number from 1 to"),
         (["study", "main", "geo", "--minutes", "nan"], "--minutes: must be a number above 0; got 'nan'"),
         (["study", "main", "geo", "--minutes", "-1"], "--minutes: must be a number above 0"),
+        (["study", "main", "geo", "--minutes", "1_0"], "--minutes: must be a number above 0"),
+        (["run", "x", "--features", "a=1.npy", "--features", "a=2.npy"], "--features gives the channel 'a' twice"),
         (["run", "geo", "--jobs", "0"], "--jobs: must be a whole number from 1 to"),
         (["search", "gcn", "geo", "--trials", "99999999999999999999"], "--trials: must be a whole number from 0 to"),
+        *((["run", "geo", "--jobs", many], "--jobs: must be a whole number from 1 to") for many in ("__1", "1_0", "٣")),
         (["run", "geo", "--profile", "x" * 100_000], "invalid choice"),
         (["table", "geo", "x" * 100_000], "unrecognized arguments"),
     ],

@@ -67,6 +67,14 @@ def test_a_damaged_file_is_named(run_path: Path) -> None:
         read_embeddings(run_path, KG, FOLD)
 
 
+@pytest.mark.parametrize("channels", [{}, {"channels": []}])
+def test_a_fold_that_names_no_channel_is_damaged(run_path: Path, channels: dict[str, list[str]]) -> None:
+    (run_path / "fold0" / "DONE").write_bytes(b"")  # as of a fold from before folds had digests
+    write_json(run_path / "fold0" / "metrics.json", {"binding": binding(KG, FOLD), **channels})
+    with pytest.raises(NieError, match=r"metrics.json is missing or damaged"):
+        read_embeddings(run_path, KG, FOLD)
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="not a run directory"):
         read_embeddings(tmp_path, KG, FOLD)

@@ -22,8 +22,13 @@ def test_figures_are_drawn_again_only_where_what_they_show_has_changed(tmp_path:
     assert len(drawn) == 1
     second = figure_files.kept_or_drawn(tmp_path, ["a", 2], draw)
     assert (len(drawn), second == first) == (2, False)
-    damaged = {"figures.json": "{", "training-cost.svg": "no picture", "training-cost.png": ""}
-    for name, text in damaged.items():
+    whole = (tmp_path / "training-cost.svg").read_text()
+    half = whole[: len(whole) // 2]
+    damaged = (
+        *(("figures.json", text) for text in ("{", "[]", '{"made_from": 1}')),
+        *(("training-cost.svg", text) for text in ("no picture", half)), ("training-cost.png", ""),
+    )  # fmt: skip
+    for name, text in damaged:
         (tmp_path / name).write_text(text) if text else (tmp_path / name).unlink()
         before = len(drawn)
         assert set(figure_files.kept_or_drawn(tmp_path, ["a", 2], draw)) == {"training cost"}

@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import multiprocessing.process
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -84,8 +85,9 @@ def test_no_command_starts_no_process() -> None:
     assert list(run_apart([], jobs=2, threads=1, modules=["no_such_module"])) == []
 
 
-def test_commands_end_when_the_process_that_asked_for_them_is_killed(
-    tmp_path: Path, module: Callable[[str], str]
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_commands_end_when_the_process_that_asked_for_them_alone_is_ended(
+    tmp_path: Path, module: Callable[[str], str], number: signal.Signals
 ) -> None:
     """A command holds a pipe that only it and this test have open; it can be read when the command has ended."""
     pipe = tmp_path / "pipe"
@@ -100,9 +102,10 @@ def test_commands_end_when_the_process_that_asked_for_them_is_killed(
         "import pathlib, sys; from downstream.stages.apart import run_apart; print('ready', flush=True)\n"
         f"[*run_apart([([], pathlib.Path({str(tmp_path / 'log')!r}))], jobs=1, threads=1, modules=[{module(slow)!r}])]"
     )
-    with subprocess.Popen([sys.executable, "-c", code]) as asker, pipe.open() as command:
+    asked = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    with asked as asker, pipe.open() as command:
         assert command.read(5) == "begun"
-        asker.kill()
+        asker.send_signal(number)
         started = time.monotonic()
         assert command.read() == ""  # waits until the command has ended
     assert time.monotonic() - started < 10

@@ -26,6 +26,7 @@ def opened(url: str) -> None:
         ("no url, but a sentence", "must be a URL"),
         ("", "must be a URL"),
         ("sqlite:///{unknown}.db", "must be a URL"),
+        ("sqlite:///{SCHEMA_VERSION.of}.db", "must be a URL"),
         ("sqlite:///FOLDER/missing/trials.db", "folder of the storage .* does not exist; make it"),
         ("sqlite:///FOLDER/text.db", "cannot be used .file is not a database.; correct that"),
         ("sqlite:///FOLDER", "cannot be used .unable to open database file."),

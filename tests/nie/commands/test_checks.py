@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic
@@ -96,6 +97,34 @@ def test_what_is_no_fold_or_not_finished_is_named(copy: tuple[Path, Path]) -> No
         ),
         f"{run}/fold0.bak is no fold (those are fold0, fold1, ...), so nothing reads it.",
     ]  # fmt: skip
+
+
+def test_runs_behind_links_are_checked_once(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    root, run = copy
+    for name in ("moved", "moved too", "runs/circle"):
+        (root / name).symlink_to(root / "runs")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "linked").symlink_to(run)
+    (run / "fold1" / "predictions.npy").unlink()
+    for what in (root, elsewhere):
+        code, lines = check(root, what)
+        assert code == 2
+        assert lines[-1].startswith("Runs: 1, ")
+
+
+def test_what_cannot_be_looked_into_is_no_whole_folder(
+    copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, run = copy
+
+    def walk(_top: Path, onerror: Any, **_options: Any) -> Any:
+        yield str(run), [], []
+        onerror(PermissionError(13, "Permission denied", "closed"))
+
+    monkeypatch.setattr("os.walk", walk)
+    assert run_quietly(["check", str(root)], root / "data", root / "runs") == (
+        2, "", "nie: [Errno 13] Permission denied: 'closed'\n"
+    )  # fmt: skip
 
 
 def test_a_fold_from_before_there_were_digests_cannot_be_checked(copy: tuple[Path, Path]) -> None:

@@ -50,6 +50,20 @@ class Problem:
     def weights(self) -> Tensor:
         return torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
 
+    def interrupt(self, checkpoint: Path, **optim: object) -> None:
+        """Fit, and stop in epoch 13, with a checkpoint after every epoch before."""
+        self.stop_at = 13
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+            self.fit(checkpoint, **optim)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """The checkpoint of a fit that was interrupted."""
+    Problem().interrupt(tmp_path / "checkpoint.pt")
+    return tmp_path / "checkpoint.pt"
+
 
 def test_it_leaves_the_best_state_in_eval_mode() -> None:
     problem = Problem()
@@ -74,18 +88,10 @@ def test_every_selecting_metric_keeps_its_own_state() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
-def test_an_interrupted_run_continues_to_the_same_bits(
-    schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
-    whole = Problem()
+def test_an_interrupted_run_continues_to_the_same_bits(schedule: str, tmp_path: Path) -> None:
+    whole, second, checkpoint = Problem(), Problem(), tmp_path / "checkpoint.pt"
     expected = whole.fit(schedule=schedule)
-    checkpoint = tmp_path / "checkpoint.pt"
-    first = Problem()
-    first.stop_at = 13
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(checkpoint, schedule=schedule)
-    second = Problem()
+    Problem().interrupt(checkpoint, schedule=schedule)
     history = second.fit(checkpoint, schedule=schedule)
     assert second.calls == 30 - 12
     assert history.rows == expected.rows
@@ -149,13 +155,8 @@ def test_a_damaged_or_malicious_checkpoint_is_one_sentence(content: bytes, tmp_p
 
 
 def test_changed_content_of_a_checkpoint_is_refused_before_it_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
-    checkpoint, first = tmp_path / "checkpoint.pt", Problem()
-    first.stop_at = 13
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(checkpoint)
     whole = checkpoint.read_bytes()
     monkeypatch.setattr(torch, "load", loading := Mock())
     for place in (3, 30, 80, len(whole) // 2, len(whole) - 1):
@@ -165,12 +166,7 @@ def test_changed_content_of_a_checkpoint_is_refused_before_it_is_loaded(
     loading.assert_not_called()
 
 
-def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
-    checkpoint, first = tmp_path / "checkpoint.pt", Problem()
-    first.stop_at = 13
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(checkpoint)
+def test_a_checkpoint_of_another_model_is_refused(checkpoint: Path) -> None:
     document = read_checkpoint(checkpoint)
     document["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3, 3)
     write_checkpoint(checkpoint, document)
@@ -188,13 +184,8 @@ def test_a_machine_without_memory_for_a_checkpoint_does_not_call_it_damaged(
             Problem().fit(tmp_path / "checkpoint.pt")
 
 
-def test_a_run_begun_on_a_gpu_continues_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
-    checkpoint, first, load = tmp_path / "checkpoint.pt", Problem(), torch.load
-    first.stop_at = 13
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(checkpoint)
-    document = read_checkpoint(checkpoint)
+def test_a_run_begun_on_a_gpu_continues_without_one(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document, load = read_checkpoint(checkpoint), torch.load
     write_checkpoint(checkpoint, {**document, "cuda_rng": [torch.zeros(16, dtype=torch.uint8)]})
     # Tensors of a GPU cannot be made here: without a place to go they would not be read where there is none.
     monkeypatch.setattr(torch, "load", loading := Mock(side_effect=load))
@@ -204,10 +195,8 @@ def test_a_run_begun_on_a_gpu_continues_without_one(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.cuda
-def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nie.training.loop, "CHECKPOINT_EVERY_S", 0.0)
+def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu(tmp_path: Path) -> None:
     checkpoint, first = tmp_path / "checkpoint.pt", Problem()
-    first.model, first.x, first.stop_at = first.model.cuda(), first.x.cuda(), 13
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(checkpoint)
+    first.model, first.x = first.model.cuda(), first.x.cuda()
+    first.interrupt(checkpoint)
     assert Problem().fit(checkpoint).epochs == 30
