@@ -18,7 +18,7 @@ def nodes_of_rows(path: Path, name: str, count: int, ids: NDArray[Any] | None, n
 
     - ``ids`` of strings are names of nodes.
     - Whole numbers, and the places of rows without ``ids``, are the names of nodes where these are numbers, as nodes
-      called 0 to 299 are seldom numbered in that order: their number is the order of first appearance in the triples.
+      called 0 to 299 are not numbered in that order: in the order of names, 10 comes before 2.
     - Otherwise they are the numbers of nodes, and a warning shows the first pairs, since the order may be another one.
 
     Args:

@@ -29,8 +29,8 @@ class Triples:
     """What a file holds.
 
     Attributes:
-        nodes, relations: number by name, in order of first appearance, head before tail.
-        edges: (E, 3) head, relation and tail, distinct, in order.
+        nodes, relations: number by name.
+        edges: (E, 3) head, relation and tail, distinct.
         repeated: how many triples stood there before.
     """
 
@@ -39,9 +39,25 @@ class Triples:
     edges: Ints
     repeated: int
 
+    def in_order_of_names(self) -> Triples:
+        """The same, numbered by name and sorted by number: equal for the same triples in any order of lines.
+
+        >>> Triples({"b": 0, "a": 1}, {"in": 0}, np.array([[0, 0, 1], [1, 0, 0]]), 0).in_order_of_names().edges.tolist()
+        [[0, 0, 1], [1, 0, 0]]
+        """
+        nodes, relations = (
+            {name: number for number, name in enumerate(sorted(known))} for known in (self.nodes, self.relations)
+        )
+        node, relation = (
+            np.array([new[name] for name in known], dtype=np.int64)
+            for new, known in ((nodes, self.nodes), (relations, self.relations))
+        )
+        edges = np.stack([node[self.edges[:, 0]], relation[self.edges[:, 1]], node[self.edges[:, 2]]], axis=1)
+        return Triples(nodes, relations, edges[np.lexsort(edges.T[::-1])], self.repeated)
+
 
 def read_triples(path: str | os.PathLike[str], columns: str | None = None) -> Triples:
-    """Read a file of triples.
+    """Read a file of triples; nodes, relations and edges are in the order of names, whatever that of the lines is.
 
     Args:
         path: of the file, plain or packed, or of a pipe.
@@ -67,7 +83,7 @@ def read_triples(path: str | os.PathLike[str], columns: str | None = None) -> Tr
         log.info("%s, line %d is taken as a header and skipped: %s", found, header[0], shown_header)
     if given is None and not in_rdf:
         _doubt(found, read)
-    return read
+    return read.in_order_of_names()
 
 
 def _begun(found: Path) -> tuple[Iterator[Line], bool, Line | None]:

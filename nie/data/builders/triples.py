@@ -15,7 +15,7 @@ from nie.data.raw import checksums, find_packed, read_rows
 from nie.errors import NieError, shown
 from nie.progress import log
 
-VERSION = 1
+VERSION = 2
 NODE_WORDS = frozenset({"node", "node_id", "id", "entity", "name"})
 Value = TypeVar("Value")
 Path_ = str | os.PathLike[str]
@@ -32,8 +32,8 @@ def triples(
 ) -> KnowledgeGraph:
     """Build a graph from files of your own; .gz and .xz are read as they are, and pipes such as ``<(zcat f)`` too.
 
-    Node ids follow first appearance in the triples, head before tail; relation ids follow first appearance too.
-    Repeated triples are dropped; ``meta["notes"]`` says how many there were.
+    Nodes and relations are numbered in the order of their names and edges are sorted, so that the order of lines in the
+    files is no information: the same lines in any order are the same graph, with the same folds and figures. Repeated triples are dropped; ``meta["notes"]`` says how many there were.
 
     Args:
         name: name of the dataset.
