@@ -33,7 +33,8 @@ def triples(
     """Build a graph from files of your own; .gz and .xz are read as they are, and pipes such as ``<(zcat f)`` too.
 
     Nodes and relations are numbered in the order of their names and edges are sorted, so that the order of lines in the
-    files is no information: the same lines in any order are the same graph, with the same folds and figures. Repeated triples are dropped; ``meta["notes"]`` says how many there were.
+    files is no information: the same lines in any order are the same graph, with the same folds and figures. Repeated
+    triples are dropped; ``meta["notes"]`` says how many there were.
 
     Args:
         name: name of the dataset.
