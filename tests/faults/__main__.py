@@ -2,6 +2,7 @@
 
 ``python -m tests.faults --repeats 3``: run twelve jobs three times with all threads, the third time killed on the way.
 ``python -m tests.faults --kills 1``: kill every job, and break its disk, at every call, or at every n-th.
+``python -m tests.faults --moments 25``: kill every job at as many random moments.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import torch
 
 from faults.judge import BAD, GOOD
-from faults.kills import FAULTS, JOBS, count_calls, faults_of
+from faults.kills import FAULTS, JOBS, count_calls, faults_of, moments_of
 from faults.mutate import cases, count
 from faults.repeats import REPEATED, differences
 from faults.targets import TARGETS
@@ -25,11 +26,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="targets, or jobs, whose name contains this")
     parser.add_argument("--show", type=int, default=20, help="faults that are shown whole")
     parser.add_argument("--kills", type=int, metavar="N", help="break jobs at every n-th call instead")
+    parser.add_argument("--moments", type=int, metavar="N", help="kill jobs at N random moments instead")
     parser.add_argument("--repeats", type=int, metavar="N", help="run jobs N times with all threads instead")
     given = parser.parse_args()
     if given.repeats:
         return _repeats(given.repeats, given.only)
     torch.set_num_threads(1)
+    if given.moments:
+        return _moments(given.moments, given.seed, given.only)
     return _kills(given.kills, given.only) if given.kills else _mutations(given)
 
 
@@ -72,6 +76,17 @@ def _kills(step: int, only: str) -> int:
             wrong = {place: said for place, said in faults_of(job, fault, places) if said}
             print(f"| {job.name} | {fault} | {calls} | {len(places)} | {len(places) - len(wrong)} |", flush=True)
             every += [f"{job.name}, {fault} at call {place}: {said[:300]}" for place, said in wrong.items()]
+    print("\n".join(every[:20]))
+    return 1 if every else 0
+
+
+def _moments(times: int, seed: int, only: str) -> int:
+    print("| job | random moments | as if nothing had been |\n|---|--:|--:|", flush=True)
+    every: list[str] = []
+    for job in (job for job in JOBS if only in job.name):
+        wrong = {seconds: said for seconds, said in moments_of(job, times, seed) if said}
+        print(f"| {job.name} | {times} | {times - len(wrong)} |", flush=True)
+        every += [f"{job.name}, killed after {seconds:.3f} s: {said[:300]}" for seconds, said in wrong.items()]
     print("\n".join(every[:20]))
     return 1 if every else 0
 

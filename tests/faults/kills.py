@@ -2,7 +2,7 @@
 
 A command runs in a process of its own, in which the calls are counted that Python makes to open a file for writing, to
 rename, remove or make something, and to wait for the disk. At the n-th, the process is killed, or the call fails as it
-does on a full or broken disk. Then the command runs again to its end.
+does on a full or broken disk; or the process is killed at a random moment. Then the command runs again to its end.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import hashlib
 import io
 import logging
 import os
+import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +37,9 @@ KILLED = 137
 FAULTS = {"kill": None, "full disk": errno.ENOSPC, "input/output error": errno.EIO}
 
 # Not the same in every run, and not needed to be.
-_CHANGING = re.compile(r"timing\.json|provenance\.json|DONE|seal\.json|\.lock$|\.log$|^logs/")
+_CHANGING = re.compile(
+    r"timing\.json|provenance\.json|DONE|seal\.json|\.lock$|\.log$|^logs/|^report/(?!(table|folds)\.csv)"
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,14 @@ def _rings(folder: Path) -> None:
     ring(folder / "data")
 
 
+_RUN = (
+    "run", "own", "--triples", "t.tsv", "--scores", "s.tsv", "--profile", "quick", "--optim.max_epochs", "2",
+    "--folds.run", "0", "--features.structural", "none", "--out", "scores.csv", *_ROOTS,
+)  # fmt: skip
+_STUDY = (
+    "study", "main", "synthetic", "--only", "ridge", "mlp+licap", "--epochs", "2", *_TINY[:-2], "--out", "report",
+    *_ROOTS,
+)  # fmt: skip
 JOBS = (
     Job("build", _own, ("data", "build", "own", "--triples", "t.tsv", "--scores", "s.tsv", *_ROOTS)),
     Job("pretrain", _stored, ("pretrain", "--recipe", "fast", "--dataset", "synthetic", *_TINY, *_ROOTS)),
@@ -79,6 +92,10 @@ JOBS = (
         ("link", "--recipe", "rotate", "--dataset", "links", "--channels", "{}", "--model.size", "4", "--repeats", "0",
          "--negatives.count", "9", "--optim.max_epochs", "2", "--optim.eval_every", "1", "--batch_size", "64",
          *_ROOTS)),
+    Job("run", _own, _RUN),
+    Job("study", _stored, _STUDY),
+    Job("run --jobs 2", _own, (*_RUN, "--jobs", "2")),
+    Job("study --jobs 2", _stored, (*_STUDY, "--jobs", "2")),
 )  # fmt: skip
 
 
@@ -94,20 +111,48 @@ def count_calls(job: Job) -> int:
 
 def faults_of(job: Job, fault: str, places: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Break the command at each place in turn; yield the place and what is wrong, empty where nothing is."""
+    with _tries(job) as (fresh, expected):
+        for place in places:
+            folder = fresh()
+            wrong = _wrong_when_broken(job, folder, fault, place)
+            yield place, wrong or _wrong_when_run_again(job, folder, expected)
+
+
+def moments_of(job: Job, times: int, seed: int) -> Iterator[tuple[float, str]]:
+    """Kill the command after random times; yield the seconds and what is wrong, empty where nothing is."""
+    moments = random.Random(seed)
+    with _tries(job) as (fresh, expected):
+        begun = time.monotonic()
+        code, _, said = run_job(job, fresh())
+        assert code == 0, said
+        whole = time.monotonic() - begun
+        for _ in range(times):
+            folder, seconds = fresh(), moments.uniform(0, whole)
+            process, pipe = _started(job, folder)
+            time.sleep(seconds)
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            os.close(pipe)
+            yield seconds, _wrong_when_run_again(job, folder, expected)
+
+
+@contextlib.contextmanager
+def _tries(job: Job) -> Iterator[tuple[Callable[[], Path], dict[str, str]]]:
+    """A function that makes the folder anew that the job starts from, and what the job makes of it."""
     with tempfile.TemporaryDirectory(prefix="nie-kills-") as name:
-        start, whole = Path(name) / "start", Path(name) / "whole"
+        start, whole, tried = (Path(name) / part for part in ("start", "whole", "tried"))
         start.mkdir()
         job.make(start)
         shutil.copytree(start, whole)
         # In this process, whose forks then need not load and compile again what the job needs.
         with _working_in(whole), contextlib.redirect_stdout(io.StringIO()):
             assert main(list(job.arguments)) == 0
-        expected = content_of(whole)
-        for place in places:
-            tried = Path(name) / "tried"
-            shutil.copytree(start, tried)
-            yield place, _what_is_wrong(job, tried, fault, place, expected)
-            shutil.rmtree(tried)
+
+        def fresh() -> Path:
+            shutil.rmtree(tried, ignore_errors=True)
+            return shutil.copytree(start, tried)
+
+        yield fresh, content_of(whole)
 
 
 @contextlib.contextmanager
@@ -120,7 +165,7 @@ def _working_in(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _what_is_wrong(job: Job, folder: Path, fault: str, place: int, expected: dict[str, str]) -> str:
+def _wrong_when_broken(job: Job, folder: Path, fault: str, place: int) -> str:
     number = FAULTS[fault]
     code, _, said = run_job(job, folder, at=place, number=number)
     if number is None and code not in (KILLED, 0):
@@ -128,6 +173,10 @@ def _what_is_wrong(job: Job, folder: Path, fault: str, place: int, expected: dic
     one_sentence = code == 0 or (code == 2 and len(said.strip().splitlines()) <= 3)
     if number is not None and (not one_sentence or "Traceback" in said):
         return f"exit code {code}, said: {said[-600:]}"
+    return ""
+
+
+def _wrong_when_run_again(job: Job, folder: Path, expected: dict[str, str]) -> str:
     code, _, said = run_job(job, folder)
     if code != 0:
         return f"run again, it ended with {code}: {said[-600:]}"
@@ -145,6 +194,17 @@ def run_job(job: Job, folder: Path, at: int | None = None, number: int | None = 
         at: the call that is broken; by default none.
         number: the error that it is broken with; by default the process is killed there.
     """
+    process, told_by = _started(job, folder, at, number)
+    with open(told_by, "rb") as pipe:
+        told = pipe.read().decode("utf-8", "replace")
+    _, status = os.waitpid(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    calls, _, said = told.partition("\n")
+    return code, int(calls or 0), said
+
+
+def _started(job: Job, folder: Path, at: int | None = None, number: int | None = None) -> tuple[int, int]:
+    """The process that runs the command, and the pipe into which it says what `run_job` returns."""
     read, write = os.pipe()
     sys.stdout.flush()
     process = os.fork()
@@ -152,12 +212,7 @@ def run_job(job: Job, folder: Path, at: int | None = None, number: int | None = 
         os.close(read)
         _in_child(job, folder, at, number, write)
     os.close(write)
-    with open(read, "rb") as pipe:
-        told = pipe.read().decode("utf-8", "replace")
-    _, status = os.waitpid(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    calls, _, said = told.partition("\n")
-    return code, int(calls or 0), said
+    return process, read
 
 
 def _in_child(job: Job, folder: Path, at: int | None, number: int | None, pipe: int) -> None:
