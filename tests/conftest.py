@@ -9,20 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from _pytest.doctest import DoctestModule
 from kernel_cache import share_kernels
-
-if not torch.cuda.is_available():
-    # Triton reads it while it is imported: its kernels then run in its interpreter, on the CPU. What runs without being
-    # asked for is not changed by it.
-    os.environ["TRITON_INTERPRET"] = "1"
-
-share_kernels()
-
-# The graphs of the tests are small: a second thread costs more than it gives, also in processes that tests start.
-torch.set_num_threads(1)
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 MOST_PROCESSES = 4
 """Each needs a gigabyte and imports torch and DGL of its own; a machine with many cores may be told ``-n 16``."""
@@ -44,6 +32,22 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
             option.dist = "worksteal"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what is computed with; the process that only hands tests out loads no torch, so that others start sooner."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        # Triton reads it while it is imported: its kernels then run in its interpreter, on the CPU. What runs without
+        # being asked for is not changed by it.
+        os.environ["TRITON_INTERPRET"] = "1"
+    share_kernels()
+    # The graphs of the tests are small: a second thread costs more than it gives, also in processes that tests start.
+    torch.set_num_threads(1)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
     """Look for no doctests in tests: one that cannot be imported would be skipped as they are, and not be an error."""
@@ -52,6 +56,8 @@ def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is marked ``cuda`` where there is no GPU."""
+    import torch
+
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("cuda"):

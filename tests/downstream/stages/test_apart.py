@@ -28,7 +28,8 @@ def answers(tmp_path: Path, *modules: str) -> tuple[dict[int, int | None], list[
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Write a module that processes can import; its name."""
+    """Write a module that processes can import; its name. Their torch, which takes seconds to load, is a false one."""
+    (tmp_path / "torch.py").write_text("class cuda:\n    is_available = staticmethod(bool)\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
 
     def write(code: str) -> str:

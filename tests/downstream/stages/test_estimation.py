@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from nie.errors import NieError
 from nie.runs.files import read_json
 from nie.runs.run import Run
 from nie.settings.sections import FoldsConfig
+from nie.training import loop
 from pretrain.licap import pretrain
 from pretrain.stage import PRETRAINING
 
@@ -251,19 +251,18 @@ def test_more_folds_extend_a_run(kg: KnowledgeGraph, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys, nie.training.loop as loop\n"
-        "loop.CHECKPOINT_EVERY_S, saved, save = 0.0, [], loop._State.save\n"
-        "def save_and_die(state, path):\n"
-        "    save(state, path)\n"
-        "    saved.append(path)\n"
-        "    if len(saved) == 4:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "loop._State.save = save_and_die\n"
-        "from nie.__main__ import main\n"
-        "sys.exit(main(sys.argv[1:]))"
-    )
+def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(
+    kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Path] = []
+    save = loop._State.save
+
+    def save_and_die(state: Any, path: Path) -> None:
+        save(state, path)
+        saved.append(path)
+        if len(saved) == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     recipe = tmp_path / "own.yaml"
     recipe.write_text(
         "dataset: synthetic\nmodel: {num_layers: 1}\nfolds: {run: [0]}\noptim: {max_epochs: 8}\n"
@@ -274,11 +273,14 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_bytes(kg: Knowled
         roots = ["--data-root", str(tmp_path / "data"), "--run-root", str(tmp_path / folder), "--quiet"]
         return ["downstream", "--recipe", str(recipe), *roots]
 
-    # Only what is killed needs a process of its own; all three train with one thread.
     assert main(arguments("whole")) == 0
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    victim = subprocess.run([sys.executable, "-c", code, *arguments("killed")], env=environment, check=False)
-    assert victim.returncode == -signal.SIGKILL
+    victim = os.fork()  # which needs not load torch again
+    if victim == 0:
+        monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+        monkeypatch.setattr(loop._State, "save", save_and_die)
+        os._exit(main(arguments("killed")))
+    _, status = os.waitpid(victim, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     assert list((tmp_path / "killed").rglob("checkpoint.pt"))
     assert not list((tmp_path / "killed").rglob("DONE"))
     assert main(arguments("killed")) == 0
