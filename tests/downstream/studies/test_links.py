@@ -43,6 +43,7 @@ def run(name: str, roots: dict[str, Path], jobs: int = 1, **more: Any) -> str:
     )
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_study_of_fusions_runs_and_resumes(roots: dict[str, Path]) -> None:
     text = run("kge", roots, only=["RotatE", "text, attention", "extractor + InfoNCE"])
     assert "| text, attention" in text
@@ -73,12 +74,14 @@ def test_a_larger_budget_still_selects_nothing() -> None:
     assert (optim.max_epochs, optim.eval_every, optim.patience) == (60, 60, 60)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_repetitions_run_in_processes_of_their_own(roots: dict[str, Path]) -> None:
     one = run("kge", roots, only=["RotatE"])
     apart = run("kge", {**roots, "run_root": roots["run_root"] / "apart"}, jobs=2, only=["RotatE"])
     assert one.splitlines()[8:11] == apart.splitlines()[8:11]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_command(roots: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--data-root", str(roots["data_root"]), "--run-root", str(roots["run_root"]), "--epochs", "1"]
     assert main(["study", "kge", "links", "--only", "RotatE", *given, *TINY]) == 0
@@ -94,6 +97,7 @@ def test_the_command(roots: dict[str, Path], capsys: pytest.CaptureFixture[str])
     assert "nothing to report" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_relations_without_training_triples(roots: dict[str, Path]) -> None:
     ring_of_many(roots["data_root"])
     text = run("zero-shot", roots)

@@ -96,9 +96,9 @@ def test_what_no_row_can_do_without_is_said_once(root: Path, capsys: pytest.Capt
 
 
 # best needs a recipe of the dataset's own, tsne has no arms, and every row of missing reads numeric facts.
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("name", [name for name in FOLDS if name not in ("best", "tsne", "missing")])
 def test_a_study_runs_with_what_the_graph_has(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("matplotlib")
     study, kg = STUDIES[name], load("texts", root / "data")
     settings = study.ground.settings("texts", "fast", SHORT if name != "channels-ladder" else [], 2)
     arm = next(arm for arm in study.arms(settings) if arm.licap is None and not lacking(arm, kg))

@@ -85,7 +85,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "unpainted")
 def test_a_study_in_pieces_is_the_study_in_one(tmp_path: Path) -> None:
     study(tmp_path, "relation-mode", only=["mul", "add"])
     first = (tmp_path / "out" / "table.md").read_text()
@@ -140,7 +140,7 @@ def test_maps_refuse_what_they_have_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "unpainted")
 def test_a_cost_that_is_not_known_any_more_costs_no_report(tmp_path: Path) -> None:
     study(tmp_path, "channels", only=["none", "both"])
     shutil.rmtree(tmp_path / "runs" / "pretrain")
@@ -150,7 +150,7 @@ def test_a_cost_that_is_not_known_any_more_costs_no_report(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "unpainted")
 def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_arguments: Any, **_settings: Any) -> None:
         raise NieError("The disk is full.")
