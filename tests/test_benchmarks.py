@@ -109,7 +109,7 @@ def test_memory_counts_what_a_contestant_allocates(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIE_OPS_BACKEND", "dgl")
-    results, _, _ = run(script, tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-5000")
+    results, _, _ = run(script, tmp_path, "--parts", "contestants", "memory", "--datasets", "synthetic-1000")
     row = results["datasets"][0]["contestants"][0]
     assert row["name"] == "additive_attention [dgl]"
     # Its scores on the edges, (E, H) floats, are saved for the backward pass, in megabytes.

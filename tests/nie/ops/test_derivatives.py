@@ -40,7 +40,7 @@ def assert_equal(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_attention(kind: str) -> None:
-    graph, etype = random_graph(num_nodes=6, num_edges=12)
+    graph, etype = random_graph(num_nodes=5, num_edges=8)
     tensors = {name: tensor.requires_grad_() for name, tensor in inputs(kind, graph, etype).items()}
     additive = kind in ("gat", "pregat")
     expected = (
