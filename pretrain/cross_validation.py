@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nie.arrays import Bools, Ints
-from nie.atomic import atomic_file
 from nie.data import KnowledgeGraph
+from nie.disk.atomic import atomic_file
 from nie.errors import NieError
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nie.array_file import read_npy
 from nie.data import Channel, KnowledgeGraph
+from nie.disk.array_file import read_npy
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding

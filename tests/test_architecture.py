@@ -21,12 +21,12 @@ MODULES = {
 }
 
 NAMES = (
-    "arguments array_file arrays atomic dgl_compat dgl_random encoders errors extras findings foreign fusions later "
-    "leftovers progress seal vocabulary writable"
+    "arguments arrays dgl_compat dgl_random encoders errors extras findings foreign fusions later progress vocabulary"
 )
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (
     GROUND,
+    ("nie.disk",),
     ("nie.settings",),
     ("nie.ops",),
     ("nie.layers",),
@@ -286,7 +286,16 @@ def test_inheritance_is_two_steps_deep_at_most() -> None:
 
 
 def test_layers_import_without_data_and_configuration() -> None:
-    foreign = ("nie.data", "nie.settings", "nie.runs", "nie.progress", "nie.atomic", "pydantic", "sklearn", "pretrain")
+    foreign = (
+        "nie.data",
+        "nie.settings",
+        "nie.runs",
+        "nie.progress",
+        "nie.disk.atomic",
+        "pydantic",
+        "sklearn",
+        "pretrain",
+    )
     code = f"import sys, nie.layers, nie.models; print([m for m in sys.modules if m.startswith({foreign})])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

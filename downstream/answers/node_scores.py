@@ -13,13 +13,13 @@ import numpy as np
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array
-from nie.atomic import atomic_file
 from nie.data import load
+from nie.disk.atomic import atomic_file
+from nie.disk.writable import check_writable
 from nie.errors import NieError, shown
 from nie.extras import require
 from nie.foreign import csv_cell
 from nie.runs.run import Run
-from nie.writable import check_writable
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.registry import METRICS
-from nie.array_file import read_npy
 from nie.arrays import Floats
+from nie.disk.array_file import read_npy
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
 from nie.models import ChannelStates, ImportanceScores

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports import figures
-from nie.atomic import write_bytes
+from nie.disk.atomic import write_bytes
+from nie.disk.seal import broken, file_digest
 from nie.extras import require
 from nie.runs.files import write_json
 from nie.runs.fold_folder import DONE
 from nie.runs.run import Run
-from nie.seal import broken, file_digest
 
 
 def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:

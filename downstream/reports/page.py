@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from downstream.reports.tables import markdown_grid
-from nie.atomic import atomic_file
+from nie.disk.atomic import atomic_file
 from nie.extras import require
 from nie.foreign import markdown_text, visible
 

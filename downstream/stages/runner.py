@@ -13,8 +13,8 @@ from typing import Any
 
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
-from nie.atomic import space_errors
 from nie.data import KnowledgeGraph, load
+from nie.disk.atomic import space_errors
 from nie.errors import NieError
 from nie.progress import log, track
 from nie.runs.folds import is_taken

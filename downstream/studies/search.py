@@ -17,7 +17,7 @@ from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm
 from downstream.studies.trial_storage import alone, default_storage, open_storage, storage_errors
-from nie.atomic import NotWritten
+from nie.disk.atomic import NotWritten
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import log

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from nie.atomic import space_errors
+from nie.disk.atomic import space_errors
 from nie.errors import NieError, shown
 from nie.extras import require
 from nie.foreign import one_line, without_password

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from nie.commands.data import datasets
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, positive_number, roots, whole_number
+from nie.disk.writable import check_writable
 from nie.settings.run import FoldsRunConfig, RunConfig
-from nie.writable import check_writable
 
 
 def add_commands(commands: Commands) -> None:

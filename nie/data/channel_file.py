@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nie.array_file import read_npy, read_npz
 from nie.arrays import Bools, Floats32
 from nie.data.graph import Channel
 from nie.data.rows_of_nodes import nodes_of_rows
 from nie.data.torch_file import load_torch
+from nie.disk.array_file import read_npy, read_npz
 from nie.errors import NieError, shown
 
 ROWS = ("features", "embeddings", "weight")

@@ -19,11 +19,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from nie.arguments import a_path
-from nie.atomic import atomic_file, space_errors
 from nie.data.graph_fields import check_name
+from nie.disk.atomic import atomic_file, space_errors
+from nie.disk.seal import file_digest, is_whole
 from nie.errors import NieError, nearest, shown
 from nie.progress import Progress, log
-from nie.seal import file_digest, is_whole
 
 TIMEOUT_S = 30.0
 RETRIES = 4

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from nie.array_file import one_sentence
 from nie.data.restricted_pickle import Reader
 from nie.data.stand_ins import Function, Made
 from nie.data.torch_file import OldReader
+from nie.disk.array_file import one_sentence
 
 _DAMAGED = (
     "is truncated or not a pickle of tensors and arrays, and nothing else is read, as it could run code ({reason}); "

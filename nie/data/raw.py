@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from nie.disk.seal import file_digest
 from nie.errors import NieError, shown
-from nie.seal import file_digest
 
 RAW_VARIABLE = "NIE_RAW_DIR"
 PACKED_SUFFIXES = (".xz", ".gz")

@@ -15,8 +15,8 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import torch
 
-from nie.array_file import SMALL
 from nie.data.stand_ins import ALLOWED, PLAIN, Made, MadeArray, check_keys
+from nie.disk.array_file import SMALL
 from nie.errors import shown
 
 _MAX_DEPTH = 50

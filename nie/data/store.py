@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from nie.arguments import a_path, of_kind
-from nie.array_file import read_npy
-from nie.atomic import atomic_folder
 from nie.data.graph import Channel, KnowledgeGraph
+from nie.disk.array_file import read_npy
+from nie.disk.atomic import atomic_folder
+from nie.disk.leftovers import sweep
+from nie.disk.seal import broken, seal
 from nie.errors import NieError, shown
 from nie.findings import Findings
-from nie.leftovers import sweep
-from nie.seal import broken, seal
 
 FORMAT = "nie-graph"
 VERSION = 2

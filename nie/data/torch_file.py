@@ -17,9 +17,9 @@ from typing import IO, Any, ClassVar
 
 import torch
 
-from nie.array_file import check_members, one_sentence
 from nie.data.restricted_pickle import Reader
 from nie.data.stand_ins import Made, StandIn
+from nie.disk.array_file import check_members, one_sentence
 from nie.errors import shown
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

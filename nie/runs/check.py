@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nie.disk.seal import SEAL_FILE, body_of
 from nie.errors import NieError
 from nie.findings import Findings
 from nie.runs.files import read_json
 from nie.runs.fold_folder import CHECKPOINTS, DONE, FOLD, has_whole, is_complete, seal_of
 from nie.runs.head import CONFIG, PROVENANCE, as_sealed, stored_config
 from nie.runs.run import SUMMARY, Run
-from nie.seal import SEAL_FILE, body_of
 
 _PARTIAL = ".partial"
 

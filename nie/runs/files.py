@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nie.arrays import Array
-from nie.atomic import atomic_file
+from nie.disk.atomic import atomic_file
 from nie.errors import NieError
 
 

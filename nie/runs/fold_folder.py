@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from nie.atomic import publish_folder, space_errors
+from nie.disk.atomic import publish_folder, space_errors
+from nie.disk.leftovers import remove, sweep
+from nie.disk.seal import broken, is_whole, read_seal, seal, write_seal
 from nie.errors import NieError
-from nie.leftovers import remove, sweep
-from nie.seal import broken, is_whole, read_seal, seal, write_seal
 
 FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
 """Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nie.atomic import space_errors
+from nie.disk.atomic import space_errors
 from nie.progress import log
 from nie.runs.fold_folder import taken_over
 from nie.runs.run import Run

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
+from nie.disk.leftovers import remove
+from nie.disk.seal import SEAL_FILE, file_digest, is_whole, read_seal, write_seal
 from nie.errors import NieError
-from nie.leftovers import remove
 from nie.runs.documents import is_config
-from nie.seal import SEAL_FILE, file_digest, is_whole, read_seal, write_seal
 from nie.settings.yaml_loader import SafeLoader
 
 CONFIG, PROVENANCE = "config.yaml", "provenance.json"

@@ -27,9 +27,9 @@ import yaml
 from filelock import FileLock
 
 from nie.arguments import a_path
-from nie.array_file import read_npy, read_npz
 from nie.arrays import Array
-from nie.atomic import atomic_file, space_errors
+from nie.disk.array_file import read_npy, read_npz
+from nie.disk.atomic import atomic_file, space_errors
 from nie.errors import NieError
 from nie.runs.documents import check_metrics, check_timing
 from nie.runs.files import read_json, write_json

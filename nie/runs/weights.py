@@ -7,7 +7,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import nn
 
-from nie.atomic import write_bytes
+from nie.disk.atomic import write_bytes
 from nie.errors import NieError
 
 

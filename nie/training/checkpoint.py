@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from nie.atomic import write_bytes
-from nie.seal import behind_digest, body_of
+from nie.disk.atomic import write_bytes
+from nie.disk.seal import behind_digest, body_of
 
 
 def write_checkpoint(path: Path, document: dict[str, Any]) -> None:

@@ -29,8 +29,8 @@ from typing import Any
 from link_helpers import ring
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
-from nie import atomic
 from nie.__main__ import main
+from nie.disk import atomic
 
 EVENTS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.link", "os.truncate")
 KILLED = 137

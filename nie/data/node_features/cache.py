@@ -14,17 +14,17 @@ from typing import Any, Literal
 import numpy as np
 
 from nie.arguments import a_path, of_kind, positive, whole_number
-from nie.array_file import read_npy
-from nie.atomic import atomic_file
 from nie.data.graph import Channel, KnowledgeGraph
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile
 from nie.data.node_features.text import sentence_embeddings, tfidf_svd
+from nie.disk.array_file import read_npy
+from nie.disk.atomic import atomic_file
+from nie.disk.seal import broken, file_digest, read_seal
 from nie.errors import NieError, nearest, shown
 from nie.findings import Findings
 from nie.progress import log
-from nie.seal import broken, file_digest, read_seal
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1

@@ -17,7 +17,7 @@ from downstream.stages.runner import Runner
 from downstream.stages.table import STAGES
 from downstream.studies.search import _as_recipes, search
 from downstream.studies.settings import Settings
-from nie.atomic import NotWritten
+from nie.disk.atomic import NotWritten
 from nie.errors import NieError
 from nie.runs.run import read_run
 

@@ -12,7 +12,7 @@ from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic
 
 from nie.data import features, read, save
 from nie.data.store import SEAL
-from nie.seal import behind_digest
+from nie.disk.seal import behind_digest
 
 COMMAND = ["downstream", "--recipe", "fast", "--dataset", "synthetic", *SMALL_FLAGS[:6], "--method", "linear"]
 IN_A_FOLD = ("predictions.npy", "metrics.json", "timing.json", "split.npz")

@@ -12,8 +12,8 @@ import pytest
 
 from nie.data import KnowledgeGraph, read, save, synthetic
 from nie.data.store import SEAL
+from nie.disk.seal import seal
 from nie.errors import NieError
-from nie.seal import seal
 
 
 @pytest.fixture

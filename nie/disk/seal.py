@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from nie.atomic import atomic_file
+from nie.disk.atomic import atomic_file
 from nie.errors import NieError
 
 SEAL_FILE = "seal.json"

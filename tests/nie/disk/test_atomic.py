@@ -1,4 +1,4 @@
-"""nie.atomic."""
+"""nie.disk.atomic."""
 
 import errno
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nie.atomic import atomic_file, atomic_folder, publish_folder
+from nie.disk.atomic import atomic_file, atomic_folder, publish_folder
+from nie.disk.leftovers import moved_aside, sweep
 from nie.errors import NieError
-from nie.leftovers import moved_aside, sweep
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_failing_disk_is_one_sentence_and_leaves_nothing(writer, tmp_path: Pat
 KILLED = """
 import os, sys
 from pathlib import Path
-from nie.atomic import atomic_file, atomic_folder
+from nie.disk.atomic import atomic_file, atomic_folder
 with {writer}(Path(sys.argv[1]) / "a"):
     os._exit(0)
 """
@@ -94,7 +94,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_living_one_keeps
 @pytest.mark.parametrize("exchanges", [True, False])
 def test_a_folder_takes_the_place_of_another(exchanges: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not exchanges:
-        monkeypatch.setattr("nie.atomic._exchange", lambda *_paths: False)
+        monkeypatch.setattr("nie.disk.atomic._exchange", lambda *_paths: False)
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()

@@ -1,4 +1,4 @@
-"""nie.array_file: what is whole is read, and whatever else is one sentence, before memory is taken."""
+"""nie.disk.array_file: what is whole is read, and whatever else is one sentence, before memory is taken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nie.array_file import read_npy, read_npz
+from nie.disk.array_file import read_npy, read_npz
 from nie.errors import NieError
 
 NUMBERS = np.arange(6.0).reshape(2, 3)

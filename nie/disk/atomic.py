@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from nie.disk.leftovers import moved_aside, remove, temporary_beside
 from nie.errors import NieError
-from nie.leftovers import moved_aside, remove, temporary_beside
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BROKEN = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE)
@@ -97,7 +97,7 @@ def publish_folder(source: Path, target: Path) -> None:
     """Rename the finished folder ``source``, whose files are on the disk, to ``target``; an older one is removed.
 
     The two exchange their names in one step, so that there is a ``target`` at every moment. Where the system cannot do
-    that, the older one is moved aside for a moment, and `nie.leftovers.sweep` puts it back after a kill in between.
+    that, the older one is moved aside for a moment, and `leftovers.sweep` puts it back after a kill in between.
     """
     if not os.path.lexists(target):
         os.replace(source, target)
