@@ -244,6 +244,27 @@ def test_nothing_draws_from_a_global_random_state() -> None:
             assert called != "torch.manual_seed" or name == "nie.training.loop", f"{name}: {called}"
 
 
+def test_nobody_asks_which_stage_or_method_it_is() -> None:
+    """What differs is a field of the value; studies pin their rows, and say there which of them is compared."""
+    from downstream.methods.table import METHODS
+    from downstream.stages.table import STAGES
+
+    names = {*METHODS, *STAGES, *(stage.command for stage in STAGES.values())}
+    for module in MODULES:
+        for node, called in calls_of(module):
+            if called in ("isinstance", "issubclass"):
+                kinds = [
+                    ast.unparse(kind) for kind in ast.walk(node.args[1]) if isinstance(kind, (ast.Name, ast.Attribute))
+                ]
+                assert not any(kind.endswith("Config") for kind in kinds), f"{module}:{node.lineno} asks for settings"
+        if module.startswith("downstream.studies."):
+            continue
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, (ast.Compare, ast.MatchValue)):
+                asked = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} & names
+                assert not asked, f"{module}:{node.lineno} asks for {', '.join(asked)} by name"
+
+
 def test_what_is_long_says_why() -> None:
     needed = [sentence for name in MODULES for sentence in long_without_a_reason(name)]
     assert not needed, f"{'; '.join(needed)}: make it shorter, or say why in a comment that begins with {LONG!r}"

@@ -42,6 +42,12 @@ def check_network(work: FoldWork) -> FoldNetwork:
     """
     _check_selection(work)
     given = FoldNetwork.of(work)
+    beside = work.network.loss.of_channels
+    if beside is not None and beside.alignment_weight > 0 and len(given.feats) < 2:
+        raise NieError(
+            f"loss.alignment_weight draws the channels of a node together, but {work.network.dataset} has the channel "
+            f"{next(iter(given.feats))} alone; leave loss.alignment_weight and model.projection_size out."
+        )
     with seeded(0):
         given.build()  # built only to see that the settings go together
     return given

@@ -32,7 +32,7 @@ def has_text(kg: KnowledgeGraph) -> bool:
 
 def _has_semantic_channel(kg: KnowledgeGraph, config: Any) -> bool:
     name, _, _control = config.features.semantic.partition("~")
-    return name != "auto" or "semantic" in kg.channels or has_text(kg)
+    return name != "none" and (name != "auto" or "semantic" in kg.channels or has_text(kg))
 
 
 TEXT = Need("texts of entities", "build it with --text FILE", lambda kg, _config: has_text(kg))

@@ -91,7 +91,7 @@ def said_by_flags(settings: type[RunConfig], flags: tuple[str, ...]) -> dict[str
 
 
 def _as_meant(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the flags say, with a number in the place of a string that looks like one where a number is due."""
+    """What the flags say; a string that looks like a number is one where the setting is a number."""
     meant: dict[str, Any] = {}
     for name, value in values.items():
         kind = section.model_fields[name].annotation if name in section.model_fields else None
@@ -106,7 +106,7 @@ def _as_meant(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, 
 
 
 def _plain(value: Any, kinds: Set[Any]) -> Any:
-    """The number or truth value that a string is, if one of these kinds is due; else the value itself."""
+    """The number or truth value that a string stands for, if ``kinds`` has its kind; else the value itself."""
     if not isinstance(value, str):
         return value
     return {"true": True, "false": False}.get(value, _number(value, kinds)) if bool in kinds else _number(value, kinds)
@@ -123,7 +123,7 @@ def _scalars(annotation: Any) -> Iterator[Any]:
 
 
 def _number(text: str, kinds: Set[Any]) -> int | float | str:
-    """The number that a string is, if one of these kinds is due and it is written as one; else the string itself.
+    """The number that a string stands for, if ``kinds`` has its kind; else the string itself.
 
     >>> [_number(text, {int}) for text in ("5", "1_000", " 5 ", "5.0", "0x10")]
     [5, '1_000', ' 5 ', '5.0', '0x10']

@@ -227,6 +227,17 @@ def test_settings_that_do_not_fit(changes: dict[str, Any], words: str) -> None:
         IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes})
 
 
+def test_one_channel_alone_is_not_aligned_and_nothing_is_written(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    changes = {
+        "features": {"semantic": "none"}, "loss": {"alignment_weight": 0.1}, "model": {"projection_size": 4},
+    }  # fmt: skip
+    config = IMPORTANCE.recipes.resolve(overrides={**SMALL, **changes})
+    with pytest.raises(NieError, match="has the channel structural alone"):
+        estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    assert not list((tmp_path / "runs").rglob("fold*"))
+
+
 def test_nodes_to_be_found_later_are_not_drawn_together(tmp_path: Path) -> None:
     """The cross term of the variational loss, and the alignment, leave validation and test nodes alone."""
     encoders = {"numeric": "variational", "semantic": "variational"}

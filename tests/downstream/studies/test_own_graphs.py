@@ -75,6 +75,16 @@ def test_a_graph_without_words_has_the_rows_that_read_none(name: str, rows: list
 
 
 @pytest.mark.parametrize(
+    ("name", "rows"),
+    [("interaction", ["alignment 0", "alignment 0 + licap"]), ("channels", ["none", "structural"])],
+)
+def test_a_channel_that_the_user_leaves_out_is_lacking(name: str, rows: list[str], root: Path) -> None:
+    study, kg = STUDIES[name], load("texts", root / "data")
+    arms = study.arms(study.ground.settings("texts", "fast", ["--features.semantic", "none"], None))
+    assert [arm.name for arm in served(arms, kg, name)] == rows
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("retrieval", "needs a semantic channel, and mute has none; build it with --text FILE"),
