@@ -52,10 +52,39 @@ def positive(name: str, value: Any) -> float:
     >>> positive("p", 2)
     2.0
     """
-    try:
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
-    except OverflowError:
-        number = math.inf
+    number = _real(value)
     if not 0 < number < math.inf:
         raise NieError(f"{name} must be a finite number > 0; got {shown(value)}.")
     return number
+
+
+def probability(name: str, value: Any) -> float:
+    """A number in [0, 1); True is none.
+
+    >>> probability("p", 0)
+    0.0
+    """
+    number = _real(value)
+    if not 0 <= number < 1:
+        raise NieError(f"{name} must be a probability in [0, 1); got {shown(value)}.")
+    return number
+
+
+def finite(name: str, value: Any) -> float:
+    """A finite number; True is none.
+
+    >>> finite("x", -2)
+    -2.0
+    """
+    number = _real(value)
+    if not math.isfinite(number):
+        raise NieError(f"{name} must be a finite number; got {shown(value)}.")
+    return number
+
+
+def _real(value: Any) -> float:
+    """``value`` as a float; NaN if it is no number."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.inf

@@ -170,6 +170,6 @@ def _what_it_said(run: Run, fold: int, code: int | None) -> str:
 
 
 def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
-    """Raise one error for all that failed, if any did; the others are ``finished``."""
+    """Raise one error for all that failed, if any did; any others are ``finished``."""
     if failed:
-        raise NieError(f"{len(failed)} failed, the others are {finished}: {'; '.join(failed)}")
+        raise NieError(f"{len(failed)} failed, any others are {finished}: {'; '.join(failed)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nie.arguments import finite, probability
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
 from nie.ops.attention import attend_additively
@@ -30,6 +31,9 @@ class GENIConv(nn.Module):
         negative_slope: slope of the LeakyReLU below 0.
         attn_drop: dropout probability of the attention weights, in training.
 
+    Raises:
+        NieError: a size, slope or dropout that is none.
+
     Example:
         >>> import torch
         >>> from nie.dgl_compat import dgl
@@ -45,7 +49,8 @@ class GENIConv(nn.Module):
         expect_sizes(num_heads=num_heads)
         expect_sizes(0, rel_size=rel_size)
         self.rel_size, self.num_heads = rel_size, num_heads
-        self.negative_slope, self.attn_drop = negative_slope, attn_drop
+        self.negative_slope = finite("negative_slope", negative_slope)
+        self.attn_drop = probability("attn_drop", attn_drop)
         self.attn_src = nn.Parameter(torch.empty(num_heads))
         self.attn_dst = nn.Parameter(torch.empty(num_heads))
         self.attn_rel = nn.Parameter(torch.empty(num_heads, rel_size)) if rel_size else None

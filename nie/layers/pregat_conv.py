@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from nie.arguments import finite, probability
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
 from nie.ops.attention import attend_additively
@@ -33,6 +34,9 @@ class PreGATConv(nn.Module):
         negative_slope: slope of the LeakyReLU below 0.
         attn_drop: dropout probability of the attention weights, in training.
 
+    Raises:
+        NieError: a size, slope or dropout that is none.
+
     Example:
         >>> import torch
         >>> from nie.dgl_compat import dgl
@@ -56,7 +60,8 @@ class PreGATConv(nn.Module):
         expect_sizes(in_size=in_size, out_size=out_size, num_heads=num_heads)
         expect_sizes(0, rel_size=rel_size)
         self.in_size, self.out_size, self.rel_size, self.num_heads = in_size, out_size, rel_size, num_heads
-        self.negative_slope, self.attn_drop = negative_slope, attn_drop
+        self.negative_slope = finite("negative_slope", negative_slope)
+        self.attn_drop = probability("attn_drop", attn_drop)
         self.project = nn.Linear(in_size, num_heads * out_size, bias=False)
         self.attn_src = nn.Parameter(torch.empty(num_heads, out_size))
         self.attn_dst = nn.Parameter(torch.empty(num_heads, out_size))

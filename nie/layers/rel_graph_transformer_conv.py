@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nie.arguments import probability
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.layers.endpoints import Features, check_relations, endpoints
@@ -38,7 +39,7 @@ class RelGraphTransformerConv(nn.Module):
         attn_drop: dropout probability of the attention weights, in training.
 
     Raises:
-        NieError: an unknown mode.
+        NieError: an unknown mode, or a size or dropout that is none.
 
     Example:
         >>> import torch
@@ -67,7 +68,7 @@ class RelGraphTransformerConv(nn.Module):
                 f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}."
             )
         self.in_size, self.out_size, self.rel_size, self.num_heads = in_size, out_size, rel_size, num_heads
-        self.mode, self.attn_drop = mode, attn_drop
+        self.mode, self.attn_drop = mode, probability("attn_drop", attn_drop)
         self.query = nn.Linear(in_size, num_heads * out_size, bias=False)
         self.key = nn.Linear(in_size, num_heads * out_size, bias=False)
         self.value = nn.Linear(in_size, num_heads * out_size, bias=False)

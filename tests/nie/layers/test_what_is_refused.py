@@ -91,6 +91,18 @@ def test_what_may_not_be_0(kind: type[nn.Module]) -> None:
                 made(kind, **{name: 0})
 
 
+@pytest.mark.parametrize("kind", [layers.PreGATConv, layers.GENIConv, layers.RelGraphTransformerConv])
+def test_a_dropout_or_slope_that_is_none(kind: type[nn.Module]) -> None:
+    made(kind, attn_drop=0, **({"negative_slope": -1} if hasattr(made(kind), "negative_slope") else {}))
+    for value in (float("nan"), 1.0, -0.1, "0.5", None, True):
+        with pytest.raises(NieError, match=r"attn_drop must be a probability in \[0, 1\); got"):
+            made(kind, attn_drop=value)
+    if hasattr(made(kind), "negative_slope"):
+        for value in (float("nan"), float("inf"), "0.1", None, 10**400):
+            with pytest.raises(NieError, match="negative_slope must be a finite number; got"):
+                made(kind, negative_slope=value)
+
+
 def heterograph() -> dgl.DGLGraph:
     return dgl.heterograph({("a", "x", "a"): ([0, 1], [1, 2]), ("a", "y", "a"): ([0], [2])})
 
