@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from downstream.stages.table import explained
 from nie.commands.command_line import make_parser
+from nie.commands.output import all_is_said
 from nie.errors import NieError
 from nie.foreign import one_line, without_password
 from nie.progress import VisibleFormatter
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> int:
     """Do what the arguments say; whatever is raised becomes one line and an exit code."""
     try:
         code: int | None = arguments.run(arguments, flags)
-        sys.stdout.flush()  # here, where a full disk behind it is still an error with a sentence
+        all_is_said()
     except BrokenPipeError:
         # Whoever reads our output has closed it, as head does; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -172,4 +172,5 @@ def _what_it_said(run: Run, fold: int, code: int | None) -> str:
 def raise_failures(failed: Sequence[str], finished: str = "finished") -> None:
     """Raise one error for all that failed, if any did; any others are ``finished``."""
     if failed:
-        raise NieError(f"{len(failed)} failed, any others are {finished}: {'; '.join(failed)}")
+        said = "; ".join(one.removesuffix(".") for one in failed)
+        raise NieError(f"{len(failed)} failed, any others are {finished}: {said}.")

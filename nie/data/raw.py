@@ -64,6 +64,8 @@ def find_packed(path: str | os.PathLike[str]) -> Path:
             raise NieError("The path of a file is empty; give the path.")
         if Path(path).name and os.path.isdir(path):
             raise NieError(f"{Path(path)} is a folder, where a file must be given.")
+        if Path(path).name and os.path.exists(path):
+            raise NieError(f"{Path(path)} is neither a file nor a pipe, where one of these must be given.")
         raise NieError(f"The file {Path(path)} does not exist (nor with {' or '.join(PACKED_SUFFIXES)} added).")
     return found
 

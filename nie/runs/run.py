@@ -72,7 +72,7 @@ class Run:
         path = self.path / PROVENANCE
         try:
             known = read_json(path)
-            if not isinstance(known["stage"], str) or not as_sealed(path):
+            if not isinstance(known["stage"], str) or not self._as_sealed(path):
                 raise NieError(f"{path} is damaged.")
         except (NieError, KeyError) as error:
             raise NieError(
@@ -80,6 +80,13 @@ class Run:
                 "command that made it."
             ) from error
         return known
+
+    @staticmethod
+    def _as_sealed(path: Path) -> bool:
+        try:
+            return as_sealed(path)
+        except NieError:  # of the seal, which `read_run` tells of, and which the command that makes the run mends
+            return True
 
     def damaged(self, path: Path, fold: int | None = None) -> NieError:
         """The error of a damaged file: a rerun writes it anew, but keeps a finished ``fold`` until that is removed."""

@@ -1,6 +1,7 @@
 """nie.__main__: the command line, called as a function."""
 
 import csv
+import errno
 import io
 import os
 import subprocess
@@ -309,3 +310,18 @@ def test_a_name_does_nothing_to_the_terminal_or_to_a_spreadsheet(
     table = capsys.readouterr().out
     assert "\x9b" not in table
     assert all(line.replace("\\|", "").count("|") == 6 for line in table.splitlines() if line.startswith("|"))
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    store_synthetic(tmp_path)
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["check", str(tmp_path / "synthetic")]) == 2
+    assert (
+        capsys.readouterr().err == "nie: The disk is full: the output was not written; free some space and run again.\n"
+    )

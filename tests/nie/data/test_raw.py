@@ -83,6 +83,11 @@ def test_what_is_no_path_of_a_file(path: str) -> None:
         find_packed(path)
 
 
+def test_a_device_is_no_file() -> None:
+    with pytest.raises(NieError, match="/dev/null is neither a file nor a pipe"):
+        find_packed("/dev/null")
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="is a folder, where a file must be given"):
         find_packed(tmp_path)

@@ -227,6 +227,15 @@ def test_no_damaged_file_of_a_fold_is_read(run: Run, name: str, damage: str) -> 
         READERS[name](run)
 
 
+def test_a_damaged_seal_stops_readers_and_not_the_command_that_mends_it(run: Run) -> None:
+    finished(run)
+    seal = run.path / "seal.json"
+    seal.write_bytes(seal.read_bytes()[:-3])
+    with pytest.raises(NieError, match=r"seal\.json is damaged; run again the command that made it"):
+        read_run(run.path)
+    assert run.changed_source({}) is None
+
+
 def test_a_fold_from_before_folds_had_digests_is_read_as_before(run: Run) -> None:
     (finished(run) / "DONE").write_bytes(b"")
     for read in READERS.values():
