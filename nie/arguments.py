@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,7 @@ def positive(name: str, value: Any) -> float:
     >>> positive("p", 2)
     2.0
     """
-    number = _real(value)
-    if not 0 < number < math.inf:
-        raise NieError(f"{name} must be a finite number > 0; got {shown(value)}.")
-    return number
+    return _real(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
 
 
 def probability(name: str, value: Any) -> float:
@@ -64,10 +62,7 @@ def probability(name: str, value: Any) -> float:
     >>> probability("p", 0)
     0.0
     """
-    number = _real(value)
-    if not 0 <= number < 1:
-        raise NieError(f"{name} must be a probability in [0, 1); got {shown(value)}.")
-    return number
+    return _real(name, value, lambda number: 0 <= number < 1, "a probability in [0, 1)")
 
 
 def finite(name: str, value: Any) -> float:
@@ -76,15 +71,15 @@ def finite(name: str, value: Any) -> float:
     >>> finite("x", -2)
     -2.0
     """
-    number = _real(value)
-    if not math.isfinite(number):
-        raise NieError(f"{name} must be a finite number; got {shown(value)}.")
-    return number
+    return _real(name, value, math.isfinite, "a finite number")
 
 
-def _real(value: Any) -> float:
-    """``value`` as a float; NaN if it is no number."""
+def _real(name: str, value: Any, fits: Callable[[float], bool], expected: str) -> float:
+    """``value`` as a float that ``fits``; what is no number is nan, which must not fit."""
     try:
-        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:
-        return math.inf
+        number = math.inf
+    if not fits(number):
+        raise NieError(f"{name} must be {expected}; got {shown(value)}.")
+    return number
