@@ -24,10 +24,10 @@ def with_digest(content: bytes) -> bytes:
     return content + _MARK + hashlib.sha256(content).hexdigest().encode()
 
 
-def is_whole(content: bytes) -> bool:
+def is_unchanged(content: bytes) -> bool:
     """Whether content is as it was written; what has no sha256, as of numba alone, is taken for whole.
 
-    >>> is_whole(with_digest(b"kernel")), is_whole(with_digest(b"kernel").replace(b"k", b"c"))
+    >>> is_unchanged(with_digest(b"kernel")), is_unchanged(with_digest(b"kernel").replace(b"k", b"c"))
     (True, False)
     """
     head, mark, _ = content.rpartition(_MARK)
@@ -62,7 +62,7 @@ def compile_damaged_anew() -> None:
         def _of_whole(path: str, load: Any) -> Any:
             """What ``load`` reads at a path; None where the file there is damaged or missing."""
             try:
-                if is_whole(Path(path).read_bytes()):
+                if is_unchanged(Path(path).read_bytes()):
                     return load()
                 why = "its sha256 is another"
             except FileNotFoundError:
