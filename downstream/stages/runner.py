@@ -14,6 +14,7 @@ from typing import Any
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
+from nie.deadline import check_time
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
 from nie.progress import log, track
@@ -81,7 +82,12 @@ class Runner:
         return [read_run(self.path(config)) for config in configs]
 
     def attempt(self, configs: Sequence[RunConfig], raised: tuple[type[Exception], ...] = ()) -> list[str]:
-        """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other."""
+        """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other.
+
+        Raises:
+            OutOfTime: the time limit of the job is over; what is finished is kept. In parallel processes a run that
+                has begun is finished.
+        """
         if self.jobs > 1:
             return self._attempt_apart(configs)
         failed = []
@@ -91,6 +97,8 @@ class Runner:
             while left:  # folds that other processes work on come last
                 fold = next((one for one in left if not is_taken(self.path(config), one)), left[0])
                 left.remove(fold)
+                if not Run(self.path(config), {}).is_done(fold):
+                    check_time()
                 try:
                     one = config.on_folds(fold)
                     STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
@@ -110,6 +118,7 @@ class Runner:
         return run_path(config, self.run_root)
 
     def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[str]:
+        check_time()
         runs, tasks, failed = [], [], []
         for config in configs:
             try:

@@ -30,7 +30,7 @@ def run_study(
         folder: where the report is written: tables, figures, ``report.html``.
         command: the command line, for the report.
         only: names of the arms to run; the report has those of the others that were finished before, too.
-        minutes: no further arm is started after so many.
+        minutes: stop after so many; the same call goes on.
         report_only: run nothing.
 
     Raises:

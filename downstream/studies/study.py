@@ -5,7 +5,6 @@ An arm is a method with its settings, on raw features or on those of a LICAP pre
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from downstream.reports.page import Table
 from downstream.stages.runner import Runner
 from downstream.studies.ground import FOLDS, Ground
 from downstream.studies.needs import Need
+from nie.deadline import OutOfTime, time_limit
 from nie.errors import NieError
 from nie.later import later
 from nie.progress import log
@@ -111,7 +111,8 @@ def run_arms(
     Args:
         arms: in the order of the table.
         runner: how they run. With several jobs all arms run at once, otherwise one after another.
-        minutes: no further arm is started after so many, and arms are run one after another; call again to go on.
+        minutes: stop after so many, and run the arms one after another; call again to go on. A network stops at the
+            end of an epoch, anything else at that of a fold.
         after: called with the runs so far whenever an arm is finished.
 
     Returns:
@@ -120,31 +121,38 @@ def run_arms(
     Raises:
         NieError: no arm can be run, all for the same reason, such as a dataset that is not there.
     """
-    started, failed = time.monotonic(), []
+    failed: list[str] = []
     runs: dict[str, Run] = {}
     tried: dict[str, str] = {}
     blocked: dict[str, list[str]] = {}
-    for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
-        if minutes is not None and time.monotonic() - started > 60 * minutes:
-            log.info("stopped after %.0f minutes; the same command goes on", minutes)
-            break
-        ready = _contrasting(_with_inputs(piece, runner, blocked), runner, tried)
-        stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
-        tried |= dict.fromkeys(stage1, "")
-        failed += runner.attempt(list(stage1.values()))
-        for blends in (False, True):
-            failed += runner.attempt(
-                [
-                    arm.settings_in(runner.run_root).on_folds(*_ready_folds(arm, runner))
-                    for arm in ready
-                    if bool(arm.parts) == blends
-                ]
-            )
-        runs.update(finished_arms(ready, runner))
-        after(runs)
+    try:
+        with time_limit(None if minutes is None else 60 * minutes):
+            for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
+                ready = _contrasting(_with_inputs(piece, runner, blocked), runner, tried)
+                failed += _run_both_stages(ready, runner, tried)
+                runs.update(finished_arms(ready, runner))
+                after(runs)
+    except OutOfTime:
+        log.info("stopped after %g minutes; the same command goes on", minutes)
     if len(arms) > 0 and [len(names) for names in blocked.values()] == [len(arms)]:
         raise NieError(next(iter(blocked)))
     return runs, [*(f"{', '.join(names)}: {reason}" for reason, names in blocked.items()), *failed]
+
+
+def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[str]:
+    """Run the arms with the pretraining that they read, and blends last; return a sentence for each failure."""
+    stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
+    tried |= dict.fromkeys(stage1, "")
+    failed = runner.attempt(list(stage1.values()))
+    for blends in (False, True):
+        failed += runner.attempt(
+            [
+                arm.settings_in(runner.run_root).on_folds(*_ready_folds(arm, runner))
+                for arm in ready
+                if bool(arm.parts) == blends
+            ]
+        )
+    return failed
 
 
 def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[str]]) -> list[Arm]:

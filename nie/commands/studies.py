@@ -28,7 +28,7 @@ def add_commands(commands: Commands) -> None:
         help="epochs of every network of stage 2: a smaller budget, the same for all rows",
     )
     study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
-    study.add_argument("--minutes", type=positive_number, help="start no further row after so many minutes")
+    study.add_argument("--minutes", type=positive_number, help="stop after so many minutes; the same command goes on")
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
     study.add_argument(
         "--jobs", type=whole_number(1, 1024), default=1, help="folds that run at a time, in processes of their own"

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nie.deadline import OutOfTime, check_time
 from nie.errors import NieError
 from nie.progress import Progress
 from nie.settings.sections import OptimConfig
@@ -113,6 +114,7 @@ def fit(
 
     Raises:
         NieError: the loss is not finite, or a selecting metric was ``nan`` at every evaluation.
+        OutOfTime: the job has a `nie.deadline.time_limit`, which is over; the checkpoint is written.
 
     Example:
         >>> model = nn.Linear(1, 1)
@@ -129,6 +131,12 @@ def fit(
     saved_at = time.monotonic()
     with Progress(optim.max_epochs, label, initial=state.history.epochs) as progress:
         while state.history.epochs < optim.max_epochs and not state.out_of_patience():
+            try:
+                check_time()
+            except OutOfTime:
+                if checkpoint is not None:
+                    state.save(checkpoint)
+                raise
             started = time.monotonic()
             row = state.train_epoch(losses)
             row.update(also_log())
