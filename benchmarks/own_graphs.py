@@ -13,15 +13,14 @@ literals (budget, year), from its words, and from noise, so that no method can r
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-Rows = Iterator[tuple[str, str, str]]
-WORDS = "river night garden winter letter shadow island engine summer silence mirror harbour".split()
-PRAISE = "celebrated unforgettable landmark acclaimed masterly".split()
-BLAME = "routine forgettable minor slight uneven".split()
+WORDS = ("river", "night", "garden", "winter", "letter", "shadow", "island", "engine", "summer", "silence", "mirror")
+PRAISE = ["celebrated", "unforgettable", "landmark", "acclaimed", "masterly"]
+BLAME = ["routine", "forgettable", "minor", "slight", "uneven"]
 NAMES = ("Amélie", "Ольга", "村上", "José", "Σοφία", "Zoë", "Łukasz", "Anna", "Bob", "نور", "Ngũgĩ", "O'Brien")
 XSD = "http://www.w3.org/2001/XMLSchema#"
 BASE = "http://example.org/"
@@ -46,7 +45,9 @@ def film(seed: int) -> tuple[list[str], list[str]]:
         triples.append((subject, TYPE, _iri("class", "Person")))
         triples.append((subject, LABEL, f'"{_name(draw)} {person}"@en'))
         if draw.random() < 0.5:
-            triples.append((subject, _iri("p", "birthDate"), f'"{1920 + person % 80}-03-0{1 + person % 9}"^^<{XSD}date>'))
+            triples.append(
+                (subject, _iri("p", "birthDate"), f'"{1920 + person % 80}-03-0{1 + person % 9}"^^<{XSD}date>')
+            )
     for node in range(films):
         subject, year, genre = _iri("film", node), int(draw.integers(1950, 2021)), int(draw.integers(genres))
         director, *cast = draw.choice(people, size=int(draw.integers(2, 6)), replace=False, p=popular)

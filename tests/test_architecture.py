@@ -21,7 +21,8 @@ MODULES = {
 }
 
 NAMES = (
-    "arguments arrays dgl_compat dgl_random encoders errors extras findings foreign fusions later progress vocabulary"
+    "arguments arrays deadline dgl_compat dgl_random encoders errors extras findings foreign fusions later progress "
+    "vocabulary"
 )
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (
@@ -311,6 +312,7 @@ def test_layers_import_without_data_and_configuration() -> None:
         "nie.data",
         "nie.settings",
         "nie.runs",
+        "nie.deadline",
         "nie.progress",
         "nie.disk.atomic",
         "pydantic",

@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression
 
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.neighbourhood import neighbour_labels, neighbour_means
 from downstream.methods.pagerank import pagerank
 from nie.arrays import Floats, Floats32
 from nie.data.graph import KnowledgeGraph
@@ -176,8 +177,24 @@ def boosting_baseline(given: FoldData) -> Fitted:
     scikit-learn's histogram boosting with its default settings and at most 300 rounds; the number of rounds is the
     one with the least squared error on the validation nodes.
     """
+    return _boosted(given, given.features)
+
+
+def boosting_neighbours_baseline(given: FoldData) -> Fitted:
+    """The same on a node's own features and on what stands around it (`downstream.methods.neighbourhood`).
+
+    These are the mean features of its neighbours, its PageRank, and the training labels one and two steps away: what a
+    practitioner would try before any network.
+    """
+    around = [
+        neighbour_means(given.kg, given.features),
+        neighbour_labels(given.kg, given.targets, given.fold.train, given.seed),
+    ]
+    return _boosted(given, np.concatenate([given.features, *around], axis=1))
+
+
+def _boosted(given: FoldData, features: Floats32) -> Fitted:
     fold, targets = given.fold, given.targets
-    features = given.features
     model = HistGradientBoostingRegressor(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=given.seed)
     model.fit(features[fold.train], targets[fold.train])
     errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(features[fold.val])]

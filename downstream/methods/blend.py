@@ -12,11 +12,14 @@ from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.method import Method
-from nie.arrays import Floats
+from nie.arrays import Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
+
+PARTS = 5
+"""Of the validation nodes, for the figures of a blend on them."""
 
 
 def check_blend(method_of: Callable[[Run], Method | None], work: FoldWork) -> Fitted:
@@ -46,8 +49,9 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
     """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
 
     c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
-    least squares; stacking, Wolpert 1992, Breiman 1996). No part was fitted to these labels, but they chose its epoch,
-    its rounds or its penalty, so a blend's own validation figures are a little too good.
+    least squares; stacking, Wolpert 1992, Breiman 1996). The validation figures of a blend are cross-fitted: each fifth
+    of the validation nodes is predicted with weights from the others, so that a blend and a single method are compared
+    fairly. (These labels chose the epoch, the rounds or the penalty of every method, here and there alike.)
 
     Args:
         parts: folders of stage-2 runs.
@@ -64,10 +68,18 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
         raise NieError(f"The parts must be different runs; got {', '.join(names)}.")
     predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
     centre = float(kg.targets[fold.train].mean())
-    weights, _ = nnls(predictions[fold.val] - centre, kg.targets[fold.val] - centre)
+
+    def blended(ids: Ints) -> tuple[Floats, Floats]:
+        weights, _ = nnls(predictions[ids] - centre, kg.targets[ids] - centre)
+        return centre + (predictions - centre) @ weights, weights
+
+    prediction, weights = blended(fold.val)
+    unseen = prediction.copy()
+    for part in np.array_split(np.random.default_rng(fold.index).permutation(fold.val), min(PARTS, len(fold.val))):
+        others = np.setdiff1d(fold.val, part)
+        unseen[part] = blended(others)[0][part] if len(others) else centre
     named = {run.path.name: float(weight) for run, weight in zip(runs, weights, strict=True)}
-    prediction = centre + (predictions - centre) @ weights
-    return Fitted(prediction, prediction, facts={"weights": named})
+    return Fitted(prediction, prediction, facts={"weights": named}, unseen=unseen)
 
 
 def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:

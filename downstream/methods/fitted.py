@@ -28,6 +28,8 @@ class Fitted:
         agreement: of a network's channels on the test nodes, by name of the metric.
         facts: kept in ``metrics.json``: the same for the same seed on the same machine.
         timing: kept in ``timing.json``.
+        unseen: (N,) the same as ``prediction``, but for validation nodes of a fit that has not seen their own labels;
+            None where no fit has seen any. Validation figures are of it, so that a method can be chosen by them.
     """
 
     score: Floats
@@ -36,6 +38,7 @@ class Fitted:
     agreement: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
+    unseen: Floats | None = None
 
 
 def within_reach(fitted: Fitted, labels: Floats) -> Fitted:

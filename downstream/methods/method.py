@@ -26,7 +26,7 @@ class Method:
             a model as `nie.models` describes it; ``tier_outputs`` is given where tiers of importance are learned.
         takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
         sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
-        fitted_to_validation: its validation figures flatter it, so that nothing is chosen by them.
+        made_of_runs: it reads finished runs of other methods.
     """
 
     settings: type[ImportanceConfig]
@@ -35,7 +35,7 @@ class Method:
     build: Callable[..., Any] | None = None
     takes_masks: bool = False
     sees_test_labels: bool = False
-    fitted_to_validation: bool = False
+    made_of_runs: bool = False
 
     @property
     def is_network(self) -> bool:

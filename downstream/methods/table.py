@@ -93,6 +93,7 @@ METHODS: dict[str, Method] = {
     "ridge": baseline(_baseline("ridge_baseline")),
     "forest": baseline(_baseline("forest_baseline")),
     "boosting": baseline(_baseline("boosting_baseline")),
+    "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline")),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", HiddenConfig()),
     "graphsage": _convolution("graphsage", HiddenConfig()),
@@ -105,6 +106,6 @@ METHODS: dict[str, Method] = {
         BlendConfig,
         fit=later("downstream.methods.blend:fit_blend"),
         check=functools.partial(later("downstream.methods.blend:check_blend"), method_of),
-        fitted_to_validation=True,
+        made_of_runs=True,
     ),
 }

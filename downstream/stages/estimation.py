@@ -57,9 +57,9 @@ def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
     started = time.monotonic()
     config, fold, kg = work.config, work.fold, work.inputs.kg
     fitted = work.fit(checked, folder)
-    val, test = (
-        work.judge(ids, fitted.prediction, fitted.score, fitted.probability) for ids in (fold.val, fold.test)
-    )  # fmt: skip
+    unseen = (fitted.prediction, fitted.score) if fitted.unseen is None else (fitted.unseen, fitted.unseen)
+    val = work.judge(fold.val, *unseen, fitted.probability)
+    test = work.judge(fold.test, fitted.prediction, fitted.score, fitted.probability)
     write_split(folder, fold)
     write_array(folder / "predictions.npy", fitted.prediction.astype(np.float32))
     if fitted.score is not fitted.prediction:

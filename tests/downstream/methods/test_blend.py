@@ -79,3 +79,21 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
         blend(given, kg, make_folds(kg.label_mask)[4])
     with pytest.raises(NieError, match="'parts' is missing"):
         IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "blend"})
+
+
+def test_validation_figures_are_of_weights_that_have_not_seen_the_node(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    """Doubling a validation label moves that node's prediction, and the figures' prediction of it not at all."""
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
+    made, node = blend(given, kg, fold), int(make_folds(kg.label_mask)[0].val[0])
+    labels = kg.labels.copy()
+    labels[node] = 2 * labels[node] + 1
+    read = {part: np.load(Path(part) / "fold0" / "predictions.npy").astype(float) for part in given}
+    with pytest.MonkeyPatch.context() as patch:  # the parts are of the labels as they were
+        patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: read[str(run.path)])
+        changed = blend(given, with_labels(kg, labels), fold)
+    assert made.unseen is not None
+    assert changed.unseen is not None
+    assert changed.prediction[node] != made.prediction[node]
+    assert changed.unseen[node] == made.unseen[node]
+    test = fold.test
+    np.testing.assert_array_equal(made.unseen[test], made.prediction[test])
