@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh fast,geo,structure
-exec .venv/bin/nie run geo --profile quick "$@"
+exec .venv/bin/nie run geo --preset quick --out scores.csv "$@"

@@ -190,7 +190,9 @@ def boosting_neighbours_baseline(given: FoldData) -> Fitted:
         neighbour_means(given.kg, given.features),
         neighbour_labels(given.kg, given.targets, given.fold.train, given.seed),
     ]
-    return _boosted(given, np.concatenate([given.features, *around], axis=1))
+    features = np.concatenate([given.features, *around], axis=1)
+    known = np.isfinite(features[given.fold.train]).any(axis=0)  # scikit-learn cannot bin a column without a value
+    return _boosted(given, features[:, known])
 
 
 def _boosted(given: FoldData, features: Floats32) -> Fitted:

@@ -17,7 +17,7 @@ from nie.data import KnowledgeGraph, load
 from nie.deadline import check_time
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
-from nie.progress import log, track
+from nie.progress import log, piece, track
 from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
 from nie.settings.run import RunConfig
@@ -101,7 +101,8 @@ class Runner:
                     check_time()
                 try:
                     one = config.on_folds(fold)
-                    STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
+                    with piece(f"{one.run_label()} fold {fold}"):
+                        STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
                 except raised:
                     raise
                 except (NieError, RuntimeError, MemoryError, OSError) as error:

@@ -185,7 +185,7 @@ def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> 
     kept = []
     for arm in arms:
         if arm.licap is not None and arm.licap.digest() not in tried:
-            reason = _no_contrast(arm.licap, runner)
+            reason = no_contrast(arm.licap, runner)
             if reason and reason not in tried.values():
                 log.warning("LICAP is left out. %s", reason)
             if reason:
@@ -195,7 +195,7 @@ def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> 
     return kept
 
 
-def _no_contrast(licap: LicapConfig, runner: Runner) -> str:
+def no_contrast(licap: LicapConfig, runner: Runner) -> str:
     """The reason why the labels of a fold leave nothing to contrast, or ""."""
     inputs = runner.inputs(licap)
     try:

@@ -118,10 +118,17 @@ class Recipes(Generic[Config]):
         self,
         recipe: str | Path | None = None,
         *,
+        given: Mapping[str, Any] | None = None,
         flags: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
     ) -> Config:
-        """Resolve the settings of a run: defaults < recipe < ``overrides`` < ``flags``.
+        """Resolve the settings of a run: defaults < recipe < ``given`` < ``overrides`` < ``flags``.
+
+        Args:
+            recipe: name or path; None for none.
+            given: as in a recipe for all methods: what only other methods know is left out.
+            flags: dotted, as on the command line.
+            overrides: values that must be settings of this run.
 
         Raises:
             NieError: an unknown key, flag or recipe, or a value of the wrong type or range.
@@ -130,7 +137,8 @@ class Recipes(Generic[Config]):
         if self.methods is not None:
             named = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method")
             method = self.default_method if named is None else named
-            settings, document = self.settings_of(method), self._of_method(document, method)
+            settings = self.settings_of(method)
+            document = _merge(self._of_method(document, method), self._of_method(given or {}, method))
         source = "the settings" if recipe is None else f"recipe {recipe} or the flags"
         return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
 

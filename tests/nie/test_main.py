@@ -152,7 +152,7 @@ def test_an_error_of_the_system_is_one_sentence_too(
 
 
 def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import downstream.studies.overview
+    import downstream.studies.main_job
     import nie.data
     from nie.errors import NieError
 
@@ -167,7 +167,7 @@ def test_a_population_of_geo_is_what_is_trained_on(roots: list[str], monkeypatch
 
     monkeypatch.setattr(nie.data, "build", lambda *_arguments, **_options: Built())
     monkeypatch.setattr(nie.data, "info", lambda _kg: "")
-    monkeypatch.setattr(downstream.studies.overview, "main_job", job)
+    monkeypatch.setattr(downstream.studies.main_job, "main_job", job)
     assert main(["run", "geo", "--min-population", "5000", *roots]) == 2
     assert asked == ["geo-5000"]
 

@@ -159,3 +159,10 @@ def test_linear_against_sklearn(given_: FoldData) -> None:
     train, x = given_.fold.train, given_.features.astype(np.float64)
     expected = LinearRegression().fit(x[train], given_.targets[train]).predict(x)
     np.testing.assert_allclose(BASELINES["linear"](given_).prediction, expected, atol=1e-10)
+
+
+def test_boosting_with_neighbours_reads_a_graph_in_which_no_labels_are_near(given_: FoldData) -> None:
+    """A column without any value, such as labels two steps away where there are none, is left out."""
+    none = np.empty(0, dtype=np.int64)
+    alone = replace(given_, kg=replace(given_.kg, src=none, dst=none, etype=none))
+    assert np.isfinite(BASELINES["boosting-neighbours"](alone).prediction).all()

@@ -22,7 +22,7 @@ import pretrain.licap
 from downstream.methods.fold_network import FoldNetwork
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.stages.runner import Runner
-from downstream.studies.overview import main_job
+from downstream.studies.main_job import main_job, settings_of_flags
 from nie.__main__ import main
 from nie.runs.provenance import git_commit
 from nie.training.neighbourhood import NeighbourSampler
@@ -66,9 +66,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[str], tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
-    main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner)
+    main_job("synthetic", preset="quick", settings=settings_of_flags(SMALL_FLAGS), minutes=60, runner=runner)
     folds = channels = inputs = 2  # PageRank's inputs have no channel; all other rows and LICAP share theirs
-    rows, pretrained = 5, 1
+    rows, networks, pretrained = 8, 2, 1
     assert made == {
         "graph": 1,
         "features of a channel": channels,
@@ -77,9 +77,9 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
         "embeddings of a fold": pretrained * folds,
         "judge": inputs * folds,
         "borders of tiers": inputs * folds,
-        "network of a fold": (1 + pretrained) * folds,
+        "network of a fold": (networks + pretrained) * folds,
         "contrast sets": folds,
-        "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and RGTN
+        "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and networks
         "git query": 1,
     }
 

@@ -1,0 +1,197 @@
+"""The main job: from a graph to the best scores that a given time allows.
+
+Methods are tried from the cheapest to the dearest, those that are finished are blended, and what does best on
+validation nodes is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from downstream.methods.importance_settings import ImportanceConfig, licap_label
+from downstream.methods.table import METHODS
+from downstream.reports.results import best_run
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner, raise_failures
+from downstream.studies.presets import find_preset
+from downstream.studies.settings import SHARED
+from downstream.studies.study import Arm, finished_arms, no_contrast, run_arms
+from nie.errors import NieError, nearest, shown
+from nie.progress import WholeJob, log, piece
+from nie.runs.run import Run
+from nie.settings.flags import flag_value, said_by_flags
+from pretrain.stage import PRETRAINING
+
+CANDIDATES = ("pagerank", "ridge", "boosting", "boosting-neighbours", "rgcn", "rgtn", "rgtn+licap", "blend")
+"""The rows, from the cheapest to the dearest; what is blended comes last."""
+
+FIXED = {
+    "--dataset": "name the dataset after 'nie run'",
+    "--method": "use 'nie downstream --method' for one method, or --methods for some",
+    "--pretrained": "use 'nie downstream --pretrained' for one run",
+    "--label": "use 'nie downstream --label' for one run",
+}
+LICAP = licap_label("")
+"""What the name of a row on pretrained features ends in."""
+NETWORK_WEIGHT, LICAP_WEIGHT = 10.0, 15.0
+"""How long a fold of a network and of LICAP takes, compared with other methods: a guess, for the time that is left."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the main job ends with.
+
+    Attributes:
+        runs: by row, those that are finished on as many folds as any.
+        left_out: by row, why it is not among them.
+    """
+
+    runs: Mapping[str, Run]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Run:
+        """The run with the best mean Spearman on validation nodes; test figures play no part."""
+        return best_run(list(self.runs.values()))
+
+
+def settings_of_flags(flags: Sequence[str]) -> dict[str, Any]:
+    """What flags of the command line say, nested as settings are; they may be of settings that RGTN alone has.
+
+    Raises:
+        NieError: a flag that cannot be read, or that the main job sets itself.
+
+    >>> settings_of_flags(["--optim.max_epochs", "5"])
+    {'optim': {'max_epochs': 5}}
+    """
+    for name, instead in FIXED.items():
+        if flag_value(flags, name) is not None:
+            raise NieError(f"'nie run' compares methods on one dataset; leave {name} out, or {instead}.")
+    return said_by_flags(IMPORTANCE.recipes.settings_of(None), tuple(flags))
+
+
+def main_job(
+    dataset: str, *, preset: str = "good", methods: Sequence[str] = CANDIDATES, minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None, runner: Runner,
+) -> Answer:  # fmt: skip
+    """Run ``methods`` on ``dataset``, cheapest first; what is finished is kept and taken from disk.
+
+    Where there are too few labels for LICAP, a warning says so and its row is missing; any other error ends the job.
+
+    Args:
+        dataset: a known or processed dataset.
+        preset: of `downstream.studies.presets.PRESETS`.
+        methods: the rows: methods, ``<method>+licap``, and ``blend`` for the blend of all others.
+        minutes: after which training stops; None for the preset's. The blend comes on top, and takes seconds.
+        settings: of stage 2, nested; each method takes what it knows of them, and LICAP what both stages share
+            (features, folds, seed, device).
+        runner: how the stages run.
+
+    Raises:
+        NieError: bad input, in one sentence, or no method was finished in time.
+    """
+    chosen = find_preset(preset)
+    limit = chosen.minutes if minutes is None else minutes
+    arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
+    with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
+        with piece("features"):  # raises for what most rows need before any of them is run
+            runner.made_from(max(arms, key=lambda arm: "rgtn" in arm.name).config)
+        _, failed = run_arms(arms, runner, minutes=limit)
+    raise_failures(failed)
+    runs, left_out = _finished_alike(arms, runner, limit)
+    if "blend" in methods:
+        parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
+        if len(parts) > 1:
+            config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
+            made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
+            raise_failures(failed)
+            runs |= made
+        else:
+            left_out["blend"] = "fewer than two methods are finished"
+    if left_out:
+        log.warning("Left out: %s.", "; ".join(f"{row}, {why}" for row, why in left_out.items()))
+    return Answer(runs, left_out)
+
+
+def _in_order(methods: Sequence[str]) -> list[str]:
+    """The rows that are asked for, the cheapest first, and others than `CANDIDATES` behind these.
+
+    Raises:
+        NieError: there is none, or none but a blend; or an unknown method.
+    """
+    for row in methods:
+        if _method(row) not in METHODS:
+            known = list(METHODS)
+            raise NieError(f"There is no method {shown(row)}{nearest(row, known)}; there are {', '.join(known)}.")
+    rows = [*(row for row in CANDIDATES if row in methods), *(row for row in methods if row not in CANDIDATES)]
+    if rows in ([], ["blend"]):
+        raise NieError("The methods must be at least one besides blend, which is made of the others.")
+    return list(dict.fromkeys(rows))
+
+
+def _method(row: str) -> str:
+    """The method of a row.
+
+    >>> _method("rgtn+licap"), _method("gcn")
+    ('rgtn', 'gcn')
+    """
+    return row.removesuffix(LICAP)
+
+
+def _settings(method: str, dataset: str, recipe: str, given: Mapping[str, Any], **own: Any) -> ImportanceConfig:
+    overrides = {"dataset": dataset, "method": method, **own}
+    return IMPORTANCE.recipes.resolve(IMPORTANCE.recipes.own(dataset, recipe), given=given, overrides=overrides)
+
+
+def _arm(row: str, dataset: str, recipe: str, given: Mapping[str, Any]) -> Arm:
+    config = _settings(_method(row), dataset, recipe, given)
+    if not row.endswith(LICAP):
+        return Arm(row, config)
+    if not config.reads_features:
+        raise NieError(f"There is no row {row}: {_method(row)} reads no features that LICAP could replace.")
+    overrides = {"dataset": dataset, **config.model_dump(include=SHARED)}
+    licap = PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(dataset, recipe), overrides=overrides)
+    return Arm(row, config, licap)
+
+
+def _weights(arms: Sequence[Arm]) -> dict[str, float]:
+    """How long the folds of the arms and of their pretraining take, by the names of these pieces."""
+    weights = {}
+    for arm in arms:
+        network = METHODS[_method(arm.name)].is_network
+        for fold in arm.config.fold_numbers:
+            weights[f"{arm.name} fold {fold}"] = NETWORK_WEIGHT if network else 1.0
+            if arm.licap is not None:
+                weights[f"{arm.licap.run_label()} fold {fold}"] = LICAP_WEIGHT
+    return weights
+
+
+def _finished_alike(arms: Sequence[Arm], runner: Runner, limit: float | None) -> tuple[dict[str, Run], dict[str, str]]:
+    """The runs that are finished on as many folds as any, and why the others are not among them.
+
+    Raises:
+        NieError: no fold of any method was finished in time.
+    """
+    found = finished_arms(arms, runner)
+    most = max((len(run.finished_folds()) for run in found.values()), default=0)
+    if most == 0:
+        raise NieError(
+            f"No method was finished within {limit:g} minutes; run the same command again, which goes on from here, or "
+            "give more --minutes."
+        )
+    runs = {row: run for row, run in found.items() if len(run.finished_folds()) == most}
+    left_out = {}
+    for arm in arms:
+        if arm.name not in runs and arm.licap is not None and no_contrast(arm.licap, runner):
+            left_out[arm.name] = "its labels leave LICAP nothing to contrast"
+        elif arm.name not in runs:
+            folds = len(found[arm.name].finished_folds()) if arm.name in found else 0
+            left_out[arm.name] = f"{folds} of {most} folds within {limit:g} minutes"
+    return runs, left_out
+
+
+def _folds(runs: Mapping[str, Run]) -> list[int]:
+    """The folds that all have finished."""
+    return sorted(set.intersection(*(set(run.finished_folds()) for run in runs.values())))

@@ -1,0 +1,142 @@
+"""downstream.studies.main_job and downstream.studies.presets."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stage_helpers import SMALL_FLAGS, store_synthetic
+
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
+from downstream.studies.main_job import CANDIDATES, Answer, main_job, settings_of_flags
+from downstream.studies.presets import PRESETS
+from nie.deadline import OutOfTime
+from nie.errors import NieError
+from nie.runs.run import read_run
+from pretrain.stage import PRETRAINING
+
+
+def runner_at(root: Path) -> Runner:
+    return Runner(data_root=root / "data", run_root=root / "runs")
+
+
+def job(root: Path, *flags: str, **asked: Any) -> Answer:
+    """The main job in small."""
+    settings = settings_of_flags([*SMALL_FLAGS, *flags])
+    return main_job("synthetic", preset="quick", settings=settings, runner=runner_at(root), **asked)
+
+
+def test_the_main_job_runs_every_method_on_the_same_folds(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    answer = job(tmp_path, minutes=60)
+    assert tuple(answer.runs) == CANDIDATES
+    runs = list(answer.runs.values())
+    folds = [[run.metrics(fold)["binding"]["fold_sha256"] for fold in run.finished_folds()] for run in runs]
+    assert all(len(digests) == 2 for digests in folds)
+    assert all(digests == folds[0] for digests in folds)
+    validation = [sum(run.metrics(fold)["val"]["spearman"] for fold in (0, 1)) for run in runs]
+    assert answer.best is runs[validation.index(max(validation))]
+    stage1 = read_run(answer.runs["rgtn+licap"].config["pretrained"])
+    assert stage1.config["features"] == runs[-2].config["features"]
+    assert stage1.config["folds"] == runs[-2].config["folds"]
+    parts = answer.runs["blend"].config["parts"]
+    assert [Path(part).name for part in parts] == [run.path.name for run in runs[:-1]]
+
+
+def test_a_network_that_the_time_ends_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_synthetic(tmp_path / "data")
+    epochs = itertools.count()
+
+    def over() -> None:
+        if next(epochs) == 3:
+            raise OutOfTime
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nie.training.loop.check_time", over)
+        answer = job(tmp_path, methods=["ridge", "rgcn", "rgtn", "blend"], minutes=60)
+    assert tuple(answer.runs) == ("ridge",)
+    assert answer.left_out == {
+        "rgcn": "0 of 2 folds within 60 minutes",
+        "rgtn": "0 of 2 folds within 60 minutes",
+        "blend": "fewer than two methods are finished",
+    }
+    assert "Left out: rgcn, 0 of 2 folds within 60 minutes; rgtn, " in caplog.text
+    checkpoints = list((tmp_path / "runs").rglob("checkpoint.pt"))
+    assert len(checkpoints) == 1
+    assert "rgcn" in str(checkpoints[0])
+    again = job(tmp_path, methods=["ridge", "rgcn", "blend"], minutes=60)
+    assert tuple(again.runs) == ("ridge", "rgcn", "blend")
+    whole = job(tmp_path / "whole", methods=["rgcn"]) if store_synthetic(tmp_path / "whole" / "data") else None
+    assert whole is not None
+    one, other = (answer.runs["rgcn"].path / "fold0" / "predictions.npy" for answer in (again, whole))
+    np.testing.assert_array_equal(np.load(one), np.load(other))
+
+
+def test_no_method_in_time_is_said_with_what_to_do(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    with pytest.raises(NieError, match="No method was finished within 1e-09 minutes; run the same command again"):
+        job(tmp_path, minutes=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"methods": ["boostin"]}, "There is no method 'boostin' .did you mean 'boosting'"),
+        ({"methods": ["blend"]}, "at least one besides blend"),
+        ({"methods": []}, "at least one besides blend"),
+        ({"methods": ["pagerank+licap"]}, "pagerank reads no features that LICAP could replace"),
+    ],
+)
+def test_methods_that_make_no_sense_are_refused(asked: dict[str, Any], said: str, tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    with pytest.raises(NieError, match=said):
+        job(tmp_path, **asked)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_preset_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"There is no preset 'quik' \(did you mean 'quick'"):
+        main_job("synthetic", preset="quik", runner=runner_at(tmp_path))
+
+
+def test_settings_reach_the_methods_that_know_them(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    answer = job(tmp_path, "--model.num_heads", "3", methods=["gcn", "rgtn", "ridge"], minutes=60)
+    assert tuple(answer.runs) == ("ridge", "rgtn", "gcn")
+    assert answer.runs["rgtn"].config["model"]["num_heads"] == 3
+    assert "num_heads" not in answer.runs["gcn"].config["model"]
+    assert {run.config["optim"]["max_epochs"] for row, run in answer.runs.items() if row != "ridge"} == {6}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_has_recipes_of_both_stages(preset: str) -> None:
+    for stage in (IMPORTANCE, PRETRAINING):
+        assert stage.recipes.path(PRESETS[preset].recipe).is_file()
+
+
+def test_a_graph_too_small_for_licap_has_its_other_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_small(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The top bin is empty.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr("pretrain.licap._draw", too_small)
+    answer = job(tmp_path, methods=["ridge", "rgtn", "rgtn+licap"])
+    assert tuple(answer.runs) == ("ridge", "rgtn")
+    assert answer.left_out == {"rgtn+licap": "its labels leave LICAP nothing to contrast"}
+    assert caplog.text.count("LICAP is left out. Fold 0 of synthetic: The top bin is empty.") == 1
+
+
+def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The disk is full.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr("pretrain.licap.pretrain", disk_full)
+    with pytest.raises(NieError, match="disk is full"):
+        job(tmp_path, methods=["ridge", "rgtn+licap"])
