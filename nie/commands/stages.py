@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
     job.add_argument(
         "--jobs", type=whole_number(1, 1024), default=1, help="folds that run at a time, in processes of their own"
     )
-    job.add_argument("--out", type=a_path, help="write the scores of all nodes (.csv or .parquet)")
+    job.add_argument("--out", type=a_path, help="write the scores of all nodes (.csv, .parquet or .json)")
 
 
 def _settings(stage: Stage[Any], argv: Sequence[str]) -> type[RunConfig]:
@@ -59,7 +59,8 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
 
 
 def _run_all(arguments: argparse.Namespace, flags: list[str]) -> None:
-    from downstream.answers.node_scores import check_target, score_nodes, top_table, write_scores
+    from downstream.answers.node_scores import score_nodes, top_table
+    from downstream.answers.score_files import check_target, write_scores
     from downstream.reports.results import Results, best_run, named
     from downstream.reports.tables import markdown_table
     from downstream.stages.runner import Runner
