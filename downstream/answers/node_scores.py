@@ -105,7 +105,7 @@ class NodeScores:
         nodes, said = len(self.score), {}
         if apart := int(self.extrapolated.sum()):
             count = Counter(name for name, alone in zip(self.type, self.extrapolated, strict=True) if alone)
-            names = [one_line(name, 60) for name, _ in count.most_common(MOST_NAMES)]
+            names = [_quoted(one_line(name, 60)) for name, _ in count.most_common(MOST_NAMES)]
             more = f" and {len(count) - MOST_NAMES:,} more" if len(count) > MOST_NAMES else ""
             said["extrapolated"] = (
                 f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
@@ -114,9 +114,9 @@ class NodeScores:
         if drawn := int(self.drawn_in.sum()):
             known = self.known[~np.isnan(self.known)]
             said["drawn_in"] = (
-                f"The predictions of {drawn:,} of {nodes:,} nodes lay beyond the scores that the models learned from, "
-                f"and were drawn in; the known scores go from {known.min():,.4g} to {known.max():,.10g}, the predicted "
-                f"ones to {self.score.max():,.10g}."
+                f"The predictions of {drawn:,} of {nodes:,} nodes lay beyond the scores that the models learned from "
+                f"and were drawn in: known scores go from {number_text(known.min())} to {number_text(known.max())}, "
+                f"and predicted ones now to {number_text(self.score.max())}."
             )
         usual = self.score[~self.extrapolated]
         _, sizes = np.unique(usual, return_counts=True)
@@ -205,6 +205,20 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     tied = len(ids) - int((np.unique(predicted_rank, return_counts=True)[1] == 1).sum())
     ties = f"\n{tied:,} of them share their predicted rank with another.\n" if tied else ""
     return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n{ties}"
+
+
+def number_text(value: float) -> str:
+    """A score as text: whole from a thousand on, else with four significant digits.
+
+    >>> number_text(24_874_500.4), number_text(3.14159), number_text(0.0)
+    ('24,874,500', '3.142', '0')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _quoted(name: str) -> str:
+    """A name in a list with commas, which it may have, too."""
+    return f'"{name}"' if "," in name or ";" in name else name
 
 
 def _rank(score: Array) -> Ints:
