@@ -108,8 +108,9 @@ def _came_out(results: Results, row: str, kg: KnowledgeGraph) -> str:
 
 def _score_in_words(kg: KnowledgeGraph, tested: int) -> str:
     return (
-        f"The score of a node is its predicted {_label(kg)}, on the scale of what was given; for {tested:,} nodes "
-        "whose own is known the score comes from a model that was not shown it, and they alone tell how good it is."
+        f"The score of a node is the {_label(kg)} that the method predicts for it, on the scale of what was given; for "
+        f"{tested:,} nodes whose own is known it comes from a model that was not shown it, and they alone tell how good "
+        "it is."
     )
 
 
