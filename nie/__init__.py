@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from nie.later import names_later
 
 if TYPE_CHECKING:
+    from downstream.answers.estimate import Estimate, load_run
+    from downstream.api import Result, fit, run
     from downstream.heads.importance import ImportanceHead
     from downstream.methods.rgtn import RGTN
     from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "downstream.api": ("Result", "fit", "run"),
+    "downstream.answers.estimate": ("Estimate", "load_run"),
     "nie.data": ("Channel", "KnowledgeGraph", "MessageGraph", "features", "load", "message_graph", "synthetic"),
     "nie.errors": ("NieError",),
     "nie.layers": (
@@ -43,6 +47,7 @@ __all__ = [
     "CentralityScale",
     "Channel",
     "CoAttention",
+    "Estimate",
     "GENIConv",
     "ImportanceHead",
     "KnowledgeGraph",
@@ -52,9 +57,13 @@ __all__ = [
     "PreGATConv",
     "RGCNConv",
     "RelGraphTransformerConv",
+    "Result",
     "features",
+    "fit",
     "load",
+    "load_run",
     "message_graph",
+    "run",
     "synthetic",
 ]
 

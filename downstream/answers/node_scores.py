@@ -2,50 +2,139 @@
 
 from __future__ import annotations
 
-import csv
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from downstream.answers.score_scale import untied, within_known
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
-from nie.arrays import Array
-from nie.data import load
-from nie.disk.atomic import atomic_file
-from nie.disk.writable import check_writable
-from nie.errors import NieError, shown
-from nie.extras import require
-from nie.foreign import csv_cell
+from nie.arrays import Array, Bools, Floats, Ints
+from nie.data import KnowledgeGraph, load
+from nie.data.node_types import node_types
+from nie.errors import NieError
+from nie.foreign import one_line
+from nie.progress import log
 from nie.runs.run import Run
 
+MOST_NAMES = 5
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class NodeScores:
-    """The scores of all nodes.
+    """The scores of all nodes, with ranks that always agree with them.
 
     Attributes:
         name: node names.
-        importance: predicted importance, on the scale of the given importance.
-        rank: 1 for the node that the method ranks highest.
-        known: the given importance, nan where there is none.
-        held_out: True where no model behind ``importance`` has seen the node's own label.
+        type: the type of each node, as `nie.data.node_types.node_types` finds it.
+        score: (N,) predicted importance, on the scale of the given importance.
+        known: (N,) the given importance, nan where there is none.
+        held_out: (N,) True where no model behind ``score`` has seen the node's own label.
+        extrapolated: (N,) True where no node of that type was ever labelled, so that nothing is known of its scale.
+        drawn_in: (N,) True where a prediction lay beyond the labels that its model was trained on, and was drawn in.
+
+    Example:
+        >>> none, nobody = np.full(3, np.nan), np.zeros(3, bool)
+        >>> scores = NodeScores(list("abc"), ["Film", "Film", "Year"], np.array([1.0, 3.0, 9.0]), none, ~nobody,
+        ...                     np.array([False, False, True]), nobody)
+        >>> {column: values for column, values in scores.columns().items() if column in ("node", "score", "rank")}
+        {'node': ['b', 'a', 'c'], 'score': [3.0, 1.0, 9.0], 'rank': [1, 2, None]}
+        >>> scores.remarks()
+        {'extrapolated': '1 of 3 nodes are of types of which no node has a score (Year): they are ranked apart.'}
     """
 
-    name: list[str]
-    importance: Array
-    rank: Array
-    known: Array
-    held_out: Array
+    name: Sequence[str]
+    type: Sequence[str]
+    score: Floats
+    known: Floats
+    held_out: Bools
+    extrapolated: Bools
+    drawn_in: Bools
+
+    @cached_property
+    def rank(self) -> Floats:
+        """(N,) 1 for the highest score of those that are not extrapolated; nan for those that are.
+
+        Nodes of equal scores share the best of their places.
+        """
+        rank = np.full(len(self.score), np.nan)
+        rank[~self.extrapolated] = _rank(self.score[~self.extrapolated])
+        return rank
+
+    @cached_property
+    def rank_in_type(self) -> Ints:
+        """(N,) 1 for the highest score of all nodes of the same type; equal scores share the best of their places."""
+        rank = np.empty(len(self.score), dtype=np.int64)
+        _, type_of_node = np.unique(np.array(self.type, dtype=object), return_inverse=True)
+        order = np.argsort(type_of_node, kind="stable")
+        for nodes in np.split(order, np.flatnonzero(np.diff(type_of_node[order])) + 1):
+            rank[nodes] = _rank(self.score[nodes])
+        return rank
+
+    @property
+    def order(self) -> list[int]:
+        """All nodes by rank, and behind them the extrapolated ones by score; where these are equal, by name."""
+        apart, score = self.extrapolated.tolist(), self.score.tolist()
+        return sorted(range(len(score)), key=lambda node: (apart[node], -score[node], self.name[node]))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of the written table as plain lists, in its `order`; None for what there is not.
+
+        ``node, type, score, rank, rank_in_type, known, held_out, extrapolated``.
+        """
+        order = self.order
+        return {
+            "node": [self.name[node] for node in order],
+            "type": [self.type[node] for node in order],
+            "score": self.score[order].tolist(),
+            "rank": [None if np.isnan(rank) else int(rank) for rank in self.rank[order]],
+            "rank_in_type": self.rank_in_type[order].tolist(),
+            "known": [None if np.isnan(value) else value for value in self.known[order].tolist()],
+            "held_out": self.held_out[order].tolist(),
+            "extrapolated": self.extrapolated[order].tolist(),
+        }
+
+    def remarks(self) -> dict[str, str]:
+        """What whoever uses the scores should know, a sentence each: ``extrapolated``, ``drawn_in``, ``ties``."""
+        nodes, said = len(self.score), {}
+        if apart := int(self.extrapolated.sum()):
+            count = Counter(name for name, alone in zip(self.type, self.extrapolated, strict=True) if alone)
+            names = [_quoted(one_line(name, 60)) for name, _ in count.most_common(MOST_NAMES)]
+            more = f" and {len(count) - MOST_NAMES:,} more" if len(count) > MOST_NAMES else ""
+            said["extrapolated"] = (
+                f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
+                "they are ranked apart."
+            )
+        if drawn := int(self.drawn_in.sum()):
+            known = self.known[~np.isnan(self.known)]
+            said["drawn_in"] = (
+                f"The predictions of {drawn:,} of {nodes:,} nodes lay beyond the scores that the models learned from "
+                f"and were drawn in: known scores go from {number_text(known.min())} to {number_text(known.max())}, "
+                f"and predicted ones now to {number_text(self.score.max())}."
+            )
+        usual = self.score[~self.extrapolated]
+        _, sizes = np.unique(usual, return_counts=True)
+        if tied := int(sizes[sizes > 1].sum()):
+            said["ties"] = (
+                f"{tied:,} of the {len(usual):,} ranked nodes share their score, and so their rank, with another."
+            )
+        return said
 
 
 def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
     """Score every node with the models of all finished folds.
 
     A labelled node that was in the test set of a finished fold gets that fold's prediction, which has not seen its
-    label; any other node gets the mean over folds, on the label scale.
+    label; any other node gets the mean over folds, on the label scale. Before that, nodes that a method ranks but
+    predicts equal are told apart (`downstream.answers.score_scale.untied`), and predictions beyond the labels that the
+    fold was trained on are drawn in (`downstream.answers.score_scale.within_known`). All folds then are on one scale,
+    and the rank is that of the score. `NodeScores.remarks` are logged.
 
     Raises:
         NieError: another stage made the run, it has no finished fold, or its dataset has changed.
@@ -62,90 +151,77 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
             f"{run.path} was made from another version of {kg.name}; move it away, then run 'nie {IMPORTANCE.command}' "
             "again."
         )
-    mean, score = (
-        np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.ranking_scores)
-    )
-    held_out = ~kg.label_mask
-    for fold in folds:
-        test = run.split(fold)["test"]
-        mean[test] = run.predictions(fold, kg.num_nodes)[test]
-        score[test] = run.ranking_scores(fold, kg.num_nodes)[test]
-        held_out[test] = True
-    importance = np.maximum(np.expm1(mean), 0.0) if kg.label_transform == "log1p" else mean
-    return NodeScores(
+    types = node_types(kg)
+    score, drawn_in, held_out = _label_scale(run, folds, kg)
+    scores = NodeScores(
         name=[str(name) for name in kg.node_names],
-        importance=importance,
-        rank=_rank(score),
+        type=types.name,
+        score=np.expm1(score) if kg.label_transform == "log1p" else score,
         known=np.where(kg.label_mask, kg.labels, np.nan),
         held_out=held_out,
+        extrapolated=types.extrapolated,
+        drawn_in=drawn_in,
     )
+    for kind, remark in scores.remarks().items():
+        log.log(logging.WARNING if kind == "extrapolated" else logging.INFO, "%s", remark)
+    return scores
 
 
-def write_scores(scores: NodeScores, path: str | Path) -> None:
-    """Write all nodes, most important first, as ``.csv`` or ``.parquet``; of equal ranks, by name.
-
-    Names are as they are in Parquet, and `nie.foreign.csv_cell` in CSV.
-
-    Raises:
-        NieError: another file ending, or Parquet without the extra ``report``.
-    """
-    target = check_target(path)
-    order = _listed(scores.rank, scores.name)
-    known = [None if np.isnan(value) else float(value) for value in scores.known[order]]
-    columns: dict[str, list[Any]] = {
-        "rank": scores.rank[order].tolist(),
-        "node": [scores.name[i] for i in order],
-        "predicted_importance": scores.importance[order].tolist(),
-        "known_importance": known,
-        "held_out": scores.held_out[order].tolist(),
-    }
-    if target.suffix == ".parquet":
-        pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
-        with atomic_file(target) as temporary:
-            parquet.write_table(pyarrow.table(columns), temporary)
-    else:
-        with atomic_file(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            cells = {**columns, "node": map(csv_cell, columns["node"])}
-            writer.writerows(zip(*cells.values(), strict=True))
-
-
-def check_target(path: str | Path) -> Path:
-    """Return ``path`` if scores can be written there; called before a long job as well as after it.
-
-    Raises:
-        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
-    """
-    target = Path(path)
-    if target.suffix not in (".csv", ".parquet"):
-        raise NieError(f"{shown(str(target))} must end in .csv or .parquet.")
-    check_writable(target)
-    if target.suffix == ".parquet":
-        require("pyarrow", "report")
-    return target
+def _label_scale(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> tuple[Floats, Bools, Bools]:
+    """(N,) scores on the label scale, which of them were drawn in, and which have not seen the node's own label."""
+    scores, beyond = (np.empty((len(folds), kg.num_nodes), dtype) for dtype in (np.float64, np.bool_))
+    own_fold = np.full(kg.num_nodes, -1)
+    for row, fold in enumerate(folds):
+        split = run.split(fold)
+        labels = kg.targets[split["train"]]
+        prediction = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
+        scores[row] = within_known(prediction, labels)
+        beyond[row] = (prediction < labels.min()) | (prediction > labels.max())
+        own_fold[split["test"]] = row
+    tested, nodes = own_fold >= 0, np.arange(kg.num_nodes)
+    mean = np.where(tested, scores[own_fold, nodes], scores.mean(axis=0))
+    return mean, np.where(tested, beyond[own_fold, nodes], beyond.any(axis=0)), tested | ~kg.label_mask
 
 
 def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     """The most important held-out labelled nodes as ``model`` sees them, next to their true ranks among these.
 
-    Nodes of equal importance share the best of their ranks, and stand in the order of their names.
+    Nodes of equal importance share the best of their ranks, and stand in the order of their names; a line below says
+    how many there are. Types are shown where there are several.
     """
-    ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known))
-    predicted_rank, true_rank = _rank(scores.importance[ids]), _rank(scores.known[ids])
+    ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known)).tolist()
+    predicted_rank, true_rank = _rank(scores.score[ids]), _rank(scores.known[ids])
+    several = len({scores.type[node] for node in ids}) > 1
     rows = [
         [
-            str(predicted_rank[i]), scores.name[ids[i]], f"{scores.importance[ids[i]]:,.0f}",
-            str(true_rank[i]), f"{scores.known[ids[i]]:,.0f}",
+            str(predicted_rank[i]), scores.name[ids[i]], *([scores.type[ids[i]]] if several else []),
+            f"{scores.score[ids[i]]:,.0f}", str(true_rank[i]), f"{scores.known[ids[i]]:,.0f}",
         ]
         for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
     ]  # fmt: skip
-    headers = ["predicted rank", "node", "predicted importance", "true rank", "true importance"]
+    kind = ["type"] if several else []
+    headers = ["predicted rank", "node", *kind, "predicted importance", "true rank", "true importance"]
     table = markdown_grid(headers, rows, width=80)
-    return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n"
+    tied = len(ids) - int((np.unique(predicted_rank, return_counts=True)[1] == 1).sum())
+    ties = f"\n{tied:,} of them share their predicted rank with another.\n" if tied else ""
+    return f"Most important of the {len(ids):,} held-out labelled nodes, as {model} sees them:\n\n{table}\n{ties}"
 
 
-def _rank(score: Array) -> Array:
+def number_text(value: float) -> str:
+    """A score as text: whole from a thousand on, else with four significant digits.
+
+    >>> number_text(24_874_500.4), number_text(3.14159), number_text(0.0)
+    ('24,874,500', '3.142', '0')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _quoted(name: str) -> str:
+    """A name in a list with commas, which it may have, too."""
+    return f'"{name}"' if "," in name or ";" in name else name
+
+
+def _rank(score: Array) -> Ints:
     """1 for the highest score; nodes of equal scores share the best of their places."""
     return np.asarray(np.searchsorted(np.sort(-score), -score) + 1)
 

@@ -21,17 +21,17 @@ from nie.runs.run import Run
 def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:
     """Write every figure as ``<name>.png`` and ``<name>.svg``; return the SVG text by name."""
     # `savefig` draws twice, once to find the size of what is drawn, which here is the figure's.
-    pixels, vectors = (require(f"matplotlib.backends.backend_{name}", "report") for name in ("agg", "svg"))
+    pixels = require("matplotlib.backends.backend_agg", "report")
     texts = {}
     for name, figure in drawn.items():
         figure.set_dpi(150)
-        png, svg = io.BytesIO(), io.BytesIO()
+        png = io.BytesIO()
         pixels.FigureCanvasAgg(figure).print_png(png)
         figure.set_layout_engine("none")  # what is placed stays there
-        vectors.FigureCanvasSVG(figure).print_svg(svg)
+        svg = svg_text(figure)
         write_bytes(_path(folder, name, "png"), png.getvalue())
-        write_bytes(_path(folder, name, "svg"), svg.getvalue())
-        texts[name] = _inside_a_page(svg.getvalue().decode("utf-8"))
+        write_bytes(_path(folder, name, "svg"), svg.encode("utf-8"))
+        texts[name] = inside_a_page(svg)
     return texts
 
 
@@ -51,7 +51,7 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
     try:
         kept = json.loads(index.read_text(encoding="utf-8"))
         if kept["made_from"] == made_from and not any(broken(folder, files) for files in kept["figures"].values()):
-            return {name: _inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
+            return {name: inside_a_page(_path(folder, name, "svg").read_text("utf-8")) for name in kept["figures"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or damaged: they are drawn
         pass
     texts = write_figures(folder, draw())
@@ -74,6 +74,17 @@ def _path(folder: Path, name: str, kind: str) -> Path:
     return folder / f"{name.replace(' ', '-')}.{kind}"
 
 
-def _inside_a_page(svg: str) -> str:
+def svg_text(figure: Any) -> str:
+    """A figure as the text of an SVG file.
+
+    Raises:
+        NieError: the extra ``report`` is not installed.
+    """
+    svg = io.BytesIO()
+    require("matplotlib.backends.backend_svg", "report").FigureCanvasSVG(figure).print_svg(svg)
+    return svg.getvalue().decode("utf-8")
+
+
+def inside_a_page(svg: str) -> str:
     """SVG text without its XML declaration, as it stands inside a page."""
     return svg[svg.index("<svg") :]

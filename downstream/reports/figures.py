@@ -86,7 +86,9 @@ def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     drawn = axis.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis")
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     axis.plot([low, high], [low, high], color="black", linewidth=0.8)
-    axis.set(xlabel="true label", ylabel=f"predicted by {_shown(name)}")
+    label = _shown(str(kg.meta.get("label", "importance")))
+    scale = f"log(1 + {label})" if kg.label_transform == "log1p" else label
+    axis.set(xlabel=f"true {scale}", ylabel=f"{scale} predicted by {_shown(name)}")
     figure.colorbar(drawn, label="test nodes")
     return figure
 

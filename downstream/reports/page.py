@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from downstream.reports.tables import markdown_grid
 from nie.disk.atomic import atomic_file
@@ -51,12 +52,23 @@ def write_page(
     Raises:
         NieError: the extra ``report`` is not installed.
     """
-    jinja2 = require("jinja2", "report")
-    source = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
-    template = environment.from_string(source)
-    page = template.render(question=question, dataset=dataset, command=command, tables=tables, figures=figures)
+    page = rendered(
+        Path(__file__).with_name("report.html.jinja"),
+        question=question, dataset=dataset, command=command, tables=tables, figures=figures,
+    )  # fmt: skip
     write_text(folder / "report.html", page)
+
+
+def rendered(template: Path, **values: Any) -> str:
+    """A page from its template; text in ``values`` is shown as it is, and markup or control characters do nothing.
+
+    Raises:
+        NieError: the extra ``report`` is not installed.
+    """
+    jinja2 = require("jinja2", "report")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
+    page: str = environment.from_string(template.read_text(encoding="utf-8")).render(values)
+    return page
 
 
 def _inert(value: object) -> object:

@@ -51,6 +51,10 @@ class Runner:
             self._graphs[dataset] = load(dataset, self.data_root)
         return self._graphs[dataset]
 
+    def take(self, kg: KnowledgeGraph) -> None:
+        """Take a graph that is loaded already, which must be the stored one of its name."""
+        self._graphs[kg.name] = kg
+
     def inputs(self, config: RunConfig) -> Any:
         """The inputs of ``config``; made once for all runs that ask for the same."""
         stage = STAGES[config.stage]

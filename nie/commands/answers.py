@@ -13,7 +13,7 @@ def add_commands(commands: Commands) -> None:
     commands.add("table", "the table of a dataset's finished runs", _table).add_argument("dataset")
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
-    predicting.add_argument("--out", type=a_path, required=True, help="scores.csv or scores.parquet")
+    predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -32,7 +32,8 @@ def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.answers.node_scores import check_target, score_nodes, write_scores
+    from downstream.answers.node_scores import score_nodes
+    from downstream.answers.score_files import check_target, write_scores
     from nie.runs.run import read_run
 
     check_target(arguments.out)

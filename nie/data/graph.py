@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,15 @@ class KnowledgeGraph:
         self._check_labels()
 
     def __repr__(self) -> str:
-        counts = {
+        shown = ", ".join(f"{name} {count:,}" for name, count in self._counts().items())
+        return f"<KnowledgeGraph {self.name}: {shown}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count:,}</td></tr>" for name, count in self._counts().items())
+        return f"<p>{escape(self.name)}</p><table>{rows}</table>"
+
+    def _counts(self) -> dict[str, int]:
+        return {
             "nodes": self.num_nodes,
             "labelled": int(self.label_mask.sum()),
             "edges": self.num_edges,
@@ -126,8 +135,6 @@ class KnowledgeGraph:
             **{f"channel {name}": channel.features.shape[1] for name, channel in self.channels.items()},
             **{name: len(triples) for name, triples in self.held_out.items()},
         }
-        shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        return f"<KnowledgeGraph {self.name}: {shown}>"
 
     @property
     def num_nodes(self) -> int:
@@ -171,6 +178,16 @@ class KnowledgeGraph:
         held_out = [part for name, triples in sorted(self.held_out.items()) for part in ([name], triples)]
         transform = [] if self.label_transform == "log1p" else [["label_transform", self.label_transform]]
         return _digest([self.structure_digest], self.labels, self.label_mask, *held_out, *transform)
+
+    @cached_property
+    def data_digest(self) -> str:
+        """sha256 of all that can change a result: what `digest` covers, text and given channels."""
+        given = [
+            part
+            for name, channel in sorted(self.channels.items())
+            for part in ([name, str(channel.features.shape)], channel.features, channel.mask)
+        ]
+        return _digest([self.digest, self.text_digest], *given)
 
     @property
     def label_transform(self) -> str:

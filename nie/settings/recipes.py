@@ -85,12 +85,7 @@ class Recipes(Generic[Config]):
             raise NieError(f"{path} is not YAML as recipes are written in: {reason}.") from error
         if not isinstance(document, dict):
             raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
-        known = self._known_keys()
-        for key in document:
-            if key not in known:
-                raise NieError(
-                    f"Unknown key {shown(key)} in {path}{nearest(key, [*known, *field_names(self.settings)])}."
-                )
+        self._check_keys(document, str(path))
         methods = document.get("methods") or {}
         if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
             raise NieError(
@@ -138,9 +133,18 @@ class Recipes(Generic[Config]):
             named = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method")
             method = self.default_method if named is None else named
             settings = self.settings_of(method)
+            self._check_keys(given or {}, "the settings")
             document = _merge(self._of_method(document, method), self._of_method(given or {}, method))
         source = "the settings" if recipe is None else f"recipe {recipe} or the flags"
         return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
+
+    def _check_keys(self, document: Mapping[str, Any], source: str) -> None:
+        known = self._known_keys()
+        for key in document:
+            if key not in known:
+                raise NieError(
+                    f"Unknown key {shown(key)} in {source}{nearest(key, [*known, *field_names(self.settings)])}."
+                )
 
     def _known_keys(self) -> dict[str, None]:
         """Keys that a recipe may have at its top, in order."""
@@ -217,7 +221,7 @@ def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"Unknown key {shown(key)} in {source}{nearest(key, field_names(stage))}."
+        return f"Unknown key {shown(key)} in {source}{nearest(key, [*stage.model_fields, *field_names(stage)])}."
     if first["type"] == "missing":
         return f"The setting {shown(key)} is missing; give it in a recipe or as --{key}."
     message = first["msg"].removeprefix("Value error, ")

@@ -147,7 +147,7 @@ def _use_run(folder: Path) -> Any:
     table = Results.of({"mlp": runs[0]}).rows
     run = read_run(runs[0].path)
     scores = score_nodes(run, data_root=folder / "data")
-    return table, scores.importance.tobytes(), [sorted(run.timing(fold).items()) for fold in (0, 1)]
+    return table, scores.score.tobytes(), [sorted(run.timing(fold).items()) for fold in (0, 1)]
 
 
 def _licap(folder: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.Capture
         (["predict", "nowhere", "--out", "a.csv"], "not a run directory"),
         (["pretrain", "--recipe", "fast", "--dataset", "synthetic", "--features.semantic", "minilmm"], "minilm"),
         (["run", "synthetic", "--method", "rgnt"], "nie downstream --method"),
-        (["run", "synthetic", "--out", "scores.txt"], ".csv or .parquet"),
+        (["run", "synthetic", "--out", "scores.txt"], ".csv, .parquet or .json"),
         (["table", "synthetic", "--run-root", "setup.py"], "no finished run"),
         (["data", "build", "mine", "--triples", "nowhere.tsv", "--scores", "nowhere.tsv"], "nowhere.tsv"),
         (["data", "build", "geo", "--min-population", "0"], "min_population of geo must be one of"),

@@ -53,7 +53,7 @@ def test_a_wild_method_reaches_neither_the_figures_nor_the_scores(
     monkeypatch.setitem(METHODS, "ridge", replace(METHODS["ridge"], fit=lambda *_: Fitted(wild, wild)))
     run = estimate(small("ridge"), data_root=tmp_path, run_root=tmp_path / "runs")
     assert run.metrics(0)["test"]["rmse"] <= 2 * REACH * np.nanmax(kg.targets)
-    assert np.isfinite(score_nodes(run, data_root=tmp_path).importance).all()
+    assert np.isfinite(score_nodes(run, data_root=tmp_path).score).all()
     assert "clipped" in caplog.text
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from downstream.answers.node_scores import NodeScores, top_table
+from downstream.answers.score_scale import untied
 from downstream.methods.baselines import MonotoneScale
 from downstream.methods.pagerank import pagerank
 from downstream.metrics.fold_judge import FoldJudge
@@ -42,7 +43,8 @@ def judged(kg: KnowledgeGraph, fold: Fold) -> tuple[dict[str, float], str]:
     score = pagerank(kg)
     prediction = MonotoneScale.fit(score[fold.train], kg.targets[fold.train])(score)
     held_out = np.isin(np.arange(kg.num_nodes), fold.test)
-    scores = NodeScores(list(kg.node_names), np.expm1(prediction), score, kg.labels, held_out)
+    nobody = np.zeros(kg.num_nodes, bool)
+    scores = NodeScores(kg.node_names, kg.node_names, untied(prediction, score), kg.labels, held_out, nobody, nobody)
     return FoldJudge(kg.targets, fold)(fold.test, prediction, score), top_table(scores, "pagerank", count=30)
 
 

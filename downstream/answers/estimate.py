@@ -1,0 +1,86 @@
+"""A finished run as a model: what it predicts, and how far it was right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from downstream.answers.frame import as_frame, as_html
+from downstream.answers.node_scores import NodeScores, score_nodes
+from downstream.stages.importance import IMPORTANCE
+from nie.errors import NieError, nearest, shown
+from nie.runs.run import Run, read_run
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A finished run of importance estimation.
+
+    Attributes:
+        run: its folder.
+        data_root: folder of the datasets, where its graph is.
+    """
+
+    run: Run
+    data_root: Path
+
+    @property
+    def method(self) -> str:
+        """What the run is called in tables: its method, with ``+licap`` on pretrained features."""
+        return str(self.run.config["label"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that it was made with, nested."""
+        return self.run.config
+
+    @cached_property
+    def node_scores(self) -> NodeScores:
+        """The scores of all nodes, with what should be known of them (`NodeScores.remarks`)."""
+        return score_nodes(self.run, data_root=self.data_root)
+
+    def predict(self, nodes: Sequence[str] | None = None) -> Any:
+        """The scores of all nodes, best first, or of the named ones in the order given.
+
+        Returns:
+            A ``pandas.DataFrame`` with the columns ``node, type, score, rank, rank_in_type, known, held_out,
+            extrapolated``; a list of dicts without pandas.
+
+        Raises:
+            NieError: a node that is not in the graph; the nearest name is given.
+        """
+        columns = self.node_scores.columns()
+        if nodes is None:
+            return as_frame(columns)
+        place = {name: row for row, name in enumerate(columns["node"])}
+        for name in nodes:
+            if name not in place:
+                raise NieError(f"There is no node {shown(name)} in the graph{nearest(name, place)}.")
+        return as_frame({key: [of[place[name]] for name in nodes] for key, of in columns.items()})
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Mean, population standard deviation and n over the folds of every metric on test nodes."""
+        figures: dict[str, dict[str, Any]] = self.run.summary()["test"]
+        return figures
+
+    def __repr__(self) -> str:
+        return f"<Estimate {self.method}: {self.run.path}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(f"{self.method}, {self.run.path}", self.node_scores.columns())
+
+
+def load_run(path: str | Path, data_root: str | Path = "datasets") -> Estimate:
+    """Open a finished run, such as one that ``nie run`` printed the folder of.
+
+    Args:
+        path: of the run.
+        data_root: folder of the datasets, where its graph is.
+
+    Raises:
+        NieError: there is no run, or it is one of another stage.
+    """
+    return Estimate(read_run(path, IMPORTANCE.name), Path(data_root))

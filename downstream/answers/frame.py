@@ -1,0 +1,62 @@
+"""Columns as a table of pandas, or as a list of dicts where pandas is not installed."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nie.foreign import visible
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def as_frame(columns: Columns) -> Any:
+    """A ``pandas.DataFrame`` of the columns; without pandas (extra ``frames``), a dict for each row.
+
+    >>> len(as_frame({"node": ["a", "b"], "score": [1.0, 2.0]}))
+    2
+    """
+    if importlib.util.find_spec("pandas") is None:
+        return as_records(columns)
+    pandas = importlib.import_module("pandas")
+    return pandas.DataFrame({
+        name: pandas.array(values, dtype="Int64") if _whole_or_none(values) else values
+        for name, values in columns.items()
+    })  # fmt: skip
+
+
+def _whole_or_none(values: Sequence[Any]) -> bool:
+    """Whether there are whole numbers and gaps, which pandas would turn into fractions."""
+    return None in values and all(value is None or type(value) is int for value in values)
+
+
+def as_records(columns: Columns) -> list[dict[str, Any]]:
+    """A dict for each row.
+
+    >>> as_records({"node": ["a", "b"], "score": [1.0, 2.0]})
+    [{'node': 'a', 'score': 1.0}, {'node': 'b', 'score': 2.0}]
+    """
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def as_html(title: str, columns: Columns, rows: int = 10) -> str:
+    """The first rows under a title, as notebooks show them; whatever names there are is text.
+
+    >>> as_html("A & B", {"node": ["<a>"], "score": [0.123456]})
+    '<p>A &amp; B</p><table><tr><th>node</th><th>score</th></tr><tr><td>&lt;a&gt;</td><td>0.1235</td></tr></table>'
+    """
+    head = _row("th", columns)
+    body = [_row("td", record.values()) for record in as_records({key: of[:rows] for key, of in columns.items()})]
+    return f"<p>{_text(title)}</p><table>{head}{''.join(body)}</table>"
+
+
+def _row(cell: str, values: Any) -> str:
+    return f"<tr>{''.join(f'<{cell}>{_text(value)}</{cell}>' for value in values)}</tr>"
+
+
+def _text(value: Any) -> str:
+    said = "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return html.escape(visible(said))

@@ -1,0 +1,74 @@
+"""The report of a job as one page that opens from disk: no network, no other file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from downstream.answers.node_scores import NodeScores
+from downstream.answers.report_facts import report_facts
+from downstream.reports.figure_files import inside_a_page, svg_text
+from downstream.reports.figures import predicted_against_true
+from downstream.reports.page import rendered, write_text
+from nie.data import KnowledgeGraph
+from nie.disk.writable import check_writable
+from nie.errors import NieError, shown
+from nie.extras import require
+from nie.runs.run import Run
+
+TEMPLATE = Path(__file__).with_name("report_page.html.jinja")
+
+_HARMLESS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}
+"""Letters that could end a <script>, or begin markup in it, as JSON writes them otherwise."""
+
+
+def write_report_page(
+    path: str | Path, *, command: str, kg: KnowledgeGraph, runs: Mapping[str, Run], chosen: Run, scores: NodeScores,
+    left_out: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write the report of a job: what came out, a ranking to search, how good it is, what it was made from.
+
+    Names of nodes, texts and the command may hold anything: they are shown as text. Without JavaScript all but the
+    ranking is there.
+
+    Args:
+        path: of the page, such as ``report.html``.
+        command, kg, runs, chosen, scores, left_out: as `downstream.answers.report_facts.report_facts` takes them.
+
+    Raises:
+        NieError: the extra ``report`` is not installed, or the page cannot be written.
+    """
+    facts = report_facts(command=command, kg=kg, runs=runs, chosen=chosen, scores=scores, left_out=left_out)
+    drawing = svg_text(predicted_against_true(facts["chosen"], chosen, kg))
+    page = rendered(TEMPLATE, **facts, figure=_in_any_light(inside_a_page(drawing)), data=script_data(facts["ranking"]))
+    write_text(Path(path), page)
+
+
+def check_page(path: str | Path) -> None:
+    """Raise for a page that could not be written; called before a long job.
+
+    Raises:
+        NieError: another file ending, a place that cannot be written, or the extra ``report`` is not installed.
+    """
+    target = Path(path)
+    if target.suffix not in (".html", ".htm"):
+        raise NieError(f"{shown(str(target))} must end in .html.")
+    check_writable(target)
+    for module in ("jinja2", "matplotlib"):
+        require(module, "report")
+
+
+def script_data(value: Any) -> str:
+    r"""JSON that can stand inside a <script> of a page: pure ASCII that ends no element.
+
+    >>> script_data({"name": "</script><b>", "letter": "Ł"})
+    '{"name":"\\u003c/script\\u003e\\u003cb\\u003e","letter":"\\u0141"}'
+    """
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).translate(_HARMLESS)
+
+
+def _in_any_light(svg: str) -> str:
+    """A drawing whose lines have the colour of the text around it, and whose ground is that of the page."""
+    return svg.replace("fill: #ffffff", "fill: none").replace("#000000", "currentColor")

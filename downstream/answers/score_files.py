@@ -1,0 +1,78 @@
+"""The scores of all nodes as a file: CSV, Parquet or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from downstream.answers.node_scores import NodeScores
+from nie.disk.atomic import atomic_file
+from nie.disk.writable import check_writable
+from nie.errors import NieError, shown
+from nie.extras import require
+from nie.foreign import csv_cell
+
+Columns = Mapping[str, list[Any]]
+
+_PARQUET = {"node": "string", "type": "string", "score": "float64", "rank": "int64", "rank_in_type": "int64",
+            "known": "float64", "held_out": "bool_", "extrapolated": "bool_"}  # fmt: skip
+"""The types of Parquet, which a column of nothing but None would not tell."""
+
+
+def write_scores(scores: NodeScores, path: str | Path) -> None:
+    """Write `NodeScores.columns` as ``.csv``, ``.parquet`` or ``.json``, a list of records.
+
+    Names are as they are in Parquet and JSON, and `nie.foreign.csv_cell` in CSV. What there is not is an empty cell, or
+    null.
+
+    Raises:
+        NieError: another file ending, or Parquet without the extra ``report``.
+    """
+    target = check_target(path)
+    with atomic_file(target) as temporary:
+        _WRITERS[target.suffix](scores.columns(), temporary)
+
+
+def check_target(path: str | Path) -> Path:
+    """Return ``path`` if scores can be written there; called before a long job as well as after it.
+
+    Raises:
+        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
+    """
+    target = Path(path)
+    if target.suffix not in _WRITERS:
+        raise NieError(f"{shown(str(target))} must end in .csv, .parquet or .json.")
+    check_writable(target)
+    if target.suffix == ".parquet":
+        require("pyarrow", "report")
+    return target
+
+
+def _write_csv(columns: Columns, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        words = {name: map(csv_cell, columns[name]) for name in ("node", "type")}
+        writer.writerows(zip(*{**columns, **words}.values(), strict=True))
+
+
+def _write_parquet(columns: Columns, path: Path) -> None:
+    pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
+    schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in _PARQUET.items()])
+    parquet.write_table(pyarrow.table(dict(columns), schema), path)
+
+
+def _write_json(columns: Columns, path: Path) -> None:
+    records = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records)
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
+_WRITERS: Mapping[str, Callable[[Columns, Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".json": _write_json,
+}
