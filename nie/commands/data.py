@@ -45,11 +45,15 @@ def building_options() -> argparse.ArgumentParser:
     building = argparse.ArgumentParser(add_help=False)
     group = building.add_argument_group("building the graph")
     group.add_argument("--raw", type=a_path, help="folder with the raw files; own graph: in OpenKE's format")
-    group.add_argument("--triples", type=a_path, help="own graph: head, relation, tail by tabs; N-Triples (.gz, .xz)")
+    group.add_argument("--triples", type=a_path, help="own graph: .tsv, .csv, .nt, .ttl, .rdf (.gz, .xz)")
     group.add_argument(
         "--columns", metavar="ORDER", help="own graph: order of the columns of triples, such as head,tail,relation"
     )
-    group.add_argument("--scores", type=a_path, help="own graph: node, importance")
+    group.add_argument("--scores", type=a_path, help="own graph: node, importance (.tsv, .csv)")
+    group.add_argument(
+        "--literals", choices=("features", "nodes"), help="own graph: what numbers, dates and strings are"
+    )
+    group.add_argument("--type-relation", metavar="R", help="own graph: the relation whose tails are types of nodes")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
     group.add_argument(
         "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .pth)"
@@ -65,7 +69,10 @@ def building_options() -> argparse.ArgumentParser:
 
 def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
-    names = ("raw", "triples", "columns", "scores", "text", "features", "allow_unknown", "min_population")
+    names = (
+        "raw", "triples", "columns", "scores", "literals", "type_relation", "text", "features", "allow_unknown",
+        "min_population",
+    )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in options.items() if value is not None}
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from nie.later import names_later
 
 if TYPE_CHECKING:
+    from nie.data.channel import Channel
     from nie.data.datasets import BUILDERS, build, load
     from nie.data.download import fetch
-    from nie.data.graph import Channel, KnowledgeGraph
+    from nie.data.graph import KnowledgeGraph
     from nie.data.message_passing import MessageGraph, message_graph
     from nie.data.node_features.cache import FEATURES, features
     from nie.data.store import counts, read, save
@@ -42,7 +43,8 @@ __getattr__, __dir__ = names_later(__name__, {
     "nie.data.datasets": ("BUILDERS", "build", "load"),
     "nie.data.download": ("fetch",),
     "nie.data.node_features.cache": ("FEATURES", "features"),
-    "nie.data.graph": ("Channel", "KnowledgeGraph"),
+    "nie.data.channel": ("Channel",),
+    "nie.data.graph": ("KnowledgeGraph",),
     "nie.data.message_passing": ("MessageGraph", "message_graph"),
     "nie.data.store": ("counts", "read", "save"),
     "nie.data.summary": ("info",),

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from nie.arrays import Bools, Floats32
-from nie.data.graph import Channel
+from nie.data.channel import Channel
 from nie.data.rows_of_nodes import nodes_of_rows
 from nie.data.torch_file import load_torch
 from nie.disk.array_file import read_npy, read_npz
@@ -60,7 +60,17 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
     readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch}
     if path.suffix not in readers:
         raise NieError(f"{path}, the file of channel {name}, must end in one of {', '.join(readers)}.")
-    rows, ids = readers[path.suffix](path)
+    return channel_of_rows(path, name, *readers[path.suffix](path), node_names)
+
+
+def channel_of_rows(
+    path: Path, name: str, rows: NDArray[Any], ids: NDArray[Any] | None, node_names: Sequence[str]
+) -> Channel:  # fmt: skip
+    """The channel of rows that were read; arguments as those of `nie.data.rows_of_nodes.nodes_of_rows`.
+
+    Raises:
+        NieError: as `read_channel_file`.
+    """
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise NieError(f"{path}: channel {name} must be numbers (N, d); got {rows.dtype} of shape {rows.shape}.")
     if rows.shape[1] == 0:

@@ -14,7 +14,9 @@ from typing import Any
 from nie.arguments import a_path, of_kind, whole_number
 from nie.data.builders.fb15k import fb15k, fb15k_lp
 from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
+from nie.data.builders.given_features import given_channels
 from nie.data.builders.openke import db15k, mkg_w, openke
+from nie.data.builders.own_graph import inputs_of, with_more
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.builders.triples import triples as build_triples
 from nie.data.graph import KnowledgeGraph
@@ -121,7 +123,7 @@ def build(
     if "raw" in inspect.signature(builder).parameters:
         options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
-    kg = _with_files(builder(**options), {} if features is None else features)
+    kg = _with_files(builder(**options), {} if features is None else features, own=kind not in BUILDERS)
     save(kg, Path(root) / name / "processed")
     return read(Path(root) / name / "processed")
 
@@ -153,19 +155,20 @@ def keep(kg: KnowledgeGraph, root: str | os.PathLike[str] = "datasets") -> Knowl
     return read(folder)
 
 
-def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]]) -> KnowledgeGraph:
-    """The graph with a channel from each file."""
+def _with_files(kg: KnowledgeGraph, files: Mapping[str, str | os.PathLike[str]], *, own: bool) -> KnowledgeGraph:
+    """The graph with a channel from each file; one of a user's ``own`` is used with all of them."""
     of_kind("features", files, Mapping, "a dict of files by the name of a channel")
     if not files:
         return kg
-    from nie.data.channel_file import read_channel_file  # loads torch
-
     for name, path in files.items():
         _check_file_name("channel", name)
         a_path(f"the file of channel {name}", path)
-    channels = {name: read_channel_file(path, name, kg.node_names) for name, path in files.items()}
+    channels = given_channels(files, kg.node_names)
     raw = {**kg.meta.get("raw", {}), **checksums(*files.values())}
-    return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
+    if not own:
+        return replace(kg.with_channels(channels), meta={**kg.meta, "raw": raw})
+    channels = with_more(kg.channels, channels)
+    return replace(kg, channels=channels, meta={**kg.meta, "raw": raw, "inputs": inputs_of(channels)})
 
 
 def _check_options(name: str, builder: Callable[..., KnowledgeGraph], options: dict[str, Any]) -> None:

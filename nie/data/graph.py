@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nie.arrays import Bools, Floats, Floats32, Ints
+from nie.arrays import Bools, Floats, Ints
+from nie.data.channel import Channel
+from nie.data.from_elsewhere import FromElsewhere
 from nie.data.graph_fields import check_name, mapping, real_numbers, truths, whole_numbers, words
 from nie.errors import NieError, shown
 
@@ -21,35 +23,8 @@ LARGEST_LABEL = {"log1p": 1e37, "none": 1e15}
 LABEL_TRANSFORMS = tuple(LARGEST_LABEL)
 
 
-@dataclass(frozen=True, eq=False)
-class Channel:
-    """One input channel: a row of features for each node, and which nodes really have one.
-
-    Args:
-        features: (N, d) float32; the rows of nodes without the feature are zero by convention.
-        mask: (N,) bool; False where a node has no feature.
-
-    >>> Channel(np.ones((3, 2)), np.array([True, True, False])).features.shape
-    (3, 2)
-    """
-
-    features: Floats32
-    mask: Bools
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "features", real_numbers("A channel", "features", self.features, np.float32))
-        object.__setattr__(self, "mask", truths("A channel", "mask", self.mask))
-        if self.features.ndim != 2 or self.mask.shape != self.features.shape[:1]:
-            raise NieError(
-                f"A channel must have features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
-            )
-        if not np.isfinite(self.features).all():
-            row = int(np.argmin(np.isfinite(self.features).all(axis=1)))
-            raise NieError(f"A channel's features must be finite; row {row} is not.")
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class KnowledgeGraph:
+class KnowledgeGraph(FromElsewhere):
     """A directed multigraph with typed edges, importance labels on some nodes, names and text.
 
     Edge ``i`` goes ``src[i] -> dst[i]`` with relation ``etype[i]``. Arrays are read-only, and may be memory-mapped.
@@ -65,7 +40,9 @@ class KnowledgeGraph:
         channels: ready features by channel name.
         held_out: by name (``valid``, ``test``), further triples (n, 3) of head, relation and tail that are no edges,
             for link prediction.
-        meta: ``label_transform`` ("log1p", the default, or "none"), licence, attribution, sha256 of raw files, notes.
+        meta: ``label_transform`` ("log1p", the default, or "none"), licence, attribution, sha256 of raw files, notes;
+            ``inputs``, the features that "auto" stands for, by channel, as ``{"structural": "node2vec+literals"}``;
+            ``type_relation``, the relation whose tails are the types of nodes.
 
     Raises:
         NieError: lengths disagree, an id is out of range, or a label is negative or not finite.
@@ -210,8 +187,9 @@ class KnowledgeGraph:
         return replace(self, channels={**self.channels, **mapping(f"Graph {self.name}", "channels", channels)})
 
     def _check_meta(self) -> None:
-        for key in ("options", "notes", "raw"):
+        for key in ("options", "notes", "raw", "inputs"):
             mapping(f"Graph {self.name}", f"meta {key}", self.meta.get(key, {}))
+        words(f"Graph {self.name}", "the values of meta inputs", [*self.meta.get("inputs", {}).values()])
         transform = self.meta.get("label_transform", "log1p")
         if not isinstance(transform, str) or transform not in LABEL_TRANSFORMS:
             raise NieError(

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from nie.arguments import a_path, of_kind
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_folder
 from nie.disk.leftovers import sweep

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nie.arguments import whole_number
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 
 RELATIONS = ("cites", "praises", "mentions")
 # How much one incoming edge of each relation adds to the source's own quality.

@@ -67,6 +67,9 @@ def input_array(features: ChannelFeatures, config: FeaturesConfig) -> Floats32:
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     """The features of each channel, by name; a graph without texts has no semantic channel unless it brings one.
 
+    What "auto" stands for is said by the graph, in ``meta["inputs"]``, so that features which a user gives with a graph
+    of theirs are used; of a graph that says nothing, it is the channel of that name, else what is computed.
+
     >>> from nie.data import synthetic
     >>> feature_names(synthetic(0), FeaturesConfig(semantic="auto~shuffled"))
     {'structural': 'structural+degrees', 'semantic': 'semantic~shuffled'}
@@ -83,7 +86,8 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
             log.info("%s has no texts: only the structural channel is used", kg.name)
             del names[channel]
         else:
-            names[channel] = (channel if channel in kg.channels else computed) + tilde + control
+            usual = channel if channel in kg.channels else computed
+            names[channel] = kg.meta.get("inputs", {}).get(channel, usual) + tilde + control
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:
         raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from faults.kills import Job, content_of, count_calls, run_job
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 from nie.data.store import save
 
 NODES = 1_600

@@ -74,10 +74,19 @@ class Columns:
         >>> Columns.of_header(["ann", "knows", "bob"]) is None
         True
         """
-        roles = tuple(_ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT) for field in fields)
+        roles = tuple(map(cls.role, fields))
         if roles == ("head", LEFT_OUT, "tail"):
             return cls()
         return cls(roles) if _names_each(roles) else None
+
+    @staticmethod
+    def role(field: str) -> str:
+        """The role that a header gives a column, or "-".
+
+        >>> Columns.role(":START_ID(Person)"), Columns.role("weight")
+        ('head', '-')
+        """
+        return _ROLE_OF.get(_DECORATION.sub("", field.lower()), LEFT_OUT)
 
     def picked(self, fields: Sequence[Field]) -> tuple[Field, Field, Field]:
         """Head, relation and tail of the fields of a line, or of columns."""
@@ -91,8 +100,8 @@ def _names_each(roles: Sequence[str]) -> bool:
 
 
 def check_order(
-    found: Path, heads: Set[Hashable], relations: Set[Hashable], tails: Set[Hashable], *, numbers: bool,
-    orders: tuple[str, str, str] = (USUAL, "head,tail,relation", "relation,head,tail"),
+    found: Path | str, heads: Set[Hashable], relations: Set[Hashable], tails: Set[Hashable], *, numbers: bool,
+    orders: tuple[str, str, str] = (USUAL, "head,tail,relation", "relation,head,tail"), advice: str = "give --columns",
 ) -> None:  # fmt: skip
     """Raise where the names of the columns say that they stand in another order.
 
@@ -101,11 +110,12 @@ def check_order(
     buy, unless the column of relations shares names and is larger than the one left over. Numbers are shared by chance.
 
     Args:
-        found: the file, for the message.
+        found: the file, or what else holds the columns, for the message.
         heads, relations, tails: the distinct names in the columns, as they were read.
         numbers: whether all relations are numbers.
         orders: of the columns as they were read, and what they are when relations are found among heads or tails; ""
             for one that cannot be.
+        advice: how to say which order it is.
 
     Raises:
         NieError: in one sentence that names the order that would make sense.
@@ -126,7 +136,7 @@ def check_order(
         if other:
             raise NieError(
                 f"{found}: {shared:,} of the {len(relations):,} relations are {side}s too, so the columns seem to be "
-                f"in another order; give --columns {order}, or --columns {orders[0]} if they are right as they are."
+                f"in another order; {advice} {order}, or {orders[0]} if they are right as they are."
             )
 
 

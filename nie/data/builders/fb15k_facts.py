@@ -11,8 +11,8 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 
+from nie.data.channel import Channel
 from nie.data.extract.numeric import NumericFeatureExtractor
-from nie.data.graph import Channel
 from nie.data.raw import find_packed, read_rows
 from nie.errors import NieError, shown
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import compress
+
+from nie.data.builders.numbering import Block, Source
+from nie.data.builders.table import Lines
+from nie.errors import NieError, shown
 
 _IRI = r"<[^<>\s]*>"
 _BLANK = r"_:[^\s<>\"]*[^\s<>\".]"
@@ -30,13 +36,40 @@ def parse_line(line: str) -> tuple[str, str, str] | None:
     match = _LINE.fullmatch(line)
     if match is None:
         return None
-    head, relation, tail = (_ESCAPE.sub(_letter, match[part]) for part in (1, 2, 3))
+    head, relation, tail = (_unescaped(match[part]) for part in (1, 2, 3))
     return head, relation, tail
+
+
+def n_triples_blocks(source: Source, blocks: Iterable[Lines]) -> Iterator[Block]:
+    """The triples in the lines of a file.
+
+    Raises:
+        NieError: a line is neither a statement nor a comment.
+    """
+    for numbers, lines in blocks:
+        matches = [*map(_LINE.fullmatch, lines)]
+        if None in matches:
+            for number, line in compress(zip(numbers, lines, strict=True), [match is None for match in matches]):
+                if not is_comment(line):
+                    raise NieError(
+                        f"{source.at(number)} must be a statement of N-Triples, '<head> <relation> <tail> .'; got "
+                        f"{shown(line)}."
+                    )
+        triples = [match.group(1, 2, 3) for match in matches if match is not None]
+        if any("\\" in line for line in lines):
+            triples = [(_unescaped(head), _unescaped(relation), _unescaped(tail)) for head, relation, tail in triples]
+        if triples:
+            said = [*compress(numbers, [match is not None for match in matches])]
+            yield Block(said, *zip(*triples, strict=True))
 
 
 def is_comment(line: str) -> bool:
     """Whether a line between triples says nothing."""
     return not line.strip() or line.lstrip().startswith("#")
+
+
+def _unescaped(name: str) -> str:
+    return _ESCAPE.sub(_letter, name) if "\\" in name else name
 
 
 def _letter(escape: re.Match[str]) -> str:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 from nie.data.pickle_file import load_pickle
 from nie.data.raw import checksums
 from nie.errors import NieError

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nie.arrays import Floats32
-from nie.data.graph import Channel
+from nie.data.channel import Channel
 
 FACTS = ("budget", "runtime", "release_date", "original_language")
 ENTRY = ("keywords", "homepage", "tagline", "overview")

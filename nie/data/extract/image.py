@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nie.data.graph import Channel
+from nie.data.channel import Channel
 from nie.data.raw import open_text
 from nie.data.torch_file import load_torch
 from nie.errors import NieError

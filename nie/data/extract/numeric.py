@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nie.data.graph import Channel
+from nie.data.channel import Channel
 from nie.errors import NieError
 
 YEAR_WORDS = ("date", "founded", "established", "active_start", "active_end", "discontinued", "ceased_operations")

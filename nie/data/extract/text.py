@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nie.arrays import Floats32
-from nie.data.graph import Channel
+from nie.data.channel import Channel
 from nie.errors import NieError
 from nie.extras import require
 from nie.progress import track

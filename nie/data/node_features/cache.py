@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from nie.arguments import a_path, of_kind, positive, whole_number
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import relation_profile

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 
 
 def degree_features(kg: KnowledgeGraph) -> Channel:

@@ -6,7 +6,8 @@ import importlib
 
 import numpy as np
 
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.channel import Channel
+from nie.data.graph import KnowledgeGraph
 
 
 def relation_profile(kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> Channel:

@@ -6,8 +6,9 @@ import importlib
 
 import numpy as np
 
+from nie.data.channel import Channel
 from nie.data.extract.text import TextFeatureExtractor, distinct_texts, spread
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 from nie.extras import require
 

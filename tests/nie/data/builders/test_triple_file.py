@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nie.data.builders.triple_file import Triples, read_triples
+from nie.data.builders.numbering import Triples
+from nie.data.builders.triple_file import read_triples
 from nie.data.builders.triples import triples
 from nie.errors import NieError
 
@@ -96,7 +97,7 @@ def test_n_triples(separator: str, tmp_path: Path) -> None:
     assert named(read(tmp_path, text.replace("|", separator))) == sorted(expected)
     with pytest.raises(NieError, match=r"line 6 must be a statement of N-Triples.* got 'a\\tb\\tc'"):
         read(tmp_path, text.replace("|", separator) + "a\tb\tc\n")
-    with pytest.raises(NieError, match="is N-Triples, whose order is fixed; leave --columns out"):
+    with pytest.raises(NieError, match="is RDF, whose order is fixed; leave --columns out"):
         read(tmp_path, text.replace("|", separator), "head,tail,relation")
 
 

@@ -1,0 +1,28 @@
+"""The fields of a graph of one's own from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nie.data.builders.given_features import given_channels
+from nie.data.builders.node_columns import NodeColumn
+from nie.data.builders.own_graph import OwnGraph
+from nie.data.builders.triple_file import read_triples
+from nie.data.raw import checksums, find_packed
+
+Path_ = str | os.PathLike[str]
+
+
+def fields_of_files(
+    name: str, triples: Path_, scores: Path_ | None = None, *, text: Path_ | None = None,
+    features: Mapping[str, Any] | None = None, columns: str | None = None, **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The arguments of `nie.KnowledgeGraph`; ``options`` are those of `nie.data.builders.own_graph.OwnGraph`."""
+    graph = OwnGraph(str(find_packed(triples)), read_triples(triples, columns), **options)
+    for kind, path in (("scores", scores), ("text", text)):
+        if path is not None:
+            graph.take(NodeColumn.of_file(kind, path, graph.nodes))
+    files = [file for file in (triples, scores, text) if file is not None]
+    return graph.fields(name, given_channels(features, list(graph.nodes)), raw=checksums(*files))

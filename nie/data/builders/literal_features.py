@@ -1,0 +1,62 @@
+"""What literals say of nodes, as input: numbers as a channel, strings as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nie.arrays import Floats
+from nie.data.builders.literals import Literals
+from nie.data.channel import Channel
+from nie.data.extract.numeric import NumericFeatureExtractor
+from nie.progress import log
+
+MOST_RELATIONS = 100
+"""Relations that give features; two columns each are an array of N rows, and a graph may have thousands."""
+
+
+def literal_channel(literals: Literals, num_nodes: int) -> Channel | None:
+    """The channel ``literals``: two columns for each relation with numbers, the value and whether it is known.
+
+    Values are on the scale of `nie.data.extract.NumericFeatureExtractor`, after outliers were moved to its end.
+    """
+    most = sorted(literals.numbers, key=lambda name: (-len(literals.numbers[name][0]), name))[:MOST_RELATIONS]
+    if len(most) < len(literals.numbers):
+        log.warning(
+            "of %d relations with numbers, the %d that most nodes have are features",
+            len(literals.numbers), len(most),
+        )  # fmt: skip
+    values = {
+        name: dict(zip(nodes.tolist(), without_outliers(numbers).tolist(), strict=True))
+        for name, (nodes, numbers) in literals.numbers.items()
+        if name in most
+    }
+    return NumericFeatureExtractor(min_values=1, year_words=())(values, num_nodes)
+
+
+def without_outliers(values: Floats) -> Floats:
+    """Values that stop as far from the middle nine tenths as these are wide, on the scale ``sign(x) log(1 + |x|)``.
+
+    One mistyped number would make all others alike, once a column has unit variance.
+
+    >>> without_outliers(np.array([*range(1, 20), 1e200]))[[0, 18, 19]].round(0).tolist()
+    [1.0, 19.0, 199.0]
+    """
+    scaled = np.sign(values) * np.log1p(np.abs(values))
+    low, high = np.quantile(scaled, [0.05, 0.95], method="closest_observation")
+    wide = high - low
+    if wide == 0:  # nearly all are the same, and the few others are what the column says
+        return values
+    scaled = np.clip(scaled, low - wide, high + wide)
+    return np.asarray(np.sign(scaled) * np.expm1(np.abs(scaled)))
+
+
+def with_strings(text: Sequence[str | None], literals: Literals) -> list[str | None]:
+    """The text of each node, followed by the strings that literals say of it."""
+    parts = [[] if words is None else [words] for words in text]
+    for nodes, strings in literals.strings.values():
+        for node, string in zip(nodes.tolist(), strings, strict=True):
+            if string.strip():
+                parts[node].append(string.strip())
+    return [". ".join(words) if words else None for words in parts]

@@ -1,0 +1,57 @@
+"""The fields of a graph of one's own from a directed graph of networkx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nie.arguments import of_kind
+from nie.data.builders.frames import fields_of_frames
+from nie.errors import NieError, shown
+
+SCORES = "importance"
+ONLY_RELATION = "edge"
+"""The relation of all edges, where no edge names one."""
+
+
+def fields_of_networkx(
+    name: str, graph: Any, *, scores: str | Mapping[Any, float] | None = SCORES, relation: str = "relation",
+    text: str = "text", **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The arguments of `nie.KnowledgeGraph`; ``options`` are those of `nie.data.builders.frames.fields_of_frames`."""
+    if not all(hasattr(graph, each) for each in ("is_directed", "is_multigraph", "edges", "nodes")):
+        raise NieError(f"The graph must be a DiGraph or a MultiDiGraph of networkx; got {shown(graph)}.")
+    if not graph.is_directed():
+        raise NieError(
+            "The graph must be directed, as a triple has a head and a tail; give graph.to_directed(), which has each "
+            "edge in both directions."
+        )
+    of_kind("relation", relation, str, "the name of an attribute of edges")
+    of_kind("text", text, str, "the name of an attribute of nodes")
+    heads, relations, tails = [], [], []
+    for head, tail, *key, data in graph.edges(data=True, **({"keys": True} if graph.is_multigraph() else {})):
+        heads.append(head)
+        tails.append(tail)
+        relations.append(data.get(relation, key[0] if key and isinstance(key[0], str) else None))
+    if all(each is None for each in relations):
+        relations = [ONLY_RELATION] * len(heads)
+    if None in relations:
+        edge = relations.index(None)
+        raise NieError(
+            f"Every edge must have the attribute {shown(relation)}, or none; the edge from {shown(heads[edge])} to "
+            f"{shown(tails[edge])} has none."
+        )
+    texts = {node: data[text] for node, data in graph.nodes(data=True) if text in data}
+    return fields_of_frames(
+        name, {"head": heads, "relation": relations, "tail": tails}, _scores(graph, scores), text=texts or None,
+        more_nodes=[*graph.nodes], **options,
+    )  # fmt: skip
+
+
+def _scores(graph: Any, scores: str | Mapping[Any, float] | None) -> Mapping[Any, Any] | None:
+    if not isinstance(scores, str):
+        return scores
+    known = {node: data[scores] for node, data in graph.nodes(data=True) if scores in data}
+    if not known and scores != SCORES:
+        raise NieError(f"No node has the attribute {shown(scores)}, which is to be its score.")
+    return known or None

@@ -1,0 +1,142 @@
+"""What is given for single nodes, a score or a text: each of them once, and each for a node that there is."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nie.data.builders.frame import NODE_WORDS, Frame
+from nie.data.builders.numbering import Source
+from nie.data.builders.table import table_rows
+from nie.data.raw import find_packed
+from nie.errors import NieError, shown
+from nie.progress import log
+
+VALUE_WORDS = {
+    "scores": frozenset({"score", "importance", "label", "value", "number"}),
+    "text": frozenset({"text", "description", "abstract", "words"}),
+}
+"""What a header may call the second column."""
+
+
+@dataclass(frozen=True)
+class NodeColumn:
+    """Values of nodes, as they stand somewhere.
+
+    Attributes:
+        kind: "scores" or "text".
+        source: of the rows, for messages.
+        rows: the number of each row, the name of a node, and its value.
+    """
+
+    kind: str
+    source: Source
+    rows: Iterable[tuple[int, str, Any]]
+
+    @classmethod
+    def of_file(cls, kind: str, path: str | os.PathLike[str], nodes: Mapping[str, int]) -> NodeColumn:
+        """The two columns of a table; ``nodes`` tell a first line from a header."""
+        return cls(kind, Source(str(find_packed(path))), _without_header(path, nodes, kind))
+
+    @classmethod
+    def of_frame(cls, kind: str, given: Any) -> NodeColumn:
+        """A column of nodes and one of values; or a dict of values by node, as a Series is one, too."""
+        items = getattr(given, "items", None)
+        if items is not None and not hasattr(given, "columns") and not any(_is_column(value) for _, value in items()):
+            frame = Frame(kind, {"node": [node for node, _ in items()], kind: [value for _, value in items()]})
+        else:
+            frame = Frame(kind, given)
+        nodes, values = frame.names(frame.node_column()), frame.cells(frame.value_column(VALUE_WORDS[kind]))
+        return cls(kind, Source(kind, "row"), zip(range(len(nodes)), map(str.strip, nodes), values, strict=True))
+
+    def values(
+        self, nodes: Mapping[str, int], literals: Mapping[str, str], *, allow_unknown: bool
+    ) -> tuple[dict[int, Any], int]:
+        """The value by the number of its node, and how many were skipped.
+
+        Args:
+            nodes: number by name.
+            literals: what is no node but a value, and of which relation.
+            allow_unknown: whether names that are no nodes are skipped, instead of refused.
+
+        Raises:
+            NieError: a value that is malformed, or a node that stands twice or is in no triple.
+        """
+        values: dict[int, Any] = {}
+        seen: set[str] = set()
+        skipped = 0
+        for number, given, field in self.rows:
+            node = in_graph(given, nodes)
+            value = PARSERS[self.kind](field)
+            if value is None:
+                what = EXPECTED[self.kind].format(shown(node))
+                raise NieError(f"{self.source.at(number)}: {what}; got {shown(field)}.")
+            if node in seen:
+                raise NieError(f"{self.source.at(number)}: the node {shown(node)} appears twice; give each node once.")
+            seen.add(node)
+            if node in nodes:
+                values[nodes[node]] = value
+            elif allow_unknown:
+                skipped += 1
+            else:
+                raise NieError(f"{self.source.at(number)}: {_no_node(node, literals)}.")
+        return values, skipped
+
+
+def in_graph(name: str, names: Mapping[str, int]) -> str:
+    """A name as the graph has it: N-Triples writes in brackets what others write without."""
+    return f"<{name}>" if name not in names and f"<{name}>" in names else name
+
+
+def _no_node(name: str, literals: Mapping[str, str]) -> str:
+    if name in literals:
+        return (
+            f"{shown(name)} is a literal, a value of the relation {shown(literals[name])}, and no node; remove it, or "
+            "give --literals nodes"
+        )
+    return f"the node {shown(name)} is in no triple; correct it, or give --allow-unknown to skip such nodes"
+
+
+def _without_header(
+    path: str | os.PathLike[str], nodes: Mapping[str, int], kind: str
+) -> Iterator[tuple[int, str, str]]:  # fmt: skip
+    header: list[str] | None = None
+    for row, (line, fields) in enumerate(table_rows(find_packed(path), 2)):
+        node, field = fields[0].strip(), fields[1]
+        # A score tells a header by itself; a text can be anything, so there the first word must be a usual one.
+        named_as_header = node.lower() in NODE_WORDS if kind == "text" else not _is_number(field)
+        if row == 0 and in_graph(node, nodes) not in nodes and named_as_header:
+            header = fields
+            log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
+        if fields != header:  # files that were joined have it again
+            yield line, node, field
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str)
+
+
+def _score(field: Any) -> float | None:
+    number = float(field) if _is_number(field) else math.nan
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _sentence(field: Any) -> str | None:
+    return field if isinstance(field, str) else None
+
+
+def _is_number(field: Any) -> bool:
+    if isinstance(field, bool):
+        return False
+    try:
+        float(field)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return "_" not in str(field)  # which Python takes, and nobody means
+
+
+PARSERS: Mapping[str, Callable[[Any], Any]] = {"scores": _score, "text": _sentence}
+EXPECTED = {"scores": "the score of {} must be a number >= 0", "text": "the text of {} must be a string"}

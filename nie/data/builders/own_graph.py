@@ -1,0 +1,152 @@
+"""The one builder of graphs of one's own, whatever their triples, scores and texts are read from.
+
+It gives the fields of a `nie.KnowledgeGraph` and not the graph, so that the class can call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nie.arguments import of_kind
+from nie.data.builders.literal_features import literal_channel, with_strings
+from nie.data.builders.literals import Literals, set_apart
+from nie.data.builders.node_columns import NodeColumn, in_graph
+from nie.data.builders.numbering import Triples
+from nie.data.channel import Channel
+from nie.errors import NieError, nearest, shown
+from nie.progress import log
+
+VERSION = 3
+LITERALS = ("features", "nodes")
+
+
+class OwnGraph:
+    """A graph in the making: triples first, then what is given for their nodes.
+
+    Args:
+        source: what the triples are read from, for messages.
+        read: the triples, in the order of names, with literals among the nodes.
+        literals: "features" makes features and text of numbers, dates and strings; "nodes" leaves them as nodes.
+        type_relation: the relation whose tails are the types of nodes, if there is one.
+        allow_unknown: skip scores and texts of what is no node, instead of refusing them.
+
+    Raises:
+        NieError: an unknown choice or relation, or nothing but literals.
+    """
+
+    def __init__(
+        self, source: str, read: Triples, *, literals: str = "features", type_relation: str | None = None,
+        allow_unknown: bool = False,
+    ) -> None:  # fmt: skip
+        if literals not in LITERALS:
+            raise NieError(f"literals must be one of {', '.join(LITERALS)}; got {shown(literals)}.")
+        self.type_relation = None if type_relation is None else _relation(source, type_relation, read)
+        self.read, self.literals = read, Literals({}, {}, {})
+        if literals == "features":
+            self.read, self.literals = set_apart(source, read, self.type_relation)
+        self.allow_unknown = allow_unknown
+        self.values: dict[str, dict[int, Any]] = {}
+        self.notes = {"repeated_triples": read.repeated}
+        if read.repeated:
+            log.warning("%d repeated triples were dropped", read.repeated)
+
+    @property
+    def nodes(self) -> Mapping[str, int]:
+        """Number by name."""
+        return self.read.nodes
+
+    def take(self, column: NodeColumn) -> None:
+        """Give nodes the scores or texts of a column.
+
+        Raises:
+            NieError: as `NodeColumn.values`, or there are no scores in a column of scores.
+        """
+        values, unknown = column.values(self.nodes, self.literals.names, allow_unknown=self.allow_unknown)
+        if unknown:
+            log.warning("%d nodes in %s are in no triple and were skipped", unknown, column.kind)
+            self.notes[f"unknown_in_{column.kind}"] = unknown
+        if column.kind == "scores" and not values:
+            raise NieError(f"{column.source.name}: at least one node of the graph must have a score; none has.")
+        self.values[column.kind] = values
+
+    def fields(
+        self, name: str, channels: Mapping[str, Channel] | None = None, raw: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The arguments of `nie.KnowledgeGraph`.
+
+        Args:
+            name: of the dataset.
+            channels: features that are given.
+            raw: sha256 of the files by name.
+        """
+        nodes = list(self.nodes)
+        labels = np.full(len(nodes), np.nan)
+        scores, text = self.values.get("scores", {}), self.values.get("text")
+        labels[list(scores)] = list(scores.values())
+        own = literal_channel(self.literals, len(nodes))
+        made = with_more({} if own is None else {"literals": own}, {} if channels is None else channels)
+        src, etype, dst = np.ascontiguousarray(self.read.edges.T)
+        return {
+            "name": name,
+            "src": src,
+            "dst": dst,
+            "etype": etype,
+            "labels": labels,
+            "label_mask": np.isfinite(labels),
+            "node_names": nodes,
+            "relation_names": list(self.read.relations),
+            "text": with_strings(
+                nodes if text is None else [text.get(node) for node in range(len(nodes))], self.literals
+            ),
+            "channels": made,
+            "meta": {
+                "label_transform": "log1p",
+                "label": "score",
+                "licence": "your own",
+                "attribution": "",
+                "raw": {} if raw is None else dict(raw),
+                "builder": {"name": "triples", "version": VERSION},
+                "notes": self.notes,
+                "inputs": inputs_of(made),
+                **({} if self.type_relation is None else {"type_relation": self.type_relation}),
+            },
+        }
+
+
+def with_more(channels: Mapping[str, Channel], given: Mapping[str, Channel]) -> dict[str, Channel]:
+    """The channels of a graph of one's own, and those that are given with it.
+
+    Raises:
+        NieError: a name that is taken, or that holds the ``+`` which joins features.
+    """
+    for name in given:
+        if name in channels:
+            raise NieError(f"The channel name {name} is that of the graph's own numbers and dates; use another name.")
+        if "+" in name:
+            raise NieError(f"The channel name {shown(name)} must hold no '+', which joins the names of features.")
+    return {**channels, **given}
+
+
+def inputs_of(channels: Iterable[str]) -> dict[str, str]:
+    """What ``auto`` means for a graph that carries these channels: the structure, and whatever was given with it.
+
+    >>> inputs_of(["literals", "bib", "semantic"])
+    {'structural': 'node2vec+literals+bib'}
+    """
+    names = [*channels]
+    first = "structural" if "structural" in names else "node2vec"
+    more = sorted({*names} - {"literals", "structural", "semantic"})
+    return {"structural": "+".join([first, *(["literals"] if "literals" in names else []), *more])}
+
+
+def _relation(source: str, given: str, read: Triples) -> str:
+    of_kind("type_relation", given, str, "the name of a relation")
+    name = in_graph(given, read.relations)
+    if name not in read.relations:
+        raise NieError(
+            f"{source} has no relation {shown(given)}{nearest(given, read.relations)}, which is to be that of types."
+        )
+    return name
