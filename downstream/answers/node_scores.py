@@ -77,7 +77,7 @@ class NodeScores:
             rank[nodes] = _rank(self.score[nodes])
         return rank
 
-    @property
+    @cached_property
     def order(self) -> list[int]:
         """All nodes by rank, and behind them the extrapolated ones by score; where these are equal, by name."""
         apart, score = self.extrapolated.tolist(), self.score.tolist()
@@ -195,7 +195,7 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     rows = [
         [
             str(predicted_rank[i]), scores.name[ids[i]], *([scores.type[ids[i]]] if several else []),
-            f"{scores.score[ids[i]]:,.0f}", str(true_rank[i]), f"{scores.known[ids[i]]:,.0f}",
+            number_text(scores.score[ids[i]]), str(true_rank[i]), number_text(scores.known[ids[i]]),
         ]
         for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
     ]  # fmt: skip
