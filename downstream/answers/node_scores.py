@@ -71,7 +71,8 @@ class NodeScores:
     def rank_in_type(self) -> Ints:
         """(N,) 1 for the highest score of all nodes of the same type; equal scores share the best of their places."""
         rank = np.empty(len(self.score), dtype=np.int64)
-        _, type_of_node = np.unique(np.array(self.type, dtype=object), return_inverse=True)
+        number = {name: place for place, name in enumerate(dict.fromkeys(self.type))}
+        type_of_node = np.array([number[name] for name in self.type])
         order = np.argsort(type_of_node, kind="stable")
         for nodes in np.split(order, np.flatnonzero(np.diff(type_of_node[order])) + 1):
             rank[nodes] = _rank(self.score[nodes])
