@@ -71,13 +71,14 @@ class NodeScores:
     def rank_in_type(self) -> Ints:
         """(N,) 1 for the highest score of all nodes of the same type; equal scores share the best of their places."""
         rank = np.empty(len(self.score), dtype=np.int64)
-        _, type_of_node = np.unique(np.array(self.type, dtype=object), return_inverse=True)
+        number = {name: place for place, name in enumerate(dict.fromkeys(self.type))}
+        type_of_node = np.array([number[name] for name in self.type])
         order = np.argsort(type_of_node, kind="stable")
         for nodes in np.split(order, np.flatnonzero(np.diff(type_of_node[order])) + 1):
             rank[nodes] = _rank(self.score[nodes])
         return rank
 
-    @property
+    @cached_property
     def order(self) -> list[int]:
         """All nodes by rank, and behind them the extrapolated ones by score; where these are equal, by name."""
         apart, score = self.extrapolated.tolist(), self.score.tolist()
@@ -195,7 +196,7 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     rows = [
         [
             str(predicted_rank[i]), scores.name[ids[i]], *([scores.type[ids[i]]] if several else []),
-            f"{scores.score[ids[i]]:,.0f}", str(true_rank[i]), f"{scores.known[ids[i]]:,.0f}",
+            number_text(scores.score[ids[i]]), str(true_rank[i]), number_text(scores.known[ids[i]]),
         ]
         for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
     ]  # fmt: skip

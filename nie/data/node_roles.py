@@ -158,4 +158,7 @@ def _name(roles: Sequence[int], words: Sequence[str]) -> str:
 
 
 def _words(relation: str) -> str:
-    return (name_in(relation) if "://" in relation else None) or relation
+    """The last part of an IRI, or of a path as Freebase has them; any other name as it is."""
+    if "://" in relation or relation.startswith("/"):
+        return name_in(relation) or relation
+    return relation

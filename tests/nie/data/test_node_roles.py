@@ -74,5 +74,6 @@ def test_a_graph_of_many_relations_has_a_bounded_number_of_kinds() -> None:
 
 
 def test_kinds_whose_telling_roles_are_equal_in_words_have_different_names() -> None:
-    kinds = kinds_by_roles(graph("a http://x.org/by b", "c http://y.org/by d"))
-    assert len(set(kinds.name)) == len(kinds.name) == 4
+    kinds = kinds_by_roles(graph("a http://x.org/by b", "c http://y.org/by d", "e /film/film/by f"))
+    assert len(set(kinds.name)) == len(kinds.name) == 6
+    assert {"head of by", "tail of by"} <= set(kinds.name)
