@@ -6,6 +6,7 @@ validation nodes is chosen.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,9 @@ from pretrain.stage import PRETRAINING
 
 CANDIDATES = ("pagerank", "ridge", "boosting", "boosting-neighbours", "rgcn", "rgtn", "rgtn+licap", "blend")
 """The rows, from the cheapest to the dearest; what is blended comes last."""
+
+ALWAYS = ("pagerank", "ridge")
+"""Rows of seconds, which are made even if the features took all the time: an answer is better than none."""
 
 FIXED = {
     "--dataset": "name the dataset after 'nie run'",
@@ -84,7 +88,7 @@ def main_job(
         dataset: a known or processed dataset.
         preset: of `downstream.studies.presets.PRESETS`.
         methods: the rows: methods, ``<method>+licap``, and ``blend`` for the blend of all others.
-        minutes: after which training stops; None for the preset's. The blend comes on top, and takes seconds.
+        minutes: after which training stops; None for the preset's. Rows of seconds (`ALWAYS`) are made in any case.
         settings: of stage 2, nested; each method takes what it knows of them, and LICAP what both stages share
             (features, folds, seed, device).
         runner: how the stages run.
@@ -95,11 +99,14 @@ def main_job(
     chosen = find_preset(preset)
     limit = chosen.minutes if minutes is None else minutes
     arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
+    started = time.monotonic()
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
         with piece("features"):  # raises for what most rows need before any of them is run
             runner.made_from(max(arms, key=lambda arm: "rgtn" in arm.name).config)
-        _, failed = run_arms(arms, runner, minutes=limit)
-    raise_failures(failed)
+        _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
+        left = None if limit is None else limit - (time.monotonic() - started) / 60
+        _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)
+    raise_failures([*failed, *more_failed])
     runs, left_out = _finished_alike(arms, runner, limit)
     if "blend" in methods:
         parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)

@@ -133,7 +133,7 @@ def run_arms(
                 runs.update(finished_arms(ready, runner))
                 after(runs)
     except OutOfTime:
-        log.info("stopped after %g minutes; the same command goes on", minutes)
+        log.info("stopped, because the time is over; the same command goes on")
     if len(arms) > 0 and [len(names) for names in blocked.values()] == [len(arms)]:
         raise NieError(next(iter(blocked)))
     return runs, [*(f"{', '.join(names)}: {reason}" for reason, names in blocked.items()), *failed]

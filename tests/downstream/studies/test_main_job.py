@@ -76,10 +76,13 @@ def test_a_network_that_the_time_ends_goes_on_where_it_stopped(
     np.testing.assert_array_equal(np.load(one), np.load(other))
 
 
-def test_no_method_in_time_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_no_method_in_time_is_said_with_what_to_do_and_cheap_ones_are_made_in_any_case(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     with pytest.raises(NieError, match="No method was finished within 1e-09 minutes; run the same command again"):
-        job(tmp_path, minutes=1e-9)
+        job(tmp_path, methods=["gcn", "rgtn"], minutes=1e-9)
+    assert tuple(job(tmp_path, methods=["pagerank", "ridge", "rgtn", "blend"], minutes=1e-9).runs) == (
+        "pagerank", "ridge", "blend",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
