@@ -152,6 +152,13 @@ def test_small_benchmarks_run(script: Script, name: str, arguments: list[str], w
     assert words in script(name, *arguments)
 
 
+def test_every_format_gives_one_graph(script: Script) -> None:
+    printed = script("reading.py", "--triples", "500", "--formats", "tsv,csv,nt,frames")
+    rows = [line.split() for line in printed.splitlines()]
+    assert [row[0] for row in rows[1:]] == ["tsv", "csv", "nt", "frames"]
+    assert rows[1][-2:] == rows[2][-2:] == rows[3][-2:] == rows[4][-2:]
+
+
 def test_the_benchmark_of_links_runs(script: Script, tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "synthetic" / "processed")
     sizes = ["--size", "4", "--negatives", "5", "--batch-size", "64", "--steps", "2", "--repeat", "1"]

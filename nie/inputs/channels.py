@@ -88,6 +88,8 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
         else:
             usual = channel if channel in kg.channels else computed
             names[channel] = kg.meta.get("inputs", {}).get(channel, usual) + tilde + control
+            if names[channel] != usual + tilde + control:
+                log.info("%s: the %s features are %s", kg.name, channel, names[channel].replace("+", ", "))
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:
         raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -18,7 +17,6 @@ from nie.data.builders.node_columns import NodeColumn
 from nie.data.builders.numbering import Block, Source, numbered
 from nie.data.builders.own_graph import OwnGraph
 from nie.data.builders.triple_file import doubt
-from nie.errors import NieError, shown
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 ROWS = 50_000
@@ -26,18 +24,18 @@ ROWS = 50_000
 
 def fields_of_frames(
     name: str, triples: Any, scores: Any = None, *, text: Any = None, features: Mapping[str, Any] | None = None,
-    literals: str = "features", more_nodes: Sequence[Any] = (), **options: Any,
+    literals: str = "features", more_nodes: Sequence[str] = (), **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The arguments of `nie.KnowledgeGraph`.
 
     Args:
         name, triples, scores, text, features, literals: as of `nie.KnowledgeGraph.from_frames`.
-        more_nodes: nodes that may be in no triple.
+        more_nodes: nodes that are in no triple.
         options: those of `nie.data.builders.own_graph.OwnGraph`.
     """
     frame = Frame("triples", triples)
     blocks = _blocks(frame, quoted=literals == "features")
-    read = numbered(Source("triples", "row"), blocks, _distinct_names(more_nodes))
+    read = numbered(Source("triples", "row"), blocks, more_nodes)
     if Columns.of_header(frame.columns) is None:
         doubt("triples", read, "name them")
     graph = OwnGraph("triples", read.in_order_of_names(), literals=literals, **options)
@@ -45,14 +43,6 @@ def fields_of_frames(
         if given is not None:
             graph.take(NodeColumn.of_frame(kind, given))
     return graph.fields(name, given_channels(features, list(graph.nodes)))
-
-
-def _distinct_names(nodes: Sequence[Any]) -> list[str]:
-    names = [name.strip() for name in Frame("nodes", {"node": nodes}).names(0)]
-    if len(set(names)) < len(names):
-        twice = next(name for name, times in Counter(names).items() if times > 1)
-        raise NieError(f"Two nodes are called {shown(twice)}; give each node a name of its own.")
-    return names
 
 
 def _blocks(frame: Frame, *, quoted: bool) -> Iterator[Block]:

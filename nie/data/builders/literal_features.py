@@ -54,9 +54,10 @@ def without_outliers(values: Floats) -> Floats:
 
 def with_strings(text: Sequence[str | None], literals: Literals) -> list[str | None]:
     """The text of each node, followed by the strings that literals say of it."""
-    parts = [[] if words is None else [words] for words in text]
+    made = list(text)
     for nodes, strings in literals.strings.values():
-        for node, string in zip(nodes.tolist(), strings, strict=True):
-            if string.strip():
-                parts[node].append(string.strip())
-    return [". ".join(words) if words else None for words in parts]
+        for node, string in zip(nodes.tolist(), map(str.strip, strings), strict=True):
+            if string:
+                before = made[node]
+                made[node] = string if before is None else f"{before}. {string}"
+    return made

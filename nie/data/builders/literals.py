@@ -119,8 +119,7 @@ def set_apart(source: str, read: Triples, type_relation: str | None) -> tuple[Tr
             f"{source}: every tail is a literal (a number, date or string), so that nothing connects two nodes; give "
             "--literals nodes to take them as nodes."
         )
-    graph = read.of_edges(~is_value)
-    node = np.array([graph.nodes.get(name, -1) for name in names])
+    graph, node = read.of_edges(~is_value)
     heads, relation, tail = read.edges[is_value].T
     as_number = tails.are_numbers(relation, tail, len(relations))
     literals = Literals({}, {}, {})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from nie.arguments import of_kind
+from nie.data.builders.frame import Frame
 from nie.data.builders.frames import fields_of_frames
 from nie.errors import NieError, shown
 
@@ -41,11 +43,21 @@ def fields_of_networkx(
             f"Every edge must have the attribute {shown(relation)}, or none; the edge from {shown(heads[edge])} to "
             f"{shown(tails[edge])} has none."
         )
+    names = dict(zip(graph.nodes, _distinct_names(graph), strict=True))
     texts = {node: data[text] for node, data in graph.nodes(data=True) if text in data}
     return fields_of_frames(
         name, {"head": heads, "relation": relations, "tail": tails}, _scores(graph, scores), text=texts or None,
-        more_nodes=[*graph.nodes], **options,
+        more_nodes=[names[node] for node, degree in graph.degree() if degree == 0], **options,
     )  # fmt: skip
+
+
+def _distinct_names(graph: Any) -> list[str]:
+    """The name of each node; 1 and "1" are two nodes in networkx."""
+    names = [name.strip() for name in Frame("nodes", {"node": [*graph.nodes]}).names(0)]
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise NieError(f"Two nodes are called {shown(twice)}; give each node a name of its own.")
+    return names
 
 
 def _scores(graph: Any, scores: str | Mapping[Any, float] | None) -> Mapping[Any, Any] | None:

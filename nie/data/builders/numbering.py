@@ -51,8 +51,8 @@ class Triples:
 
     Attributes:
         nodes, relations: number by name.
-        edges: (E, 3) head, relation and tail, distinct.
-        repeated: how many triples stood there before.
+        edges: (E, 3) head, relation and tail.
+        repeated: how many triples were left out, as they stood there before.
     """
 
     nodes: dict[str, int]
@@ -61,7 +61,7 @@ class Triples:
     repeated: int
 
     def in_order_of_names(self) -> Triples:
-        """The same, numbered by name and sorted by number: equal for the same triples in any order of lines.
+        """The distinct triples, numbered by name and sorted: equal for the same triples in any order of lines.
 
         >>> Triples({"b": 0, "a": 1}, {"in": 0}, np.array([[0, 0, 1], [1, 0, 0]]), 0).in_order_of_names().edges.tolist()
         [[0, 0, 1], [1, 0, 0]]
@@ -71,14 +71,18 @@ class Triples:
             _places(map(known.__getitem__, names), len(names))
             for known, names in ((self.nodes, nodes), (self.relations, relations))
         )
-        edges = np.stack([node[self.edges[:, 0]], relation[self.edges[:, 1]], node[self.edges[:, 2]]], axis=1)
-        edges = edges[np.lexsort(edges.T[::-1])]
-        return Triples(_numbers(nodes), _numbers(relations), edges, self.repeated)
+        head, said, tail = node[self.edges[:, 0]], relation[self.edges[:, 1]], node[self.edges[:, 2]]
+        # One number for each triple, in the order of triples; three columns take several times as long to sort.
+        pair = np.unique(head * len(relations) + said, return_inverse=True)[1]
+        distinct = np.unique(pair * len(nodes) + tail, return_index=True)[1]
+        edges = np.stack([head, said, tail], axis=1)[distinct]
+        repeated = self.repeated + len(self.edges) - len(edges)
+        return Triples(_numbers(nodes), _numbers(relations), edges, repeated)
 
-    def of_edges(self, kept: Bools) -> Triples:
+    def of_edges(self, kept: Bools) -> tuple[Triples, Ints]:
         """The triples that are ``kept``, in their order; what is a tail of the others alone is no node any more.
 
-        Relations without a triple are left out.
+        Relations without a triple are left out. Also the new number of each node, -1 for what is none.
         """
         edges = self.edges[kept]
         stays = np.ones(len(self.nodes), dtype=bool)
@@ -89,7 +93,7 @@ class Triples:
         node, relation = np.cumsum(stays) - 1, np.cumsum(used) - 1
         edges = np.stack([node[edges[:, 0]], relation[edges[:, 1]], node[edges[:, 2]]], axis=1)
         names, relations = compress(self.nodes, stays.tolist()), compress(self.relations, used.tolist())
-        return Triples(_numbers(names), _numbers(relations), edges, self.repeated)
+        return Triples(_numbers(names), _numbers(relations), edges, self.repeated), np.where(stays, node, -1)
 
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:
@@ -104,7 +108,7 @@ def _places(old: Iterable[int], count: int) -> Ints:
 
 
 def numbered(source: Source, blocks: Iterable[Block], more_nodes: Iterable[str] = ()) -> Triples:
-    """Number the nodes and relations of triples; numbers are in no order.
+    """Number the nodes and relations of triples; numbers are in no order, and triples may be repeated.
 
     Columns are handled whole, as this takes a third of the time that triple after triple would.
 
@@ -143,8 +147,7 @@ def numbered(source: Source, blocks: Iterable[Block], more_nodes: Iterable[str] 
         log.info(
             "%s: %d %ss have blanks around a name, which were left out", source.name, padded, source.unit or "triple"
         )
-    distinct = _first_of_equals(edges)
-    return Triples(nodes, relations, edges[distinct], len(edges) - len(distinct))
+    return Triples(nodes, relations, edges, 0)
 
 
 def _unfit(source: Source, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> str:
@@ -155,11 +158,3 @@ def _unfit(source: Source, lines: Sequence[int], columns: Sequence[Sequence[str]
         if unfit := next(filter(None, map(unfit_letter, names)), ""):
             return f"{source.at(line)}: {unfit}."
     raise AssertionError("a name is unfit, and stands nowhere")
-
-
-def _first_of_equals(edges: Ints) -> Ints:
-    """The places of the rows that stand nowhere before, in order."""
-    order = np.lexsort(edges.T)  # equal rows stay in order
-    ordered = edges[order]
-    new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
-    return np.sort(order[new])

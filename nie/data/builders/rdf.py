@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
+from xml.parsers import expat
 
 from nie.data.builders.numbering import Block
 from nie.data.raw import ending, open_text
@@ -29,44 +30,64 @@ def rdf_blocks(found: Path) -> Iterator[Block]:
         NieError: the extra ``rdf`` is not installed, or the file has an error of syntax; the message names the line.
     """
     parser = require("pyoxigraph", "rdf")
-    with open_text(found) as stream:
-        lines = _ByLine(stream)
+    in_xml = FORMATS[ending(found)] == "RDF_XML"
+    with open_text(found) as text:
+        stream = _WellFormed(text) if in_xml else text
         # Relative names in a file without a base stay as they are written, which only the lenient parser allows.
-        statements = parser.parse(
-            lines if FORMATS[ending(found)] == "RDF_XML" else stream,
-            format=getattr(parser.RdfFormat, FORMATS[ending(found)]),
-            lenient=True,
-        )
+        statements = parser.parse(stream, format=getattr(parser.RdfFormat, FORMATS[ending(found)]), lenient=True)
         anonymous: dict[str, str] = {}
         while True:
             try:
-                some = [(str(each.subject), str(each.predicate), str(each.object)) for each in islice(statements, ROWS)]
+                some = [*map(str, islice(statements, ROWS))]
+                if isinstance(stream, _WellFormed):
+                    stream.check()
             except SyntaxError as error:
-                line = error.lineno or lines.number
+                line = error.lineno or getattr(stream, "line", 1)
                 raise NieError(f"{found}, line {line}: {_reason(str(error.msg))}.") from error
+            except expat.ExpatError as error:
+                raise NieError(f"{found}, line {error.lineno}: {expat.ErrorString(error.code)}.") from error
             if not some:
                 return
-            heads, relations, tails = ([*column] for column in zip(*some, strict=True))
-            for column in (heads, tails):
-                for place, name in enumerate(column):
-                    if name.startswith("_:") and _ANONYMOUS.fullmatch(name):
-                        column[place] = anonymous.setdefault(name, f"_:anonymous{len(anonymous) + 1}")
+            # Neither heads nor relations have blanks.
+            heads, relations, tails = map(list, zip(*(each.split(" ", 2) for each in some), strict=True))
+            if any("_:" in each for each in some):
+                for column in (heads, tails):
+                    for place, name in enumerate(column):
+                        if _ANONYMOUS.fullmatch(name):
+                            column[place] = anonymous.setdefault(name, f"_:anonymous{len(anonymous) + 1}")
             # No line is known of a triple; what is wrong with names is said of the file.
             yield Block([1] * len(heads), heads, relations, tails)
 
 
-class _ByLine:
-    """A stream that gives a line at a time: the parser of XML does not say in which line an error stands."""
+class _WellFormed:
+    """A stream of XML, line by line, that knows whether its tags are closed and in which line they are not.
+
+    pyoxigraph does not say in which line of XML an error stands, and takes a file that was cut off for a whole one.
+    """
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream, self.number, self.whole = stream, 0, True
+        self.stream, self.parser = stream, expat.ParserCreate()
+        self.error: expat.ExpatError | None = None
+
+    @property
+    def line(self) -> int:
+        """The number of the line that was read last."""
+        return self.parser.CurrentLineNumber
 
     def read(self, size: int) -> str:
-        """The rest of a line, or as much of it as is asked for."""
-        text = self.stream.readline(size)
-        self.number += self.whole and text != ""
-        self.whole = text.endswith("\n")
+        """The rest of a line, or as much of it as is asked for; nothing more behind an error."""
+        text = "" if self.error else self.stream.readline(size)
+        try:
+            if self.error is None:
+                self.parser.Parse(text, not text)
+        except expat.ExpatError as error:
+            self.error = error
         return text
+
+    def check(self) -> None:
+        """Raise the error that was found."""
+        if self.error:
+            raise self.error
 
 
 def _reason(message: str) -> str:
