@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from downstream.answers.same_graph import check_same_graph
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array
 from nie.data import load
+from nie.data.version import version_of
 from nie.disk.atomic import atomic_file
 from nie.disk.writable import check_writable
 from nie.errors import NieError, shown
@@ -57,11 +59,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
             f"{run.path} has no finished fold to predict from; run 'nie {IMPORTANCE.command}' to its end first."
         )
     kg = load(run.config["dataset"], data_root)
-    if run.changed_source({"dataset_sha256": kg.digest}):
-        raise NieError(
-            f"{run.path} was made from another version of {kg.name}; move it away, then run 'nie {IMPORTANCE.command}' "
-            "again."
-        )
+    check_same_graph(run, version_of(kg))
     mean, score = (
         np.mean([read(fold, kg.num_nodes) for fold in folds], axis=0) for read in (run.predictions, run.ranking_scores)
     )

@@ -169,7 +169,7 @@ def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> 
     """The validation metric of one fold."""
     if stage1 is not None:
         runner.run([stage1.on_folds(fold)], raised=FROM_OUTSIDE)
-    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)], raised=FROM_OUTSIDE)
+    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner).on_folds(fold)], raised=FROM_OUTSIDE)
     return float(run.metrics(fold)["val"][stage2.select])
 
 

@@ -25,10 +25,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.reports.results import Results, find_runs, named
-    from downstream.reports.tables import markdown_table
+    from downstream.reports.results import found_runs
+    from downstream.reports.tables import table_by_version
 
-    say(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
+    say(table_by_version(arguments.dataset, found_runs(arguments.dataset, arguments.run_root, arguments.data_root)))
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -172,6 +172,16 @@ class KnowledgeGraph:
         transform = [] if self.label_transform == "log1p" else [["label_transform", self.label_transform]]
         return _digest([self.structure_digest], self.labels, self.label_mask, *held_out, *transform)
 
+    @cached_property
+    def data_digest(self) -> str:
+        """sha256 of all that can change a result: what `digest` covers, text and given channels."""
+        given = [
+            part
+            for name, channel in sorted(self.channels.items())
+            for part in ([name, str(channel.features.shape)], channel.features, channel.mask)
+        ]
+        return _digest([self.digest, self.text_digest], *given)
+
     @property
     def label_transform(self) -> str:
         """What makes a target of a label: "log1p" or "none"."""

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -77,6 +78,21 @@ def moved_aside(target: Path) -> Iterator[None]:
     finally:
         if not target.exists():
             os.replace(previous, target)
+        if held is not None:
+            os.close(held)
+
+
+@contextlib.contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Rename a file or folder to a temporary name and yield that; whoever has it removes it.
+
+    What is left of it when the process ends has no writer, so that the next `sweep` of the folder removes it.
+    """
+    held, hidden = _locked(path, of_writer=True), path.with_name(f".{path.name}.nie-{secrets.token_hex(4)}")
+    try:
+        os.replace(path, hidden)
+        yield hidden
+    finally:
         if held is not None:
             os.close(held)
 

@@ -78,7 +78,7 @@ def test_another_ending_is_one_sentence(run: Run, tmp_path: Path) -> None:
 
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
     store_synthetic(tmp_path, seed=1)
-    with pytest.raises(NieError, match="another version of synthetic"):
+    with pytest.raises(NieError, match="made from an older synthetic"):
         score_nodes(run, data_root=tmp_path)
 
 

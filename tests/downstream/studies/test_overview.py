@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import SMALL_FLAGS, store_synthetic, with_labels
+from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic, with_labels
 
 from downstream.reports.results import best_run, find_runs
 from downstream.stages.runner import Runner
 from downstream.studies.overview import main_job
+from nie.data import BUILDERS, synthetic
 from nie.data.store import save
 from nie.errors import NieError
 from nie.runs.run import read_run
@@ -55,8 +56,34 @@ def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pyte
         main_job("synthetic", profile="quick", flags=SMALL_FLAGS, runner=runner_at(tmp_path))
 
 
-def test_runs_of_other_data_are_refused_once_with_advice_that_works(tmp_path: Path) -> None:
-    """One sentence for all rows, one for LICAP; when the folders are away, the job ends and the table is new."""
+def test_other_data_of_one_s_own_graph_are_new_runs_and_the_old_ones_stay(tmp_path: Path) -> None:
+    kg = store_synthetic(tmp_path / "data")
+    flags = [*SMALL_FLAGS, "--optim.max_epochs", "1"]
+
+    def names() -> set[str]:
+        made = main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
+        return {run.path.name for run in made}
+
+    first = names()
+    labels = kg.labels.copy()
+    labels[np.flatnonzero(kg.label_mask)[0]] += 1
+    save(with_labels(kg, labels), tmp_path / "data" / "synthetic" / "processed")
+    second = names()
+    assert not first & second
+    folder = tmp_path / "runs" / "downstream" / "synthetic"
+    assert {path.name for path in folder.iterdir()} == first | second
+    assert {run.path.name for run in find_runs("synthetic", tmp_path / "runs", tmp_path / "data")} == second
+    store_synthetic(tmp_path / "data")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")}
+    assert names() == first
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")} == before
+
+
+def test_runs_of_another_build_of_a_dataset_of_nie_are_refused_once_with_advice_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence for all rows, one for LICAP; when it is followed, the job ends."""
+    monkeypatch.setitem(BUILDERS, "synthetic", synthetic)
     kg = store_synthetic(tmp_path / "data")
     flags = [*SMALL_FLAGS, "--optim.max_epochs", "1"]
     main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
@@ -67,8 +94,6 @@ def test_runs_of_other_data_are_refused_once_with_advice_that_works(tmp_path: Pa
         main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
     said, stages = str(raised.value), [tmp_path / "runs" / stage / "synthetic" for stage in ("downstream", "pretrain")]
     assert [said.count(f"{folder} holds runs of another synthetic") for folder in stages] == [1, 1]
-    assert "--label" not in said
-    for folder in stages:
-        folder.rename(tmp_path / folder.parent.name)
-    runs = main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
-    assert {run.path.name for run in find_runs("synthetic", tmp_path / "runs")} == {run.path.name for run in runs}
+    assert run_quietly(["clean", "synthetic", "--older"], tmp_path / "data", tmp_path / "runs")[0] == 0
+    assert not any(folder.exists() for folder in stages)
+    main_job("synthetic", profile="quick", flags=flags, runner=runner_at(tmp_path))
