@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from stage_helpers import store_synthetic
 
+from downstream.reports.comparisons import compare
 from downstream.reports.results import Results
 from downstream.reports.tables import markdown_table
 from downstream.stages.runner import Runner
 from downstream.studies import maps
 from downstream.studies.catalogue import find_study
-from downstream.studies.report import compare
 from downstream.studies.run import run_study
 from downstream.studies.settings import Settings
 from downstream.studies.study import Study
