@@ -8,12 +8,12 @@ from pathlib import Path
 
 from downstream.reports.kept import SEARCH, Kept
 from nie.disk.leftovers import sweep
-from nie.disk.removal import Measured, measure, remove_whole
+from nie.disk.removal import remove_whole
 from nie.runs.folds import unused
 
 
-def remove_kept(things: Sequence[Kept], every: Iterable[Kept]) -> Measured:
-    """Remove what is named, and tell how much that was.
+def remove_kept(things: Sequence[Kept], every: Iterable[Kept]) -> None:
+    """Remove what is named.
 
     A folder goes in one step, so that an interruption leaves nothing that looks like a whole run.
 
@@ -29,16 +29,12 @@ def remove_kept(things: Sequence[Kept], every: Iterable[Kept]) -> Measured:
     for thing in things:
         with _unused(thing, runs):
             pass
-    freed = Measured()
     for thing in things:
         with _unused(thing, runs):
-            taken = measure(thing.path)
             remove_whole(thing.path)
-        freed += taken
         sweep(thing.path.parent)
         with contextlib.suppress(OSError):
             thing.path.parent.rmdir()  # where it was the last one
-    return freed
 
 
 @contextlib.contextmanager

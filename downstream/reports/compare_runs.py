@@ -96,7 +96,8 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
     results = Results.of(runs)
     directed = [metric for metric in results.metrics if METRICS[metric].higher_is_better is not None]
     tests = compare(results, [tuple(runs)], directed, share_tested(replace(first, folds=common)))  # type: ignore[list-item]
-    return RunComparison(results, tests, first.config.get("data") != second.config.get("data"))
+    data = {run.config.get("data") for run in (first, second)} - {None}  # which older runs and datasets of nie have not
+    return RunComparison(results, tests, len(data) > 1)
 
 
 def runs_named(

@@ -11,6 +11,7 @@ from downstream.stages.table import STAGES
 from downstream.stages.versions import is_older
 from nie.data.check import STORE, is_dataset
 from nie.data.version import stored_version
+from nie.disk.leftovers import leftovers
 from nie.errors import NieError
 from nie.runs.check import is_run
 from nie.runs.fold_folder import FOLD
@@ -30,7 +31,8 @@ class Kept:
 
     Attributes:
         path: its file or folder.
-        kind: "graph", "features", "run", "half-done fold", "study" or "trials".
+        kind: "graph", "features", "run", "half-done fold", "study", "trials", or "leftover" of a removal that was
+            interrupted.
         dataset: that it belongs to; "" for trials.
         stage: of a run or a fold, by name; "search" before it where a search made it.
         older: whether it is a run that was made from an older graph; None where the graph is not on the disk.
@@ -62,6 +64,7 @@ def everything_kept(data_root: Path, run_root: Path) -> list[Kept]:
             for dataset in _folders(stage):
                 if dataset.name not in versions:
                     versions[dataset.name] = _version(dataset.name, data_root)
+                things += [Kept(path, "leftover", dataset.name) for path in leftovers(dataset)]
                 for run in filter(is_run, _folders(dataset)):
                     things += _of_run(run, dataset.name, before + stage.name, versions[dataset.name])
     for dataset in _folders(run_root / STUDIES):

@@ -17,7 +17,7 @@ NOTE = (
 
 
 def overview(things: Sequence[Kept]) -> str:
-    """Tables of graphs and features, of runs by dataset and stage, and of reports and trials."""
+    """Tables of graphs and features, of runs by dataset and stage, and of all else."""
     if not things:
         return "nie keeps nothing here."
     sizes = {thing.path: measure(thing.path) for thing in things}
@@ -56,7 +56,7 @@ def _others(things: Sequence[Kept], sizes: Mapping[Path, Measured]) -> str:
     lines = [
         [str(thing.path), thing.kind, readable_size(sizes[thing.path].size), _day(sizes[thing.path])]
         for thing in things
-        if thing.kind in ("study", "trials")
+        if thing.kind in ("study", "trials", "leftover")
     ]
     return markdown_grid(["path", "what", "size", "last written"], lines) if lines else ""
 

@@ -32,7 +32,7 @@ def _clean(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.reports.cleaning import remove_kept
     from downstream.reports.kept import everything_kept
     from downstream.reports.kept_tables import overview
-    from nie.disk.removal import Measured, measure, readable_size
+    from nie.disk.removal import measure, readable_size
 
     every = everything_kept(arguments.data_root, arguments.run_root)
     if not arguments.what:
@@ -43,10 +43,12 @@ def _clean(arguments: argparse.Namespace, _flags: list[str]) -> None:
     chosen = _chosen(arguments, every)
     verb = "would be removed" if arguments.dry_run else "removed"
     sizes = {thing.path: measure(thing.path) for thing in chosen}
-    freed = sum(sizes.values(), Measured()) if arguments.dry_run else remove_kept(chosen, every)
+    if not arguments.dry_run:
+        remove_kept(chosen, every)
     for thing in chosen:
         say(f"{verb}: {thing.path} ({thing.kind}, {readable_size(sizes[thing.path].size)})")
-    say(f"{len(chosen)} {verb}; {readable_size(freed.size)} {'would be ' if arguments.dry_run else ''}freed.")
+    freed = readable_size(sum(size.size for size in sizes.values()))
+    say(f"{len(chosen)} {verb}; {freed} {'would be ' if arguments.dry_run else ''}freed.")
 
 
 def _chosen(arguments: argparse.Namespace, every: list[Kept]) -> list[Kept]:

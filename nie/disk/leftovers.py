@@ -49,14 +49,19 @@ def sweep(folder: Path, name: str | None = None) -> None:
         folder: its own entries are looked at, not those below.
         name: of the target whose leftovers are meant; by default those of every target.
     """
+    for path in leftovers(folder):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and name in (None, found["target"]):
+            with contextlib.suppress(OSError):
+                _bury(path, folder / found["target"])
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary paths in a folder, whether their writers live or not, by name."""
     entries: list[str] = []
     with contextlib.suppress(OSError):  # what cannot be listed or removed does no harm
         entries = os.listdir(folder)
-    for entry in entries:
-        found = TEMPORARY.fullmatch(entry)
-        if found and name in (None, found["target"]):
-            with contextlib.suppress(OSError):
-                _bury(folder / entry, folder / found["target"])
+    return [folder / entry for entry in sorted(entries) if TEMPORARY.fullmatch(entry)]
 
 
 def remove(path: Path) -> None:
