@@ -18,6 +18,8 @@ from nie.runs.run import Run, read_run
 
 SIGNIFICANT = 0.05
 """Below this p a difference is said to be sure."""
+ROUNDING = 1e-9
+"""Means that are closer are equal but for the last digits of the computation."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class RunComparison:
         """Who is better, and whether the folds suffice to say so, in words."""
         first, second = (self.results.title(row) for row in self.results.rows)
         folds = len(self.results.folds(next(iter(self.results.rows))))
-        leading = {first: [one for one in self.comparisons if one.lead > 0]}
-        leading[second] = [one for one in self.comparisons if one.lead < 0]
+        leading = {first: [one for one in self.comparisons if one.lead > ROUNDING]}
+        leading[second] = [one for one in self.comparisons if one.lead < -ROUNDING]
         every = [one for ones in leading.values() for one in ones]
         if not every:
             return f"{first} and {second} do not differ on any metric that is defined on all folds."

@@ -130,7 +130,11 @@ def test_the_command_prints_both_rows_the_tests_and_the_verdict(tmp_path: Path) 
     assert code == 0, error
     rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
     assert {"rgtn", "ridge", "SPEARMAN"} <= set(rows)
-    assert "5 of 5" in out
+    header, _, *tests = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in out.split("\n\n")[1].splitlines()
+    ]  # fmt: skip
+    assert header == ["metric", "difference", "d", "better", "p"]
+    assert [cells[3] for cells in tests if cells[0] in ("RMSE", "SPEARMAN")] == ["5 of 5", "5 of 5"]
     assert out.splitlines()[-1].startswith("rgtn is better on")
     code, _, error = run_quietly(["compare", "rgtn", "gcn"], tmp_path / "data", tmp_path)
     assert (code, error.count("\n")) == (2, 1)

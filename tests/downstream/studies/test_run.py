@@ -75,6 +75,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
         "4 runs, 8 folds in all; nothing is left out",
     ):
         assert part in text
+    assert re.search(r"\| comparison +\| metric +\| difference +\| d +\| better +\| p +\|", text)
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 4
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.replace("http://www.w3.org", ""))
