@@ -36,7 +36,8 @@ def read_embeddings(path: str | Path, kg: KnowledgeGraph, fold: Fold) -> dict[st
         if found.get(key) != wanted[key]:
             raise NieError(
                 f"The pretrained run {path} belongs to another {what} "
-                f"({str(found.get(key))[:12]}, not {wanted[key][:12]}); its embeddings would leak labels here."
+                f"({str(found.get(key))[:12]}, not {wanted[key][:12]}), so that its embeddings would leak labels here; "
+                f"'nie pretrain --recipe {run.path / 'config.yaml'}' on this graph and these folds makes one that fits."
             )
     channels = metrics.get("channels")
     if not channels:  # without any, the raw features would be read in their place

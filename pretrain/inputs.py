@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from nie.data import KnowledgeGraph, load
+from nie.data.version import version_of
 from nie.inputs.channels import ChannelFeatures, feature_names, named_features
 from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold, make_folds
@@ -113,7 +114,7 @@ class NodeInputs:
     @functools.cached_property
     def made_from(self) -> dict[str, str]:
         """What a run on these inputs is made from: the graph with its labels, and the features as they are."""
-        digests = {"dataset_sha256": self.kg.digest}
+        digests = {"dataset_sha256": self.kg.digest, **version_of(self.kg)}
         if self.channels:
             sha = hashlib.sha256()
             for name, features in self.channels.items():

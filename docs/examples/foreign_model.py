@@ -15,7 +15,7 @@ readout = torch.nn.Linear(32, 1)
 parameters = [*relations.parameters(), *conv.parameters(), *readout.parameters()]
 optimizer = torch.optim.Adam(parameters, lr=0.01)
 
-for epoch in range(20):
+for _ in range(20):
     hidden = conv(graph, feat, relations.weight, etype).flatten(1)  # (nodes, heads * 8)
     loss = torch.nn.functional.mse_loss(readout(torch.relu(hidden)), target)
     optimizer.zero_grad()

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from downstream.answers.same_graph import check_same_graph
 from downstream.reports.tables import markdown_grid
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
@@ -82,12 +83,7 @@ def complete(
         raise NieError(f"{run.path} has no finished repetition; run 'nie link' to its end first.")
     config = LINKS.recipes.resolve(overrides=dict(run.config))
     inputs = LinkInputs.of(config, data_root=data_root)
-    changed = run.changed_source(inputs.made_from)
-    if changed:
-        raise NieError(
-            f"{run.path} was made from another {config.dataset} ({changed}); move it away, then run 'nie "
-            f"{LINKS.command}' again."
-        )
+    check_same_graph(run, inputs.made_from)
     side: Side = "tail" if tail is None else "head"
     given, about = find_entity(inputs.kg, head or tail or ""), find_relation(inputs.kg, relation)
     seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)

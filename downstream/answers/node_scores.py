@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from downstream.answers.same_graph import check_same_graph
 from downstream.answers.score_scale import untied, within_known
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from nie.arrays import Array, Bools, Floats, Ints
 from nie.data import KnowledgeGraph, load
 from nie.data.node_types import node_types
+from nie.data.version import version_of
 from nie.errors import NieError
 from nie.foreign import one_line
 from nie.progress import log
@@ -147,11 +149,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
             f"{run.path} has no finished fold to predict from; run 'nie {IMPORTANCE.command}' to its end first."
         )
     kg = load(run.config["dataset"], data_root)
-    if run.changed_source({"dataset_sha256": kg.digest}):
-        raise NieError(
-            f"{run.path} was made from another version of {kg.name}; move it away, then run 'nie {IMPORTANCE.command}' "
-            "again."
-        )
+    check_same_graph(run, version_of(kg))
     types = node_types(kg)
     score, drawn_in, held_out = _label_scale(run, folds, kg)
     scores = NodeScores(

@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression
 
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.method_settings import BoostingModel, ForestModel
 from downstream.methods.neighbourhood import neighbour_labels, neighbour_means
 from downstream.methods.pagerank import pagerank
 from nie.arrays import Floats, Floats32
@@ -26,7 +27,6 @@ from nie.inputs.channels import deviations
 from pretrain.cross_validation import Fold, fold_seed
 
 RIDGE_PENALTIES = 10.0 ** np.arange(-2, 7)  # on standardised features; the Gram matrix grows with the nodes
-BOOSTING_ROUNDS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +140,16 @@ def linear_baseline(given: FoldData) -> Fitted:
     return Fitted(score, score)
 
 
-def forest_baseline(given: FoldData) -> Fitted:
-    """Random forest on the features: scikit-learn's defaults, but each split tries sqrt(d) of the d features."""
+def forest_baseline(given: FoldData, settings: ForestModel) -> Fitted:
+    """Random forest on the features; by default each split tries sqrt(d) of the d features."""
     train = given.fold.train
-    model = RandomForestRegressor(max_features="sqrt", n_jobs=torch.get_num_threads(), random_state=given.seed)
+    model = RandomForestRegressor(
+        n_estimators=settings.trees,
+        min_samples_leaf=settings.min_samples,
+        max_features=settings.split_share or "sqrt",
+        n_jobs=torch.get_num_threads(),
+        random_state=given.seed,
+    )
     model.fit(given.features[train], given.targets[train])
     model.set_params(n_jobs=1)  # threads would add the trees up in any order, which changes the last bits
     score: Floats = model.predict(given.features)
@@ -171,16 +177,16 @@ def ridge_baseline(given: FoldData) -> Fitted:
     return Fitted(score, score)
 
 
-def boosting_baseline(given: FoldData) -> Fitted:
+def boosting_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
     """Gradient-boosted trees on the features: the sceptic's baseline.
 
-    scikit-learn's histogram boosting with its default settings and at most 300 rounds; the number of rounds is the
-    one with the least squared error on the validation nodes.
+    scikit-learn's histogram boosting; the number of rounds is the one with the least squared error on the validation
+    nodes.
     """
-    return _boosted(given, given.features)
+    return _boosted(given, given.features, settings)
 
 
-def boosting_neighbours_baseline(given: FoldData) -> Fitted:
+def boosting_neighbours_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
     """The same on a node's own features and on what stands around it (`downstream.methods.neighbourhood`).
 
     These are the mean features of its neighbours, its PageRank, and the training labels one and two steps away: what a
@@ -192,12 +198,20 @@ def boosting_neighbours_baseline(given: FoldData) -> Fitted:
     ]
     features = np.concatenate([given.features, *around], axis=1)
     known = np.isfinite(features[given.fold.train]).any(axis=0)  # scikit-learn cannot bin a column without a value
-    return _boosted(given, features[:, known])
+    return _boosted(given, features[:, known], settings)
 
 
-def _boosted(given: FoldData, features: Floats32) -> Fitted:
+def _boosted(given: FoldData, features: Floats32, settings: BoostingModel) -> Fitted:
     fold, targets = given.fold, given.targets
-    model = HistGradientBoostingRegressor(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=given.seed)
+    model = HistGradientBoostingRegressor(
+        learning_rate=settings.learning_rate,
+        max_iter=settings.rounds,
+        max_leaf_nodes=settings.leaves,
+        min_samples_leaf=settings.min_samples,
+        l2_regularization=settings.l2,
+        early_stopping=False,
+        random_state=given.seed,
+    )
     model.fit(features[fold.train], targets[fold.train])
     errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(features[fold.val])]
     score: Floats = next(islice(model.staged_predict(features), int(np.argmin(errors)), None))

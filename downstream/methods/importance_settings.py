@@ -7,6 +7,7 @@ they build on each other: a method has exactly the settings that it reads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, create_model, model_validator
@@ -85,6 +86,16 @@ class ImportanceConfig(FoldsRunConfig):
         """The pretrained run and the channels that its embeddings replace; None on raw features."""
         return None
 
+    @property
+    def judged_by(self) -> str:
+        """The validation metric that settings are chosen by."""
+        return "spearman"
+
+    @property
+    def ranges(self) -> Mapping[str, SearchRange]:
+        """Where `nie search` looks, by dotted name of the setting; nothing for a method that has nothing to search."""
+        return {}
+
 
 def licap_label(method: str) -> str:
     """What a run of a method on pretrained features is called, and its row.
@@ -146,6 +157,19 @@ class SearchRange(Section):
         return isinstance(value, (int, float)) and self.low <= value <= self.high
 
 
+class SearchedConfig(FeatureConfig):
+    """Stage 2 by a method that has settings worth searching."""
+
+    not_in_name: ClassVar[dict[str, Any]] = {**FeatureConfig.not_in_name, "search": True}
+
+    search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
+
+    @property
+    def ranges(self) -> Mapping[str, SearchRange]:
+        """Where `nie search` looks, by dotted name of the setting."""
+        return self.search
+
+
 class ModelConfig(Section):
     """The settings of a network's own; each network has a subclass."""
 
@@ -158,10 +182,8 @@ class ModelConfig(Section):
         """Raise ValueError where these settings do not go together with the others of ``settings``."""
 
 
-class NetworkConfig(FeatureConfig):
+class NetworkConfig(SearchedConfig):
     """Stage 2 by a neural network; `NetworkConfig.of` gives the class of one network's settings."""
-
-    not_in_name: ClassVar[dict[str, Any]] = {**FeatureConfig.not_in_name, "search": True}
 
     model: ModelConfig
     loss: ImportanceLossConfig = ImportanceLossConfig()
@@ -179,7 +201,6 @@ class NetworkConfig(FeatureConfig):
         description="share of the training labels that is an input in each epoch, to learn the others from",
     )
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
-    search: dict[str, SearchRange] = Field({}, description="ranges for nie search, by dotted name of the setting")
 
     @classmethod
     def of(cls, model: ModelConfig, loss: ImportanceLossConfig | None = None) -> type[NetworkConfig]:
@@ -202,6 +223,11 @@ class NetworkConfig(FeatureConfig):
     def learns_tiers(self) -> bool:
         """Whether the network has a head for tiers of importance."""
         return self.loss.tier_weight > 0
+
+    @property
+    def judged_by(self) -> str:
+        """The validation metric that settings and epochs are chosen by."""
+        return self.select
 
     @property
     def selecting(self) -> list[str]:

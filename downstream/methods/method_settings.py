@@ -7,10 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from downstream.heads.names import HeadName
-from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
+from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig, SearchedConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import EncoderName, FusionName, RelationsConfig
+from nie.settings.sections import EncoderName, FusionName, RelationsConfig, Section
 from nie.vocabulary import ActivationName, RelationMode
 
 
@@ -118,6 +118,38 @@ class RGCNConfig(HiddenConfig):
     """Relational graph convolutional network."""
 
     num_bases: int = Field(4, ge=1, le=1024, description="matrices that the relations' matrices are sums of")
+
+
+class BoostingModel(Section):
+    """Gradient-boosted trees; the defaults are scikit-learn's, but for the rounds."""
+
+    learning_rate: float = Field(0.1, gt=0, le=1, description="how much each round adds")
+    rounds: int = Field(300, ge=1, le=100_000, description="rounds at most; validation nodes choose how many count")
+    leaves: int = Field(31, ge=2, le=65_536, description="leaves of a tree at most")
+    min_samples: int = Field(20, ge=1, description="training nodes in a leaf at least")
+    l2: float = Field(0.0, ge=0, description="penalty on the squared values of leaves")
+
+
+class BoostingConfig(SearchedConfig):
+    """Stage 2 by gradient boosting."""
+
+    model: BoostingModel = BoostingModel()
+
+
+class ForestModel(Section):
+    """A random forest; the defaults are scikit-learn's, but for the features of a split."""
+
+    trees: int = Field(100, ge=1, le=100_000, description="number of trees")
+    min_samples: int = Field(1, ge=1, description="training nodes in a leaf at least")
+    split_share: float | None = Field(
+        None, gt=0, le=1, description="share of the features that a split tries; by default the root of their number"
+    )
+
+
+class ForestConfig(SearchedConfig):
+    """Stage 2 by a random forest."""
+
+    model: ForestModel = ForestModel()
 
 
 class BlendConfig(ImportanceConfig):

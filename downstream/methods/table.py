@@ -21,6 +21,8 @@ from downstream.methods.importance_settings import (
 from downstream.methods.method import Method
 from downstream.methods.method_settings import (
     BlendConfig,
+    BoostingConfig,
+    ForestConfig,
     GATConfig,
     GENIConfig,
     HiddenConfig,
@@ -58,16 +60,18 @@ def network(
 def baseline(
     function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *, sees_test_labels: bool = False
 ) -> Method:
-    """The method of a function ``(FoldData) -> Fitted`` of `downstream.methods.baselines`.
+    """The method of a function of `downstream.methods.baselines`.
 
     Args:
-        function: fits and predicts.
+        function: ``(FoldData) -> Fitted``, which fits and predicts; where the settings have a section ``model``,
+            ``(FoldData, model) -> Fitted``.
         settings: ``ImportanceConfig`` for a function that looks at the graph alone.
         sees_test_labels: see `Method`.
     """
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
-        return function(later("downstream.methods.baselines:FoldData.of")(work))
+        own = [work.config.model] if "model" in settings.model_fields else []
+        return function(later("downstream.methods.baselines:FoldData.of")(work), *own)
 
     return Method(settings, fit=fit, sees_test_labels=sees_test_labels)
 
@@ -91,9 +95,9 @@ METHODS: dict[str, Method] = {
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
     "linear": baseline(_baseline("linear_baseline")),
     "ridge": baseline(_baseline("ridge_baseline")),
-    "forest": baseline(_baseline("forest_baseline")),
-    "boosting": baseline(_baseline("boosting_baseline")),
-    "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline")),
+    "forest": baseline(_baseline("forest_baseline"), ForestConfig),
+    "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
+    "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline"), BoostingConfig),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", HiddenConfig()),
     "graphsage": _convolution("graphsage", HiddenConfig()),

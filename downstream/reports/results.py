@@ -16,6 +16,8 @@ from downstream.methods.table import METHODS, method_of
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
+from downstream.stages.versions import is_older
+from nie.data.version import stored_version
 from nie.errors import NieError
 from nie.progress import log
 from nie.runs.run import SUMMARY, Run, mean_sd, read_run, run_path
@@ -127,34 +129,79 @@ def _check_same_ground(runs: Mapping[str, Run], measured: Mapping[str, Mapping[i
                 )
 
 
-def find_runs(dataset: str, run_root: str | Path = "checkpoints") -> list[Run]:
-    """The stage-2 runs of ``dataset`` that compare and have a finished fold, simple methods first.
+@dataclass(frozen=True)
+class FoundRuns:
+    """The finished stage-2 runs of a dataset, apart where they do not compare.
 
-    Runs compare if they are on the same folds of the same version of the graph. Of several such groups the largest is
-    returned, and of equally large ones the newest. A warning names the runs that are left out, and another the folders
-    that are not named as their settings say, because they are copies, or runs that were renamed.
+    Attributes:
+        present: those on the present graph that compare, simple methods first.
+        older: groups of runs that were made from older graphs and compare with each other, the newest group first.
+        on_disk: whether the graph is there; without it all runs that compare count as present.
+    """
+
+    present: list[Run]
+    older: list[list[Run]]
+    on_disk: bool
+
+
+def found_runs(
+    dataset: str, run_root: str | Path = "checkpoints", data_root: str | Path = "datasets"
+) -> FoundRuns:  # fmt: skip
+    """The stage-2 runs of ``dataset`` that have a finished fold, by the version of the graph that they were made from.
+
+    Runs compare if they are on the same folds of the same version of the graph. Of several such groups on the present
+    graph the largest is returned, and of equally large ones the newest. A warning names the runs that are left out, and
+    another the folders that are not named as their settings say, because they are copies, or runs that were renamed.
 
     Raises:
         NieError: there are none; the message says which runs of other stages there are, and what reads them.
     """
     folder = Path(run_root) / IMPORTANCE.name / dataset
-    runs = [run for run in _named_as_settings_say(sorted(folder.glob(f"*/{SUMMARY}"))) if run.finished_folds()]
+    runs = [run for run in _named_as_settings_say(sorted(folder.glob(f"[!.]*/{SUMMARY}"))) if run.finished_folds()]
     if not runs:
-        others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob(f"*/{SUMMARY}"))]
+        others = [name for name in STAGES if any((Path(run_root) / name / dataset).glob(f"[!.]*/{SUMMARY}"))]
         there = "".join(f" There are runs of 'nie {STAGES[name].command}': {STAGES[name].read_by}." for name in others)
         raise NieError(f"There is no finished run in {folder}; start one with 'nie run {dataset}'.{there}")
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(_ground(run), []).append(run)
-    chosen = max(groups.values(), key=lambda group: (len(group), max(_written(run) for run in group)))
-    left_out = [run.path.name for run in runs if run not in chosen]
-    if left_out:
-        log.warning(
-            "These runs are on other folds or another version of the graph and are left out: %s.", ", ".join(left_out)
+    version = stored_version(dataset, data_root)
+    older = [run for run in runs if version is not None and is_older(run, version)]
+    groups = _that_compare([run for run in runs if run not in older])
+    if groups:
+        present, *rest = sorted(groups, key=lambda group: (len(group), _written(group)), reverse=True)
+        left_out = [run.path.name for run in runs if any(run in group for group in rest)]
+        if left_out:
+            log.warning(
+                "These runs are on other folds or another version of the graph and are left out: %s.",
+                ", ".join(left_out),
+            )
+    newest_first = sorted(_that_compare(older), key=_written, reverse=True)
+    return FoundRuns(present if groups else [], newest_first, version is not None)
+
+
+def find_runs(
+    dataset: str, run_root: str | Path = "checkpoints", data_root: str | Path = "datasets"
+) -> list[Run]:  # fmt: skip
+    """The stage-2 runs of ``dataset`` on the present graph, as `found_runs` finds them.
+
+    Raises:
+        NieError: there are none.
+    """
+    found = found_runs(dataset, run_root, data_root)
+    if not found.present:
+        raise NieError(
+            f"All finished runs of {dataset} were made from an older graph; start one on the present graph with 'nie "
+            f"run {dataset}'."
         )
+    return found.present
+
+
+def _that_compare(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs in groups of the same folds of the same graph; in each, simple methods first."""
     simple_first = [label for method in METHODS for label in (method, licap_label(method))]
     order = {label: place for place, label in enumerate(simple_first)}
-    return sorted(chosen, key=lambda run: (order.get(label := str(run.config["label"]), len(order)), label))
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (order.get(label := str(run.config["label"]), len(order)), label)):
+        groups.setdefault(_ground(run), []).append(run)
+    return list(groups.values())
 
 
 def _named_as_settings_say(summaries: Iterable[Path]) -> list[Run]:
@@ -182,12 +229,12 @@ def _ground(run: Run) -> str:
     """A key of the graph with its labels and of the folds that a run was tested on."""
     folds = {name: value for name, value in run.config.get("folds", {}).items() if name != "run"}
     bound = run.metrics(run.finished_folds()[0]).get("binding", {})
-    return f"{bound.get('dataset_sha256')} {sorted(folds.items())}"
+    return f"{bound.get('dataset_sha256')} {run.config.get('data')} {sorted(folds.items())}"
 
 
-def _written(run: Run) -> float:
-    """When the run last changed, in seconds."""
-    return (run.path / SUMMARY).stat().st_mtime
+def _written(runs: Iterable[Run]) -> float:
+    """When the newest of the runs last changed, in seconds."""
+    return max((run.path / SUMMARY).stat().st_mtime for run in runs)
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:

@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from downstream.metrics.registry import title
-from downstream.reports.results import Results
+from downstream.reports.results import FoundRuns, Results, named
 from downstream.stages.importance import IMPORTANCE
 from nie.foreign import csv_cell, markdown_text, one_line
 from nie.runs.stage import Stage
@@ -25,6 +25,24 @@ def markdown_table(results: Results, stage: Stage[Any] = IMPORTANCE) -> str:
         text += "\nPublished rows (other text features; not measured here):\n\n"
         text += markdown_grid([*headers, "source"], published) + "\n"
     return text
+
+
+def table_by_version(dataset: str, found: FoundRuns) -> str:
+    """The table of the runs on the present graph, and behind it one for each older graph, which ranks apart."""
+    parts = [markdown_table(Results.of(named(found.present)))] if found.present else []
+    if not found.on_disk:
+        parts.append(
+            f"The graph {dataset} is not on the disk, so nobody can say whether these rows are of its newest data.\n"
+        )
+    if not found.present:
+        parts.append(f"No run is of the present {dataset}; 'nie run {dataset}' makes some.\n")
+    for runs in found.older:
+        results = Results.of(named(runs))
+        grid = markdown_grid([*headers_of(results), IMPORTANCE.unit], measured_rows(results))
+        parts.append(f"Made from an older {dataset}; these rows compare with each other only:\n\n{grid}\n")
+    if found.older:
+        parts.append(f"'nie clean {dataset} --older' removes the runs of older graphs.\n")
+    return "\n".join(parts)
 
 
 def markdown_grid(header: Sequence[str], lines: Sequence[Sequence[str]], width: int = 400) -> str:

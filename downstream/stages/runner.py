@@ -14,6 +14,8 @@ from typing import Any
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
+from nie.data.datasets import is_own
+from nie.data.version import version_of
 from nie.deadline import check_time
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
@@ -119,8 +121,9 @@ class Runner:
         return failed
 
     def path(self, config: RunConfig) -> Path:
-        """The run directory of ``config``."""
-        return run_path(config, self.run_root)
+        """The run directory of ``config`` on its graph as it is now."""
+        own = is_own(config.dataset)  # for any other the graph need not be there
+        return run_path(config.on_data(version_of(self.graph(config.dataset))) if own else config, self.run_root)
 
     def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[str]:
         check_time()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from downstream.reports import figures
+from downstream.reports.comparisons import FOLDS_NOTE, share_tested
 from downstream.reports.results import Results, best_run
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.stage import LINKS
@@ -20,11 +21,6 @@ from nie.data import KnowledgeGraph
 from nie.runs.run import Run
 from nie.runs.stage import Stage
 
-FOLDS_NOTE = (
-    "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
-    "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
-    "folds on which the first is better."
-)
 REPETITIONS_NOTE = (
     "Mean difference of repetitions with the same numbers, which are seeds, on one split. p: paired t-test, two-sided, "
     "adjusted for the number of comparisons in this table by Holm's method; it says nothing of other test triples. d: "
@@ -63,11 +59,6 @@ class Ground:
     figures: Callable[[Results, Mapping[str, Run], KnowledgeGraph], dict[str, Any]]
 
 
-def _test_share(run: Run) -> float:
-    split = run.split(run.finished_folds()[0])
-    return len(split["test"]) / len(split["train"])
-
-
 def _figures_of_folds(results: Results, runs: Mapping[str, Run], kg: KnowledgeGraph) -> dict[str, Any]:
     best = best_run(list(runs.values()))
     name = next(row for row, run in runs.items() if run is best)
@@ -87,7 +78,7 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: Know
     }
 
 
-FOLDS = Ground(IMPORTANCE, Settings, FOLDS_NOTE, _test_share, _figures_of_folds)
+FOLDS = Ground(IMPORTANCE, Settings, FOLDS_NOTE, share_tested, _figures_of_folds)
 """The ground of importance estimation."""
 
 REPETITIONS = Ground(LINKS, LinkSettings, REPETITIONS_NOTE, lambda _run: 0.0, _figures_of_repetitions)

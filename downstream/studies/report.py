@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from downstream.metrics.registry import METRICS, title
+from downstream.metrics.registry import title
+from downstream.reports.comparisons import FEW_FOLDS, TESTED_HEADERS, Comparison, compare, tested_cells
 from downstream.reports.page import Table, write_markdown, write_page, write_text
-from downstream.reports.paired_tests import PairedTest, holm, paired_test
 from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
-
-FEW_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A paired test of two rows on one metric.
-
-    Attributes:
-        ours, theirs: the rows.
-        metric: what is compared.
-        test: of ours against theirs; None where a fold's figure is undefined.
-        better: folds on which ours is better.
-        p: adjusted for all comparisons of the report.
-    """
-
-    ours: str
-    theirs: str
-    metric: str
-    test: PairedTest | None
-    better: int
-    p: float
-
-
-def compare(
-    results: Results, pairs: Sequence[tuple[str, str]], tested: Sequence[str], test_share: float
-) -> list[Comparison]:
-    """Test pairs of rows on the metrics ``tested``, over the folds that both have; a pair without such is left out."""
-    made: list[tuple[str, str, str, PairedTest | None, int]] = []
-    for ours, theirs in pairs:
-        shared = [fold for fold in results.rows.get(ours, {}) if fold in results.rows.get(theirs, {})]
-        for metric in tested if shared else ():
-            sides = [[results.rows[row][fold].get(metric) for fold in shared] for row in (ours, theirs)]
-            values = [[value for value in side if value is not None] for side in sides]
-            if min(map(len, values)) < len(shared):
-                made.append((ours, theirs, metric, None, 0))
-                continue
-            sign = 1 if METRICS[metric].higher_is_better else -1
-            better = sum(sign * (mine - other) > 0 for mine, other in zip(*values, strict=True))
-            made.append((ours, theirs, metric, paired_test(*values, test_share=test_share), better))
-    adjusted = holm([test.p if test else math.nan for *_, test, _ in made])
-    return [Comparison(*one, p) for one, p in zip(made, adjusted, strict=True)]
 
 
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], results: Results) -> list[Table]:
@@ -134,25 +90,10 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
 
 
 def _comparison_table(comparisons: Sequence[Comparison], ground: Ground) -> Table:
-    rows = [[f"{one.ours} against {one.theirs}", title(one.metric), *_tested(one)] for one in comparisons]
+    rows = [[f"{one.ours} against {one.theirs}", title(one.metric), *tested_cells(one)] for one in comparisons]
     note = f"{ground.test_note} {len(comparisons)} comparisons."
     fewest = min((one.test.n for one in comparisons if one.test), default=0)
     if fewest < FEW_FOLDS:
         unit = ground.stage.unit
         note += f" On {fewest} {unit} such a test finds only very large differences: read d and better, not p."
-    return Table("Paired tests", ["comparison", "metric", "difference", "d", "better", "p"], rows, note)
-
-
-def _tested(one: Comparison) -> list[str]:
-    if one.test is None:
-        return ["undefined", "—", "—", "—"]
-    better = f"{one.better} of {one.test.n}"
-    return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _p_value(one.p)]
-
-
-def _p_value(p: float) -> str:
-    return "<0.001" if p < 0.001 else _number(p, ".3f")
-
-
-def _number(value: float, form: str) -> str:
-    return "—" if math.isnan(value) else format(value, form)
+    return Table("Paired tests", ["comparison", "metric", *TESTED_HEADERS], rows, note)

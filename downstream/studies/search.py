@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from downstream.methods.importance_settings import NetworkConfig, SearchRange
+from downstream.methods.importance_settings import ImportanceConfig, SearchRange
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
+from downstream.studies.search_space import checked, range_of, suggest
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm
 from downstream.studies.trial_storage import alone, default_storage, open_storage, storage_errors
@@ -31,45 +33,67 @@ FROM_OUTSIDE = (NotWritten, OtherData, OSError)
 """Errors that the tried settings have not caused, and that the next ones would meet, too: they end a search."""
 
 
-def search(
-    method: str, settings: Settings, *, runner: Runner, trials: int, storage: str | None = None, licap: bool = False
-) -> str:
-    """Try ``trials`` more settings and return the best of all so far, as YAML to add to the recipes.
+@dataclass(frozen=True)
+class Searched:
+    """What a search has found so far.
 
-    The settings to search and their ranges stand in the dataset's recipe under ``search``, by dotted name, or else in
-    the recipe ``fast``; those of stage 1 begin with ``licap.`` and count with ``licap`` only. A trial's value is the
-    mean over the folds of the validation metric that the recipe selects epochs by; test nodes play no part. After eight
-    trials, one whose mean over its first folds is worse than the median of the others is ended before its next fold.
+    Attributes:
+        values: the best settings, by dotted name.
+        metric: the validation metric that they were chosen by.
+        value: of that metric, mean over the folds.
+        trials: how many were tried in all.
+        recipes: the best settings as YAML, with where to add them.
+    """
+
+    values: dict[str, Any]
+    metric: str
+    value: float
+    trials: int
+    recipes: str
+
+
+def search(
+    method: str, settings: Settings, *, runner: Runner, trials: int, storage: str | None = None, licap: bool = False,
+    space: Mapping[str, Any] | None = None,
+) -> Searched:  # fmt: skip
+    """Try ``trials`` more settings and return the best of all so far.
+
+    Without ``space``, the settings to search and their ranges stand in the dataset's recipe under ``search``, by dotted
+    name, or else in the recipe ``fast``; those of stage 1 begin with ``licap.`` and count with ``licap`` only. A
+    trial's value is the mean over the folds of the validation metric that the recipe selects by; test nodes play no
+    part. After eight trials, one whose mean over its first folds is worse than the median of the others is ended before
+    its next fold.
 
     Args:
-        method: a neural method.
+        method: of `downstream.methods.table.METHODS`.
         settings: of the dataset, with the folds to search on.
         runner: how trials run.
         trials: how many to add.
         storage: where trials are kept, an URL of Optuna or by default ``trials.db`` in the run root; several processes
             or machines with the same storage search together.
         licap: search with LICAP pretraining in front of the method.
+        space: the settings to search in the place of the recipe's, by dotted name, each ``(low, high)``, ``(low, high,
+            "log")``, a list of choices, or a `SearchRange`.
 
     Raises:
-        NieError: a method without settings to search, no ranges in the recipe, a range for an unknown setting, a
-            storage that cannot be used; as `NotWritten`, a full disk.
+        NieError: nothing to search, a range for an unknown setting or out of its bounds, a storage that cannot be used;
+            as `NotWritten`, a full disk.
     """
     optuna = require("optuna", "search")
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that raise
-    config, ranges = settings.network(method), settings.ranges(method)
-    space = {name: span for name, span in ranges.items() if licap or not name.startswith(STAGE1)}
-    if not space:
-        raise NieError(f"The recipe of {method} on {settings.dataset} has no ranges under 'search'; add some there.")
-    _check(space, method, settings, licap)
+    ranges = _asked(method, settings, licap, space)
+    spans = checked(ranges, lambda values: _present(values, *_configs(method, settings, values, licap)))
     stage1, stage2 = _configs(method, settings, {}, licap)
-    spans = {name: span.model_dump() for name, span in space.items()}
-    same = _digest(stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2), spans)
+    same = _digest(
+        stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2),
+        {key: span.model_dump() for key, span in spans.items()},
+    )  # fmt: skip
     # Trials are comparable where data, ranges and everything but the searched values are the same.
-    name = " ".join([settings.dataset, config.run_label(), config.select, *map(str, config.folds.run), same])
+    name = " ".join([settings.dataset, stage2.run_label(), stage2.judged_by, *map(str, stage2.folds.run), same])
     url = default_storage(Path(runner.run_root)) if storage is None else storage
 
     def objective(trial: Any) -> float:
-        values = {name: _suggest(trial, name, span) for name, span in space.items()}
+        values = {key: suggest(trial, key, span) for key, span in spans.items()}
         stage1, stage2 = _configs(method, settings, values, licap)
         found: list[float] = []
         for fold in stage2.folds.run:
@@ -84,34 +108,53 @@ def search(
             if len(found) < len(stage2.folds.run) and trial.should_prune():
                 raise optuna.TrialPruned
         mean = sum(found) / len(found)
-        log.info("trial %d: validation %s %.4f with %s", trial.number, config.select, mean, trial.params)
+        log.info("trial %d: validation %s %.4f with %s", trial.number, stage2.judged_by, mean, trial.params)
         return mean
 
     with storage_errors(url):
         with alone(url):
-            study = _study(name, config, url)
+            study = _study(name, stage2.judged_by, url)
             if not _not_failed(study):  # the best settings found must not be worse than the present ones
-                study.enqueue_trial(_present(space, stage1, stage2))
+                present = _present(spans, stage1, stage2)
+                study.enqueue_trial({key: value for key, value in present.items() if spans[key].contains(value)})
         # Processes that share a storage must not all propose the same.
         shared = storage is not None
-        seed = None if shared else config.seed + len(study.trials)
+        seed = None if shared else stage2.seed + len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=shared)
         study.optimize(objective, n_trials=trials)
         tried = _not_failed(study)
         if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in tried):
             raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
-        note = f"{config.select} {study.best_value:.4f} on validation, {len(tried)} trials"
-        return _as_recipes(settings, method, study.best_params, note)
+        note = f"{stage2.judged_by} {study.best_value:.4f} on validation, {len(tried)} trials"
+        recipes = _as_recipes(settings, method, study.best_params, note)
+        return Searched(study.best_params, stage2.judged_by, study.best_value, len(tried), recipes)
 
 
-def _study(name: str, config: NetworkConfig, url: str) -> Any:
+def _asked(method: str, settings: Settings, licap: bool, space: Mapping[str, Any] | None) -> dict[str, SearchRange]:
+    """The ranges that are given, or else those of the recipes."""
+    if space is None:
+        every = settings.ranges(method)
+        found = {name: span for name, span in every.items() if licap or not name.startswith(STAGE1)}
+        if not found:
+            raise NieError(
+                f"No recipe has ranges for {method} on {settings.dataset} under 'search'; add some there, or give them "
+                "with --set SETTING=low:high (in Python: space)."
+            )
+        return found
+    for name in space:
+        if name.startswith(STAGE1) and not licap:
+            raise NieError(f"{name} is a setting of the pretraining; search it with --licap (in Python: licap=True).")
+    return {name: range_of(name, given) for name, given in space.items()}
+
+
+def _study(name: str, metric: str, url: str) -> Any:
     """Optuna's study of that name, a new one or the one that there is."""
     optuna = require("optuna", "search")
     return optuna.create_study(
         study_name=name,
         storage=open_storage(url),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-        direction="maximize" if METRICS[config.select].higher_is_better else "minimize",
+        direction="maximize" if METRICS[metric].higher_is_better else "minimize",
         load_if_exists=True,
     )
 
@@ -126,37 +169,21 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _check(space: Mapping[str, SearchRange], method: str, settings: Settings, licap: bool) -> None:
-    """Raise unless every end of every range is a possible setting."""
-    for name, span in space.items():
-        for value in span.ends():
-            _configs(method, settings, {name: value}, licap)
-
-
-def _present(space: Mapping[str, SearchRange], stage1: Any, stage2: NetworkConfig) -> dict[str, Any]:
-    """The values that the recipe has now, where they lie in the ranges."""
+def _present(names: Iterable[str], stage1: Any, stage2: ImportanceConfig) -> dict[str, Any]:
+    """The values that settings have now, by dotted name."""
     values = {}
-    for name, span in space.items():
-        value = stage1 if name.startswith(STAGE1) else stage2
+    for name in names:
+        value: Any = stage1 if name.startswith(STAGE1) else stage2
         for part in name.removeprefix(STAGE1).split("."):
-            value = getattr(value, part)
-        if span.contains(value):
-            values[name] = value
+            value = value.get(part) if isinstance(value, Mapping) else getattr(value, part)
+        values[name] = value
     return values
 
 
-def _suggest(trial: Any, name: str, span: SearchRange) -> Any:
-    if span.choices is not None:
-        return trial.suggest_categorical(name, list(span.choices))
-    if isinstance(span.low, int) and isinstance(span.high, int):
-        return trial.suggest_int(name, span.low, span.high, log=span.log)
-    return trial.suggest_float(name, span.low, span.high, log=span.log)
-
-
-def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, NetworkConfig]:
+def _configs(method: str, settings: Settings, values: Mapping[str, Any], licap: bool) -> tuple[Any, ImportanceConfig]:
     """Settings of both stages with the tried values; stage 1 is None without LICAP."""
     of_stage1, of_stage2 = _by_stage(values)
-    return settings.licap(**of_stage1) if licap else None, settings.network(method, **of_stage2)
+    return settings.licap(**of_stage1) if licap else None, settings.method(method, **of_stage2)
 
 
 def _by_stage(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -165,12 +192,19 @@ def _by_stage(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     return _nested(stage1), _nested({name: values[name] for name in values if not name.startswith(STAGE1)})
 
 
-def _validate(stage1: Any, stage2: NetworkConfig, fold: int, runner: Runner) -> float:
-    """The validation metric of one fold."""
+def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float:
+    """The validation metric of one fold.
+
+    Raises:
+        NieError: it is undefined, as a rank correlation is of equal predictions; or the run fails.
+    """
     if stage1 is not None:
         runner.run([stage1.on_folds(fold)], raised=FROM_OUTSIDE)
-    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner.run_root).on_folds(fold)], raised=FROM_OUTSIDE)
-    return float(run.metrics(fold)["val"][stage2.select])
+    (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner).on_folds(fold)], raised=FROM_OUTSIDE)
+    value = run.figures(fold, "val").get(stage2.judged_by)
+    if value is None:
+        raise NieError(f"{stage2.judged_by} is undefined on the validation nodes of fold {fold}.")
+    return float(value)
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

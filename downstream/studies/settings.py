@@ -72,14 +72,13 @@ class Settings:
         return cast(NetworkConfig, config)
 
     def ranges(self, method: str) -> Mapping[str, SearchRange]:
-        """Where `nie search` looks for a network's settings: the ranges of the dataset's recipe, or the general ones.
+        """Where `nie search` looks for a method's settings: the ranges of the dataset's recipe, or the general ones.
 
         Raises:
-            NieError: what `network` raises.
+            NieError: what `method` raises.
         """
-        own = self.network(method).search
-        general = IMPORTANCE.recipes.resolve(GENERAL, overrides={"dataset": self.dataset, "method": method})
-        return own or cast(NetworkConfig, general).search
+        own = self.method(method).ranges
+        return own or IMPORTANCE.recipes.resolve(GENERAL, overrides={"dataset": self.dataset, "method": method}).ranges
 
     def licap(self, **changes: Any) -> LicapConfig:
         """Settings of LICAP, on the features and folds of stage 2."""

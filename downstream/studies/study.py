@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from downstream.reports.page import Table
@@ -18,7 +17,8 @@ from nie.deadline import OutOfTime, time_limit
 from nie.errors import NieError
 from nie.later import later
 from nie.progress import log
-from nie.runs.run import Run, check_source, read_run, run_path
+from nie.runs.other import OtherData
+from nie.runs.run import Run, check_source, read_run
 from nie.settings.run import RunConfig
 from pretrain.licap_settings import LicapConfig
 
@@ -43,14 +43,14 @@ class Arm:
     parts: tuple[Arm, ...] = ()
     needs: tuple[Need, ...] = ()
 
-    def settings_in(self, run_root: str | Path) -> RunConfig:
+    def settings_in(self, runner: Runner) -> RunConfig:
         """Its settings, with the folders in which the runs that it reads are or will be."""
         if self.parts:
-            paths = tuple(str(run_path(part.settings_in(run_root), run_root)) for part in self.parts)
+            paths = tuple(str(runner.path(part.settings_in(runner))) for part in self.parts)
             return self.config.model_copy(update={"parts": paths})
         if self.licap is None:
             return self.config
-        return self.config.model_copy(update={"pretrained": str(run_path(self.licap, run_root))})
+        return self.config.model_copy(update={"pretrained": str(runner.path(self.licap))})
 
 
 Pair = tuple[str, str]
@@ -146,11 +146,7 @@ def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]
     failed = runner.attempt(list(stage1.values()))
     for blends in (False, True):
         failed += runner.attempt(
-            [
-                arm.settings_in(runner.run_root).on_folds(*_ready_folds(arm, runner))
-                for arm in ready
-                if bool(arm.parts) == blends
-            ]
+            [arm.settings_in(runner).on_folds(*_ready_folds(arm, runner)) for arm in ready if bool(arm.parts) == blends]
         )
     return failed
 
@@ -160,7 +156,7 @@ def _with_inputs(arms: Sequence[Arm], runner: Runner, blocked: dict[str, list[st
     ready = []
     for arm in arms:
         reasons = {}
-        config = arm.settings_in(runner.run_root)
+        config = arm.settings_in(runner)
         for name, each in ((arm.name, config), (f"LICAP of {arm.name}", arm.licap)):
             try:
                 if each is not None:
@@ -219,17 +215,16 @@ def finished_arms(arms: Sequence[Arm], runner: Runner) -> dict[str, Run]:
     """
     runs = {}
     for arm in arms:
-        config = arm.settings_in(runner.run_root)
+        config = arm.settings_in(runner)
         path = runner.path(config)
         if not (path / "config.yaml").exists():
             continue
         run = Run(path, {**read_run(path).config, **config.reads_runs()}, config.fold_numbers)
         if run.finished_folds():
-            changed = run.changed_source(runner.made_from(config))
-            if changed:
-                log.warning(
-                    "%s is left out: %s is of other data (%s); move it away to run it anew", arm.name, path, changed
-                )
+            try:
+                check_source(run, config, runner.made_from(config))
+            except OtherData as error:
+                log.warning("%s is left out: %s", arm.name, error)
             else:
                 runs[arm.name] = run
     return runs

@@ -1,4 +1,4 @@
-"""What finished runs say: ``nie table``, ``nie predict``, ``nie complete``."""
+"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie complete``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from nie.commands.parser import Commands, a_path, whole_number
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     commands.add("table", "the table of a dataset's finished runs", _table).add_argument("dataset")
+    comparing = commands.add("compare", "two finished runs against each other, tested on the same folds", _compare)
+    comparing.add_argument("runs", nargs=2, metavar="RUN", help="folder of a stage-2 run, or its name in the table")
+    comparing.add_argument("--dataset", help="whose runs the names are, where several datasets have such")
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
@@ -25,10 +28,16 @@ def add_commands(commands: Commands) -> None:
 
 
 def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.reports.results import Results, find_runs, named
-    from downstream.reports.tables import markdown_table
+    from downstream.reports.results import found_runs
+    from downstream.reports.tables import table_by_version
 
-    say(markdown_table(Results.of(named(find_runs(arguments.dataset, arguments.run_root)))))
+    say(table_by_version(arguments.dataset, found_runs(arguments.dataset, arguments.run_root, arguments.data_root)))
+
+
+def _compare(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.reports.compare_runs import compare_runs, runs_named
+
+    say(compare_runs(*runs_named(arguments.runs, arguments.run_root, arguments.data_root, arguments.dataset)))
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:

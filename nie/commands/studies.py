@@ -37,8 +37,14 @@ def add_commands(commands: Commands) -> None:
     searching = commands.add(
         "search", "search settings on validation nodes, with Optuna", _search, settings=_settings, listed=datasets
     )
-    searching.add_argument("method", help="rgtn, geni, gcn, ...")
+    searching.add_argument("method", help="rgtn, geni, gcn, boosting, ...")
     _of_dataset(searching)
+    searching.add_argument("--epochs", type=whole_number(1, 2**31 - 1), help="epochs of every trial of a network")
+    searching.add_argument(
+        "--set", action="append", default=[], metavar="SETTING=RANGE",
+        help="search this setting, in the place of those of the recipe: low:high, low:high:log, or choices a,b,c; "
+        "repeatable",
+    )  # fmt: skip
     searching.add_argument("--trials", type=whole_number(0, 1_000_000), default=20, help="trials to add")
     searching.add_argument("--storage", help="URL of Optuna, such as sqlite:///trials.db, for processes to share")
     searching.add_argument("--licap", action="store_true", help="with LICAP pretraining, and its ranges")
@@ -61,6 +67,7 @@ def _listed() -> str:
 
 
 def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.reports.kept import STUDIES
     from downstream.stages.runner import Runner
     from downstream.studies.catalogue import find_study
     from downstream.studies.run import run_study
@@ -72,7 +79,7 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
-    folder = arguments.out or arguments.run_root / "studies" / arguments.dataset / name
+    folder = arguments.out or arguments.run_root / STUDIES / arguments.dataset / name
     if arguments.out:  # the other lies beside the runs, and is made when there is something to report
         check_writable(folder / "report.html")
     say(run_study(
@@ -85,12 +92,16 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 
 def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.reports.kept import SEARCH
     from downstream.stages.runner import Runner
     from downstream.studies.search import search
+    from downstream.studies.search_space import range_in
     from downstream.studies.settings import Settings
 
-    say(search(
-        arguments.method, Settings(arguments.dataset, arguments.profile, flags), trials=arguments.trials,
-        storage=arguments.storage, licap=arguments.licap,
-        runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / "search"),
-    ))  # fmt: skip
+    found = search(
+        arguments.method, Settings(arguments.dataset, arguments.profile, flags, arguments.epochs),
+        trials=arguments.trials, storage=arguments.storage, licap=arguments.licap,
+        space=dict(map(range_in, arguments.set)) or None,
+        runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / SEARCH),
+    )  # fmt: skip
+    say(found.recipes)

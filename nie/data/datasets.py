@@ -42,6 +42,15 @@ LONGEST_NAME = 100
 _GEO = re.compile(r"geo(?:-(\d{1,18}))?", re.ASCII)
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is that of a graph of one's own, and of no dataset that nie builds.
+
+    >>> is_own("mykg"), is_own("geo-500"), is_own("fb15k")
+    (True, False, False)
+    """
+    return name not in BUILDERS and not _GEO.fullmatch(name)
+
+
 def load(
     name: str,
     root: str | os.PathLike[str] = "datasets",
@@ -102,7 +111,7 @@ def build(
     name, options, root = *_resolve(name, options), a_path("root", root)
     kind = "geo" if _GEO.fullmatch(name) else name
     own = "triples" in options or "scores" in options
-    if (own or published) and kind in BUILDERS:
+    if (own or published) and not is_own(name):
         raise NieError(f"The name {name} belongs to a dataset of nie; give your own graph another name.")
     if own:
         for key in ("triples", "scores", "text"):

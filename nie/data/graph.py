@@ -158,13 +158,14 @@ class KnowledgeGraph(FromElsewhere):
 
     @cached_property
     def data_digest(self) -> str:
-        """sha256 of all that can change a result: what `digest` covers, text and given channels."""
+        """sha256 of all that can change a result: what `digest` covers, text, given channels and which are read."""
         given = [
             part
             for name, channel in sorted(self.channels.items())
             for part in ([name, str(channel.features.shape)], channel.features, channel.mask)
         ]
-        return _digest([self.digest, self.text_digest], *given)
+        chosen = [f"{channel} {names}" for channel, names in sorted(self.meta.get("inputs", {}).items())]
+        return _digest([self.digest, self.text_digest], *given, *([chosen] if chosen else []))
 
     @property
     def label_transform(self) -> str:

@@ -81,6 +81,7 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             "name": kg.name,
             "counts": counts(kg),
             "digest": kg.digest,
+            "data_digest": kg.data_digest,
             "channels": sorted(kg.channels),
             **({"held_out": sorted(kg.held_out)} if kg.held_out else {}),
             "meta": dict(kg.meta),
@@ -139,7 +140,30 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
         raise NieError(f"The store {path} holds {counts(kg)}, but its meta.json says {expected}; build it again.")
     if kg.digest != digest:
         raise NieError(f"The store {path} is damaged, so build the dataset again: its content has another digest.")
+    if isinstance(known := document.get("data_digest"), str) and (path / SEAL).exists():
+        vars(kg)["data_digest"] = known  # the seal has just covered every byte that it is made from
     return kg
+
+
+def kept_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """``digest`` and ``data_digest`` of the stored graph, without reading it where the store keeps both.
+
+    Raises:
+        NieError: as `read`.
+
+    >>> import tempfile
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> folder = Path(tempfile.mkdtemp()) / "processed"
+    >>> save(synthetic(0), folder)
+    >>> kept_digests(folder)["digest"] == synthetic(0).digest
+    True
+    """
+    document = _read_json(a_path("folder", folder) / META, dict)
+    kept = {name: document.get(name) for name in ("digest", "data_digest")}
+    if all(isinstance(value, str) for value in kept.values()):
+        return kept
+    kg = read(folder)  # the store is from before stores kept the second
+    return {"digest": kg.digest, "data_digest": kg.data_digest}
 
 
 def check(folder: str | os.PathLike[str]) -> Findings:

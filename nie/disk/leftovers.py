@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -48,14 +49,19 @@ def sweep(folder: Path, name: str | None = None) -> None:
         folder: its own entries are looked at, not those below.
         name: of the target whose leftovers are meant; by default those of every target.
     """
+    for path in leftovers(folder):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and name in (None, found["target"]):
+            with contextlib.suppress(OSError):
+                _bury(path, folder / found["target"])
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary paths in a folder, whether their writers live or not, by name."""
     entries: list[str] = []
     with contextlib.suppress(OSError):  # what cannot be listed or removed does no harm
         entries = os.listdir(folder)
-    for entry in entries:
-        found = TEMPORARY.fullmatch(entry)
-        if found and name in (None, found["target"]):
-            with contextlib.suppress(OSError):
-                _bury(folder / entry, folder / found["target"])
+    return [folder / entry for entry in sorted(entries) if TEMPORARY.fullmatch(entry)]
 
 
 def remove(path: Path) -> None:
@@ -77,6 +83,21 @@ def moved_aside(target: Path) -> Iterator[None]:
     finally:
         if not target.exists():
             os.replace(previous, target)
+        if held is not None:
+            os.close(held)
+
+
+@contextlib.contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Rename a file or folder to a temporary name and yield that; whoever has it removes it.
+
+    What is left of it when the process ends has no writer, so that the next `sweep` of the folder removes it.
+    """
+    held, hidden = _locked(path, of_writer=True), path.with_name(f".{path.name}.nie-{secrets.token_hex(4)}")
+    try:
+        os.replace(path, hidden)
+        yield hidden
+    finally:
         if held is not None:
             os.close(held)
 

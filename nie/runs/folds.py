@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from nie.disk.atomic import space_errors
+from nie.errors import NieError
 from nie.progress import log
 from nie.runs.fold_folder import taken_over
 from nie.runs.run import Run
@@ -37,6 +39,22 @@ def is_taken(path: Path, fold: int) -> bool:
             return False
     except Timeout:
         return True
+
+
+@contextlib.contextmanager
+def unused(path: Path) -> Iterator[None]:
+    """Keep every process from working on the run at ``path``.
+
+    Raises:
+        NieError: one works on it now.
+    """
+    with contextlib.ExitStack() as held:
+        for lock in sorted(path.glob(".*.lock")):
+            try:
+                held.enter_context(FileLock(lock, timeout=0))
+            except Timeout as error:
+                raise NieError(f"{path} is in use by another process; wait until that ends, or stop it.") from error
+        yield
 
 
 def _free(run: Run, fold: int, work: Callable[[int, Path], None], *, wait: float) -> bool:

@@ -20,14 +20,19 @@ class OtherStage(NieError):
 
 
 class OtherData(NieError):
-    """The folder of a run that was made from data that have changed since.
+    """A run that was made from data that have changed since, and whose name does not say from which.
 
-    The advice holds for every command: all runs of the dataset and the stage go together, because ``nie table`` shows
-    those that stay.
+    Args:
+        path: its folder.
+        dataset: on which it is.
+        changed: what has changed, and how.
+        older: whether ``nie clean --older`` knows the run by that, and with it all others of the older dataset.
     """
 
-    def __init__(self, path: Path, dataset: str, changed: str) -> None:
+    def __init__(self, path: Path, dataset: str, changed: str, *, older: bool = False) -> None:
+        runs, removed = (path.parent, f"{dataset} --older' removes them") if older else (path, f"{path}' removes it")
+        is_made = "holds runs" if older else "is a run"
         super().__init__(
-            f"{path.parent} holds runs of another {dataset} ({changed}); move that folder away and run again, or give "
-            "this and later commands another --run-root."
+            f"{runs} {is_made} of another {dataset} ({changed}); 'nie clean {removed}, so that the same command makes "
+            "new ones, or give this and later commands another --run-root."
         )

@@ -76,8 +76,8 @@ class Run:
                 raise NieError(f"{path} is damaged.")
         except (NieError, KeyError) as error:
             raise NieError(
-                f"{path} is missing or damaged; restore it, or move the folder {self.path} away and run again the "
-                "command that made it."
+                f"{path} is missing or damaged; restore it, or remove the run with 'nie clean {self.path}' and run "
+                "again the command that made it."
             ) from error
         return known
 
@@ -234,7 +234,7 @@ def run_path(config: RunConfig, root: str | Path = "checkpoints") -> Path:
 
 
 def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: Mapping[str, str] | None = None) -> Run:
-    """Open, or start, the run directory of ``config``: the same settings always give the same directory.
+    """Open, or start, the run directory of ``config``: the same settings, on the same data, give the same directory.
 
     Args:
         config: the resolved settings.
@@ -244,6 +244,7 @@ def open_run(config: RunConfig, *, root: str | Path = "checkpoints", made_from: 
     Raises:
         OtherData: the directory was made from something that has changed since.
     """
+    config = config.on_data(made_from or {})
     run = Run(run_path(config, root), {**config.model_dump(mode="json"), "label": config.run_label()})
     with space_errors(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
@@ -257,7 +258,8 @@ def check_source(run: Run, config: RunConfig, made_from: Mapping[str, str]) -> N
     if (run.path / PROVENANCE).exists() or run.finished_folds():  # folds of unknown origin are not taken over
         changed = run.changed_source(made_from)
         if changed:
-            raise OtherData(run.path, config.dataset, changed)
+            older = changed.startswith("dataset_sha256") and not config.splits_graph
+            raise OtherData(run.path, config.dataset, changed, older=older)
 
 
 def _prepare(run: Run, config: RunConfig, made_from: Mapping[str, str]) -> None:

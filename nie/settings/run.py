@@ -26,6 +26,8 @@ class RunConfig(Section):
     not_in_name: ClassVar[dict[str, Any]] = {"label": True, "reported": True}
     """The settings that change no result, as pydantic's ``exclude``: they are no part of the name of a run's folder."""
 
+    splits_graph: ClassVar[bool] = False
+    """Whether its runs keep the digest of the graph with the splits that they made, and not of the stored one."""
     runs_in: ClassVar[tuple[str, ...]] = ()
     """The settings that name folders of other runs, which a run reads."""
 
@@ -37,6 +39,11 @@ class RunConfig(Section):
         max_length=100,
         pattern=r"^[\w.+-]+$",
         description="first part of the run's folder name; by default the method's name",
+    )
+    data: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{8}$",
+        description="which data of a graph of one's own; nie sets it, so that other data are other runs",
     )
     seed: int = Field(0, ge=0, le=4_000_000, description="seed of initial weights, dropout and samplers")
     device: str = Field(
@@ -58,6 +65,14 @@ class RunConfig(Section):
     def on_folds(self, *folds: int) -> Self:
         """The same settings, to be run on these folds."""
         raise NotImplementedError
+
+    def on_data(self, version: Mapping[str, str]) -> Self:
+        """The same settings on this version of the graph, of `nie.data.version.version_of`.
+
+        Only a graph of one's own has its data in the name of its runs: the datasets of nie are known by their name.
+        """
+        data = version.get("data_sha256")
+        return self.model_copy(update={"data": data and data[:8]})
 
     def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
         """Folders of the finished runs that a run of these settings reads, by the setting that names them."""

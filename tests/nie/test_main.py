@@ -125,7 +125,7 @@ def test_ctrl_c_says_how_to_continue(
     def interrupt(*_arguments: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("downstream.reports.results.find_runs", interrupt)
+    monkeypatch.setattr("downstream.reports.results.found_runs", interrupt)
     assert main(["table", "synthetic", *roots]) == 130
     assert "run the same command again" in capsys.readouterr().err
 
@@ -178,7 +178,7 @@ def test_memory_that_is_not_there_is_one_sentence(
     def fail(*_arguments: object, **_named: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("downstream.reports.results.find_runs", fail)
+    monkeypatch.setattr("downstream.reports.results.found_runs", fail)
     assert main(["table", "synthetic", *roots]) == 2
     assert capsys.readouterr().err == "nie: out of memory\n"
 
@@ -196,7 +196,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(
     def fail(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError("by\nmysql://ann:secret@zero")
 
-    monkeypatch.setattr("downstream.reports.results.find_runs", fail)
+    monkeypatch.setattr("downstream.reports.results.found_runs", fail)
     assert main(["table", "synthetic", *roots]) == 1
     said = capsys.readouterr().err
     assert said.startswith(

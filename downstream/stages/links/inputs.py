@@ -18,6 +18,7 @@ from downstream.stages.links.split import with_held_out
 from nie.arrays import Floats32, Ints
 from nie.data import KnowledgeGraph, features, load
 from nie.data.names_as_words import relations_as_nodes
+from nie.data.version import version_of
 from nie.inputs.channels import ChannelFeatures, input_array, named_features, standardized
 from nie.settings.sections import FeaturesConfig
 
@@ -34,6 +35,7 @@ class LinkInputs:
 
     Attributes:
         kg: the graph, with what is held out.
+        version: which version of the dataset it was made from, of `nie.data.version.version_of`.
         triples: (n, 3) head, relation and tail of all splits, also of relations that are held out.
         raw_channels: features of entities by channel.
         likeness_features: features by whose likeness entities are placed that no training triple names; None where none
@@ -43,6 +45,7 @@ class LinkInputs:
     """
 
     kg: KnowledgeGraph
+    version: Mapping[str, str]
     triples: Ints
     raw_channels: Mapping[str, ChannelFeatures]
     likeness_features: ChannelFeatures | None
@@ -64,12 +67,14 @@ class LinkInputs:
             NieError: the dataset or a feature cannot be had, or the graph is too small for the settings.
         """
         kg = load(config.dataset, data_root) if kg is None else kg
+        version = version_of(kg)
         kg = whole = with_held_out(kg, config.hold_out, config.seed, config.valid_at_least)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
         settings, unseen, text = FeaturesConfig(), config.unseen.features, config.model.relations.text
         return cls(
             kg=kg,
+            version=version,
             triples=np.concatenate([whole.triples, *whole.held_out.values()]),
             raw_channels={
                 name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()
@@ -82,7 +87,7 @@ class LinkInputs:
     @functools.cached_property
     def made_from(self) -> dict[str, str]:
         """sha256 of the graph with its splits, and of the features."""
-        digests = {"dataset_sha256": self.kg.digest}
+        digests = {**self.version, "dataset_sha256": self.kg.digest}
         further = {"relation text": self.words, "likeness": self._likeness}
         read = {**self._arrays, **{name: array for name, array in further.items() if array is not None}}
         if read:

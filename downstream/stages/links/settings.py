@@ -83,6 +83,7 @@ class LinkConfig(RunConfig):
     """Link prediction by a model of embeddings."""
 
     stage: ClassVar[str] = "links"
+    splits_graph: ClassVar[bool] = True
     not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "repeats": True}
 
     channels: dict[str, str] = Field(

@@ -127,5 +127,5 @@ def test_runs_that_cannot_answer(made: tuple[Run, Path], tmp_path: Path) -> None
         complete(replace(run, folds=(7,)), head="e1", relation="one", data_root=root)
     kg = ring(tmp_path)
     save(replace(kg, held_out={**kg.held_out, "test": kg.held_out["test"][:3]}), tmp_path / "links" / "processed")
-    with pytest.raises(NieError, match="was made from another links"):
+    with pytest.raises(NieError, match="was made from an older links"):
         complete(read_run(run.path), head="e1", relation="one", data_root=tmp_path)

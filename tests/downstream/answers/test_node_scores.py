@@ -175,7 +175,7 @@ def test_the_top_table_shows_held_out_nodes_beside_the_truth(run: Run, tmp_path:
 
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
     store_synthetic(tmp_path, seed=1)
-    with pytest.raises(NieError, match="another version of synthetic"):
+    with pytest.raises(NieError, match="made from an older synthetic"):
         score_nodes(run, data_root=tmp_path)
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
@@ -14,6 +15,7 @@ from stage_helpers import with_labels
 from downstream.methods import baselines
 from downstream.methods.baselines import FoldData, MonotoneScale
 from downstream.methods.fitted import Fitted
+from downstream.methods.method_settings import BoostingModel, ForestModel
 from downstream.methods.pagerank import pagerank
 from downstream.metrics.importance import rmse, spearman
 from nie.data.node_features.degrees import degree_features
@@ -21,8 +23,12 @@ from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, make_folds
 
+MODELS = {"forest": ForestModel(), "boosting": BoostingModel(), "boosting-neighbours": BoostingModel()}
+"""Settings of those that have some."""
 BASELINES: dict[str, Callable[[FoldData], Fitted]] = {
-    name.removesuffix("_baseline").replace("_", "-"): function
+    (short := name.removesuffix("_baseline").replace("_", "-")): (
+        functools.partial(function, settings=MODELS[short]) if short in MODELS else function
+    )
     for name, function in vars(baselines).items()
     if name.endswith("_baseline")
 }
@@ -166,3 +172,32 @@ def test_boosting_with_neighbours_reads_a_graph_in_which_no_labels_are_near(give
     none = np.empty(0, dtype=np.int64)
     alone = replace(given_, kg=replace(given_.kg, src=none, dst=none, etype=none))
     assert np.isfinite(BASELINES["boosting-neighbours"](alone).prediction).all()
+
+
+def test_trees_at_their_defaults_are_as_they_were_before_they_had_settings(given_: FoldData) -> None:
+    train, val = given_.fold.train, given_.fold.val
+    forest = RandomForestRegressor(max_features="sqrt", random_state=given_.seed)
+    forest.fit(given_.features[train], given_.targets[train])
+    np.testing.assert_array_equal(BASELINES["forest"](given_).score, forest.predict(given_.features))
+    trees = HistGradientBoostingRegressor(max_iter=300, early_stopping=False, random_state=given_.seed)
+    trees.fit(given_.features[train], given_.targets[train])
+    errors = [np.mean((found - given_.targets[val]) ** 2) for found in trees.staged_predict(given_.features[val])]
+    every = list(trees.staged_predict(given_.features))
+    np.testing.assert_array_equal(BASELINES["boosting"](given_).score, every[int(np.argmin(errors))])
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *(("boosting", {key: value}) for key, value in {
+            "learning_rate": 0.3, "rounds": 2, "leaves": 3, "min_samples": 60, "l2": 50.0,
+        }.items()),
+        *(("forest", {key: value}) for key, value in {"trees": 7, "min_samples": 20, "split_share": 1.0}.items()),
+    ],
+)  # fmt: skip
+def test_every_setting_of_trees_changes_what_they_predict(
+    name: str, changes: dict[str, float], given_: FoldData
+) -> None:
+    changed = MODELS[name].model_copy(update=changes)
+    function = getattr(baselines, f"{name}_baseline")
+    assert not np.array_equal(function(given_, changed).score, BASELINES[name](given_).score)

@@ -2,13 +2,24 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from downstream.reports.results import Results, find_runs, named
-from downstream.reports.tables import csv_table, folds_csv, latex_table, markdown_table, published_rows
+from downstream.reports.results import Results, find_runs, found_runs, named
+from downstream.reports.tables import (
+    csv_table,
+    folds_csv,
+    latex_table,
+    markdown_table,
+    published_rows,
+    table_by_version,
+)
 from downstream.stages.importance import IMPORTANCE
+from nie.data import synthetic
+from nie.data.store import save
+from nie.data.version import version_of
 from nie.errors import NieError
 from nie.runs.files import write_json
 from nie.runs.run import Run, open_run
@@ -156,3 +167,51 @@ def test_copies_of_run_folders_are_named_and_left_out(tmp_path: Path, caplog: py
     assert [found.path for found in find_runs("toy", tmp_path)] == [run.path]
     assert len(caplog.messages) == 1
     assert all(name in caplog.text for name in copies)
+
+
+def own_run(root: Path, label: str, text: str) -> Run:
+    """A finished run on the synthetic graph as it is now, whose first text is ``text``."""
+    kg = synthetic(0)
+    kg = replace(kg, text=[text, *kg.text[1:]])
+    save(kg, root / "data" / kg.name / "processed")
+    config = IMPORTANCE.recipes.resolve(overrides={"dataset": kg.name, "label": label})
+    run = open_run(config, root=root, made_from={"dataset_sha256": kg.digest, **version_of(kg)})
+    with run.fold(0) as folder:
+        bound = {"dataset": kg.name, "dataset_sha256": kg.digest, "fold_sha256": "0"}
+        write_json(folder / "metrics.json", {"binding": bound, "test": FIGURES})
+    run.write_summary()
+    return run
+
+
+def table(root: Path, dataset: str = "synthetic") -> str:
+    return table_by_version(dataset, found_runs(dataset, root, root / "data"))
+
+
+def test_rows_of_older_graphs_stand_apart_and_say_so(tmp_path: Path) -> None:
+    for label, text in (("first", "a"), ("second", "b"), ("third", "b"), ("fourth", "c")):
+        own_run(tmp_path, label, text)
+    present, *older, note = table(tmp_path).split(
+        "Made from an older synthetic; these rows compare with each other only"
+    )
+    assert "| fourth" in present
+    assert "first" not in present
+    assert sorted("| second" in part for part in (*older, note)) == [False, True]
+    assert all(("| second" in part) == ("| third" in part) for part in (*older, note))
+    assert "'nie clean synthetic --older' removes" in note
+    assert [run.config["label"] for run in find_runs("synthetic", tmp_path, tmp_path / "data")] == ["fourth"]
+
+
+def test_a_table_without_runs_of_the_present_graph_says_what_makes_some(tmp_path: Path) -> None:
+    own_run(tmp_path, "first", "a")
+    save(synthetic(1), tmp_path / "data" / "synthetic" / "processed")
+    assert "No run is of the present synthetic; 'nie run synthetic' makes some." in table(tmp_path)
+    with pytest.raises(NieError, match="were made from an older graph; start one on the present graph"):
+        find_runs("synthetic", tmp_path, tmp_path / "data")
+
+
+def test_a_graph_that_is_not_on_the_disk_is_said(tmp_path: Path) -> None:
+    own_run(tmp_path, "first", "a")
+    assert "not on the disk" not in table(tmp_path)
+    shutil.rmtree(tmp_path / "data")
+    assert "The graph synthetic is not on the disk" in table(tmp_path)
+    assert "| first" in table(tmp_path)

@@ -229,13 +229,16 @@ def test_equal_validation_labels_are_named(kg: KnowledgeGraph, tmp_path: Path) -
         run(tmp_path)
 
 
-def test_changed_text_features_are_refused(kg: KnowledgeGraph, tmp_path: Path) -> None:
-    run_ridge(tmp_path)
+def test_other_given_features_are_another_run(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    first = run_ridge(tmp_path)
     semantic = kg.channels["semantic"]
     retold = kg.with_channels({"semantic": Channel(semantic.features + 1, semantic.mask)})
     save(retold, tmp_path / "data" / kg.name / "processed")
-    with pytest.raises(NieError, match="features_sha256"):
-        run_ridge(tmp_path)
+    second = run_ridge(tmp_path)
+    assert second.path != first.path
+    assert second.config["data"] == retold.data_digest[:8]
+    save(kg, tmp_path / "data" / kg.name / "processed")
+    assert run_ridge(tmp_path).path == first.path
 
 
 def test_an_unknown_method_names_the_nearest() -> None:

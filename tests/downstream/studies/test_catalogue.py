@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from stage_helpers import store_synthetic
 
 from downstream.metrics.registry import METRICS
+from downstream.stages.runner import Runner
 from downstream.studies.catalogue import STUDIES, find_study
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Study
@@ -83,9 +85,12 @@ def test_a_new_method_fusion_loss_or_metric_changes_no_table() -> None:
     assert made.splitlines() == expected
 
 
-def test_studies_reuse_each_others_runs() -> None:
+def test_studies_reuse_each_others_runs(tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    runner = Runner(data_root=tmp_path, run_root="runs")
+
     def runs(name: str) -> dict[str, str]:
-        return {arm.name: arm.settings_in("runs").digest() for arm in STUDIES[name].arms(settings())}
+        return {arm.name: arm.settings_in(runner).digest() for arm in STUDIES[name].arms(settings())}
 
     main, plugin, losses = runs("main"), runs("plugin"), runs("losses")
     assert plugin.items() <= main.items()
@@ -129,7 +134,7 @@ def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None
         assert arms[first].config == fast.method(method)
         assert arms[last[method]].config == best.method(method)
     assert [part.name for part in arms["blend"].parts] == list(last.values())
-    paths = arms["blend"].settings_in("runs").parts
+    paths = arms["blend"].settings_in(Runner(data_root="datasets", run_root="runs")).parts
     assert [Path(path).name.rsplit("-", 1)[0] for path in paths] == [f"{method}-best" for method in last]
     pairs = STUDIES["best"].pairs(list(arms.values()))
     assert pairs[0] == (list(arms)[1], "rgtn fast")

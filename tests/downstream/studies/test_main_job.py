@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic, with_labels
 
+from downstream.reports.results import find_runs
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.main_job import CANDIDATES, Answer, main_job, settings_of_flags
 from downstream.studies.presets import PRESETS
+from nie.data import BUILDERS, synthetic
+from nie.data.store import save
 from nie.deadline import OutOfTime
 from nie.errors import NieError
 from nie.runs.run import read_run
@@ -143,3 +146,45 @@ def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("pretrain.licap.pretrain", disk_full)
     with pytest.raises(NieError, match="disk is full"):
         job(tmp_path, methods=["ridge", "rgtn+licap"])
+
+
+def test_other_data_of_ones_own_graph_are_new_runs_and_the_old_ones_stay(tmp_path: Path) -> None:
+    kg = store_synthetic(tmp_path / "data")
+
+    def names() -> set[str]:
+        made = job(tmp_path, "--optim.max_epochs", "1", methods=["ridge", "rgtn", "rgtn+licap", "blend"], minutes=60)
+        return {run.path.name for run in made.runs.values()}
+
+    first = names()
+    labels = kg.labels.copy()
+    labels[np.flatnonzero(kg.label_mask)[0]] += 1
+    save(with_labels(kg, labels), tmp_path / "data" / "synthetic" / "processed")
+    second = names()
+    assert not first & second
+    folder = tmp_path / "runs" / "downstream" / "synthetic"
+    assert {path.name for path in folder.iterdir()} == first | second
+    assert {run.path.name for run in find_runs("synthetic", tmp_path / "runs", tmp_path / "data")} == second
+    store_synthetic(tmp_path / "data")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")}
+    assert names() == first
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")} == before
+
+
+def test_runs_of_another_build_of_a_dataset_of_nie_are_refused_once_with_advice_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence for all rows; when it is followed, the job ends."""
+    monkeypatch.setitem(BUILDERS, "synthetic", synthetic)
+    kg = store_synthetic(tmp_path / "data")
+    rows = ["ridge", "rgtn", "rgtn+licap"]
+    job(tmp_path, "--optim.max_epochs", "1", methods=rows)
+    labels = kg.labels.copy()
+    labels[np.flatnonzero(kg.label_mask)[0]] += 1
+    save(with_labels(kg, labels), tmp_path / "data" / "synthetic" / "processed")
+    with pytest.raises(NieError) as raised:
+        job(tmp_path, "--optim.max_epochs", "1", methods=rows)
+    said, stages = str(raised.value), [tmp_path / "runs" / stage / "synthetic" for stage in ("downstream", "pretrain")]
+    assert said.count(f"{stages[0]} holds runs of another synthetic") == 1
+    assert run_quietly(["clean", "synthetic", "--older"], tmp_path / "data", tmp_path / "runs")[0] == 0
+    assert not any(folder.exists() for folder in stages)
+    job(tmp_path, "--optim.max_epochs", "1", methods=rows)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from stage_helpers import store_synthetic
 
+from downstream.reports.comparisons import compare
 from downstream.reports.results import Results
 from downstream.reports.tables import markdown_table
 from downstream.stages.runner import Runner
 from downstream.studies import maps
 from downstream.studies.catalogue import find_study
-from downstream.studies.report import compare
 from downstream.studies.run import run_study
 from downstream.studies.settings import Settings
 from downstream.studies.study import Study
@@ -75,6 +75,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
         "4 runs, 8 folds in all; nothing is left out",
     ):
         assert part in text
+    assert re.search(r"\| comparison +\| metric +\| difference +\| d +\| better +\| p +\|", text)
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 4
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.replace("http://www.w3.org", ""))

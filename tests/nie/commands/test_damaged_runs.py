@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,8 +68,9 @@ def follow(advice: str, command: list[str], data: Path, runs: Path) -> None:
     """Do what an error says."""
     if removed := re.search(r"remove the folder (\S+) and run again the command that made it\.", advice):
         shutil.rmtree(removed[1])
-    elif moved := re.search(r"move (?:the folder )?(/\S+) away and run again the command that made it\.", advice):
-        shutil.move(moved[1], runs.parent / "away")
+    elif cleaned := re.search(r"'nie clean (/\S+)' and run again the command that made it\.", advice):
+        code, _, error = run_quietly(["clean", cleaned[1]], data, runs)
+        assert code == 0, error
     else:
         command_again = rf"run 'nie {command[0]}' (to its end|with --folds.run 0) first\."  # its DONE is gone
         assert re.search(
@@ -107,7 +109,9 @@ def test_every_file_of_every_stage_is_among_them(made: tuple[Path, dict[str, Pat
         assert files == {name for of, name in FILES if of == stage}
 
 
-def test_a_run_on_an_older_graph_is_moved_away(made: tuple[Path, dict[str, Path]], tmp_path: Path) -> None:
+def test_a_run_of_an_older_graph_says_what_makes_a_new_one(
+    made: tuple[Path, dict[str, Path]], tmp_path: Path
+) -> None:  # fmt: skip
     root, folders = made
     shutil.copytree(root, tmp_path / "all")
     data, runs = tmp_path / "all" / "data", tmp_path / "all" / "runs"
@@ -119,10 +123,14 @@ def test_a_run_on_an_older_graph_is_moved_away(made: tuple[Path, dict[str, Path]
         reader = readers(stage, run, tmp_path)[0]
         code, _, advice = run_quietly(reader, data, runs)
         assert code == 2
-        assert f"move it away, then run 'nie {COMMANDS[stage][0]}' again." in advice
-        run.rename(run.with_suffix(".away"))
-        assert run_quietly(COMMANDS[stage], data, runs)[0] == 0
-        assert run_quietly(reader, data, runs)[0] == 0
+        advised = re.search(rf"made from an older {dataset}; 'nie (.+)' makes a run of the present one\.", advice)
+        assert advised, advice
+        code, out, error = run_quietly(shlex.split(advised[1]), data, runs)
+        assert code == 0, error
+        new = out.splitlines()[-1]
+        assert Path(new).name != run.name
+        assert run_quietly([word.replace(str(run), new) for word in reader], data, runs)[0] == 0
+        assert run.is_dir()  # the old one is kept
 
 
 @pytest.mark.parametrize(

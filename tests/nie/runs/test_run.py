@@ -43,7 +43,7 @@ def test_provenance_says_where_a_run_comes_from(run: Run) -> None:
 
 def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
     config = IMPORTANCE.recipes.resolve(overrides={"dataset": "toy"})
-    with pytest.raises(NieError, match=r"holds runs of another toy .*another --run-root"):
+    with pytest.raises(NieError, match=r"another toy .*'nie clean toy --older' removes them.*another --run-root"):
         open_run(config, root=tmp_path, made_from={"dataset_sha256": "def"})
 
 
