@@ -16,6 +16,7 @@ from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
+from nie.plugins import check_files, plugin_files
 from nie.progress import log, track
 from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
@@ -113,6 +114,7 @@ class Runner:
         runs, tasks, failed = [], [], []
         for config in configs:
             try:
+                check_files(config.plugins, config.run_label())
                 run = open_run(config, root=self.run_root, made_from=self.made_from(config))
             except NieError as error:
                 failed.append(f"{config.run_label()}: {error}")
@@ -144,6 +146,7 @@ class Runner:
             stage.command, "--recipe", str(run.path / "config.yaml"), stage.folds_flag, str(fold),
             "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
+        arguments += [f"--plugins={file}" for file in plugin_files()]
         for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
             arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         log_file = _log_file(run, fold)

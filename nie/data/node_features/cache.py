@@ -24,6 +24,7 @@ from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
 from nie.errors import NieError, nearest, shown
 from nie.findings import Findings
+from nie.plugins import plugins_of
 from nie.progress import log
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
@@ -168,14 +169,15 @@ def _beside(path: Path) -> tuple[Path, Path]:
 def cache_path(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[str, Any], root: Path) -> Path:
     """Return where the feature with exactly these settings is kept."""
     source = kg.structure_digest if feature.reads == "structure" else kg.text_digest
-    key = json.dumps([VERSION, name, source, settings], sort_keys=True)
+    plugin = plugins_of([("feature", name)])
+    key = json.dumps([VERSION, name, source, settings, *([plugin] if plugin else [])], sort_keys=True)
     return root / kg.name / "features" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.npy"
 
 
 def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with defaults filled in, so that naming a default finds the same file; all are counts or weights."""
     parameters = inspect.signature(feature.compute).parameters
-    known = {key: parameter.default for key, parameter in parameters.items() if key != "kg"}
+    known = {key: parameter.default for key, parameter in list(parameters.items())[1:]}  # the first is the graph
     for key in settings:
         if key not in known:
             raise NieError(f"The feature {name} has no setting {shown(key)}{nearest(key, known)}.")
