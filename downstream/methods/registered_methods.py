@@ -109,8 +109,8 @@ def _defaults(name: str, settings: Any) -> ModelConfig:
             f"{shown(settings)}."
         )
     try:
-        own = settings()
-        return settings.model_validate(own.model_dump())  # pydantic takes defaults as they are
+        made: ModelConfig = settings.model_validate(settings().model_dump())  # pydantic takes defaults as they are
+        return made
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -20,7 +20,7 @@ from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES, 
 from downstream.methods.registered_methods import of_function, of_network
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS, Metric
-from nie.data.graph import Channel, KnowledgeGraph
+from nie.data import Channel, KnowledgeGraph
 from nie.data.node_features.cache import FEATURES, Feature
 from nie.errors import NieError, shown
 from nie.plugins import register

@@ -6,8 +6,9 @@ of its run. A process that fails does not stop the others: all failures are repo
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
+from nie.extras import Package, require_all
 from nie.plugins import check_files, plugin_files
 from nie.progress import log, track
 from nie.runs.folds import is_taken
@@ -60,6 +62,17 @@ class Runner:
             made = stage.prepare(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]
+
+    def require_packages(self, configs: Iterable[RunConfig], further: Iterable[Package] = ()) -> None:
+        """Raise one error for all missing packages that runs of ``configs`` will need, and for ``further`` ones.
+
+        Called before the first of them is run: what is missing must not be found when others are trained.
+        """
+        needed = [*further]
+        for config in configs:
+            with contextlib.suppress(NieError):  # of its own settings, which stop this run alone, and later
+                needed += STAGES[config.stage].packages(config, self.graph(config.dataset), self.data_root)
+        require_all(needed)
 
     def made_from(self, config: RunConfig) -> dict[str, str]:
         """sha256 of what a run of ``config`` is made from, by name; kept when the inputs no longer are."""
