@@ -109,7 +109,7 @@ def _defaults(name: str, settings: Any) -> ModelConfig:
             f"{shown(settings)}."
         )
     try:
-        made: ModelConfig = settings.model_validate(settings().model_dump())  # pydantic takes defaults as they are
+        made: ModelConfig = settings.model_validate(dict(settings()))  # pydantic takes defaults as they are
         return made
     except ValidationError as error:
         first = error.errors()[0]
