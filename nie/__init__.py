@@ -8,14 +8,14 @@ torch and DGL and nothing of the data side.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from nie.later import names_later
+TYPE_CHECKING = False
+"""As in `typing`, which ``python -m nie`` would take from the working folder; so nothing is imported up here."""
 
 if TYPE_CHECKING:
     from downstream.answers.estimate import Estimate, load_run
     from downstream.api import Result, fit, run
     from downstream.heads.importance import ImportanceHead
+    from downstream.methods.registration import register_feature, register_loss, register_method, register_metric
     from downstream.methods.rgtn import RGTN
     from nie.data import Channel, KnowledgeGraph, MessageGraph, features, load, message_graph, synthetic
     from nie.errors import NieError
@@ -38,6 +38,7 @@ _HOMES = {
         "RelGraphTransformerConv",
     ),
     "nie.models": ("GENI", "PreGAT"),
+    "downstream.methods.registration": ("register_feature", "register_loss", "register_method", "register_metric"),
     "downstream.methods.rgtn": ("RGTN",),
     "downstream.heads.importance": ("ImportanceHead",),
 }
@@ -63,9 +64,20 @@ __all__ = [
     "load",
     "load_run",
     "message_graph",
+    "register_feature",
+    "register_loss",
+    "register_method",
+    "register_metric",
     "run",
     "synthetic",
 ]
 
 
-__getattr__, __dir__ = names_later(__name__, _HOMES)
+def __getattr__(name: str) -> object:
+    from nie.later import names_later
+
+    return names_later(__name__, _HOMES)[0](name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

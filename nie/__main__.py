@@ -21,10 +21,13 @@ from collections.abc import Sequence
 from downstream.stages.table import explained
 from nie.commands.command_line import make_parser
 from nie.commands.output import all_is_said
+from nie.commands.parser import PLUGINS
 from nie.errors import NieError
 from nie.foreign import one_line, without_password
+from nie.plugins import load_plugins
 from nie.progress import VisibleFormatter
 from nie.runs.other import OtherStage
+from nie.settings.flags import flag_values
 
 LONGEST = 2000
 """Characters of an error message that are shown."""
@@ -38,7 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal does not know must end no command
             stream.reconfigure(errors="backslashreplace")
-    arguments, flags = make_parser().parse_known_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    try:  # first, because the help of a command, too, lists the settings of a method that a plugin has
+        load_plugins(filter(None, flag_values(given, PLUGINS)))
+    except NieError as error:
+        if "--debug" in given:
+            raise
+        return _ended(str(error), 2)
+    arguments, flags = make_parser().parse_known_args(given)
     if flags and not arguments.takes_flags:
         make_parser().error(f"unrecognized arguments: {' '.join(flags)}")
     handler = logging.StreamHandler()

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Iterable
 from types import ModuleType
+from typing import NamedTuple
 
 from nie.errors import NieError
+
+
+class Package(NamedTuple):
+    """A module that something needs, and the optional dependency group that installs it."""
+
+    module: str
+    extra: str
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -22,4 +32,31 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise NieError(f"This needs the package {module}: pip install -e '.[{extra}]' in nie's folder.") from error
+        raise _missing([Package(module, extra)]) from error
+
+
+def require_all(packages: Iterable[Package]) -> None:
+    """Raise one error for all packages that are not installed; called before a long job, and imports nothing.
+
+    >>> require_all([Package("json", "report"), Package("no_such", "text"), Package("nor_this", "report")])
+    Traceback (most recent call last):
+        ...
+    nie.errors.NieError: This needs the packages no_such and nor_this: pip install 'nie[report,text]'.
+    """
+    missing = [package for package in dict.fromkeys(packages) if not _is_installed(package.module)]
+    if missing:
+        raise _missing(missing)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module.split(".")[0]) is not None
+    except ValueError:  # it was put among the loaded modules by hand
+        return True
+
+
+def _missing(packages: list[Package]) -> NieError:
+    names = list(dict.fromkeys(package.module.split(".")[0] for package in packages))
+    extras = ",".join(sorted({package.extra for package in packages}))
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return NieError(f"This needs the package{'s' * (len(names) > 1)} {listed}: pip install 'nie[{extras}]'.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from nie.data import KnowledgeGraph, load
+from nie.data.names_as_words import relations_as_nodes
+from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
-from nie.inputs.channels import ChannelFeatures, feature_names, named_features
+from nie.extras import Package, require_all
+from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features
 from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold, make_folds
 
@@ -141,9 +144,20 @@ def prepare(
     """
     kg = load(config.dataset, data_root) if kg is None else kg
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
+    require_all(packages_for(config, kg, data_root))
     names = feature_names(kg, config.features) if config.reads_features else {}
     channels = {channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()}
     return NodeInputs(kg, channels, folds, config, data_root)
+
+
+def packages_for(config: FoldsRunConfig, kg: KnowledgeGraph, data_root: str | Path) -> Iterator[Package]:
+    """The packages that computing the features of nodes and of relations' names will need."""
+    names = feature_names(kg, config.features) if config.reads_features else {}
+    for name in names.values():
+        yield from channel_packages(kg, name, config.features, data_root)
+    relations: RelationsConfig | None = getattr(getattr(config, "model", None), "relations", None)
+    if relations is not None and relations.text != "none":
+        yield from missing_packages(relations_as_nodes(kg, **config.graph.model_dump()), relations.text, root=data_root)
 
 
 def inputs_key(config: FoldsRunConfig) -> str:

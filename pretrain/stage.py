@@ -15,6 +15,7 @@ PRETRAINING: Stage[LicapConfig] = Stage(
     title="stage 1: LICAP pretraining",
     recipes=Recipes(Path(__file__).parent / "recipes", LicapConfig),
     prepare=later("pretrain.inputs:prepare"),
+    packages=later("pretrain.inputs:packages_for"),
     inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("pretrain.licap:pretrain"),
     read_by="'nie downstream --pretrained' reads it",

@@ -163,3 +163,9 @@ def test_the_benchmark_of_links_runs(script: Script, tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "synthetic" / "processed")
     sizes = ["--size", "4", "--negatives", "5", "--batch-size", "64", "--steps", "2", "--repeat", "1"]
     assert "| nie, negatives apart" in script("links.py", "synthetic", "--data-root", str(tmp_path), *sizes)
+
+
+def test_threads_are_measured_beside_busy_loops(script: Script) -> None:
+    printed = script("threads.py", "--nodes", "300", "--epochs", "1", "--turns", "1")
+    rows = [line for line in printed.splitlines() if line.startswith("| ") and line[2].isdigit()]
+    assert [row.split(" | ")[0] for row in rows] == ["| 0", "| 1"]  # tests compute on one thread

@@ -9,6 +9,7 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from stage_helpers import store_synthetic
 
 import nie.training.loop
-from downstream.losses.table import TIER_LOSSES
+from downstream.losses.table import IMPORTANCE_LOSSES, TIER_LOSSES
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS
 from downstream.stages.table import STAGES
@@ -33,7 +34,9 @@ from nie.settings.flags import field_names
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
-TABLES: tuple[dict[str, Any], ...] = (METHODS, STUDIES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, ENCODERS, BUILDERS)
+TABLES: tuple[dict[str, Any], ...] = (
+    METHODS, STUDIES, IMPORTANCE_LOSSES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, ENCODERS, BUILDERS
+)  # fmt: skip
 
 
 def blocks_of(page: Path) -> list[tuple[str, str]]:
@@ -83,15 +86,14 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     folder = tmp_path_factory.mktemp("extending")
     store_synthetic(folder / "datasets")
     printed = {}
-    before = [dict(table) for table in TABLES]
+    before, modules, path = [dict(table) for table in TABLES], set(sys.modules), list(sys.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         try:
             for language, text in blocks_of(EXTENDING):
-                if language == "python":
-                    exec(compile(text, "block", "exec"), {"__name__": "own"})
-                elif language == "yaml":
-                    Path(text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+                if language in ("python", "yaml"):  # the first line names the file
+                    (name,) = re.findall(r"\w+\.(?:py|yaml)", text.splitlines()[0])
+                    Path(name).write_text(text, encoding="utf-8")
                 else:
                     for line in text.splitlines():
                         out = io.StringIO()
@@ -103,6 +105,10 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             for table, entries in zip(TABLES, before, strict=True):
                 table.clear()
                 table.update(entries)
+            sys.path[:] = path
+            for name in set(sys.modules) - modules:
+                if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+                    del sys.modules[name]
 
 
 def run_of(printed: dict[str, str], *words: str) -> Run:
@@ -137,7 +143,18 @@ def test_a_network_of_ones_own_continues_after_it_was_stopped(
     extended: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_of(extended, "--method gin")
-    command = ["downstream", "--recipe", "gin.yaml", "--method", "gin", "--run-root", "again", "--quiet"]
+    command = [
+        "downstream",
+        "--plugins",
+        "gin.py",
+        "--recipe",
+        "gin.yaml",
+        "--method",
+        "gin",
+        "--run-root",
+        "again",
+        "--quiet",
+    ]
     calls, step = [], nie.training.loop.torch.optim.Adam.step
 
     def stopped(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -166,6 +183,8 @@ def test_what_the_page_adds_is_computed(extended: dict[str, str]) -> None:
     assert run_of(extended, "gin-margin").config["loss"]["tier_loss"] == "margin"
     assert -1 <= run_of(extended, "--select kendall").metrics(0)["test"]["kendall"] <= 1
     assert "kendall" not in run_of(extended, "--method gin").metrics(0)["test"]  # it was made before the metric
+    assert run_of(extended, "gin-cosh").config["loss"]["importance"] == "log_cosh"
+    assert set(run_of(extended, "gin-margin").config["plugins"]) == {"gin", "losses"}
     assert list(Path("datasets/synthetic/features").glob("reciprocity-*.npy"))
     assert run_of(extended, "--model.fusion max").config["model"]["fusion"] == "max"
     assert run_of(extended, "--label linear").config["model"]["encoders"] == {"semantic": "linear"}
@@ -173,7 +192,7 @@ def test_what_the_page_adds_is_computed(extended: dict[str, str]) -> None:
 
 
 def test_the_network_of_the_page_is_short() -> None:
-    (code,) = [text for language, text in blocks_of(EXTENDING) if language == "python" and '"gin"] =' in text]
+    (code,) = [text for language, text in blocks_of(EXTENDING) if language == "python" and '"gin", GIN' in text]
     assert len(code.splitlines()) <= 60
 
 

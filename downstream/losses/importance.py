@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -70,16 +72,26 @@ def listwise_loss(score: Tensor, target: Tensor, lists: Tensor) -> Tensor:
     return -(wanted * found.log_softmax(dim=1)).sum(dim=1).mean()
 
 
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """The mean squared error, ``mean (prediction - target)^2``.
+
+    >>> squared_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    return (prediction - target).square().mean()
+
+
 def importance_loss(
     score: Tensor,
     by_channel: Tensor,
     target: Tensor,
     lists: Tensor,
     *,
+    error: Callable[[Tensor, Tensor], Tensor] = squared_error,
     channel_weight: float = 0.0,
     listwise_weight: float = 0.0,
 ) -> Tensor:
-    """The loss of RGTN: ``(1 - l) MSE(score) + l mean_c MSE(channel c) + a listwise(score)``.
+    """The loss of RGTN: ``(1 - l) e(score) + l mean_c e(channel c) + a listwise(score)``, e the squared error.
 
     All arguments are those of the training nodes alone.
 
@@ -88,6 +100,7 @@ def importance_loss(
         by_channel: (n, C) scores of the single channels.
         target: (n,) labels.
         lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
+        error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
         channel_weight: l, between 0 and 1 (RGTN: 0.8 on FB15K, 0.5 elsewhere).
         listwise_weight: a >= 0 (RGTN: 0.3).
 
@@ -100,8 +113,7 @@ def importance_loss(
         >>> importance_loss(target, target[:, None] + 2, target, lists, channel_weight=0.5, listwise_weight=0.0)
         tensor(2.)
     """
-    whole = (score - target).square().mean()
-    channels = (by_channel - target[:, None]).square().mean()
+    whole, channels = error(score, target), error(by_channel, target[:, None].expand_as(by_channel))
     loss = (1 - channel_weight) * whole + channel_weight * channels
     if listwise_weight:
         loss = loss + listwise_weight * listwise_loss(score, target, lists)

@@ -1,6 +1,6 @@
 """The losses that settings choose from by name; reading the names loads no torch.
 
-A new loss of tiers is a function and an entry in `TIER_LOSSES`, and likewise for `ALIGNMENTS`. See docs/extending.md.
+A new loss is a function and an entry in `IMPORTANCE_LOSSES`, `TIER_LOSSES` or `ALIGNMENTS`. See docs/extending.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from nie.settings.sections import one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+IMPORTANCE_LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": later("downstream.losses.importance:squared_error"),
+    "mae": later("torch.nn.functional:l1_loss"),
+    "huber": later("torch.nn.functional:huber_loss"),
+}
+"""``(prediction, target) -> () tensor`` by name: how far scores are from labels."""
 
 
 @dataclass(frozen=True)
@@ -95,5 +103,6 @@ ALIGNMENTS: dict[str, Alignment] = {
 }
 """By name, for importance estimation and link prediction. A new alignment is a function and an entry here."""
 
+ImportanceLossName = Annotated[str, one_of("a loss of importance", IMPORTANCE_LOSSES)]
 TierLossName = Annotated[str, one_of("a loss of tiers", TIER_LOSSES)]
 AlignmentName = Annotated[str, one_of("an alignment", ALIGNMENTS)]

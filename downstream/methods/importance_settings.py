@@ -7,12 +7,12 @@ they build on each other: a method has exactly the settings that it reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, create_model, model_validator
 
-from downstream.losses.table import AlignmentName, TierLossName
+from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossName
 from downstream.metrics.registry import METRICS
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
@@ -25,6 +25,7 @@ class ImportanceLossConfig(Section):
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
     list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
+    importance: ImportanceLossName = Field("mse", description="loss of importance itself: mse, mae, huber")
     importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
     tier_weight: float = Field(
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
@@ -36,6 +37,13 @@ class ImportanceLossConfig(Section):
         if self.importance_weight == 0 and self.tier_weight == 0:
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
         return self
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Kind and name of the losses that have a weight."""
+        if self.importance_weight:
+            yield "loss of importance", self.importance
+        if self.tier_weight:
+            yield "loss of tiers", self.tier_loss
 
     @property
     def of_channels(self) -> ChannelLossConfig | None:
@@ -55,6 +63,12 @@ class ChannelLossConfig(ImportanceLossConfig):
         description="how channels are aligned; neighbourhood: nodes that share neighbours are partly the same",
     )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Those of importance and tiers, and the alignment."""
+        yield from super().uses()
+        if self.alignment_weight:
+            yield "loss of alignment", self.alignment
 
     @property
     def of_channels(self) -> ChannelLossConfig:
@@ -80,6 +94,11 @@ class ImportanceConfig(FoldsRunConfig):
     def run_label(self) -> str:
         """The label that was given, or the method."""
         return self.label or self.method
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Beside the features, the method."""
+        yield from super().uses()
+        yield "method", self.method
 
     @property
     def embeddings(self) -> Embeddings | None:
@@ -223,6 +242,12 @@ class NetworkConfig(SearchedConfig):
     def learns_tiers(self) -> bool:
         """Whether the network has a head for tiers of importance."""
         return self.loss.tier_weight > 0
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Beside features and method, the losses that have a weight, and the metrics that choose epochs."""
+        yield from super().uses()
+        yield from (("metric", metric) for metric in self.selecting)
+        yield from self.loss.uses()
 
     @property
     def judged_by(self) -> str:

@@ -49,7 +49,12 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"{next(iter(given.feats))} alone; leave loss.alignment_weight and model.projection_size out."
         )
     with seeded(0):
-        given.build()  # built only to see that the settings go together
+        model = given.build()  # built only to see that the settings go together
+    if work.network.batch.size is not None and not hasattr(model, "num_hops"):
+        raise NieError(
+            f"batch.size needs a network that says how many hops it reads, as num_hops; {type(model).__name__} does "
+            "not."
+        )
     return given
 
 

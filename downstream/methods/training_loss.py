@@ -10,7 +10,7 @@ from torch import Tensor
 from downstream.heads.tiers import num_logits
 from downstream.losses.alignment import neighbourhood_targets, neighbours
 from downstream.losses.importance import draw_lists, importance_loss
-from downstream.losses.table import ALIGNMENTS, TIER_LOSSES, tier_loss
+from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES, tier_loss
 from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
@@ -56,7 +56,10 @@ class TrainingLoss:
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
         lists = draw_lists(len(rows), loss.list_size, self.generator).to(rows.device)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
-        total = importance_loss(outputs.score[at], outputs.by_channel[at], given.labels[rows], lists, **weights)
+        total = importance_loss(
+            outputs.score[at], outputs.by_channel[at], given.labels[rows], lists,
+            error=IMPORTANCE_LOSSES[loss.importance], **weights,
+        )  # fmt: skip
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
             total = total + loss.tier_weight * self._tiers(outputs.tier_logits[at], given.tiers[rows])

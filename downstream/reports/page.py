@@ -9,8 +9,11 @@ from typing import Any
 
 from downstream.reports.tables import markdown_grid
 from nie.disk.atomic import atomic_file
-from nie.extras import require
+from nie.extras import Package, require
 from nie.foreign import markdown_text, visible
+
+PACKAGES = (Package("matplotlib", "report"), Package("jinja2", "report"))
+"""What a report with figures needs."""
 
 
 @dataclass(frozen=True)

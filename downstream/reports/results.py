@@ -19,6 +19,7 @@ from downstream.stages.table import STAGES
 from downstream.stages.versions import is_older
 from nie.data.version import stored_version
 from nie.errors import NieError
+from nie.plugins import source_of
 from nie.progress import log
 from nie.runs.run import SUMMARY, Run, mean_sd, read_run, run_path
 from nie.runs.stage import Stage
@@ -58,7 +59,7 @@ class Results:
         Args:
             runs: by row.
             metrics: of the table; by default those of the stage that made the runs, @20 instead of @100 where test sets
-                have fewer than 100 nodes, and without those that no run has.
+                have fewer than 100 nodes, and those that plugins have, without those that no run has.
 
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
@@ -111,7 +112,8 @@ def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any
     found = [figures for folds in rows.values() for figures in folds.values()]
     small = stage.columns_small or stage.columns
     fits = all(name in figures for figures in found for name in stage.columns if name not in small)
-    columns = stage.columns if fits else small
+    own = [name for name in METRICS if source_of("metric", name) is not None]
+    columns = (*(stage.columns if fits else small), *own)
     return tuple(name for name in columns if any(name in figures for figures in found))
 
 

@@ -29,6 +29,7 @@ IMPORTANCE: Stage[ImportanceConfig] = Stage(
         of_one_method=frozenset({"label", "model", "search"}),
     ),
     prepare=later("pretrain.inputs:prepare"),
+    packages=later("pretrain.inputs:packages_for"),
     inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("downstream.stages.estimation:estimate"),
     read_by="'nie predict' gives the scores of its nodes, 'nie table' its figures",

@@ -6,8 +6,9 @@ of its run. A process that fails does not stop the others: all failures are repo
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from nie.data.version import version_of
 from nie.deadline import check_time
 from nie.disk.atomic import space_errors
 from nie.errors import NieError
+from nie.extras import Package, require_all
+from nie.plugins import check_files, plugin_files
 from nie.progress import log, piece, track
 from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
@@ -66,6 +69,17 @@ class Runner:
             made = stage.prepare(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]
+
+    def require_packages(self, configs: Iterable[RunConfig], further: Iterable[Package] = ()) -> None:
+        """Raise one error for all missing packages that runs of ``configs`` will need, and for ``further`` ones.
+
+        Called before the first of them is run: what is missing must not be found when others are trained.
+        """
+        needed = [*further]
+        for config in configs:
+            with contextlib.suppress(NieError):  # of its own settings, which stop this run alone, and later
+                needed += STAGES[config.stage].packages(config, self.graph(config.dataset), self.data_root)
+        require_all(needed)
 
     def made_from(self, config: RunConfig) -> dict[str, str]:
         """sha256 of what a run of ``config`` is made from, by name; kept when the inputs no longer are."""
@@ -130,6 +144,7 @@ class Runner:
         runs, tasks, failed = [], [], []
         for config in configs:
             try:
+                check_files(config.plugins, config.run_label())
                 run = open_run(config, root=self.run_root, made_from=self.made_from(config))
             except NieError as error:
                 failed.append(f"{config.run_label()}: {error}")
@@ -161,6 +176,7 @@ class Runner:
             stage.command, "--recipe", str(run.path / "config.yaml"), stage.folds_flag, str(fold),
             "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
+        arguments += [f"--plugins={file}" for file in plugin_files()]
         for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
             arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         log_file = _log_file(run, fold)

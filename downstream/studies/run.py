@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports import figure_files
+from downstream.reports.page import PACKAGES
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
 from downstream.studies.report import write_report
 from downstream.studies.served import lacking, served
-from downstream.studies.study import Study, finished_arms, run_arms
+from downstream.studies.study import Study, configs_of, finished_arms, run_arms
 from nie.errors import NieError, nearest
+from nie.extras import require_all
 from nie.runs.run import Run
 
 
@@ -38,6 +40,7 @@ def run_study(
             others is written.
     """
     if study.run is not None:
+        require_all(PACKAGES)
         if only or minutes is not None or settings.epochs is not None:
             raise NieError(
                 f"The study {study.name} draws maps and has no rows; leave --only, --minutes and --epochs out."
@@ -53,6 +56,8 @@ def run_study(
     kg = runner.graph(settings.dataset)
     chosen = served([arm for arm in every if not only or arm.name in only], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
+
+    runner.require_packages(() if report_only else configs_of(chosen), PACKAGES)
 
     def report_so_far(made: Mapping[str, Run]) -> None:
         if made:

@@ -21,7 +21,7 @@ from downstream.studies.study import Arm
 from downstream.studies.trial_storage import alone, default_storage, open_storage, storage_errors
 from nie.disk.atomic import NotWritten
 from nie.errors import NieError
-from nie.extras import require
+from nie.extras import Package, require
 from nie.progress import log
 from nie.runs.other import OtherData
 from nie.runs.stage import Stage
@@ -79,6 +79,9 @@ def search(
         NieError: nothing to search, a range for an unknown setting or out of its bounds, a storage that cannot be used;
             as `NotWritten`, a full disk.
     """
+    runner.require_packages(
+        [settings.network(method), *([settings.licap()] if licap else [])], [Package("optuna", "search")]
+    )
     optuna = require("optuna", "search")
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that raise
     ranges = _asked(method, settings, licap, space)

@@ -100,6 +100,11 @@ def against(first: str) -> Callable[[Sequence[Arm]], list[Pair]]:
     return lambda arms: [(arm.name, first) for arm in arms if arm.name != first]
 
 
+def configs_of(arms: Sequence[Arm]) -> list[RunConfig]:
+    """The settings of all runs that the arms are made of."""
+    return [config for arm in arms for config in (arm.licap, arm.config) if config is not None]
+
+
 def run_arms(
     arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
     after: Callable[[dict[str, Run]], object] = lambda runs: None,
@@ -121,6 +126,7 @@ def run_arms(
     Raises:
         NieError: no arm can be run, all for the same reason, such as a dataset that is not there.
     """
+    runner.require_packages(configs_of(arms))
     failed: list[str] = []
     runs: dict[str, Run] = {}
     tried: dict[str, str] = {}

@@ -15,6 +15,9 @@ from nie.settings.yaml_loader import REAL, WHOLE
 if TYPE_CHECKING:
     from nie.settings.run import RunConfig
 
+PLUGINS = "--plugins"
+"""The option of the modules that are loaded before a command is read, see `nie.plugins`."""
+
 Action = Callable[[argparse.Namespace, list[str]], int | None]
 """What a command does with its arguments, and with the flags of settings that the parser does not know.
 
@@ -139,6 +142,10 @@ def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data-root", type=a_path, default=Path("datasets"), help="folder of the datasets")
     common.add_argument("--run-root", type=a_path, default=Path("checkpoints"), help="folder of the runs")
+    common.add_argument(
+        PLUGINS, action="append", default=[], metavar="MODULE",
+        help="load a module or .py file that registers methods, losses, metrics or features; may be given again",
+    )  # fmt: skip
     common.add_argument("--quiet", action="store_true", help="no progress, only the result")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return common

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from nie.commands.data import datasets
 from nie.commands.output import say
-from nie.commands.parser import Commands, a_path, positive_number, roots, whole_number
+from nie.commands.parser import PLUGINS, Commands, a_path, positive_number, roots, whole_number
 from nie.disk.writable import check_writable
 from nie.settings.run import FoldsRunConfig, RunConfig
 
@@ -77,6 +77,7 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]
     if arguments.epochs is not None:
         name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
+    options += [word for plugin in arguments.plugins for word in (PLUGINS, plugin)]
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
     folder = arguments.out or arguments.run_root / STUDIES / arguments.dataset / name

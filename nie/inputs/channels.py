@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from nie.arrays import Array, Floats32
 from nie.data import Channel, KnowledgeGraph, features
+from nie.data.node_features.cache import missing_packages
 from nie.errors import NieError, nearest
+from nie.extras import Package
 from nie.progress import log
-from nie.settings.sections import CHANNELS, FeaturesConfig
+from nie.settings.sections import CHANNELS, FeaturesConfig, features_in
 
 ChannelFeatures: TypeAlias = tuple[Channel, ...]
 """The features of one channel, each with its mask; an encoder reads them side by side."""
@@ -100,14 +103,27 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
 
 def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> ChannelFeatures:
     """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control."""
-    walks = {"num_walks": config.num_walks, "walk_length": config.walk_length}
 
     def feature(name: str) -> Channel:
         name, _, control = name.partition("~")
-        computed = features(kg, name, root=data_root, seed=config.seed, **(walks if name == "node2vec" else {}))
+        computed = features(kg, name, root=data_root, seed=config.seed, **_settings_of(name, config))
         return controlled(computed, control, config.seed) if control else computed
 
     return tuple(feature(name) for name in names.split("+"))
+
+
+def channel_packages(
+    kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path
+) -> Iterator[Package]:  # fmt: skip
+    """The packages that `named_features` with these arguments would ask for."""
+    for name in features_in(names):
+        settings = _settings_of(name, config)
+        yield from missing_packages(kg, name, root=data_root, seed=config.seed, **settings)
+
+
+def _settings_of(name: str, config: FeaturesConfig) -> dict[str, int]:
+    """The settings that a feature takes from the section of features."""
+    return {"num_walks": config.num_walks, "walk_length": config.walk_length} if name == "node2vec" else {}
 
 
 def controlled(channel: Channel, control: str, seed: int) -> Channel:

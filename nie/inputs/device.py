@@ -24,8 +24,5 @@ def choose_device(wanted: str) -> torch.device:
         if (device.index or 0) >= count:
             raise NieError(f"There is no {wanted}, as torch finds {count} CUDA devices here; use --device cpu.")
         if not has_triton:
-            raise NieError(
-                f"--device {wanted} needs the package triton: pip install -e '.[gpu]' in nie's folder, or use "
-                "--device cpu."
-            )
+            raise NieError(f"--device {wanted} needs the package triton: pip install 'nie[gpu]', or use --device cpu.")
     return device

@@ -63,7 +63,7 @@ def _obstacle(backend: str, value: Tensor) -> str | None:
         return None
     extra = {"numba": "fast", "triton": "gpu"}[backend]
     if not _is_installed(backend):
-        return f"needs the package {backend}: pip install -e '.[{extra}]' in nie's folder"
+        return f"needs the package {backend}: pip install 'nie[{extra}]'"
     device = value.device.type
     interpreted = backend == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
     if device != {"numba": "cpu", "triton": "cuda"}[backend] and not interpreted:

@@ -20,13 +20,17 @@ FOLD = re.compile(r"fold(0|[1-9][0-9]*)")
 """Name of a finished fold's folder; ``fold00`` or ``fold0.bak`` is none."""
 DONE = "DONE"
 CHECKPOINTS = "*checkpoint.pt*"
+THREADS = "threads.json"
+"""What a half-done fold keeps of `nie.runs.fold_threads`."""
+UNFINISHED = (CHECKPOINTS, THREADS)
+"""Files that a folder has until it is complete."""
 
 
 def finish(folder: Path) -> None:
-    """Write `DONE`, for all files that are in the folder and below now; checkpoints do not count."""
+    """Write `DONE`, for all files that are in the folder and below now but those that it loses (`UNFINISHED`)."""
     for each in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         sweep(each)
-    write_seal(folder / DONE, seal(folder, without=(DONE, CHECKPOINTS)))
+    write_seal(folder / DONE, seal(folder, without=(DONE, *UNFINISHED)))
 
 
 def seal_of(folder: Path) -> dict[str, str] | None:
@@ -104,6 +108,7 @@ def taken_over(partial: Path, target: Path) -> bool:
 
 
 def _publish(partial: Path, target: Path) -> None:
-    for checkpoint in partial.rglob(CHECKPOINTS):
-        checkpoint.unlink()
+    for pattern in UNFINISHED:
+        for file in partial.rglob(pattern):
+            file.unlink()
     publish_folder(partial, target)

@@ -12,6 +12,7 @@ from nie.disk.atomic import space_errors
 from nie.errors import NieError
 from nie.progress import log
 from nie.runs.fold_folder import taken_over
+from nie.runs.fold_threads import fold_threads
 from nie.runs.run import Run
 
 WAIT_FOR_EVER = -1
@@ -69,7 +70,7 @@ def _free(run: Run, fold: int, work: Callable[[int, Path], None], *, wait: float
         if taken_over(run.partial_path(fold), run.fold_path(fold)):
             log.info("%s fold %d: finished before, kept", run.path.name, fold)
         else:
-            with run.fold(fold) as folder:
+            with run.fold(fold) as folder, fold_threads(folder):
                 work(fold, folder)
     finally:
         lock.release()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from nie.extras import Package
 from nie.settings.recipes import Config, Recipes
 
 
@@ -20,6 +21,7 @@ class Stage(Generic[Config]):
         recipes: its recipes and settings.
         prepare: ``(config, *, data_root, kg=None) -> inputs``: what its folds share, with ``made_from``, sha256 by
             name; the graph is loaded unless it is given.
+        packages: ``(config, kg, data_root)``: the packages that `prepare` will need, each with its extra.
         inputs_key: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
         read_by: what can be done with its runs, and by which command, as errors say.
@@ -35,6 +37,7 @@ class Stage(Generic[Config]):
     title: str
     recipes: Recipes[Config]
     prepare: Callable[..., Any]
+    packages: Callable[..., Iterable[Package]]
     inputs_key: Callable[[Config], str]
     run: Callable[..., Any]
     read_by: str

@@ -22,13 +22,22 @@ def flag_value(flags: Sequence[str], name: str) -> str | None:
     >>> flag_value(["--method", "gcn", "--method=geni"], "--method")
     'geni'
     """
-    value = None
+    return next(reversed(flag_values(flags, name)), None)
+
+
+def flag_values(flags: Sequence[str], name: str) -> list[str | None]:
+    """The values of every ``--name value`` and ``--name=value``; None for one behind which nothing stands.
+
+    >>> flag_values(["--plugins", "mine", "--plugins=yours.py"], "--plugins")
+    ['mine', 'yours.py']
+    """
+    values = []
     for flag, after in itertools.zip_longest(flags, flags[1:]):
         if flag == name:
-            value = after
+            values.append(after)
         elif flag.startswith(f"{name}="):
-            value = flag.split("=", maxsplit=1)[1]
-    return value
+            values.append(flag.split("=", maxsplit=1)[1])
+    return values
 
 
 def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -26,6 +26,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nie.errors import NieError, nearest, shown
+from nie.plugins import check_plugins, plugins_of
 from nie.settings.flags import field_names, flag_value, is_section, said_by_flags
 from nie.settings.run import RunConfig
 from nie.settings.sections import Section
@@ -129,13 +130,15 @@ class Recipes(Generic[Config]):
             NieError: an unknown key, flag or recipe, or a value of the wrong type or range.
         """
         document, settings = {} if recipe is None else self.read(recipe), self.settings
+        source = "the settings" if recipe is None else f"recipe {recipe} or the flags"
+        for values, said in ((document, str(recipe)), (overrides or {}, "a run of these settings")):
+            check_plugins(_plugins_in(values), said)  # first, because the method may be a plugin's
         if self.methods is not None:
             named = flag_value(flags, "--method") or (overrides or {}).get("method") or document.get("method")
             method = self.default_method if named is None else named
             settings = self.settings_of(method)
             self._check_keys(given or {}, "the settings")
             document = _merge(self._of_method(document, method), self._of_method(given or {}, method))
-        source = "the settings" if recipe is None else f"recipe {recipe} or the flags"
         return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
 
     def _check_keys(self, document: Mapping[str, Any], source: str) -> None:
@@ -187,9 +190,23 @@ def resolve(
     if flags:
         given = _merge(given, said_by_flags(settings, tuple(flags)))
     try:
-        return settings.model_validate(given)
+        config = settings.model_validate(given)
     except ValidationError as error:
         raise NieError(_explain(settings, error, source)) from error
+    plugins = plugins_of(config.uses())
+    for plugin, digest in plugins.items():
+        if digest != config.plugins.get(plugin, digest):
+            raise NieError(
+                f"The plugin {plugin} has changed since the settings were written ({source}); take 'plugins' out of "
+                "them to run it as it is now."
+            )
+    return config.model_copy(update={"plugins": plugins}) if plugins or config.plugins else config
+
+
+def _plugins_in(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """The plugins that values name; none where that is no mapping, as the check of their types will tell."""
+    plugins = values.get("plugins")
+    return plugins if isinstance(plugins, Mapping) else {}
 
 
 def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Sequence[type[BaseModel]]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from nie.settings.sections import FeaturesConfig, FoldsConfig, GraphConfig, Section
+from nie.settings.sections import FeaturesConfig, FoldsConfig, GraphConfig, Section, features_in
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -52,6 +52,9 @@ class RunConfig(Section):
         description="cpu, cuda or cuda:1; auto: CUDA where there is a GPU and triton, else the CPU",
     )
     reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
+    plugins: dict[str, str] = Field(
+        {}, description="the plugins that are used, each with a digest of its source; nie sets it"
+    )
 
     def run_label(self) -> str:
         """The label that was given, or what the stage calls its runs."""
@@ -73,6 +76,10 @@ class RunConfig(Section):
         """
         data = version.get("data_sha256")
         return self.model_copy(update={"data": data and data[:8]})
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Kind and name of all that is chosen by a name that a plugin may have registered (`nie.plugins`)."""
+        yield from ()
 
     def reads_runs(self) -> Mapping[str, str | tuple[str, ...]]:
         """Folders of the finished runs that a run of these settings reads, by the setting that names them."""
@@ -103,6 +110,12 @@ class FoldsRunConfig(RunConfig):
     graph: GraphConfig = GraphConfig()
     features: FeaturesConfig = FeaturesConfig()
     folds: FoldsConfig = FoldsConfig()
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """The features."""
+        chosen = (self.features.structural, self.features.semantic, *self.features.more.values())
+        for names in chosen if self.reads_features else ():
+            yield from (("feature", name) for name in features_in(names))
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:

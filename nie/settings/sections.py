@@ -94,6 +94,15 @@ class FeaturesConfig(Section):
     seed: int = Field(0, ge=0, description="seed of the feature computation")
 
 
+def features_in(names: str) -> list[str]:
+    """The features that the setting of a channel names, without what controls say of them.
+
+    >>> features_in("node2vec+facts~shuffled")
+    ['node2vec', 'facts']
+    """
+    return [name.partition("~")[0] for name in names.split("+")]
+
+
 class FoldsConfig(Section):
     """Cross-validation over the labelled nodes."""
 

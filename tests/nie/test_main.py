@@ -93,7 +93,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
 
 
 def test_as_a_module_it_imports_nothing_from_the_working_folder(tmp_path: Path) -> None:
-    for name in ("yaml", "json", "logging", "pretrain", "downstream"):
+    for name in ("yaml", "json", "logging", "argparse", "typing", "torch", "pretrain", "downstream"):
         (tmp_path / f"{name}.py").write_text("open('executed', 'w')")
     (tmp_path / "named").mkdir()
     (tmp_path / "named" / "tabulate.py").write_text("raise SystemExit('what PYTHONPATH names comes first')")

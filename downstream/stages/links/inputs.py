@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from downstream.stages.links.split import with_held_out
 from nie.arrays import Floats32, Ints
 from nie.data import KnowledgeGraph, features, load
 from nie.data.names_as_words import relations_as_nodes
+from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
-from nie.inputs.channels import ChannelFeatures, input_array, named_features, standardized
+from nie.extras import Package, require_all
+from nie.inputs.channels import ChannelFeatures, channel_packages, input_array, named_features, standardized
 from nie.settings.sections import FeaturesConfig
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class LinkInputs:
         """
         kg = load(config.dataset, data_root) if kg is None else kg
         version = version_of(kg)
+        require_all(packages_for(config, kg, data_root))
         kg = whole = with_held_out(kg, config.hold_out, config.seed, config.valid_at_least)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
@@ -179,3 +182,12 @@ class LinkInputs:
         from downstream.stages.links.known_triples import KnownTriples
 
         return KnownTriples(triples, self.kg.num_nodes, self.kg.num_relations)
+
+
+def packages_for(config: LinkConfig, kg: KnowledgeGraph, data_root: str | Path) -> Iterator[Package]:
+    """The packages that computing the features of entities and of relations' names will need."""
+    text, unseen = config.model.relations.text, config.unseen.features
+    for names in [*config.channels.values(), *([] if unseen == "none" else [unseen])]:
+        yield from channel_packages(kg, names, FeaturesConfig(), data_root)
+    if text != "none":
+        yield from missing_packages(relations_as_nodes(kg), text, root=data_root)

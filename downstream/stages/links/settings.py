@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 from downstream.losses.table import ALIGNMENTS
 from nie.fusions import FUSIONS, RELATION_GUIDED
 from nie.settings.run import RunConfig
-from nie.settings.sections import OptimConfig, RelationsConfig, Section, one_of
+from nie.settings.sections import OptimConfig, RelationsConfig, Section, features_in, one_of
 
 AUXILIARY = ChainMap({"none": None, "info_nce": ALIGNMENTS["contrastive"]}, cast(dict[str, Any], ALIGNMENTS))
 """The alignments; ``info_nce`` is ``contrastive`` by the name that runs of link prediction have."""
@@ -175,6 +176,12 @@ class LinkConfig(RunConfig):
     def on_folds(self, *folds: int) -> LinkConfig:
         """The same settings, for these repetitions."""
         return self.model_copy(update={"repeats": folds})
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """The features of channels and of unseen entities, and the alignment of channels."""
+        for names in (*self.channels.values(), self.unseen.features):
+            yield from (("feature", name) for name in features_in(names))
+        yield "loss of alignment", self.loss.auxiliary
 
     def run_label(self) -> str:
         """The label that was given, or the model and its channels."""

@@ -15,6 +15,7 @@ LINKS: Stage[LinkConfig] = Stage(
     title="link prediction: rank what completes the held-out triples",
     recipes=Recipes(Path(__file__).parent / "recipes", LinkConfig),
     prepare=later("downstream.stages.links.inputs:LinkInputs.of"),
+    packages=later("downstream.stages.links.inputs:packages_for"),
     inputs_key=inputs_key,
     run=later("downstream.stages.links.prediction:predict_links"),
     read_by="'nie complete' answers questions with it",

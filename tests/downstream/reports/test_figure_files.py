@@ -7,7 +7,7 @@ import pytest
 
 from downstream.reports import figure_files, figures
 
-pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[report]' in nie's folder")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'nie[report]'")
 
 
 def test_figures_are_drawn_again_only_where_what_they_show_has_changed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from downstream.reports import figures
 from nie.runs.run import Run
 
-pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[report]' in nie's folder")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'nie[report]'")
 
 
 def test_a_row_on_pretrained_features_is_dashed_in_the_colour_of_its_one_fellow(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_auto_takes_cuda_where_the_kernels_can_run(
     [
         ("cuda", 0, True, "no cuda, as torch finds 0 CUDA devices here; use --device cpu"),
         ("cuda:2", 2, True, "no cuda:2, as torch finds 2 CUDA devices"),
-        ("cuda:1", 2, False, r"--device cuda:1 needs the package triton: pip install -e '.\[gpu\]'"),
+        ("cuda:1", 2, False, r"--device cuda:1 needs the package triton: pip install 'nie\[gpu\]'"),
     ],
 )
 def test_a_device_that_cannot_be_had_is_one_sentence(

@@ -45,7 +45,7 @@ def test_triton_needs_a_gpu_or_its_interpreter(monkeypatch: pytest.MonkeyPatch) 
     ("wanted", "installed", "dtype", "message"),
     [
         ("nubma", True, torch.float32, "did you mean 'numba'"),
-        ("numba", False, torch.float32, r"pip install -e '.\[fast\]'"),
+        ("numba", False, torch.float32, r"pip install 'nie\[fast\]'"),
         ("numba", True, torch.bfloat16, "takes float32 and float64, not torch.bfloat16"),
     ],
 )

@@ -13,7 +13,7 @@ from nie.layers import Dropout
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "numba":
-        pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+        pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
     monkeypatch.setenv("NIE_OPS_BACKEND", request.param)
     return str(request.param)
 

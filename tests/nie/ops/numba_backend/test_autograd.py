@@ -12,7 +12,7 @@ from reference.graphs import large_graph, normal
 from nie import ops
 from nie.errors import NieError
 
-pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
 
 
 @pytest.fixture(autouse=True)

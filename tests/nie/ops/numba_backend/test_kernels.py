@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
 
 from nie.ops.numba_backend import additive as numba_additive
 from nie.ops.numba_backend import dot as numba_dot

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
 
 from nie.ops.numba_backend import threads
 from nie.ops.numba_backend.kernels import compiled

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 # ruff: noqa: E402
-numba = pytest.importorskip("numba", reason="numba is not installed: pip install -e '.[fast]' in nie's folder")
+numba = pytest.importorskip("numba", reason="numba is not installed: pip install 'nie[fast]'")
 
 from nie.ops.numba_backend.vectors import exp, keep, load, maximum, positive, spread, store, sum_heads, zeros
 

@@ -24,7 +24,7 @@ from nie.ops.edge_index import prepare
 from nie.ops.row_pieces import PIECE
 from pretrain.stage import PRETRAINING
 
-pytest.importorskip("triton", reason="triton is not installed: pip install -e '.[gpu]' in nie's folder")
+pytest.importorskip("triton", reason="triton is not installed: pip install 'nie[gpu]'")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 OTHERS = ["dgl", *(["numba"] if importlib.util.find_spec("numba") else [])]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("triton", reason="triton is not installed: pip install -e '.[gpu]' in nie's folder")
+pytest.importorskip("triton", reason="triton is not installed: pip install 'nie[gpu]'")
 SCRIPT = Path(__file__).parents[3] / "reference" / "compile_triton.py"
 
 
