@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from downstream.answers.estimate import Estimate
+from downstream.answers.estimate import Estimate, load_run
 from downstream.answers.frame import as_frame, as_html
 from downstream.methods.importance_settings import licap_label
+from downstream.reports.compare_runs import RunComparison, compare_runs
+from downstream.reports.kept import SEARCH
 from downstream.reports.results import Results
 from downstream.stages.runner import Runner
 from downstream.studies.main_job import CANDIDATES, Answer, main_job
+from downstream.studies.presets import find_preset
+from downstream.studies.search import Searched
+from downstream.studies.search import search as search_settings
+from downstream.studies.settings import Settings
 from nie.arguments import of_kind, whole_number
 from nie.data import KnowledgeGraph
 from nie.data.datasets import keep
@@ -147,6 +153,68 @@ def fit(
     of_kind("method", method, str, "the name of a method")
     settings["method"] = method.removesuffix(licap_label(""))  # whose ``model`` is meant
     return run(graph, preset=preset, methods=[method], folds=folds, jobs=jobs, **places, **settings)[method]
+
+
+def compare(*given: Result | Estimate | str | Path) -> RunComparison:
+    """Test two finished runs against each other on the folds that both have: what ``nie compare`` does.
+
+    Args:
+        given: a result of `run` and the names of two of its rows, or two runs: estimates, or folders of runs.
+
+    Returns:
+        Differences of the first less the second with the corrected resampled t-test; printed, a table and a verdict.
+
+    Raises:
+        NieError: other arguments, or runs that do not compare.
+
+    Example::
+
+        print(nie.compare(result, "rgtn", "boosting"))
+    """
+    match given:
+        case Result() as result, str(first), str(second):
+            pair = [result[first], result[second]]
+        case ((Estimate() | str() | Path()), (Estimate() | str() | Path())):
+            pair = [one if isinstance(one, Estimate) else load_run(one) for one in given if not isinstance(one, Result)]
+        case _:
+            raise NieError("compare takes a result and the names of two of its rows, or two runs.")
+    return compare_runs(pair[0].run, pair[1].run)
+
+
+def search(
+    method: str, graph: KnowledgeGraph | str, *, trials: int = 20, space: Mapping[str, Any] | None = None,
+    preset: str = "good", folds: int | None = None, epochs: int | None = None, data_root: Place = "datasets",
+    run_root: Place = "checkpoints",
+) -> Searched:  # fmt: skip
+    """Search settings of a method on validation nodes, with Optuna: what ``nie search`` does.
+
+    Args:
+        method: such as ``rgtn``, or ``rgtn+licap`` for a search of LICAP's settings, too.
+        graph: a graph, or the name of a dataset.
+        trials: how many to add to those of earlier calls.
+        space: the settings to search, by dotted name: ``(low, high)``, ``(low, high, "log")`` or a list of choices; by
+            default those of the recipe.
+        preset: whose recipe the other settings are of: "quick", "good" or "best".
+        folds: how many of the five folds to search on; by default those of the preset.
+        epochs: of every trial; by default those of the preset.
+        data_root, run_root: as for `run`.
+
+    Returns:
+        The best settings so far, by dotted name and as a recipe.
+
+    Raises:
+        NieError: bad input, in one sentence.
+
+    Example::
+
+        nie.search("rgtn", kg, trials=30, space={"optim.lr": (1e-3, 1e-1, "log"), "model.num_layers": [1, 2]})
+    """
+    runner, name = _ready(graph, data_root, Path(run_root) / SEARCH, jobs=1)
+    flags = [] if folds is None else ["--folds.run", ",".join(map(str, range(whole_number("folds", folds, 1))))]
+    settings = Settings(name, find_preset(preset).recipe, flags, epochs)
+    licap = method.endswith(licap_label(""))
+    base = method.removesuffix(licap_label(""))
+    return search_settings(base, settings, runner=runner, trials=trials, licap=licap, space=space)
 
 
 def _ready(graph: KnowledgeGraph | str, data_root: Place, run_root: Place, jobs: int) -> tuple[Runner, str]:

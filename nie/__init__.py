@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from downstream.answers.estimate import Estimate, load_run
-    from downstream.api import Result, fit, run
+    from downstream.api import Result, compare, fit, run, search
     from downstream.heads.importance import ImportanceHead
     from downstream.methods.registration import register_feature, register_loss, register_method, register_metric
     from downstream.methods.rgtn import RGTN
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "downstream.api": ("Result", "fit", "run"),
+    "downstream.api": ("Result", "compare", "fit", "run", "search"),
     "downstream.answers.estimate": ("Estimate", "load_run"),
     "nie.data": ("Channel", "KnowledgeGraph", "MessageGraph", "features", "load", "message_graph", "synthetic"),
     "nie.errors": ("NieError",),
@@ -59,6 +59,7 @@ __all__ = [
     "RGCNConv",
     "RelGraphTransformerConv",
     "Result",
+    "compare",
     "features",
     "fit",
     "load",
@@ -69,6 +70,7 @@ __all__ = [
     "register_method",
     "register_metric",
     "run",
+    "search",
     "synthetic",
 ]
 

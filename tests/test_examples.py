@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ def test_every_example_is_run_here() -> None:
 def test_an_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, but for geo, in whose place a small graph stands, and for the number of epochs."""
     monkeypatch.chdir(tmp_path)
-    from dataclasses import replace
-
-    save(replace(synthetic(0), name="geo-15000"), tmp_path / "datasets" / "geo" / "processed")
+    kg = synthetic(0)
+    geo = replace(kg, name="geo", meta={**kg.meta, "options": {"min_population": 15000}})
+    save(geo, tmp_path / "datasets" / "geo" / "processed")
     long_job = nie.run
 
     def short_job(*arguments: object, **settings: object) -> object:

@@ -64,6 +64,9 @@ class RunComparison:
         other = ["They read other texts or features of the same nodes and labels."] if self.other_data else []
         return "\n\n".join([rows, tests, FOLDS_NOTE, *other, self.verdict])
 
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
 
 def compare_runs(first: Run, second: Run) -> RunComparison:
     """Compare two finished runs of importance estimation on the folds that both have.

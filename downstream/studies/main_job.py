@@ -18,7 +18,7 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.presets import find_preset
 from downstream.studies.settings import SHARED
-from downstream.studies.study import Arm, finished_arms, no_contrast, run_arms
+from downstream.studies.study import Arm, configs_of, finished_arms, no_contrast, run_arms
 from nie.errors import NieError, nearest, shown
 from nie.progress import WholeJob, log, piece
 from nie.runs.run import Run
@@ -99,6 +99,7 @@ def main_job(
     chosen = find_preset(preset)
     limit = chosen.minutes if minutes is None else minutes
     arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
+    runner.require_packages(configs_of(arms))
     started = time.monotonic()
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
         with piece("features"):  # raises for what most rows need before any of them is run

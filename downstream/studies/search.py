@@ -80,7 +80,7 @@ def search(
             as `NotWritten`, a full disk.
     """
     runner.require_packages(
-        [settings.network(method), *([settings.licap()] if licap else [])], [Package("optuna", "search")]
+        [settings.method(method), *([settings.licap()] if licap else [])], [Package("optuna", "search")]
     )
     optuna = require("optuna", "search")
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that raise

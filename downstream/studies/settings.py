@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig, SearchRange
+from downstream.methods.importance_settings import ImportanceConfig, SearchRange
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
@@ -58,18 +58,6 @@ class Settings:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
         recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
         return IMPORTANCE.recipes.resolve(recipe, flags=self.flags, overrides=overrides)
-
-    def network(self, method: str, **changes: Any) -> NetworkConfig:
-        """Settings of a method that is a neural network.
-
-        Raises:
-            NieError: what `method` raises; or the method is no neural network, and the message names those that are.
-        """
-        config = self.method(method, **changes)
-        networks = [name for name, known in METHODS.items() if known.is_network]
-        if method not in networks:
-            raise NieError(f"The method must be a neural network, one of {', '.join(networks)}; got {method}.")
-        return cast(NetworkConfig, config)
 
     def ranges(self, method: str) -> Mapping[str, SearchRange]:
         """Where `nie search` looks for a method's settings: the ranges of the dataset's recipe, or the general ones.

@@ -113,3 +113,19 @@ def test_a_name_of_nie_is_not_given_to_another_graph(tmp_path: Path) -> None:
 def test_a_row_that_is_not_there_is_named_with_the_reason(result: Result) -> None:
     with pytest.raises(NieError, match=r"There is no row 'gnc' \(did you mean 'gcn'"):
         result["gnc"]
+
+
+def test_two_rows_are_compared_by_the_test_of_studies(result: Result) -> None:
+    said = str(nie.compare(result, "ridge", "gcn"))
+    assert "ridge" in said
+    assert said == str(nie.compare(result["ridge"], result["gcn"].run.path))
+    with pytest.raises(NieError, match="compare takes a result and the names of two of its rows, or two runs"):
+        nie.compare(result, "ridge")
+
+
+def test_settings_are_searched(places: dict[str, Any]) -> None:
+    pytest.importorskip("optuna")
+    space = {"optim.lr": (1e-3, 1e-1, "log")}
+    found = nie.search("gcn", nie.synthetic(0), trials=2, epochs=2, folds=1, space=space, **places)
+    assert found.trials == 2
+    assert 1e-3 <= found.values["optim.lr"] <= 1e-1
