@@ -64,14 +64,21 @@ def _own_triples(folder: Path) -> list[Path]:
     (folder / "t.tsv").write_text(lines)
     (folder / "t.tsv.gz").write_bytes(gzip.compress(lines.encode()))
     (folder / "t.nt").write_text("".join(f"<http://x/{a}> <http://x/r> <http://x/{b}> .\n" for a, b in edges.tolist()))
+    (folder / "t.csv").write_text("head,relation,tail\n" + lines.replace("\t", ","))
+    (folder / "t.ttl").write_text(
+        "@prefix x: <http://x/> .\n" + "".join(f"x:{a} x:r x:{b}, {a} .\n" for a, b in edges.tolist())
+    )
+    described = "".join(f"<x:D rdf:about='{a}'><x:r rdf:resource='#{b}'/></x:D>\n" for a, b in edges.tolist())
+    namespaces = "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:x='http://x/'"
+    (folder / "t.rdf").write_text(f"<rdf:RDF {namespaces}>\n{described}</rdf:RDF>\n")
     (folder / "s.tsv").write_text("node\tscore\n" + "".join(f"{name}\t{i + 1}\n" for i, name in enumerate(names)))
     (folder / "text.tsv").write_text("".join(f"{name}\tsome words on {name}\n" for name in names))
-    return [folder / name for name in ("t.tsv", "t.tsv.gz", "t.nt", "s.tsv", "text.tsv")]
+    return [folder / name for name in ("t.tsv", "t.tsv.gz", "t.csv", "t.nt", "t.ttl", "t.rdf", "s.tsv", "text.tsv")]
 
 
 def _use_triples(folder: Path) -> Any:
-    built = [triples("own", folder / "t.nt")]
-    for name in ("t.tsv", "t.tsv.gz"):
+    built = [triples("own", folder / name) for name in ("t.nt", "t.ttl", "t.rdf")]
+    for name in ("t.tsv", "t.tsv.gz", "t.csv"):
         built.append(triples("own", folder / name, folder / "s.tsv", text=folder / "text.tsv"))
     return [kg.digest for kg in built]
 

@@ -142,7 +142,8 @@ def numbered(source: Source, blocks: Iterable[Block], more_nodes: Iterable[str] 
             padded += sum(map(operator.ne, zip(*block[1:], strict=True), zip(*columns, strict=True)))
     edges = np.concatenate(parts)
     if not len(edges):
-        raise NieError(f"{source.name} must have lines 'head<tab>relation<tab>tail'; there is none.")
+        what = "lines 'head<tab>relation<tab>tail'" if source.unit == "line" else "at least one triple"
+        raise NieError(f"{source.name} must have {what}; there is none.")
     if padded:
         log.info(
             "%s: %d %ss have blanks around a name, which were left out", source.name, padded, source.unit or "triple"

@@ -1,5 +1,6 @@
 """nie.inputs.channels, as the inputs of a stage are made from them."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from stage_helpers import SMALL, store_synthetic
 
 from downstream.stages.importance import IMPORTANCE
-from nie.data import Channel
+from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
-from nie.inputs.channels import standardized
+from nie.inputs.channels import feature_names, standardized
+from nie.settings.sections import FeaturesConfig
 from pretrain.inputs import prepare
 
 
@@ -50,6 +52,18 @@ def test_further_channels_and_none(tmp_path: Path) -> None:
         prepared(tmp_path, features={"structural": "none", "semantic": "none"})
     with pytest.raises(NieError, match=r"give it as --features\.semantic"):
         prepared(tmp_path, features={"more": {"semantic": "tfidf"}})
+
+
+def test_auto_is_what_the_graph_says(caplog: pytest.LogCaptureFixture) -> None:
+    kg = KnowledgeGraph.from_frames(
+        {"head": ["a", "b"], "relation": ["r", "age"], "tail": ["b", 7]},
+        features={"bib": {"node": ["a"], "papers": [1.0]}},
+    )
+    with caplog.at_level(logging.INFO, logger="nie"):
+        names = feature_names(kg, FeaturesConfig())
+    assert names == {"structural": "node2vec+literals+bib+degrees", "semantic": "tfidf"}
+    assert "own: the structural features are node2vec, literals, bib" in caplog.text
+    assert feature_names(kg, FeaturesConfig(structural="bib", degrees=False))["structural"] == "bib"
 
 
 def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
