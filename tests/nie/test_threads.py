@@ -92,5 +92,7 @@ def test_torch_and_blas_compute_with_so_many_threads(monkeypatch: pytest.MonkeyP
     with threads.computing_with(before + 1):
         assert torch.get_num_threads() == before + 1
         assert os.environ[threads.EXPLICIT] == str(before + 1)
-        assert any(library["user_api"] == "blas" for library in threadpool_info())
+        blas = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+        assert blas
+        assert set(blas) == {before + 1}
     assert torch.get_num_threads() == before
