@@ -15,6 +15,24 @@ suitable_python() {
     return 2
 }
 
+with_news() {
+    # Runs a command whose output is shown in full if it fails; until it ends, its latest line every five seconds.
+    local log status=0 started=$SECONDS
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 &
+    local job=$!
+    while kill -0 "$job" 2>/dev/null; do
+        sleep 1
+        if (((SECONDS - started) % 5 == 0)); then
+            printf '%4d s  %.100s\n' "$((SECONDS - started))" "$(tail -n 1 "$log")" >&2
+        fi
+    done
+    wait "$job" || status=$?
+    [ "$status" = 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
 make_environment() {
     local extras=$1 pins installed
     # The stamp names what is installed; other pins or further extras install again. dev includes all, all the rest.
@@ -26,9 +44,9 @@ make_environment() {
     esac
     local python
     python=$(suitable_python) || return
-    echo "Installing nie[$extras] into .venv ..." >&2
+    echo "Installing nie[$extras] into .venv; with fast downloads this takes one to three minutes." >&2
     "$python" -m venv .venv &&
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+        with_news .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-compile \
             --constraint constraints.txt --editable ".[$extras]" || return
     # Half of pip's time would go into bytecode, on one core; this takes all. Files that are no Python 3 are left out.
     .venv/bin/python -m compileall -qq -j 0 .venv/lib >&2 || true

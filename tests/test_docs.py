@@ -53,8 +53,13 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
-def test_code_blocks(language: str, text: str) -> None:
+def test_code_blocks(language: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python runs in a folder that has the files of a graph of 90 nodes; of commands, every flag is known."""
     if language == "python":
+        monkeypatch.chdir(tmp_path)
+        links = [f"node {i}\tlinks to\tnode {(i * step + 1) % 90}\n" for i in range(90) for step in (1, 7)]
+        (tmp_path / "triples.tsv").write_text("".join(links))
+        (tmp_path / "scores.tsv").write_text("".join(f"node {i}\t{i % 50 * 10}\n" for i in range(90)))
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(text, "block", "exec"), {})
