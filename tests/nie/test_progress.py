@@ -5,7 +5,8 @@ import logging
 import pytest
 
 import nie.progress
-from nie.progress import Progress, log, track
+from nie.deadline import time_limit
+from nie.progress import Progress, WholeJob, log, piece, track
 
 
 def test_silent_unless_the_logger_is_set_to_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +44,55 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         monkeypatch.undo()
         log.manager._clear_cache()
     assert "job" in capsys.readouterr().err
+
+
+def test_a_whole_job_is_one_progress_over_all_its_pieces(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nie.progress, "JOB_LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(nie.progress, "LINE_EVERY_S", 0.0)
+    caplog.set_level(logging.INFO, logger="nie")
+    with WholeJob({"cheap": 1, "dear": 3}) as job:
+        with piece("cheap"):
+            assert job.share == 0
+        with piece("dear"), Progress(4, "epochs") as epochs:
+            assert job.share == 0.25
+            epochs.advance({"loss": 1.0})
+        with piece("nobody knew of it"):
+            assert job.share == 1
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "  0 %  cheap", " 25 %  dear", " 44 %  epochs 1/4", "100 %  nobody knew of it",
+    ]  # fmt: skip
+
+
+def test_the_time_left_is_at_most_that_of_the_limit_in_steps_of_five_seconds(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nie.progress, "JOB_LINE_EVERY_S", 0.0)
+    caplog.set_level(logging.INFO, logger="nie")
+    with time_limit(7), WholeJob({"a": 1}), piece("a"):
+        pass
+    assert caplog.messages == ["  0 %  a, about 10 s left"]
+
+
+def test_a_whole_job_is_one_bar_on_a_terminal_and_the_log_stands_above_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.manager._clear_cache()
+    try:
+        with WholeJob({"a": 1, "b": 1}), piece("b"), Progress(2, "epochs") as epochs:
+            epochs.advance()
+    finally:
+        monkeypatch.undo()
+        log.manager._clear_cache()
+    said = capsys.readouterr().err
+    assert "epochs 1/2" in said
+    assert "25 %" in said
+    assert "loss" not in said
+
+
+def test_a_piece_outside_a_job_is_nothing() -> None:
+    with piece("alone"):
+        pass

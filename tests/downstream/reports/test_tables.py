@@ -38,7 +38,7 @@ def add_run(root: Path, label: str, *, dataset: str = "toy", seed: int = 0, fold
 
 
 def results(root: Path, dataset: str = "toy") -> Results:
-    return Results.of(named(find_runs(dataset, root)))
+    return Results.of(named(find_runs(dataset, root, root)))
 
 
 def test_one_row_a_run_in_a_fixed_order(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_error_of_the_machine_ends_the_search_and_is_no_trial(
         search("gcn", settings, runner=runner(tmp_path), trials=1)
     study = optuna.load_study(study_name=name, storage=url)
     assert [trial.state.name for trial in study.trials] == ["FAIL", "PRUNED"]
-    assert all(trial.params["optim.lr"] == settings.network("gcn").optim.lr for trial in study.trials)
+    assert all(trial.params["optim.lr"] == settings.method("gcn").optim.lr for trial in study.trials)
 
 
 def _diverged(*_: Any, **__: Any) -> None:
