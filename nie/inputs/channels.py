@@ -76,22 +76,26 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
     >>> from nie.data import synthetic
     >>> feature_names(synthetic(0), FeaturesConfig(semantic="auto~shuffled"))
     {'structural': 'structural+degrees', 'semantic': 'semantic~shuffled'}
+    >>> feature_names(synthetic(0), FeaturesConfig(structural="auto+relations", semantic="none"))
+    {'structural': 'structural+relations+degrees'}
     """
     for name in config.more:
         if name in CHANNELS:
             raise NieError(f"features.more names the channel {name}; give it as --features.{name}.")
     names: dict[str, str] = {channel: getattr(config, channel) for channel in CHANNELS}
     for channel, computed in (("structural", "node2vec"), ("semantic", "tfidf")):
-        name, tilde, control = names[channel].partition("~")
+        first, *more = names[channel].split("+")
+        name, tilde, control = first.partition("~")
         if name != "auto":
             continue
         if channel == "semantic" and channel not in kg.channels and not any(kg.text):
             log.info("%s has no texts: only the structural channel is used", kg.name)
-            del names[channel]
+            names[channel] = "+".join(more) or "none"
         else:
             usual = channel if channel in kg.channels else computed
-            names[channel] = kg.meta.get("inputs", {}).get(channel, usual) + tilde + control
-            if names[channel] != usual + tilde + control:
+            given = kg.meta.get("inputs", {}).get(channel, usual)
+            names[channel] = "+".join([given + tilde + control, *more])
+            if given != usual:
                 log.info("%s: the %s features are %s", kg.name, channel, names[channel].replace("+", ", "))
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:

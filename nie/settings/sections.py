@@ -78,7 +78,7 @@ class FeaturesConfig(Section):
     """
 
     structural: str = Field(
-        "auto", description="node2vec, relations, a channel of the graph, some joined by +, or none"
+        "auto", description="auto, node2vec, relations, a channel of the graph, some joined by +, or none"
     )
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
