@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from downstream.stages.importance import IMPORTANCE
@@ -103,15 +104,24 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     """Where the scores are, and three things to do next."""
     written = [f"Scores of all {len(scores.name):,} nodes: {arguments.out}"] if arguments.out else []
     written += [f"Report: {arguments.report}"] if arguments.report else []
-    steps = {
-        "better scores, in more time": f"nie run {arguments.dataset} --preset {_further(arguments.preset)}",
-        "the figures of all finished runs": f"nie table {best.config['dataset']}",
-        "these scores again, in another format": f"nie predict {best.path} --out scores.json",
-    }
+    name, in_roots = shlex.quote(best.config["dataset"]), _roots(arguments)
+    steps = {"better scores, in more time": f"nie run {name} --preset {_further(arguments.preset)}"}
     if not arguments.report:
-        steps["a page to read and to search"] = f"nie run {arguments.dataset} --report report.html"
+        steps["a page to read and to search"] = (
+            f"nie run {name} --preset {arguments.preset or 'good'} --report report.html"
+        )
+    else:
+        steps["these scores in another format"] = f"nie predict {shlex.quote(str(best.path))} --out scores.json"
+    steps["the figures of all finished runs"] = f"nie table {name}"
     width = max(map(len, steps))
-    return [*written, "", "Next:", *(f"  {what:<{width}}  {command}" for what, command in list(steps.items())[-3:])]
+    return [*written, "", "Next:", *(f"  {what:<{width}}  {command}{in_roots}" for what, command in steps.items())]
+
+
+def _roots(arguments: argparse.Namespace) -> str:
+    """The folders of datasets and runs as options, where they are not the usual ones."""
+    usual = {"data_root": Path("datasets"), "run_root": Path("checkpoints")}
+    given = {name: getattr(arguments, name) for name in usual if getattr(arguments, name) != usual[name]}
+    return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(path))}" for name, path in given.items())
 
 
 def _further(preset: str | None) -> str:
