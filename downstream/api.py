@@ -51,7 +51,7 @@ class Result:
 
     @property
     def best(self) -> Estimate:
-        """The method with the best mean Spearman on validation nodes; test figures play no part."""
+        """The method that is chosen on validation nodes, as `Answer.best` says; test figures play no part."""
         return Estimate(self.answer.best, self.data_root)
 
     def __getitem__(self, row: str) -> Estimate:
@@ -89,7 +89,7 @@ class Result:
         return self.best.predict()
 
     def _repr_html_(self) -> str:
-        return as_html(f"Best on validation nodes: {self.best.method}", self.columns(), rows=50)
+        return as_html(f"Chosen on validation nodes: {self.best.method}", self.columns(), rows=50)
 
 
 def run(

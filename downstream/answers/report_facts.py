@@ -99,7 +99,7 @@ def _came_out(results: Results, row: str, kg: KnowledgeGraph) -> str:
         figures.append(
             f"half of its predictions are {half} (MedianAE {cell(results, row, 'medianae')}; lower is better)"
         )
-    best = f"did best of {len(results.rows)} methods on validation nodes" if len(results.rows) > 1 else "was run"
+    best = f"was chosen from {len(results.rows)} methods on validation nodes" if len(results.rows) > 1 else "was run"
     folds = len(results.folds(row))
     mean = f", as mean ± standard deviation over {folds} folds" if folds > 1 else ""
     found = ", and ".join(figures) or "no figure is defined"

@@ -246,18 +246,19 @@ def named(runs: Iterable[Run]) -> dict[str, Run]:
     return {label if count[label] == 1 else run.path.name: run for label, run in labelled}
 
 
+def validated(run: Run) -> float:
+    """Mean Spearman on the validation nodes of the finished folds; minus infinity where it is undefined."""
+    mean = mean_sd([run.figures(fold, "val").get("spearman") for fold in run.finished_folds()])["mean"]
+    return -math.inf if mean is None else float(mean)
+
+
 def best_run(runs: Sequence[Run]) -> Run:
-    """The run with the best mean Spearman on its validation nodes; test figures play no part.
+    """The run that is best `validated`; test figures play no part.
 
     Only methods that see no test label take part, and only runs that have as many folds as any.
     """
-
-    def validation(run: Run) -> float:
-        mean = mean_sd([run.figures(fold, "val").get("spearman") for fold in run.finished_folds()])["mean"]
-        return -math.inf if mean is None else float(mean)
-
     most = max(len(run.finished_folds()) for run in runs)
     candidates = [run for run in runs if len(run.finished_folds()) == most]
     known = [(run, method) for run in candidates if (method := method_of(run)) is not None]
     honest = [run for run, method in known if not method.sees_test_labels]
-    return max(honest or candidates, key=validation)
+    return max(honest or candidates, key=validated)

@@ -96,7 +96,7 @@ def _chosen(kg: KnowledgeGraph, answer: Answer, best: Run) -> str:
     left_out = "".join(f"\nLeft out: {row}, {why}." for row, why in answer.left_out.items())
     return (
         f"Importance is {kg.meta.get('label', 'score')}. Low is good for RMSE and MedianAE, high for the others.\n"
-        f"Best Spearman on validation nodes: {best.config['label']}, in {best.path}.{left_out}\n"
+        f"Chosen on validation nodes: {best.config['label']}, in {best.path}.{left_out}\n"
     )
 
 

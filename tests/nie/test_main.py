@@ -42,7 +42,7 @@ def test_from_an_own_graph_to_scores_with_one_command(
     settings = ["--optim.max_epochs", "4", "--folds.run", "0"]
     assert main(["run", "mine", "--profile", "quick", *files, "--out", str(out), *settings, *roots]) == 0
     text = capsys.readouterr().out
-    assert "Best Spearman on validation nodes" in text
+    assert "Chosen on validation nodes: " in text
     assert all(label in text for label in ("pagerank", "ridge", "boosting", "rgtn", "rgtn+licap", "true rank"))
     assert len(out.read_text().splitlines()) == 91
 
