@@ -53,7 +53,7 @@ def test_three_sentences_say_what_was_asked_and_what_came_out(facts: dict[str, A
     asked, came_out, score = facts["summary"]
     assert "300 nodes" in asked
     assert "267 nodes came with their importance" in asked
-    assert came_out.startswith("The method ridge did best of 2 methods")
+    assert came_out.startswith("The method ridge was chosen from 2 methods")
     assert f"SPEARMAN {runs[1].summary()['test']['spearman']['mean']:.4f}" in came_out
     assert "higher is better" in came_out
     assert "lower is better" in came_out
