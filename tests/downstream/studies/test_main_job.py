@@ -163,6 +163,22 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
     assert caplog.text.count("LICAP is left out. Fold 0 of synthetic: The top bin is empty.") == 1
 
 
+@pytest.mark.parametrize("preset", ["quick", "good"])  # with a time limit and without
+def test_licap_alone_on_a_graph_too_small_for_it_says_why_there_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    def too_small(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The top bin is empty.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr("pretrain.licap._draw", too_small)
+    with pytest.raises(NieError, match=r"at least one without LICAP, .*\. Fold 0 of synthetic: The top bin is empty"):
+        main_job(
+            "synthetic", preset=preset, methods=["rgtn+licap"], settings=settings_of_flags(SMALL_FLAGS),
+            runner=runner_at(tmp_path),
+        )  # fmt: skip
+
+
 def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_full(*_arguments: object, **_settings: object) -> None:
         raise NieError("The disk is full.")
