@@ -1,4 +1,4 @@
-"""nie.data.builders.typed_graph, with dgl_graphs and pyg_graphs: graphs of other packages, whose nodes are numbers."""
+"""nie.data.builders.typed_graph, with from_dgl and from_pyg: graphs of other packages, whose nodes are numbers."""
 
 from __future__ import annotations
 
