@@ -15,9 +15,9 @@ from typing import Any
 from downstream.answers.estimate import Estimate, load_run
 from downstream.answers.frame import as_frame, as_html
 from downstream.methods.importance_settings import LICAP
-from downstream.reports.compare_runs import RunComparison, compare_runs
 from downstream.reports.kept import SEARCH
 from downstream.reports.results import Results
+from downstream.reports.run_comparison import RunComparison, compare_runs
 from downstream.stages.runner import Runner
 from downstream.studies.main_job import CANDIDATES, FIXED, Answer, main_job
 from downstream.studies.presets import find_preset
