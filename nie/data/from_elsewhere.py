@@ -178,7 +178,8 @@ class FromElsewhere:
         """The graph in a Data of PyG, whose ``edge_type`` numbers relations, or in a HeteroData.
 
         Args:
-            data: the graph; tables of real numbers (N, d) that its nodes carry, such as ``x``, become channels.
+            data: the graph; tables of real numbers (N, d) that its nodes carry, such as ``x``, become channels; ``y``
+                never does, as it is what PyG predicts.
             scores, node_names, relation_names, text, name: as of `from_dgl`; ``scores`` is often "y".
 
         Raises:
