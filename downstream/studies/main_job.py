@@ -121,7 +121,7 @@ def main_job(
     started = time.monotonic()
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
         with piece("features"):  # raises for what most rows need before any of them is run
-            runner.made_from(max(arms, key=lambda arm: "rgtn" in arm.name).config)
+            runner.made_from(max(arms, key=lambda arm: METHODS[_method(arm.name)].settings.reads_features).config)
         _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
         left = None if limit is None else limit - (time.monotonic() - started) / 60
         _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)

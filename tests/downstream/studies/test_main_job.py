@@ -129,6 +129,13 @@ def test_methods_that_make_no_sense_are_refused(asked: dict[str, Any], said: str
     assert not (tmp_path / "runs").exists()
 
 
+def test_features_that_cannot_be_had_end_the_job_before_a_row_that_reads_none(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    with pytest.raises(NieError, match="facts"):
+        job(tmp_path, "--features.structural", "facts", methods=["pagerank", "ridge"])
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_preset_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"There is no preset 'quik' \(did you mean 'quick'"):
         main_job("synthetic", preset="quik", runner=runner_at(tmp_path))
