@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -101,11 +102,12 @@ def _chosen(kg: KnowledgeGraph, answer: Answer, best: Run) -> str:
 
 
 def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[str]:
-    """Where the scores are, and three things to do next."""
+    """Where the scores are, and what to do next."""
     written = [f"Scores of all {len(scores.name):,} nodes: {arguments.out}"] if arguments.out else []
     written += [f"Report: {arguments.report}"] if arguments.report else []
     name, in_roots = shlex.quote(best.config["dataset"]), _roots(arguments)
-    steps = {"better scores, in more time": f"nie run {name} --preset {_further(arguments.preset)}"}
+    further = _further(arguments.preset or "good")
+    steps = {"better scores, in more time": f"nie run {name} --preset {further}"} if further else {}
     if not arguments.report:
         steps["a page to read and to search"] = (
             f"nie run {name} --preset {arguments.preset or 'good'} --report report.html"
@@ -124,10 +126,9 @@ def _roots(arguments: argparse.Namespace) -> str:
     return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(path))}" for name, path in given.items())
 
 
-def _further(preset: str | None) -> str:
-    """The next thorough preset."""
-    names = list(PRESETS)
-    return names[min(names.index(preset or "good") + 1, len(names) - 1)]
+def _further(preset: str) -> str | None:
+    """The next thorough preset; None for the most thorough one."""
+    return dict(itertools.pairwise(PRESETS)).get(preset)
 
 
 class _Once(argparse.Action):

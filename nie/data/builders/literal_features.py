@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from nie.progress import log
 
 MOST_RELATIONS = 100
 """Relations that give features; two columns each are an array of N rows, and a graph may have thousands."""
+
+
+FEWEST_SHARED = 10
+"""Fewer numbers may be those of the scores by chance."""
 
 
 def literal_channel(literals: Literals, num_nodes: int) -> Channel | None:
@@ -50,6 +54,25 @@ def without_outliers(values: Floats) -> Floats:
         return values
     scaled = np.clip(scaled, low - wide, high + wide)
     return np.asarray(np.sign(scaled) * np.expm1(np.abs(scaled)))
+
+
+def telling_scores(literals: Literals, scores: Mapping[int, float]) -> list[str]:
+    """The relations whose numbers are the scores themselves: estimates that read them look better than they are.
+
+    Those with `FEWEST_SHARED` nodes or more that have a score, too, of which nine tenths have the same number.
+
+    >>> nodes = np.arange(20)
+    >>> literals = Literals({"citations": (nodes, 7.0 * nodes), "age": (nodes, 90.0 - nodes)}, {}, {})
+    >>> telling_scores(literals, {node: 7.0 * node for node in range(15)})
+    ['citations']
+    """
+    telling = []
+    for relation, (nodes, numbers) in literals.numbers.items():
+        shared = np.isin(nodes, list(scores))
+        known = np.array([scores[node] for node in nodes[shared].tolist()])
+        if len(known) >= FEWEST_SHARED and np.isclose(numbers[shared], known, rtol=1e-3).mean() >= 0.9:
+            telling.append(relation)
+    return telling
 
 
 def with_strings(text: Sequence[str | None], literals: Literals) -> list[str | None]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nie.arguments import of_kind
-from nie.data.builders.literal_features import literal_channel, with_strings
+from nie.data.builders.literal_features import literal_channel, telling_scores, with_strings
 from nie.data.builders.literals import Literals, set_apart
 from nie.data.builders.node_column import NodeColumn, in_graph
 from nie.data.builders.triples import Triples
@@ -88,6 +88,11 @@ class OwnGraph:
         labels = np.full(len(nodes), np.nan)
         scores, text = self.values.get("scores", {}), self.values.get("text")
         labels[list(scores)] = list(scores.values())
+        for relation in telling_scores(self.literals, scores):
+            log.warning(
+                "the numbers of the relation %s are the scores themselves, so that test figures will say too much; "
+                "remove its triples", relation,
+            )  # fmt: skip
         own = literal_channel(self.literals, len(nodes))
         made = with_more({} if own is None else {"literals": own}, {} if channels is None else channels)
         src, etype, dst = np.ascontiguousarray(self.read.edges.T)

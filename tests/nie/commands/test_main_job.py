@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+from downstream.studies.presets import PRESETS
 from nie.__main__ import main
 from nie.commands.command_line import make_parser
+from nie.commands.main_job import _further
 
 
 @pytest.fixture
@@ -58,3 +60,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
     assert code == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "my runs").exists()
+
+
+def test_nothing_more_thorough_than_the_best_preset_is_proposed() -> None:
+    assert [_further(preset) for preset in PRESETS] == ["good", "best", None]
