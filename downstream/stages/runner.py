@@ -161,7 +161,12 @@ class Runner:
             threads=max(1, CORES // self.jobs),
             modules=modules,
         )
-        codes = dict(track(answers, "folds", len(tasks)))
+        codes = {}
+        for place, code in track(answers, "folds", len(tasks)):
+            codes[place] = code
+            config, _, fold = tasks[place]
+            with piece(f"{config.run_label()} fold {fold}"):
+                pass  # it is over
         for place, (_, run, fold) in enumerate(tasks):
             if not run.is_done(fold):
                 failed.append(_what_it_said(run, fold, codes[place]))
