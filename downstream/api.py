@@ -14,12 +14,12 @@ from typing import Any
 
 from downstream.answers.estimate import Estimate, load_run
 from downstream.answers.frame import as_frame, as_html
-from downstream.methods.importance_settings import licap_label
-from downstream.reports.compare_runs import RunComparison, compare_runs
+from downstream.methods.importance_settings import LICAP
 from downstream.reports.kept import SEARCH
 from downstream.reports.results import Results
+from downstream.reports.run_comparison import RunComparison, compare_runs
 from downstream.stages.runner import Runner
-from downstream.studies.main_job import CANDIDATES, Answer, main_job
+from downstream.studies.main_job import CANDIDATES, FIXED, Answer, main_job
 from downstream.studies.presets import find_preset
 from downstream.studies.search import Searched
 from downstream.studies.search import search as search_settings
@@ -62,8 +62,9 @@ class Result:
         """
         runs = self.answer.runs
         if row not in runs:
-            why = f": {self.left_out[row]}" if row in self.left_out else f"{nearest(str(row), runs)}; there are "
-            raise NieError(f"There is no row {shown(row)}{why if row in self.left_out else why + ', '.join(runs)}.")
+            others = f"{nearest(str(row), runs)}; there are {', '.join(runs)}"
+            why = f": {self.left_out[row]}" if row in self.left_out else others
+            raise NieError(f"There is no row {shown(row)}{why}.")
         return Estimate(runs[row], self.data_root)
 
     def columns(self) -> dict[str, list[Any]]:
@@ -122,13 +123,9 @@ def run(
         result = nie.run(kg, preset="quick")
         result.table(); result.scores().head(); result.best.method
     """
-    if folds is not None:
-        settings = {
-            **settings,
-            "folds": {**settings.get("folds", {}), "run": list(range(whole_number("folds", folds, 1)))},
-        }
     if isinstance(methods, str):
         raise NieError(f"methods must be a list of names, such as [{methods!r}]; got {methods!r}.")
+    settings = _of_job(settings, folds)
     runner, name = _ready(graph, data_root, run_root, jobs)
     answer = main_job(name, preset=preset, methods=methods, minutes=minutes, settings=settings, runner=runner)
     return Result(answer, Path(data_root))
@@ -136,7 +133,8 @@ def run(
 
 def fit(
     graph: KnowledgeGraph | str, method: str = "rgtn", *, preset: str = "good", folds: int | None = None,
-    jobs: int = 1, data_root: Place = "datasets", run_root: Place = "checkpoints", **settings: Any,
+    minutes: float | None = None, jobs: int = 1, data_root: Place = "datasets", run_root: Place = "checkpoints",
+    **settings: Any,
 ) -> Estimate:  # fmt: skip
     """Train one method, such as ``rgtn``, ``boosting`` or ``rgtn+licap``; see `run` for the arguments.
 
@@ -149,10 +147,11 @@ def fit(
 
         nie.fit(kg, method="rgtn", optim={"max_epochs": 50}).predict()
     """
-    places: dict[str, Any] = {"data_root": data_root, "run_root": run_root}
     of_kind("method", method, str, "the name of a method")
-    settings["method"] = method.removesuffix(licap_label(""))  # whose ``model`` is meant
-    return run(graph, preset=preset, methods=[method], folds=folds, jobs=jobs, **places, **settings)[method]
+    settings = {**_of_job(settings, folds), "method": method.removesuffix(LICAP)}  # whose ``model`` is meant
+    runner, name = _ready(graph, data_root, run_root, jobs)
+    answer = main_job(name, preset=preset, methods=[method], minutes=minutes, settings=settings, runner=runner)
+    return Result(answer, Path(data_root))[method]
 
 
 def compare(*given: Result | Estimate | str | Path) -> RunComparison:
@@ -209,12 +208,22 @@ def search(
 
         nie.search("rgtn", kg, trials=30, space={"optim.lr": (1e-3, 1e-1, "log"), "model.num_layers": [1, 2]})
     """
-    runner, name = _ready(graph, data_root, Path(run_root) / SEARCH, jobs=1)
+    of_kind("method", method, str, "the name of a method")
+    whole_number("trials", trials, 1)
     flags = [] if folds is None else ["--folds.run", ",".join(map(str, range(whole_number("folds", folds, 1))))]
+    runner, name = _ready(graph, data_root, Path(run_root) / SEARCH, jobs=1)
     settings = Settings(name, find_preset(preset).recipe, flags, epochs)
-    licap = method.endswith(licap_label(""))
-    base = method.removesuffix(licap_label(""))
+    base, licap = method.removesuffix(LICAP), method.endswith(LICAP)
     return search_settings(base, settings, runner=runner, trials=trials, licap=licap, space=space)
+
+
+def _of_job(settings: Mapping[str, Any], folds: int | None) -> dict[str, Any]:
+    """The settings of a job, with the folds to run; what the job sets itself is refused."""
+    for name in FIXED:
+        if name in settings:
+            raise NieError(f"The setting {name} is set for each row; leave it out, and name the rows as methods.")
+    run = {} if folds is None else {"folds": {"run": list(range(whole_number("folds", folds, 1)))}}
+    return {**settings, **run}
 
 
 def _ready(graph: KnowledgeGraph | str, data_root: Place, run_root: Place, jobs: int) -> tuple[Runner, str]:

@@ -175,11 +175,20 @@ _job: ContextVar[WholeJob | None] = ContextVar("job", default=None)
 def piece(name: str) -> Iterator[None]:
     """Work on a piece of the whole job, where there is one."""
     job = _job.get()
-    if job is not None:
-        job.begin(name)
-    yield
-    if job is not None:
+    if job is None:
+        yield
+        return
+    job.begin(name)
+    try:
+        yield
+    finally:
         job.end()
+
+
+def count_piece(name: str) -> None:
+    """Count a piece of the whole job as done, where there is one: for what was done before, or by another process."""
+    with piece(name):
+        pass
 
 
 def track(iterable: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:

@@ -21,7 +21,8 @@ TOLERANCE = 0.25
 EXPLICIT = "OMP_NUM_THREADS"
 STAT = Path("/proc/stat")
 _seen: dict[str, float] = {}
-"""When the load was last looked at, and the cores that were busy, as what takes milliseconds would wait for it."""
+"""When the load was last looked at, as what takes milliseconds would wait for it, the cores that were busy then, and
+the number of threads that was said last."""
 
 
 def free_threads() -> int:
@@ -38,11 +39,12 @@ def free_threads() -> int:
         _seen.update(busy=busy_cores(), when=time.monotonic())
     cores = len(_cores())
     threads = max(1, min(most, int(cores - _seen["busy"] + TOLERANCE)))
-    if threads < most:
+    if threads < most and _seen.get("said") != threads:
         log.info(
             "computing with %d of %d threads, because other processes keep %.1f of %d cores busy; %s overrules it",
             threads, most, _seen["busy"], cores, EXPLICIT,
         )  # fmt: skip
+    _seen.update(said=threads)
     return threads
 
 

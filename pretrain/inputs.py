@@ -17,6 +17,7 @@ from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
 from nie.extras import Package, require_all
 from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features
+from nie.progress import log
 from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold, make_folds
 
@@ -146,6 +147,9 @@ def prepare(
     folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
     require_all(packages_for(config, kg, data_root))
     names = feature_names(kg, config.features) if config.reads_features else {}
+    if names:
+        said = (f"{channel} features are {name.replace('+', ', ')}" for channel, name in names.items())
+        log.info("%s: %s", kg.name, "; ".join(said))
     channels = {channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()}
     return NodeInputs(kg, channels, folds, config, data_root)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from downstream.answers.same_graph import check_same_graph
 from downstream.reports.tables import markdown_grid
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
+from downstream.stages.same_graph import check_same_graph
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
 from nie.errors import NieError, nearest, shown

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from downstream.answers.same_graph import check_same_graph
 from downstream.answers.score_scale import untied, within_known
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.same_graph import check_same_graph
 from nie.arrays import Array, Bools, Floats, Ints
 from nie.data import KnowledgeGraph, load
 from nie.data.node_types import node_types

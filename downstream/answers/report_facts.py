@@ -32,6 +32,9 @@ LEAST_TO_RANK = 20
 DEGREES = (0, 1, 3, 10, 30, 100, 300, 1000)
 """The least number of edges of each group of nodes."""
 
+PACKAGES = {"nie": "nie", "torch": "torch", "DGL": "dgl"}
+"""Whose versions the page names, by what they are called."""
+
 IN_WORDS = {
     "rmse": "RMSE is the root of the mean squared error on the scale of the labels; large errors count most.",
     "medianae": "MedianAE is the error that half of the nodes stay below, on the scale of the labels.",
@@ -244,7 +247,7 @@ def _more(shown: Iterable[object]) -> str:
 def _made(command: str, chosen: Run) -> list[tuple[str, str]]:
     """Where the page comes from, in pairs of words and values."""
     versions = {"Python": platform.python_version()}
-    versions |= {name: installed_version(package) or "unknown" for name, package in _PACKAGES.items()}
+    versions |= {name: installed_version(package) or "unknown" for name, package in PACKAGES.items()}
     return [
         ("command", without_password(command)),
         ("date", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")),
@@ -252,6 +255,3 @@ def _made(command: str, chosen: Run) -> list[tuple[str, str]]:
         ("seed", f"{chosen.config['seed']}; folds {chosen.config['folds']['seed']}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
-
-
-_PACKAGES = {"nie": "nie", "torch": "torch", "DGL": "dgl"}

@@ -11,11 +11,11 @@ from downstream.answers.node_scores import NodeScores
 from downstream.answers.report_facts import report_facts
 from downstream.reports.figure_files import inside_a_page, svg_text
 from downstream.reports.figures import predicted_against_true
-from downstream.reports.page import rendered, write_text
+from downstream.reports.page import PACKAGES, rendered, write_text
 from nie.data import KnowledgeGraph
 from nie.disk.writable import check_writable
 from nie.errors import NieError, shown
-from nie.extras import require
+from nie.extras import require_all
 from nie.runs.run import Run
 
 TEMPLATE = Path(__file__).with_name("report_page.html.jinja")
@@ -56,8 +56,7 @@ def check_page(path: str | Path) -> None:
     if target.suffix not in (".html", ".htm"):
         raise NieError(f"{shown(str(target))} must end in .html.")
     check_writable(target)
-    for module in ("jinja2", "matplotlib"):
-        require(module, "report")
+    require_all(PACKAGES)
 
 
 def script_data(value: Any) -> str:

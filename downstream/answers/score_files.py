@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from downstream.answers.frame import as_records
 from downstream.answers.node_scores import NodeScores
 from nie.disk.atomic import atomic_file
 from nie.disk.writable import check_writable
@@ -66,8 +67,7 @@ def _write_parquet(columns: Columns, path: Path) -> None:
 
 
 def _write_json(columns: Columns, path: Path) -> None:
-    records = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records)
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in as_records(columns))
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 

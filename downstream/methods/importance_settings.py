@@ -116,13 +116,17 @@ class ImportanceConfig(FoldsRunConfig):
         return {}
 
 
+LICAP = "+licap"
+"""What the name of a row on pretrained features ends in."""
+
+
 def licap_label(method: str) -> str:
     """What a run of a method on pretrained features is called, and its row.
 
     >>> licap_label("rgtn")
     'rgtn+licap'
     """
-    return f"{method}+licap"
+    return f"{method}{LICAP}"
 
 
 class FeatureConfig(ImportanceConfig):

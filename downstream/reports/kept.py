@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from downstream.stages.same_graph import is_older
 from downstream.stages.table import STAGES
-from downstream.stages.versions import is_older
 from nie.data.check import STORE, is_dataset
 from nie.data.version import stored_version
 from nie.disk.leftovers import leftovers

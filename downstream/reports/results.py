@@ -15,8 +15,8 @@ from downstream.methods.importance_settings import licap_label
 from downstream.methods.table import METHODS, method_of
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.same_graph import is_older
 from downstream.stages.table import STAGES
-from downstream.stages.versions import is_older
 from nie.data.version import stored_version
 from nie.errors import NieError
 from nie.plugins import source_of

@@ -22,7 +22,7 @@ from nie.disk.atomic import space_errors
 from nie.errors import NieError
 from nie.extras import Package, require_all
 from nie.plugins import check_files, plugin_files
-from nie.progress import log, piece, track
+from nie.progress import count_piece, log, piece, track
 from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
 from nie.settings.run import RunConfig
@@ -121,7 +121,7 @@ class Runner:
                     check_time()
                 try:
                     one = config.on_folds(fold)
-                    with piece(f"{one.run_label()} fold {fold}"):
+                    with piece(_piece(config, fold)):
                         STAGES[one.stage].run(one, run_root=self.run_root, inputs=self.inputs(one))
                 except raised:
                     raise
@@ -150,7 +150,11 @@ class Runner:
                 failed.append(f"{config.run_label()}: {error}")
                 continue
             runs.append(run)
-            tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
+            for fold in config.fold_numbers:
+                if run.is_done(fold):
+                    count_piece(_piece(config, fold))
+                else:
+                    tasks.append((config, run, fold))
         tasks.sort(key=lambda task: is_taken(task[1].path, task[2]))  # what other processes work on is waited for last
         log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
         # A stage's module, and what torch's optimisers import when the first of them is made, in two seconds.
@@ -161,12 +165,11 @@ class Runner:
             threads=max(1, CORES // self.jobs),
             modules=modules,
         )
-        codes = {}
+        codes: dict[int, int | None] = {}
         for place, code in track(answers, "folds", len(tasks)):
             codes[place] = code
             config, _, fold = tasks[place]
-            with piece(f"{config.run_label()} fold {fold}"):
-                pass  # it is over
+            count_piece(_piece(config, fold))
         for place, (_, run, fold) in enumerate(tasks):
             if not run.is_done(fold):
                 failed.append(_what_it_said(run, fold, codes[place]))
@@ -189,6 +192,11 @@ class Runner:
             log_file.parent.mkdir(exist_ok=True)
             log_file.unlink(missing_ok=True)  # an earlier attempt may have failed for another reason
         return arguments, log_file
+
+
+def _piece(config: RunConfig, fold: int) -> str:
+    """What a fold is called as a piece of the whole job."""
+    return f"{config.run_label()} fold {fold}"
 
 
 def _log_file(run: Run, fold: int) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from downstream.methods.importance_settings import ImportanceConfig, licap_label
+from downstream.methods.importance_settings import LICAP, ImportanceConfig
 from downstream.methods.table import METHODS
 from downstream.reports.results import best_run, validated
 from downstream.stages.importance import IMPORTANCE
@@ -20,6 +20,7 @@ from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.presets import find_preset
 from downstream.studies.settings import SHARED
 from downstream.studies.study import Arm, configs_of, finished_arms, no_contrast, run_arms
+from nie.arguments import positive
 from nie.errors import NieError, nearest, shown
 from nie.progress import WholeJob, log, piece
 from nie.runs.run import Run
@@ -33,13 +34,12 @@ ALWAYS = ("pagerank", "ridge")
 """Rows of seconds, which are made even if the features took all the time: an answer is better than none."""
 
 FIXED = {
-    "--dataset": "name the dataset after 'nie run'",
-    "--method": "use 'nie downstream --method' for one method, or --methods for some",
-    "--pretrained": "use 'nie downstream --pretrained' for one run",
-    "--label": "use 'nie downstream --label' for one run",
+    "dataset": "name the dataset after 'nie run'",
+    "method": "use 'nie downstream --method' for one method, or --methods for some",
+    "pretrained": "use 'nie downstream --pretrained' for one run",
+    "label": "use 'nie downstream --label' for one run",
 }
-LICAP = licap_label("")
-"""What the name of a row on pretrained features ends in."""
+"""Settings that the main job sets itself, and what to do instead."""
 NETWORK_WEIGHT, LICAP_WEIGHT = 10.0, 15.0
 """How long a fold of a network and of LICAP takes, compared with other methods: a guess, for the time that is left."""
 
@@ -89,8 +89,8 @@ def settings_of_flags(flags: Sequence[str]) -> dict[str, Any]:
     {'optim': {'max_epochs': 5}}
     """
     for name, instead in FIXED.items():
-        if flag_value(flags, name) is not None:
-            raise NieError(f"'nie run' compares methods on one dataset; leave {name} out, or {instead}.")
+        if flag_value(flags, f"--{name}") is not None:
+            raise NieError(f"'nie run' compares methods on one dataset; leave --{name} out, or {instead}.")
     return said_by_flags(IMPORTANCE.recipes.settings_of(None), tuple(flags))
 
 
@@ -115,13 +115,13 @@ def main_job(
         NieError: bad input, in one sentence, or no method was finished in time.
     """
     chosen = find_preset(preset)
-    limit = chosen.minutes if minutes is None else minutes
+    limit = chosen.minutes if minutes is None else positive("minutes", minutes)
     arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
     runner.require_packages(configs_of(arms))
     started = time.monotonic()
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
         with piece("features"):  # raises for what most rows need before any of them is run
-            runner.made_from(max(arms, key=lambda arm: "rgtn" in arm.name).config)
+            runner.made_from(max(arms, key=lambda arm: METHODS[_method(arm.name)].settings.reads_features).config)
         _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
         left = None if limit is None else limit - (time.monotonic() - started) / 60
         _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)
@@ -198,24 +198,34 @@ def _finished_alike(arms: Sequence[Arm], runner: Runner, limit: float | None) ->
     """The runs that are finished on as many folds as any, and why the others are not among them.
 
     Raises:
-        NieError: no fold of any method was finished in time.
+        NieError: no fold of any method was finished in time, or none could be.
     """
     found = finished_arms(arms, runner)
-    most = max((len(run.finished_folds()) for run in found.values()), default=0)
-    if most == 0:
+    without_licap = {
+        arm.name: reason
+        for arm in arms
+        if arm.name not in found and arm.licap is not None and (reason := no_contrast(arm.licap, runner))
+    }
+    if len(without_licap) == len(arms):
+        reason = next(iter(without_licap.values()))
         raise NieError(
-            f"No method was finished within {limit:g} minutes; run the same command again, which goes on from here, or "
-            "give more --minutes."
+            f"The methods must be at least one without LICAP, as labels leave it nothing to contrast. {reason}"
         )
-    runs = {row: run for row, run in found.items() if len(run.finished_folds()) == most}
-    left_out = {}
-    for arm in arms:
-        if arm.name not in runs and arm.licap is not None and no_contrast(arm.licap, runner):
-            left_out[arm.name] = "its labels leave LICAP nothing to contrast"
-        elif arm.name not in runs:
-            folds = len(found[arm.name].finished_folds()) if arm.name in found else 0
-            left_out[arm.name] = f"{folds} of {most} folds within {limit:g} minutes"
-    return runs, left_out
+    within = "" if limit is None else f" within {limit:g} minutes"
+    if not found:
+        raise NieError(
+            f"No method was finished{within}; run the same command again, which goes on from here, or give more "
+            "minutes (--minutes)."
+        )
+    finished = {row: len(run.finished_folds()) for row, run in found.items()}
+    most = max(finished.values())
+    left_out = {
+        arm.name: f"{finished.get(arm.name, 0)} of {most} folds{within}"
+        for arm in arms
+        if finished.get(arm.name, 0) < most
+    }
+    left_out |= dict.fromkeys(without_licap, "its labels leave LICAP nothing to contrast")
+    return {row: run for row, run in found.items() if finished[row] == most}, left_out
 
 
 def _folds(runs: Mapping[str, Run]) -> list[int]:

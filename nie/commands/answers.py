@@ -35,7 +35,7 @@ def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _compare(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.reports.compare_runs import compare_runs, runs_named
+    from downstream.reports.run_comparison import compare_runs, runs_named
 
     say(compare_runs(*runs_named(arguments.runs, arguments.run_root, arguments.data_root, arguments.dataset)))
 

@@ -81,6 +81,4 @@ def _of_dataset(name: str, things: list[Kept], *, older: bool, features: bool) -
             f"The graph {name} is not on the disk, so nobody can say which of its runs are of an older one; name their "
             "folders instead."
         )
-    return [
-        thing for thing in things if (older and thing.older) or (features and thing.kind == "features")
-    ]  # fmt: skip
+    return [thing for thing in things if (older and thing.older) or (features and thing.kind == "features")]

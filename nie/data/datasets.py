@@ -18,7 +18,6 @@ from nie.data.builders.given_features import given_channels
 from nie.data.builders.openke import db15k, mkg_w, openke
 from nie.data.builders.own_graph import inputs_of, with_more
 from nie.data.builders.tmdb5k import tmdb5k
-from nie.data.builders.triples import triples as build_triples
 from nie.data.graph import KnowledgeGraph
 from nie.data.graph_fields import check_name
 from nie.data.raw import checksums, find_raw
@@ -102,8 +101,7 @@ def build(
         raw: folder with the raw files; under a name of your own, one in OpenKE's format.
         published: import the papers' pickles; options as `nie.data.builders.published.published`.
         features: further channels by name, each a file of `nie.data.channel_file.read_channel_file`.
-        options: options of the builder; with ``triples``, those of
-            `nie.data.builders.triples.triples`.
+        options: options of the builder; with ``triples``, those of `nie.KnowledgeGraph.from_file`.
 
     Raises:
         NieError: unknown name or option, raw files missing or malformed, or a full disk.
@@ -117,7 +115,7 @@ def build(
         for key in ("triples", "scores", "text"):
             if options.get(key) is not None:
                 a_path(key, options[key])
-        builder: Callable[..., KnowledgeGraph] = partial(build_triples, name)
+        builder: Callable[..., KnowledgeGraph] = partial(KnowledgeGraph.from_file, name=name)
     elif published:
         from nie.data.builders.published import published as build_published  # loads torch
 

@@ -24,17 +24,32 @@ class FromElsewhere:
         columns: str | None = None, name: str = "own", literals: str = "features", type_relation: str | None = None,
         allow_unknown: bool = False,
     ) -> Self:  # fmt: skip
-        """The graph in a file of triples, such as .tsv, .csv, .nt, .ttl or .rdf, plain or packed (.gz, .xz).
+        """The graph in a file of triples; .gz and .xz are read as they are, and pipes such as ``<(zcat f)`` too.
+
+        The same lines in any order are the same graph, with the same folds and figures. Repeated triples are dropped;
+        ``meta["notes"]`` says how many there were.
 
         Args:
-            triples, scores, text, columns: files and the order of columns, as of `nie.data.builders.triples.triples`.
+            triples: lines ``head <tab> relation <tab> tail``; any strings, without the blanks around them. A first line
+                such as "head relation tail" is a header (here and below: the first that is not empty), and says in
+                which order the columns stand. In a file that ends in .csv (here and below), fields stand between
+                commas, and perhaps quotes. Or N-Triples; or Turtle (.ttl) and RDF/XML (.rdf, .xml, .owl), with the
+                extra ``rdf``.
+            scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
+                number, and whose first is no node, is a header. Without the file no node is labelled: such a graph is
+                for link prediction.
+            text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's
+                text is its name; with it, nodes that are not in it have none.
             features: further channels by name, each a file of `nie.data.channel_file.read_channel_file`, or a frame as
                 of `from_frames`.
+            columns: the order of the columns of ``triples``, such as "head,tail,relation", with "-" for one to leave
+                out. When it is not given, columns that seem to stand in another order than they should are refused.
             name: of the dataset.
             literals, type_relation, allow_unknown: as of `from_frames`.
 
         Raises:
-            NieError: a file is malformed; the message names the file and the line.
+            NieError: a line that is malformed, a duplicate or unknown node, a bad score, or a wrong row count; the
+                message names the file and the line.
 
         >>> import pathlib, tempfile
         >>> import nie
@@ -43,7 +58,7 @@ class FromElsewhere:
         >>> nie.KnowledgeGraph.from_file(file)
         <KnowledgeGraph own: nodes 2, labelled 0, edges 1, relations 1, channel literals 2>
         """
-        from nie.data.builders.files import fields_of_files
+        from nie.data.builders.from_file import fields_of_files
 
         return cls(**fields_of_files(
             name, triples, scores, text=text, features=features, columns=columns, literals=literals,
@@ -84,7 +99,7 @@ class FromElsewhere:
         >>> kg.node_names, sorted(kg.channels), kg.labels.tolist()
         (['ann', 'bob'], ['literals'], [3.0, nan])
         """
-        from nie.data.builders.frames import fields_of_frames
+        from nie.data.builders.from_frames import fields_of_frames
 
         return cls(**fields_of_frames(
             name, triples, scores, text=text, features=features, literals=literals, type_relation=type_relation,
@@ -116,7 +131,7 @@ class FromElsewhere:
         >>> nie.KnowledgeGraph.from_networkx(graph)
         <KnowledgeGraph own: nodes 2, labelled 1, edges 2, relations 2>
         """
-        from nie.data.builders.networkx_graphs import fields_of_networkx
+        from nie.data.builders.from_networkx import fields_of_networkx
 
         return cls(**fields_of_networkx(
             name, graph, scores=scores, relation=relation, text=text, features=features, literals=literals,
@@ -149,7 +164,7 @@ class FromElsewhere:
 
             kg = nie.KnowledgeGraph.from_dgl(graph, "citations", relation="rel_type")
         """
-        from nie.data.builders.dgl_graphs import fields_of_dgl
+        from nie.data.builders.from_dgl import fields_of_dgl
 
         return cls(**fields_of_dgl(
             name, graph, scores, relation=relation, node_names=node_names, relation_names=relation_names, text=text,
@@ -163,7 +178,8 @@ class FromElsewhere:
         """The graph in a Data of PyG, whose ``edge_type`` numbers relations, or in a HeteroData.
 
         Args:
-            data: the graph; tables of real numbers (N, d) that its nodes carry, such as ``x``, become channels.
+            data: the graph; tables of real numbers (N, d) that its nodes carry, such as ``x``, become channels; ``y``
+                never does, as it is what PyG predicts.
             scores, node_names, relation_names, text, name: as of `from_dgl`; ``scores`` is often "y".
 
         Raises:
@@ -173,7 +189,7 @@ class FromElsewhere:
 
             kg = nie.KnowledgeGraph.from_pyg(data, "y")
         """
-        from nie.data.builders.pyg_graphs import fields_of_pyg
+        from nie.data.builders.from_pyg import fields_of_pyg
 
         return cls(**fields_of_pyg(
             name, data, scores, node_names=node_names, relation_names=relation_names, text=text

@@ -92,6 +92,8 @@ def test_objects_show_themselves_in_a_notebook(result: Result) -> None:
         ({"preset": "quik"}, r"There is no preset 'quik' \(did you mean 'quick'"),
         ({"methods": "rgtn"}, r"methods must be a list of names, such as \['rgtn'\]"),
         ({"folds": 0}, "folds must be"),
+        ({"minutes": -1}, "minutes must be a finite number > 0; got -1"),
+        ({"method": "rgtn"}, "The setting method is set for each row; leave it out, and name the rows as methods"),
         ({"optm": {}}, r"Unknown key 'optm' in .* \(did you mean 'optim'"),
         ({"methods": ["rgtm"]}, r"There is no method 'rgtm' \(did you mean 'rgtn'"),
     ],
@@ -128,4 +130,6 @@ def test_settings_are_searched(places: dict[str, Any]) -> None:
     space = {"optim.lr": (1e-3, 1e-1, "log")}
     found = nie.search("gcn", nie.synthetic(0), trials=2, epochs=2, folds=1, space=space, **places)
     assert found.trials == 2
+    with pytest.raises(NieError, match="trials must be a whole number of at least 1; got 0"):
+        nie.search("gcn", nie.synthetic(0), trials=0, **places)
     assert 1e-3 <= found.values["optim.lr"] <= 1e-1

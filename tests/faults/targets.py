@@ -24,7 +24,6 @@ from nie.__main__ import main
 from nie.data import Channel, KnowledgeGraph
 from nie.data.builders.openke import openke
 from nie.data.builders.published import published
-from nie.data.builders.triples import triples
 from nie.data.channel_file import read_channel_file
 from nie.data.datasets import load
 from nie.data.node_features.cache import features
@@ -77,9 +76,9 @@ def _own_triples(folder: Path) -> list[Path]:
 
 
 def _use_triples(folder: Path) -> Any:
-    built = [triples("own", folder / name) for name in ("t.nt", "t.ttl", "t.rdf")]
+    built = [KnowledgeGraph.from_file(folder / name, name="own") for name in ("t.nt", "t.ttl", "t.rdf")]
     for name in ("t.tsv", "t.tsv.gz", "t.csv"):
-        built.append(triples("own", folder / name, folder / "s.tsv", text=folder / "text.tsv"))
+        built.append(KnowledgeGraph.from_file(folder / name, folder / "s.tsv", text=folder / "text.tsv", name="own"))
     return [kg.digest for kg in built]
 
 

@@ -1,12 +1,13 @@
 """nie.progress."""
 
+import contextlib
 import logging
 
 import pytest
 
 import nie.progress
 from nie.deadline import time_limit
-from nie.progress import Progress, WholeJob, log, piece, track
+from nie.progress import Progress, WholeJob, count_piece, log, piece, track
 
 
 def test_silent_unless_the_logger_is_set_to_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,6 +92,15 @@ def test_a_whole_job_is_one_bar_on_a_terminal_and_the_log_stands_above_it(
     assert "epochs 1/2" in said
     assert "25 %" in said
     assert "loss" not in said
+
+
+def test_a_piece_that_fails_or_that_another_process_made_counts_as_done() -> None:
+    with WholeJob({"failed": 1, "elsewhere": 2, "last": 1}) as job:
+        with contextlib.suppress(ValueError), piece("failed"):
+            raise ValueError
+        assert job.share == 0.25
+        count_piece("elsewhere")
+        assert job.share == 0.75
 
 
 def test_a_piece_outside_a_job_is_nothing() -> None:

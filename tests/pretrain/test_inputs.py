@@ -51,3 +51,10 @@ def test_the_graph_stays_on_the_cpu(tmp_path: Path) -> None:
 
 def test_folds_and_seeds_give_distinct_seeds() -> None:
     assert len({fold_seed(seed, fold) for seed in range(10) for fold in range(10)}) == 100
+
+
+def test_one_line_says_which_features_are_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="nie"):
+        prepared(tmp_path, features={"structural": "structural+relations", "semantic": "semantic"})
+    said = [message for message in caplog.messages if "features are" in message]
+    assert said == ["synthetic: structural features are structural, relations, degrees; semantic features are semantic"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nie.arrays import Bools, Floats, Ints
-from nie.data.builders.numbering import Triples
+from nie.data.builders.triples import Triples
 from nie.errors import NieError
 from nie.progress import log
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import compress
 
-from nie.data.builders.numbering import Block, Source
-from nie.data.builders.table import Lines
+from nie.data.builders.table_file import Lines
+from nie.data.builders.triples import Block, Source
 from nie.errors import NieError, shown
 
 _IRI = r"<[^<>\s]*>"

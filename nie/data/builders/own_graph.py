@@ -13,14 +13,16 @@ import numpy as np
 from nie.arguments import of_kind
 from nie.data.builders.literal_features import literal_channel, with_strings
 from nie.data.builders.literals import Literals, set_apart
-from nie.data.builders.node_columns import NodeColumn, in_graph
-from nie.data.builders.numbering import Triples
+from nie.data.builders.node_column import NodeColumn, in_graph
+from nie.data.builders.triples import Triples
 from nie.data.channel import Channel
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 
 VERSION = 3
 LITERALS = ("features", "nodes")
+ONLY_RELATION = "edge"
+"""The relation of all edges, where no edge names one."""
 
 
 class OwnGraph:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 from xml.parsers import expat
 
-from nie.data.builders.numbering import Block
+from nie.data.builders.triples import Block
 from nie.data.raw import ending, open_text
 from nie.errors import NieError
 from nie.extras import require

@@ -12,9 +12,9 @@ import numpy as np
 from nie.arrays import Ints
 from nie.data.builders.columns import USUAL, Columns, check_order, many_relations
 from nie.data.builders.n_triples import is_comment, n_triples_blocks, parse_line
-from nie.data.builders.numbering import Block, Source, Triples, numbered
 from nie.data.builders.rdf import FORMATS, rdf_blocks
-from nie.data.builders.table import Lines, table_lines
+from nie.data.builders.table_file import Lines, table_lines
+from nie.data.builders.triples import Block, Source, Triples, numbered
 from nie.data.raw import ending, fields_of, find_packed, is_csv
 from nie.errors import NieError
 from nie.progress import log

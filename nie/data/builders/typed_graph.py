@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from nie.arrays import Array, Ints
-from nie.data.builders.node_columns import NodeColumn
-from nie.data.builders.numbering import Block, Source, numbered
-from nie.data.builders.own_graph import OwnGraph
+from nie.data.builders.node_column import NodeColumn
+from nie.data.builders.own_graph import ONLY_RELATION, OwnGraph
+from nie.data.builders.triples import Block, Source, numbered
 from nie.errors import NieError, shown
-
-ONLY_RELATION = "edge"
 
 
 @dataclass(frozen=True)

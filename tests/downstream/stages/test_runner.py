@@ -11,6 +11,7 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from nie.errors import NieError
+from nie.progress import WholeJob
 from nie.runs.run import read_run
 from nie.settings.run import RunConfig
 from pretrain.inputs import prepare
@@ -54,6 +55,18 @@ def test_parallel_processes_give_the_same_figures_and_what_one_that_fails_said(t
         assert two.finished_folds() == folds
         assert [one.metrics(fold)["test"] for fold in folds] == [two.metrics(fold)["test"] for fold in folds]
         assert (two.path / "summary.json").read_text() == (one.path / "summary.json").read_text()
+
+
+def test_folds_of_parallel_processes_count_in_the_progress_of_the_whole_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config("ridge")
+    runner(tmp_path).run([settings.on_folds(0)])
+    made = runner(tmp_path, jobs=2)
+    monkeypatch.setattr("downstream.stages.runner.run_apart", lambda commands, **_: iter([(0, 1)]))
+    with WholeJob({"ridge fold 0": 1, "ridge fold 1": 2, "gcn fold 0": 1}) as job:
+        assert len(made.attempt([settings])) == 1
+        assert job.share == 0.75
 
 
 def test_no_jobs_is_refused(tmp_path: Path) -> None:

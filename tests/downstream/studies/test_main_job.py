@@ -129,6 +129,13 @@ def test_methods_that_make_no_sense_are_refused(asked: dict[str, Any], said: str
     assert not (tmp_path / "runs").exists()
 
 
+def test_features_that_cannot_be_had_end_the_job_before_a_row_that_reads_none(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    with pytest.raises(NieError, match="facts"):
+        job(tmp_path, "--features.structural", "facts", methods=["pagerank", "ridge"])
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_preset_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"There is no preset 'quik' \(did you mean 'quick'"):
         main_job("synthetic", preset="quik", runner=runner_at(tmp_path))
@@ -161,6 +168,22 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
     assert tuple(answer.runs) == ("ridge", "rgtn")
     assert answer.left_out == {"rgtn+licap": "its labels leave LICAP nothing to contrast"}
     assert caplog.text.count("LICAP is left out. Fold 0 of synthetic: The top bin is empty.") == 1
+
+
+@pytest.mark.parametrize("preset", ["quick", "good"])  # with a time limit and without
+def test_licap_alone_on_a_graph_too_small_for_it_says_why_there_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    def too_small(*_arguments: object, **_settings: object) -> None:
+        raise NieError("The top bin is empty.")
+
+    store_synthetic(tmp_path / "data")
+    monkeypatch.setattr("pretrain.licap._draw", too_small)
+    with pytest.raises(NieError, match=r"at least one without LICAP, .*\. Fold 0 of synthetic: The top bin is empty"):
+        main_job(
+            "synthetic", preset=preset, methods=["rgtn+licap"], settings=settings_of_flags(SMALL_FLAGS),
+            runner=runner_at(tmp_path),
+        )  # fmt: skip
 
 
 def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

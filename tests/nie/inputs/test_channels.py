@@ -1,6 +1,5 @@
 """nie.inputs.channels, as the inputs of a stage are made from them."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -54,16 +53,17 @@ def test_further_channels_and_none(tmp_path: Path) -> None:
         prepared(tmp_path, features={"more": {"semantic": "tfidf"}})
 
 
-def test_auto_is_what_the_graph_says(caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_is_what_the_graph_says() -> None:
     kg = KnowledgeGraph.from_frames(
         {"head": ["a", "b"], "relation": ["r", "age"], "tail": ["b", 7]},
         features={"bib": {"node": ["a"], "papers": [1.0]}},
     )
-    with caplog.at_level(logging.INFO, logger="nie"):
-        names = feature_names(kg, FeaturesConfig())
-    assert names == {"structural": "node2vec+literals+bib+degrees", "semantic": "tfidf"}
-    assert "own: the structural features are node2vec, literals, bib" in caplog.text
+    assert feature_names(kg, FeaturesConfig()) == {
+        "structural": "node2vec+literals+bib+degrees", "semantic": "tfidf",
+    }  # fmt: skip
     assert feature_names(kg, FeaturesConfig(structural="bib", degrees=False))["structural"] == "bib"
+    shuffled = feature_names(kg, FeaturesConfig(structural="auto~shuffled", degrees=False))["structural"]
+    assert shuffled == "node2vec~shuffled+literals~shuffled+bib~shuffled"
 
 
 def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nie.data.builders.numbering import Triples
 from nie.data.builders.triple_file import read_triples
-from nie.data.builders.triples import triples
+from nie.data.builders.triples import Triples
+from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 
 FACTS = [(f"n{i}", f"r{i % 3}", f"n{(i * 7 + 1) % 60}") for i in range(60)]
@@ -121,10 +121,10 @@ def test_a_long_line_that_is_almost_a_statement_takes_no_time(tail: str, tmp_pat
 def test_scores_name_nodes_of_n_triples_without_brackets(tmp_path: Path) -> None:
     (tmp_path / "t.nt").write_text("<x/a>\t<x/r>\t<x/b> .\n")
     (tmp_path / "s.tsv").write_text("x/b\t2\n<x/a>\t1\n")
-    assert triples("mine", tmp_path / "t.nt", tmp_path / "s.tsv").labels.tolist() == [1, 2]
+    assert KnowledgeGraph.from_file(tmp_path / "t.nt", tmp_path / "s.tsv", name="mine").labels.tolist() == [1, 2]
     (tmp_path / "s.tsv").write_text("x/b\t2\n<x/b>\t1\n")
     with pytest.raises(NieError, match="'<x/b>' appears twice"):
-        triples("mine", tmp_path / "t.nt", tmp_path / "s.tsv")
+        KnowledgeGraph.from_file(tmp_path / "t.nt", tmp_path / "s.tsv", name="mine")
 
 
 def test_dots_of_statements_are_no_part_of_names(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_pipes_are_files(tmp_path: Path) -> None:
     for pipe, text in zip(pipes, (lines(FACTS), "n0\t3\n"), strict=True):
         os.mkfifo(pipe)
         threading.Thread(target=pipe.write_text, args=(text,), daemon=True).start()
-    kg = triples("mine", *pipes)
+    kg = KnowledgeGraph.from_file(*pipes, name="mine")
     assert kg.num_edges == 60
     assert kg.labels[0] == 3
     assert kg.meta["raw"] == {"t": "read from a pipe", "s": "read from a pipe"}

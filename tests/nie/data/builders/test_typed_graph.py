@@ -1,4 +1,4 @@
-"""nie.data.builders.typed_graph, with dgl_graphs and pyg_graphs: graphs of other packages, whose nodes are numbers."""
+"""nie.data.builders.typed_graph, with from_dgl and from_pyg: graphs of other packages, whose nodes are numbers."""
 
 from __future__ import annotations
 
@@ -100,3 +100,10 @@ def test_what_is_missing_is_named() -> None:
     with pytest.raises(NieError, match="name nodes that there are not"):
         KnowledgeGraph.from_pyg(Store(edge_index=torch.tensor([[0], [5]]), num_nodes=2))
     assert KnowledgeGraph.from_dgl(graph, {"1": 2.0}).labels[1] == 2
+
+
+def test_labels_of_pyg_are_no_feature_where_the_scores_stand_elsewhere() -> None:
+    data = Store(edge_index=torch.tensor([HEADS, TAILS]), num_nodes=12, x=X, y=X + 1)
+    kg = KnowledgeGraph.from_pyg(data, {"0": 1.0, "1": 2.0})
+    assert list(kg.channels) == ["x"]
+    assert list(KnowledgeGraph.from_pyg(data, "y").channels) == ["x"]

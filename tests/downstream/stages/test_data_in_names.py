@@ -1,4 +1,4 @@
-"""downstream.stages.versions, and the data in the names of runs."""
+"""The data in the names of runs, and which runs are of older data (downstream.stages.same_graph)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stage_helpers import SMALL, run_quietly, store_synthetic
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.stage import LINKS
 from downstream.stages.runner import Runner
+from downstream.stages.same_graph import is_older
 from downstream.stages.table import STAGES
-from downstream.stages.versions import is_older
 from nie.data import load
 from nie.data.store import save
 from nie.data.version import stored_version

@@ -1,4 +1,4 @@
-"""downstream.reports.compare_runs and comparisons, and ``nie compare``."""
+"""downstream.reports.run_comparison and comparisons, and ``nie compare``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from stage_helpers import run_quietly
 
-from downstream.reports.compare_runs import compare_runs, runs_named
 from downstream.reports.paired_tests import paired_test
 from downstream.reports.results import Results, named
+from downstream.reports.run_comparison import compare_runs, runs_named
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.runs.files import write_json

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nie.data.builders.given_features import given_channels
-from nie.data.builders.node_columns import NodeColumn
+from nie.data.builders.node_column import NodeColumn
 from nie.data.builders.own_graph import OwnGraph
 from nie.data.builders.triple_file import read_triples
 from nie.data.raw import checksums, find_packed

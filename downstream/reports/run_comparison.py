@@ -7,8 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from downstream.metrics.registry import METRICS, title
-from downstream.reports.comparisons import FEW_FOLDS, FOLDS_NOTE, TESTED_HEADERS, Comparison, compare, share_tested
-from downstream.reports.comparisons import tested_cells as cells
+from downstream.reports.comparisons import (
+    FEW_FOLDS,
+    FOLDS_NOTE,
+    TESTED_HEADERS,
+    Comparison,
+    compare,
+    share_tested,
+    tested_cells,
+)
 from downstream.reports.results import Results, find_runs, named
 from downstream.reports.tables import headers_of, markdown_grid, measured_rows
 from downstream.stages.importance import IMPORTANCE
@@ -58,9 +65,8 @@ class RunComparison:
 
     def __str__(self) -> str:
         rows = markdown_grid([*headers_of(self.results), IMPORTANCE.unit], measured_rows(self.results))
-        tests = markdown_grid(
-            ["metric", *TESTED_HEADERS], [[title(one.metric), *cells(one)] for one in self.comparisons]
-        )
+        lines = [[title(one.metric), *tested_cells(one)] for one in self.comparisons]
+        tests = markdown_grid(["metric", *TESTED_HEADERS], lines)
         other = ["They read other texts or features of the same nodes and labels."] if self.other_data else []
         return "\n\n".join([rows, tests, FOLDS_NOTE, *other, self.verdict])
 
@@ -97,10 +103,11 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
             f"{first.path} and {second.path} have no finished fold in common (they have {folds[0]} and {folds[1]}); "
             "run both with the same --folds.run."
         )
-    runs = dict(zip(_names(first, second), (replace(run, folds=common) for run in (first, second)), strict=True))
+    ours, theirs = _names(first, second)
+    runs = {ours: replace(first, folds=common), theirs: replace(second, folds=common)}
     results = Results.of(runs)
     directed = [metric for metric in results.metrics if METRICS[metric].higher_is_better is not None]
-    tests = compare(results, [tuple(runs)], directed, share_tested(replace(first, folds=common)))  # type: ignore[list-item]
+    tests = compare(results, [(ours, theirs)], directed, share_tested(runs[ours]))
     data = {run.config.get("data") for run in (first, second)} - {None}  # which older runs and datasets of nie have not
     return RunComparison(results, tests, len(data) > 1)
 
@@ -154,9 +161,10 @@ def _titles(comparisons: Sequence[Comparison]) -> str:
     return ", ".join(title(one.metric) for one in comparisons)
 
 
-def _names(*runs: Run) -> list[str]:
+def _names(first: Run, second: Run) -> tuple[str, str]:
     """Labels where they differ, else names of the folders, else the folders."""
-    for names in ([str(run.config["label"]) for run in runs], [run.path.name for run in runs]):
-        if len(set(names)) == len(runs):
-            return names
-    return [str(run.path) for run in runs]
+    if first.config["label"] != second.config["label"]:
+        return first.config["label"], second.config["label"]
+    if first.path.name != second.path.name:
+        return first.path.name, second.path.name
+    return str(first.path), str(second.path)

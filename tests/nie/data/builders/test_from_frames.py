@@ -1,4 +1,4 @@
-"""nie.data.builders.frames and nie.data.builders.frame: graphs from tables in memory."""
+"""nie.data.builders.from_frames and nie.data.builders.frame: graphs from tables in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a run was made from the graph that is there now."""
+"""Whether a run was made from the graph as it is now."""
 
 from __future__ import annotations
 
@@ -37,3 +37,19 @@ def check_same_graph(run: Run, made_from: Mapping[str, str]) -> None:
     raise NieError(
         f"{run.path} was made from an older {dataset}; '{command}{flags}'{first} makes a run of the present one."
     )
+
+
+def is_older(run: Run, version: Mapping[str, str]) -> bool:
+    """Whether a run was surely made from another version of its graph; what nobody can say is not older.
+
+    Args:
+        run: of any stage.
+        version: of the graph as it is now, of `nie.data.version.stored_version`.
+    """
+    try:
+        stage = STAGES.get(run.stage)
+        as_stored = stage is not None and not stage.recipes.settings.splits_graph
+        compared = {name: digest for name, digest in version.items() if as_stored or name != "dataset_sha256"}
+        return run.changed_source(compared) is not None
+    except NieError:  # a damaged provenance
+        return False

@@ -8,19 +8,18 @@ from typing import Any
 
 from nie.arguments import of_kind
 from nie.data.builders.frame import Frame
-from nie.data.builders.frames import fields_of_frames
+from nie.data.builders.from_frames import fields_of_frames
+from nie.data.builders.own_graph import ONLY_RELATION
 from nie.errors import NieError, shown
 
 SCORES = "importance"
-ONLY_RELATION = "edge"
-"""The relation of all edges, where no edge names one."""
 
 
 def fields_of_networkx(
     name: str, graph: Any, *, scores: str | Mapping[Any, float] | None = SCORES, relation: str = "relation",
     text: str = "text", **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """The arguments of `nie.KnowledgeGraph`; ``options`` are those of `nie.data.builders.frames.fields_of_frames`."""
+    """The arguments of `nie.KnowledgeGraph`; ``options`` are those of `fields_of_frames`."""
     if not all(hasattr(graph, each) for each in ("is_directed", "is_multigraph", "edges", "nodes")):
         raise NieError(f"The graph must be a DiGraph or a MultiDiGraph of networkx; got {shown(graph)}.")
     if not graph.is_directed():

@@ -10,6 +10,8 @@ from nie.data.builders.typed_graph import Edges, TypedGraph, as_array, by_relati
 from nie.errors import NieError, shown
 
 NODE = "node"
+LABELS = "y"
+"""What PyG calls that which is to be predicted, so that it is no feature even where scores are given apart from it."""
 
 
 def fields_of_pyg(
@@ -32,6 +34,8 @@ def fields_of_pyg(
         known = {NODE: _arrays(data, sizes[NODE])}
     else:
         raise NieError(f"The graph must be a Data or HeteroData of PyG; got {shown(data)}.")
+    if scores != LABELS:
+        known = {kind: {key: rows[key] for key in rows if key != LABELS} for kind, rows in known.items()}
     return TypedGraph("The graph of PyG", sizes, edges, known).fields(name, scores, node_names, text)
 
 

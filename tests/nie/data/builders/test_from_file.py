@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from nie.data import KnowledgeGraph
-from nie.data.builders.triples import triples
 from nie.errors import NieError
 
 TRIPLES = "ann\tknows\tbob\nbob\tlikes\tann\nann\tknows\tbob\ncat\tlikes\tcat\n"
@@ -25,7 +24,7 @@ def make(
     if text is not None:
         (folder / "x.tsv").write_text(text)
         more["text"] = folder / "x.tsv"
-    return triples("mine", folder / "t.tsv", folder / "s.tsv", **more)
+    return KnowledgeGraph.from_file(folder / "t.tsv", folder / "s.tsv", name="mine", **more)
 
 
 def test_ids_follow_first_appearance_and_repeats_are_dropped(tmp_path: Path) -> None:
@@ -57,7 +56,7 @@ def test_headers_after_empty_lines_are_logged(tmp_path: Path, caplog: pytest.Log
 def test_packed(tmp_path: Path, suffix: str, pack: Any) -> None:
     (tmp_path / f"t.tsv{suffix}").write_bytes(pack(TRIPLES.encode()))
     (tmp_path / f"s.tsv{suffix}").write_bytes(pack(SCORES.encode()))
-    packed = triples("mine", tmp_path / f"t.tsv{suffix}", tmp_path / f"s.tsv{suffix}")
+    packed = KnowledgeGraph.from_file(tmp_path / f"t.tsv{suffix}", tmp_path / f"s.tsv{suffix}", name="mine")
     assert packed.digest == make(tmp_path).digest
 
 

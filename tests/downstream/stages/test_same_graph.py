@@ -1,4 +1,4 @@
-"""downstream.answers.same_graph."""
+"""downstream.stages.same_graph."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from downstream.answers.same_graph import check_same_graph
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.same_graph import check_same_graph
 from nie.errors import NieError
 from nie.runs.other import OtherData
 from nie.runs.run import Run, open_run

@@ -13,10 +13,10 @@ import numpy as np
 from nie.data.builders.columns import Columns
 from nie.data.builders.frame import Frame
 from nie.data.builders.given_features import given_channels
-from nie.data.builders.node_columns import NodeColumn
-from nie.data.builders.numbering import Block, Source, numbered
+from nie.data.builders.node_column import NodeColumn
 from nie.data.builders.own_graph import OwnGraph
 from nie.data.builders.triple_file import doubt
+from nie.data.builders.triples import Block, Source, numbered
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 ROWS = 50_000

@@ -1,4 +1,4 @@
-"""Tables with commas between their fields: nie.data.builders.table, as graphs of one's own are read from them."""
+"""Tables with commas between their fields: nie.data.builders.table_file, as graphs of one's own are read from them."""
 
 from __future__ import annotations
 

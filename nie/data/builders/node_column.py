@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nie.data.builders.frame import NODE_WORDS, Frame
-from nie.data.builders.numbering import Source
-from nie.data.builders.table import table_rows
+from nie.data.builders.table_file import table_rows
+from nie.data.builders.triples import Source
 from nie.data.raw import find_packed
 from nie.errors import NieError, shown
 from nie.progress import log
