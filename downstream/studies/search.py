@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from downstream.methods.importance_settings import ImportanceConfig, SearchRange
+from downstream.methods.importance_settings import LICAP, ImportanceConfig, SearchRange
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
@@ -135,7 +135,7 @@ def search(
 
 def _asked(method: str, settings: Settings, licap: bool, space: Mapping[str, Any] | None) -> dict[str, SearchRange]:
     """The ranges that are given, or else those of the recipes."""
-    if space is None:
+    if not space:
         every = settings.ranges(method)
         found = {name: span for name, span in every.items() if licap or not name.startswith(STAGE1)}
         if not found:
@@ -146,7 +146,9 @@ def _asked(method: str, settings: Settings, licap: bool, space: Mapping[str, Any
         return found
     for name in space:
         if name.startswith(STAGE1) and not licap:
-            raise NieError(f"{name} is a setting of the pretraining; search it with --licap (in Python: licap=True).")
+            raise NieError(
+                f"{name} is a setting of the pretraining; search it with --licap (in Python: {method}{LICAP})."
+            )
     return {name: range_of(name, given) for name, given in space.items()}
 
 

@@ -133,8 +133,8 @@ def run_arms(
     blocked: dict[str, list[str]] = {}
     try:
         with time_limit(None if minutes is None else 60 * minutes):
-            for piece in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
-                ready = _contrasting(_with_inputs(piece, runner, blocked), runner, tried)
+            for some in [list(arms)] if runner.jobs > 1 and minutes is None else [[arm] for arm in arms]:
+                ready = _contrasting(_with_inputs(some, runner, blocked), runner, tried)
                 failed += _run_both_stages(ready, runner, tried)
                 runs.update(finished_arms(ready, runner))
                 after(runs)

@@ -102,7 +102,7 @@ def _search(arguments: argparse.Namespace, flags: list[str]) -> None:
     found = search(
         arguments.method, Settings(arguments.dataset, arguments.profile, flags, arguments.epochs),
         trials=arguments.trials, storage=arguments.storage, licap=arguments.licap,
-        space=dict(map(range_in, arguments.set)) or None,
+        space=dict(map(range_in, arguments.set)),
         runner=Runner(data_root=arguments.data_root, run_root=arguments.run_root / SEARCH),
     )  # fmt: skip
     say(found.recipes)

@@ -193,7 +193,7 @@ def test_a_trial_whose_metric_is_undefined_is_ended_and_no_error(tmp_path: Path)
         ({"optim.lr": []}, r'must be \(low, high\)'),
         ({"model.hidden_size": (1.5, 3)}, "does not fit: .*valid integer"),
         ({"model.num_heads": [3]}, r"The range of model.num_heads does not fit"),
-        ({"licap.loss.gamma": [0.1]}, "search it with --licap"),
+        ({"licap.loss.gamma": [0.1]}, r"search it with --licap \(in Python: gat\+licap\)"),
     ],
 )  # fmt: skip
 def test_a_range_that_cannot_be_is_one_sentence(space: dict[str, Any], said: str, tmp_path: Path) -> None:
