@@ -11,7 +11,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sized
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TypeVar
@@ -110,6 +110,7 @@ class WholeJob:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self.weights, self._ended, self._now, self._inner = weights, 0.0, 0.0, 0.0
+        self.said: set[Hashable] = set()
         self._start = self._last_line = time.monotonic()
         self._open = contextlib.ExitStack()
         self._bar: tqdm[None] | None = None
@@ -180,6 +181,23 @@ def piece(name: str) -> Iterator[None]:
     yield
     if job is not None:
         job.end()
+
+
+def is_news(what: Hashable) -> bool:
+    """Whether to say it: not if it was asked of the same before in the whole job, of which each piece would repeat it.
+
+    >>> is_news("a"), is_news("a")
+    (True, True)
+    >>> with WholeJob({}):
+    ...     is_news("a"), is_news("a"), is_news("b")
+    (True, False, True)
+    """
+    job = _job.get()
+    if job is None:
+        return True
+    known = what in job.said
+    job.said.add(what)
+    return not known
 
 
 def track(iterable: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from nie.progress import log
+from nie.progress import is_news, log
 
 SAMPLE_SECONDS, KEPT_SECONDS = 0.2, 10.0
 TOLERANCE = 0.25
@@ -38,7 +38,7 @@ def free_threads() -> int:
         _seen.update(busy=busy_cores(), when=time.monotonic())
     cores = len(_cores())
     threads = max(1, min(most, int(cores - _seen["busy"] + TOLERANCE)))
-    if threads < most:
+    if threads < most and is_news(("threads", threads)):
         log.info(
             "computing with %d of %d threads, because other processes keep %.1f of %d cores busy; %s overrules it",
             threads, most, _seen["busy"], cores, EXPLICIT,

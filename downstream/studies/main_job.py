@@ -140,7 +140,6 @@ def main_job(
     chosen = find_preset(preset)
     limit = chosen.minutes if minutes is None else minutes
     arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
-    runner.require_packages(configs_of(arms))
     left_out = _without_a_choice_of_epochs(arms, runner)
     arms = [arm for arm in arms if arm.name not in left_out]
     if not arms:
@@ -148,25 +147,26 @@ def main_job(
             f"The scores of {dataset} are too few or all equal, so that no epoch of {', '.join(left_out)} can be "
             "chosen; give more scores, or try other --methods."
         )
-    started = time.monotonic()
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
+        runner.require_packages(configs_of(arms))
+        started = time.monotonic()
         with piece("features"):  # raises for what most rows need before any of them is run
             runner.made_from(max(arms, key=lambda arm: "rgtn" in arm.name).config)
         _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
         left = None if limit is None else limit - (time.monotonic() - started) / 60
         _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)
-    raise_failures([*failed, *more_failed])
-    runs, unfinished = _finished_alike(arms, runner, limit)
-    left_out |= unfinished
-    if "blend" in methods:
-        parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
-        if len(parts) > 1:
-            config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
-            made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
-            raise_failures(failed)
-            runs |= made
-        else:
-            left_out["blend"] = "fewer than two methods are finished"
+        raise_failures([*failed, *more_failed])
+        runs, unfinished = _finished_alike(arms, runner, limit)
+        left_out |= unfinished
+        if "blend" in methods:
+            parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
+            if len(parts) > 1:
+                config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
+                made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
+                raise_failures(failed)
+                runs |= made
+            else:
+                left_out["blend"] = "fewer than two methods are finished"
     if left_out:
         log.warning("Left out: %s.", "; ".join(f"{row}, {why}" for row, why in left_out.items()))
     answer = Answer(runs, left_out)

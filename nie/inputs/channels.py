@@ -13,7 +13,7 @@ from nie.data import Channel, KnowledgeGraph, features
 from nie.data.node_features.cache import missing_packages
 from nie.errors import NieError, nearest
 from nie.extras import Package
-from nie.progress import log
+from nie.progress import is_news, log
 from nie.settings.sections import CHANNELS, FeaturesConfig, features_in
 
 ChannelFeatures: TypeAlias = tuple[Channel, ...]
@@ -89,13 +89,14 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
         if name != "auto":
             continue
         if channel == "semantic" and channel not in kg.channels and not any(kg.text):
-            log.info("%s has no texts: only the structural channel is used", kg.name)
+            if is_news(("no texts", kg.name)):
+                log.info("%s has no texts: only the structural channel is used", kg.name)
             names[channel] = "+".join(more) or "none"
         else:
             usual = channel if channel in kg.channels else computed
             given = kg.meta.get("inputs", {}).get(channel, usual)
             names[channel] = "+".join([given + tilde + control, *more])
-            if given != usual:
+            if given != usual and is_news((kg.name, channel, names[channel])):
                 log.info("%s: the %s features are %s", kg.name, channel, names[channel].replace("+", ", "))
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:
