@@ -17,7 +17,9 @@ from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import TIERS_FILE, Fitted
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.training_loss import TrainingLoss
+from downstream.metrics.fold_judge import FoldJudge
 from downstream.metrics.registry import METRICS
 from nie.arrays import Floats
 from nie.disk.array_file import read_npy
@@ -40,7 +42,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
     Raises:
         NieError: the settings do not go together, or not with the graph or the labels.
     """
-    _check_selection(work)
+    check_selection(work.network, work.judge)
     given = FoldNetwork.of(work)
     beside = work.network.loss.of_channels
     if beside is not None and beside.alignment_weight > 0 and len(given.feats) < 2:
@@ -58,14 +60,18 @@ def check_network(work: FoldWork) -> FoldNetwork:
     return given
 
 
-def _check_selection(work: FoldWork) -> None:
-    """Raise if the validation labels of a fold cannot choose an epoch."""
-    config, fold = work.network, work.fold
-    labels = work.inputs.kg.targets[fold.val]
+def check_selection(config: NetworkConfig, judge: FoldJudge) -> None:
+    """Raise if the validation labels of a fold cannot choose an epoch.
+
+    Raises:
+        NieError: they are too few or all equal for a metric that chooses, or the training labels make no tiers.
+    """
+    fold = judge.fold
+    labels = judge.targets[fold.val]
     for name in config.selecting:
         metric = METRICS[name]
         if metric.of_tiers:
-            work.judge.tiers_of(fold.train)
+            judge.tiers_of(fold.train)
         if metric.min_nodes > len(labels):
             others = [other for other, known in METRICS.items() if known.selectable and not known.of_tiers]
             fitting = [other for other in others if METRICS[other].min_nodes <= len(labels)]

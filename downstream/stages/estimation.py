@@ -5,6 +5,7 @@ The epoch is chosen on the fold's validation nodes; its test nodes are scored on
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -76,5 +77,8 @@ def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
         "attention": choose_backend(torch.zeros(1, device=work.inputs.device)),
     })  # fmt: skip
     # Figures of validation nodes only: test figures are in the tables, where nobody chooses settings by them.
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in val.items() if name in COLUMNS)
+    shown = ", ".join(
+        f"{name} {value:.4f}" if math.isfinite(value) else f"{name} undefined"
+        for name, value in val.items() if name in COLUMNS
+    )  # fmt: skip
     log.info("%s fold %d: validation %s", config.run_label(), fold.index, shown)

@@ -10,10 +10,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from downstream.methods.importance_settings import LICAP, ImportanceConfig
+from downstream.methods.importance_settings import LICAP, ImportanceConfig, NetworkConfig
 from downstream.methods.table import METHODS
+from downstream.metrics.fold_judge import FoldJudge
 from downstream.reports.results import best_run, validated
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
@@ -22,10 +23,14 @@ from downstream.studies.settings import SHARED
 from downstream.studies.study import Arm, configs_of, finished_arms, no_contrast, run_arms
 from nie.arguments import positive
 from nie.errors import NieError, nearest, shown
+from nie.later import later
 from nie.progress import WholeJob, log, piece
 from nie.runs.run import Run
 from nie.settings.flags import flag_value, said_by_flags
+from pretrain.cross_validation import make_folds
 from pretrain.stage import PRETRAINING
+
+check_selection = later("downstream.methods.network:check_selection")
 
 CANDIDATES = ("pagerank", "ridge", "boosting", "boosting-neighbours", "rgcn", "rgtn", "rgtn+licap", "blend")
 """The rows, from the cheapest to the dearest; what is blended comes last."""
@@ -40,6 +45,8 @@ FIXED = {
     "label": "use 'nie downstream --label' for one run",
 }
 """Settings that the main job sets itself, and what to do instead."""
+FEW_NODES = 30
+"""Validation nodes, below which a choice by their Spearman is mostly luck: its standard error is about .2."""
 NETWORK_WEIGHT, LICAP_WEIGHT = 10.0, 15.0
 """How long a fold of a network and of LICAP takes, compared with other methods: a guess, for the time that is left."""
 
@@ -69,13 +76,29 @@ class Answer:
             return best
         return blend if validated(blend) >= validated(best) - _standard_error(best) else best
 
+    @property
+    def doubt(self) -> str:
+        """Why the choice of the best says little, in a sentence; "" where it can be trusted."""
+        nodes = _validation_nodes(self.best)
+        if math.isfinite(validated(self.best)) and nodes >= FEW_NODES:
+            return ""
+        compared = "chose the method" if math.isfinite(validated(self.best)) else "could not tell the methods apart"
+        return (
+            f"Only {nodes} validation nodes {compared}, so that its choice and its figures may be luck; more known "
+            "scores would make them surer."
+        )
+
+
+def _validation_nodes(run: Run) -> int:
+    return sum(len(run.split(fold)["val"]) for fold in run.finished_folds())
+
 
 def _standard_error(run: Run) -> float:
     """Of `validated`, as if validation nodes were drawn at random: ``(1 - r^2) sqrt((1 + r^2 / 2) / (n - 3))``.
 
     Bonett and Wright, 2000, for Spearman; n is the number of validation nodes of all folds.
     """
-    r, nodes = validated(run), sum(len(run.split(fold)["val"]) for fold in run.finished_folds())
+    r, nodes = validated(run), _validation_nodes(run)
     return (1 - r**2) * math.sqrt((1 + r**2 / 2) / max(nodes - 3, 1)) if math.isfinite(r) else 0.0
 
 
@@ -117,28 +140,39 @@ def main_job(
     chosen = find_preset(preset)
     limit = chosen.minutes if minutes is None else positive("minutes", minutes)
     arms = [_arm(row, dataset, chosen.recipe, settings or {}) for row in _in_order(methods) if row != "blend"]
-    runner.require_packages(configs_of(arms))
-    started = time.monotonic()
+    left_out = _without_a_choice_of_epochs(arms, runner)
+    arms = [arm for arm in arms if arm.name not in left_out]
+    if not arms:
+        raise NieError(
+            f"The scores of {dataset} are too few or all equal, so that no epoch of {', '.join(left_out)} can be "
+            "chosen; give more scores, or try other --methods."
+        )
     with WholeJob({"features": NETWORK_WEIGHT, **_weights(arms)}):
+        runner.require_packages(configs_of(arms))
+        started = time.monotonic()
         with piece("features"):  # raises for what most rows need before any of them is run
             runner.made_from(max(arms, key=lambda arm: METHODS[_method(arm.name)].settings.reads_features).config)
         _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
         left = None if limit is None else limit - (time.monotonic() - started) / 60
         _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)
-    raise_failures([*failed, *more_failed])
-    runs, left_out = _finished_alike(arms, runner, limit)
-    if "blend" in methods:
-        parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
-        if len(parts) > 1:
-            config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
-            made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
-            raise_failures(failed)
-            runs |= made
-        else:
-            left_out["blend"] = "fewer than two methods are finished"
+        raise_failures([*failed, *more_failed])
+        runs, unfinished = _finished_alike(arms, runner, limit)
+        left_out |= unfinished
+        if "blend" in methods:
+            parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
+            if len(parts) > 1:
+                config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
+                made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
+                raise_failures(failed)
+                runs |= made
+            else:
+                left_out["blend"] = "fewer than two methods are finished"
     if left_out:
         log.warning("Left out: %s.", "; ".join(f"{row}, {why}" for row, why in left_out.items()))
-    return Answer(runs, left_out)
+    answer = Answer(runs, left_out)
+    if answer.doubt:
+        log.warning("%s", answer.doubt)
+    return answer
 
 
 def _in_order(methods: Sequence[str]) -> list[str]:
@@ -180,6 +214,23 @@ def _arm(row: str, dataset: str, recipe: str, given: Mapping[str, Any]) -> Arm:
     overrides = {"dataset": dataset, **config.model_dump(include=SHARED)}
     licap = PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(dataset, recipe), overrides=overrides)
     return Arm(row, config, licap)
+
+
+def _without_a_choice_of_epochs(arms: Sequence[Arm], runner: Runner) -> dict[str, str]:
+    """The rows of networks whose epochs no validation label can choose, with the reason; they have no use."""
+    reasons = {}
+    for arm in arms:
+        if not METHODS[_method(arm.name)].is_network:
+            continue
+        config = cast(NetworkConfig, arm.config)
+        kg = runner.graph(config.dataset)
+        folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
+        try:
+            for fold in config.fold_numbers:
+                check_selection(config, FoldJudge(kg.targets, folds[fold]))
+        except NieError:
+            reasons[arm.name] = "the scores of its validation nodes are too few or all equal"
+    return reasons
 
 
 def _weights(arms: Sequence[Arm]) -> dict[str, float]:

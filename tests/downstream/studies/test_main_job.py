@@ -1,6 +1,7 @@
 """downstream.studies.main_job and downstream.studies.presets."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -236,3 +237,19 @@ def test_runs_of_another_build_of_a_dataset_of_nie_are_refused_once_with_advice_
     assert run_quietly(["clean", "synthetic", "--older"], tmp_path / "data", tmp_path / "runs")[0] == 0
     assert not any(folder.exists() for folder in stages)
     job(tmp_path, "--optim.max_epochs", "1", methods=rows)
+
+
+@pytest.mark.parametrize(("scores", "value"), [(12, np.arange), (100, np.ones)], ids=["few", "equal"])
+def test_scores_that_choose_no_epoch_leave_the_networks_out(
+    scores: int, value: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kg = synthetic(0)
+    labelled = np.arange(kg.num_nodes) < scores
+    labels = np.where(labelled, value(kg.num_nodes), np.nan)
+    save(replace(kg, labels=labels, label_mask=labelled), tmp_path / "data" / "synthetic" / "processed")
+    answer = job(tmp_path, methods=["pagerank", "ridge", "rgcn", "rgtn+licap", "blend"])
+    assert tuple(answer.runs) == ("pagerank", "ridge", "blend")
+    assert set(answer.left_out.values()) == {"the scores of its validation nodes are too few or all equal"}
+    assert "validation nodes could not tell the methods apart" in caplog.text
+    with pytest.raises(NieError, match="no epoch of rgcn can be chosen; give more scores, or try other --methods"):
+        job(tmp_path, methods=["rgcn"])
