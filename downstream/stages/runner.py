@@ -152,7 +152,8 @@ class Runner:
             runs.append(run)
             tasks += [(config, run, fold) for fold in config.fold_numbers if not run.is_done(fold)]
         tasks.sort(key=lambda task: is_taken(task[1].path, task[2]))  # what other processes work on is waited for last
-        log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
+        if tasks:
+            log.info("%d folds to run, %d at a time; each prints to logs/ in its run", len(tasks), self.jobs)
         # A stage's module, and what torch's optimisers import when the first of them is made, in two seconds.
         modules = {STAGES[config.stage].run.__module__ for config, _, _ in tasks} | {"torch._dynamo"}
         answers = run_apart(

@@ -72,20 +72,24 @@ class Answer:
         rounds or its penalty, and so are a little too good. Test figures play no part.
         """
         best, blend = best_run(list(self.runs.values())), self.runs.get("blend")
-        if blend is None:
+        if blend is None or not math.isfinite(validated(blend)):
             return best
         return blend if validated(blend) >= validated(best) - _standard_error(best) else best
 
     @property
     def doubt(self) -> str:
         """Why the choice of the best says little, in a sentence; "" where it can be trusted."""
-        nodes = _validation_nodes(self.best)
-        if math.isfinite(validated(self.best)) and nodes >= FEW_NODES:
+        nodes, ranked = _validation_nodes(self.best), math.isfinite(validated(self.best))
+        if ranked and nodes >= FEW_NODES:
             return ""
-        compared = "chose the method" if math.isfinite(validated(self.best)) else "could not tell the methods apart"
+        if ranked:
+            return (
+                f"The method was chosen on {nodes} validation nodes, which are so few that the choice and the figures "
+                "may be luck; more known scores would make them surer."
+            )
         return (
-            f"Only {nodes} validation nodes {compared}, so that its choice and its figures may be luck; more known "
-            "scores would make them surer."
+            f"The {nodes} validation nodes tell no ranking from another, because they are too few or equal in score, "
+            "so that the method was chosen by its RMSE there alone; more, and different, known scores would help."
         )
 
 

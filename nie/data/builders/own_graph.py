@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nie.arguments import of_kind
+from nie.arrays import Floats
 from nie.data.builders.literal_features import literal_channel, with_strings
 from nie.data.builders.literals import Literals, set_apart
 from nie.data.builders.node_columns import NodeColumn, in_graph
@@ -21,6 +22,8 @@ from nie.progress import log
 
 VERSION = 3
 LITERALS = ("features", "nodes")
+SMALL = 0.01
+"""A typical score below this is lost beside the 1 in log(1 + score), and in figures of four digits."""
 
 
 class OwnGraph:
@@ -70,6 +73,8 @@ class OwnGraph:
             self.notes[f"unknown_in_{column.kind}"] = unknown
         if column.kind == "scores" and not values:
             raise NieError(f"{column.source.name}: at least one node of the graph must have a score; none has.")
+        if column.kind == "scores":
+            _warn_of_small(np.array(list(values.values())))
         self.values[column.kind] = values
 
     def fields(
@@ -114,6 +119,17 @@ class OwnGraph:
                 **({} if self.type_relation is None else {"type_relation": self.type_relation}),
             },
         }
+
+
+def _warn_of_small(scores: Floats) -> None:
+    """Warn where models, which learn log(1 + score), would hardly tell the scores apart."""
+    usual = float(np.median(scores[scores > 0])) if (scores > 0).any() else SMALL
+    if usual < SMALL:
+        log.warning(
+            "half of the positive scores are below %.3g, and models learn log(1 + score), which hardly tells such "
+            "scores apart; give them in a smaller unit, such as multiplied by %.0e",
+            usual, 10 ** np.ceil(-np.log10(usual) + 1),
+        )  # fmt: skip
 
 
 def with_more(channels: Mapping[str, Channel], given: Mapping[str, Channel]) -> dict[str, Channel]:
