@@ -22,6 +22,7 @@ from nie.progress import log
 
 VERSION = 3
 LITERALS = ("features", "nodes")
+MOST_SHOWN = 10
 SMALL = 0.01
 """A typical score below this is lost beside the 1 in log(1 + score), and in figures of four digits."""
 
@@ -162,7 +163,9 @@ def _relation(source: str, given: str, read: Triples) -> str:
     of_kind("type_relation", given, str, "the name of a relation")
     name = in_graph(given, read.relations)
     if name not in read.relations:
+        known = [*read.relations]
+        there = f"there are {', '.join(map(shown, known[:MOST_SHOWN]))}{' and more' * (len(known) > MOST_SHOWN)}"
         raise NieError(
-            f"{source} has no relation {shown(given)}{nearest(given, read.relations)}, which is to be that of types."
+            f"{source} has no relation {shown(given)}{nearest(given, known)}, which is to be that of types; {there}."
         )
     return name
