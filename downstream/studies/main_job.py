@@ -92,6 +92,11 @@ class Answer:
             "so that the method was chosen by its RMSE there alone; more, and different, known scores would help."
         )
 
+    def remarks(self) -> list[str]:
+        """What whoever reads the figures should know, a sentence each: what was left out, and the `doubt`."""
+        left_out = [f"Left out: {row}, {why}." for row, why in self.left_out.items()]
+        return [*left_out, *([self.doubt] if self.doubt else [])]
+
 
 def _validation_nodes(run: Run) -> int:
     return sum(len(run.split(fold)["val"]) for fold in run.finished_folds())
