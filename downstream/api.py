@@ -89,6 +89,9 @@ class Result:
         """The scores of all nodes by `best`, as `Estimate.predict` gives them."""
         return self.best.predict()
 
+    def __repr__(self) -> str:
+        return f"<Result: {', '.join(self.answer.runs)}; chosen {self.best.method}>"
+
     def _repr_html_(self) -> str:
         return as_html(f"Chosen on validation nodes: {self.best.method}", self.columns(), rows=50)
 

@@ -78,8 +78,8 @@ def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[
     count, halves = len(labelled), 2 * num_folds
     if count < halves:
         raise NieError(
-            f"num_folds = {num_folds} must have at least {halves} labelled nodes; got {count}, so use fewer folds "
-            "or more labels."
+            f"num_folds = {num_folds} must have at least {halves} labelled nodes; got {count}, so give the scores of "
+            "more nodes, or ask for fewer folds (folds.num_folds)."
         )
     # The same draw as permutation(linspace(0, 1, count)), kept as the integers rank = u * (count - 1): floor(2k * u)
     # is then exact, and no node moves across a border because 3 * 0.2 is not 0.6.

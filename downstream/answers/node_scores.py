@@ -26,6 +26,8 @@ from nie.progress import log
 from nie.runs.run import Run
 
 MOST_NAMES = 5
+ROUNDING = 1e-6
+"""What is smaller than this share of the largest label is rounding: predictions are kept as float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +116,14 @@ class NodeScores:
                 f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
                 "they are ranked apart."
             )
-        if drawn := int(self.drawn_in.sum()):
+        usual = self.score[~self.extrapolated]
+        if drawn := int(self.drawn_in[~self.extrapolated].sum()):
             known = self.known[~np.isnan(self.known)]
             said["drawn_in"] = (
-                f"The predictions of {drawn:,} of {nodes:,} nodes lay beyond the scores that the models learned from "
-                f"and were drawn in: known scores go from {number_text(known.min())} to {number_text(known.max())}, "
-                f"and predicted ones now to {number_text(self.score.max())}."
+                f"The predictions of {drawn:,} of the {len(usual):,} ranked nodes lay beyond the scores that the "
+                f"models learned from and were drawn in: known scores go from {_range_text(known)}, and predicted "
+                f"ones now from {_range_text(usual)}."
             )
-        usual = self.score[~self.extrapolated]
         _, sizes = np.unique(usual, return_counts=True)
         if tied := int(sizes[sizes > 1].sum()):
             said["ties"] = (
@@ -175,7 +177,8 @@ def _label_scale(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> tuple[Fl
         labels = kg.targets[split["train"]]
         prediction = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
         scores[row] = within_known(prediction, labels)
-        beyond[row] = (prediction < labels.min()) | (prediction > labels.max())
+        rounding = ROUNDING * labels.max()
+        beyond[row] = (prediction < labels.min() - rounding) | (prediction > labels.max() + rounding)
         own_fold[split["test"]] = row
     tested, nodes = own_fold >= 0, np.arange(kg.num_nodes)
     mean = np.where(tested, scores[own_fold, nodes], scores.mean(axis=0))
@@ -213,6 +216,10 @@ def number_text(value: float) -> str:
     ('24,874,500', '3.142', '0')
     """
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _range_text(values: Floats) -> str:
+    return f"{number_text(values.min())} to {number_text(values.max())}"
 
 
 def _quoted(name: str) -> str:

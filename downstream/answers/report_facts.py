@@ -47,7 +47,7 @@ IN_WORDS = {
 
 def report_facts(
     *, command: str, kg: KnowledgeGraph, runs: Mapping[str, Run], chosen: Run, scores: NodeScores,
-    left_out: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Collect what the report page says.
 
@@ -57,7 +57,7 @@ def report_facts(
         runs: the runs of the job by the name of their row, ``chosen`` among them.
         chosen: the run whose scores are shown.
         scores: what `downstream.answers.node_scores.score_nodes` made of it.
-        left_out: sentences on methods that were not run, such as for want of time.
+        remarks: sentences on the job, such as which methods were not run for want of time.
 
     Returns:
         ``name``, ``summary`` (three sentences), ``ranking`` (what the page's list is made of), ``errors``, ``methods``,
@@ -75,7 +75,7 @@ def report_facts(
         "methods": _methods(results),
         "graph": _graph(kg),
         "holdings": [_types(scores, kg), _relations(kg)],
-        "warnings": [*scores.remarks().values(), *left_out],
+        "warnings": [*scores.remarks().values(), *remarks],
         "made": _made(command, chosen),
     }
 

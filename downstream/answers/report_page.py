@@ -26,7 +26,7 @@ _HARMLESS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}
 
 def write_report_page(
     path: str | Path, *, command: str, kg: KnowledgeGraph, runs: Mapping[str, Run], chosen: Run, scores: NodeScores,
-    left_out: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write the report of a job: what came out, a ranking to search, how good it is, what it was made from.
 
@@ -35,12 +35,12 @@ def write_report_page(
 
     Args:
         path: of the page, such as ``report.html``.
-        command, kg, runs, chosen, scores, left_out: as `downstream.answers.report_facts.report_facts` takes them.
+        command, kg, runs, chosen, scores, remarks: as `downstream.answers.report_facts.report_facts` takes them.
 
     Raises:
         NieError: the extra ``report`` is not installed, or the page cannot be written.
     """
-    facts = report_facts(command=command, kg=kg, runs=runs, chosen=chosen, scores=scores, left_out=left_out)
+    facts = report_facts(command=command, kg=kg, runs=runs, chosen=chosen, scores=scores, remarks=remarks)
     drawing = svg_text(predicted_against_true(facts["chosen"], chosen, kg))
     page = rendered(TEMPLATE, **facts, figure=_in_any_light(inside_a_page(drawing)), data=script_data(facts["ranking"]))
     write_text(Path(path), page)

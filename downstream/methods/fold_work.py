@@ -61,9 +61,10 @@ class FoldWork:
         if bounded is not fitted:
             count = int((bounded.prediction != fitted.prediction).sum())
             log.warning(
-                "%s fold %d: %d predictions lay beyond %g times the largest training label and were clipped to it; the "
-                "method does not suit these labels or features.",
-                self.config.run_label(), self.fold.index, count, REACH,
+                "%s fold %d: %d of %d predictions lay beyond %g times the largest training label and were clipped to "
+                "it; the method does not suit these labels, or the features of these nodes, which may be of a kind "
+                "that has no label.",
+                self.config.run_label(), self.fold.index, count, len(bounded.prediction), REACH,
             )  # fmt: skip
         return bounded
 

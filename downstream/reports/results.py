@@ -253,7 +253,7 @@ def validated(run: Run) -> float:
 
 
 def best_run(runs: Sequence[Run]) -> Run:
-    """The run that is best `validated`; test figures play no part.
+    """The run that is best `validated`, and of equals the one of least error there; test figures play no part.
 
     Only methods that see no test label take part, and only runs that have as many folds as any.
     """
@@ -261,4 +261,10 @@ def best_run(runs: Sequence[Run]) -> Run:
     candidates = [run for run in runs if len(run.finished_folds()) == most]
     known = [(run, method) for run in candidates if (method := method_of(run)) is not None]
     honest = [run for run, method in known if not method.sees_test_labels]
-    return max(honest or candidates, key=validated)
+    return max(honest or candidates, key=lambda run: (validated(run), -_validation_error(run)))
+
+
+def _validation_error(run: Run) -> float:
+    """Mean RMSE on the validation nodes of the finished folds, which is defined for a single node, too."""
+    mean = mean_sd([run.figures(fold, "val").get("rmse") for fold in run.finished_folds()])["mean"]
+    return math.inf if mean is None else float(mean)

@@ -72,21 +72,30 @@ class Answer:
         rounds or its penalty, and so are a little too good. Test figures play no part.
         """
         best, blend = best_run(list(self.runs.values())), self.runs.get("blend")
-        if blend is None:
+        if blend is None or not math.isfinite(validated(blend)):
             return best
         return blend if validated(blend) >= validated(best) - _standard_error(best) else best
 
     @property
     def doubt(self) -> str:
         """Why the choice of the best says little, in a sentence; "" where it can be trusted."""
-        nodes = _validation_nodes(self.best)
-        if math.isfinite(validated(self.best)) and nodes >= FEW_NODES:
+        nodes, ranked = _validation_nodes(self.best), math.isfinite(validated(self.best))
+        if ranked and nodes >= FEW_NODES:
             return ""
-        compared = "chose the method" if math.isfinite(validated(self.best)) else "could not tell the methods apart"
+        if ranked:
+            return (
+                f"The method was chosen on {nodes} validation nodes, which are so few that the choice and the figures "
+                "may be luck; more known scores would make them surer."
+            )
         return (
-            f"Only {nodes} validation nodes {compared}, so that its choice and its figures may be luck; more known "
-            "scores would make them surer."
+            f"The {nodes} validation nodes tell no ranking from another, because they are too few or equal in score, "
+            "so that the method was chosen by its RMSE there alone; more, and different, known scores would help."
         )
+
+    def remarks(self) -> list[str]:
+        """What whoever reads the figures should know, a sentence each: what was left out, and the `doubt`."""
+        left_out = [f"Left out: {row}, {why}." for row, why in self.left_out.items()]
+        return [*left_out, *([self.doubt] if self.doubt else [])]
 
 
 def _validation_nodes(run: Run) -> int:
@@ -218,16 +227,19 @@ def _arm(row: str, dataset: str, recipe: str, given: Mapping[str, Any]) -> Arm:
 
 def _without_a_choice_of_epochs(arms: Sequence[Arm], runner: Runner) -> dict[str, str]:
     """The rows of networks whose epochs no validation label can choose, with the reason; they have no use."""
-    reasons = {}
+    reasons: dict[str, str] = {}
+    judges: dict[tuple[int, int, int], FoldJudge] = {}
     for arm in arms:
         if not METHODS[_method(arm.name)].is_network:
             continue
         config = cast(NetworkConfig, arm.config)
-        kg = runner.graph(config.dataset)
-        folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
+        kg, count, seed = runner.graph(config.dataset), config.folds.num_folds, config.folds.seed
+        folds = make_folds(kg.label_mask, num_folds=count, seed=seed)
         try:
             for fold in config.fold_numbers:
-                check_selection(config, FoldJudge(kg.targets, folds[fold]))
+                if (count, seed, fold) not in judges:
+                    judges[count, seed, fold] = FoldJudge(kg.targets, folds[fold])
+                check_selection(config, judges[count, seed, fold])
         except NieError:
             reasons[arm.name] = "the scores of its validation nodes are too few or all equal"
     return reasons

@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
     if arguments.report:
         write_report_page(
             arguments.report, command=shlex.join(["nie", *sys.argv[1:]]), kg=kg, runs=answer.runs, chosen=best,
-            scores=scores, left_out=[f"{row}: {why}" for row, why in answer.left_out.items()],
+            scores=scores, remarks=answer.remarks(),
         )  # fmt: skip
     say(
         markdown_table(Results.of(answer.runs)),
@@ -94,10 +94,10 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 def _chosen(kg: KnowledgeGraph, answer: Answer, best: Run) -> str:
     """What importance is, how to read the figures, and what was chosen."""
-    left_out = "".join(f"\nLeft out: {row}, {why}." for row, why in answer.left_out.items())
+    remarks = "".join(f"\n{remark}" for remark in answer.remarks())
     return (
         f"Importance is {kg.meta.get('label', 'score')}. Low is good for RMSE and MedianAE, high for the others.\n"
-        f"Chosen on validation nodes: {best.config['label']}, in {best.path}.{left_out}\n"
+        f"Chosen on validation nodes: {best.config['label']}, in {best.path}.{remarks}\n"
     )
 
 

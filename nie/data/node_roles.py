@@ -17,6 +17,8 @@ COMMON = 0.01
 """A set of roles that so many of the nodes have is no accident."""
 MOST_KINDS = 200
 """When there are so many kinds, all further sets of roles join the kind that is most like them."""
+ENOUGH_LABELS = 3
+"""With so many labels to be expected in a kind, it has none by accident once in twenty times (exp(-3))."""
 ROLES_IN_A_NAME = 3
 ALONE = "no relation"
 """The kind of nodes without edges."""
@@ -41,11 +43,13 @@ def kinds_by_roles(kg: KnowledgeGraph, *, without: int | None = None) -> Kinds:
     Each set of roles that occurs either begins a kind or joins one: if it has at least half of the roles of both in
     common with the set that began the kind (Jaccard), or if it is a part of that set, as it is for a node of which
     little is known. Sets that one node in a hundred has come first, the larger ones before the smaller ones; then those
-    that stand for most edges. So a paper without citations is of one kind with papers, and its author is not. Labels
-    play no part. A relation that is the reverse of an earlier one, edge for edge, says nothing new and is left out.
+    that stand for most edges. So a paper without citations is of one kind with papers, and its author is not. Kinds of
+    so few nodes that they may have no label by accident then join the larger kind that is most like them, if they have
+    any role in common: where relations are many, few nodes have quite the same. Labels play no other part. A relation
+    that is the reverse of an earlier one, edge for edge, says nothing new and is left out.
 
     Args:
-        kg: the graph; only its edges and the names of relations are read.
+        kg: the graph; its edges, the names of relations, and which nodes have a label.
         without: a relation whose heads have no role in it.
 
     >>> names = ["paper 1", "paper 2", "paper 3", "Ann", "Bob"]
@@ -70,10 +74,27 @@ def kinds_by_roles(kg: KnowledgeGraph, *, without: int | None = None) -> Kinds:
             begun.append(own)
             has[list(own), nearest], size[nearest] = True, len(own)
         kind_of_set[number] = nearest
+    nodes = np.bincount(kind_of_set[set_of_node], minlength=len(begun))
+    labelled = np.bincount(kind_of_set[set_of_node[kg.label_mask]], minlength=len(begun))
+    joined = _joined(begun, nodes, labelled, has, size)
+    kept, kind_of_set = np.unique(joined[kind_of_set], return_inverse=True)
+    begun = [begun[kind] for kind in kept.tolist()]
     bearers = np.zeros((len(begun), 2 * kg.num_relations))  # how many nodes of each kind have each role
     for own, kind, count in zip(sets, kind_of_set, counts, strict=True):
         bearers[kind, list(own)] += count
     return Kinds(kind_of_set[set_of_node], _names(begun, bearers, kg.relation_names))
+
+
+def _joined(begun: Sequence[tuple[int, ...]], nodes: Ints, labelled: Ints, has: Bools, size: Floats) -> Ints:
+    """For each kind the one that it joins: itself, or for one of few nodes the larger one that is most like it."""
+    joined = np.arange(len(begun))
+    expected = nodes * labelled.sum() / max(nodes[labelled > 0].sum(), 1)  # labels, if the kind has as many as others
+    large = np.flatnonzero(expected >= ENOUGH_LABELS)
+    for kind in np.flatnonzero(expected < ENOUGH_LABELS).tolist():
+        shared = has[list(begun[kind])][:, large].sum(axis=0)
+        if shared.any():
+            joined[kind] = large[(shared / (len(begun[kind]) + size[large] - shared)).argmax()]
+    return joined
 
 
 def _likeness(own: tuple[int, ...], has: Bools, size: Floats) -> Floats:

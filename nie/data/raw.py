@@ -227,6 +227,8 @@ def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
         hint = f"; it has {columns} separated by {separator}" if len(fields) == 1 and separator else ""
         if separator == "commas" and hint:
             hint += ", as a file has whose name ends in .csv"
+        if (columns, len(fields)) == (3, 2):
+            hint = "; edges without a relation need a column for one, which may be the same word in each row"
         raise NieError(f"{found}, line {number} must have {columns} {kind} fields; got {len(fields)}{hint}.")
     return fields
 

@@ -81,6 +81,7 @@ def test_without_pandas_a_table_is_a_list_of_dicts(result: Result, monkeypatch: 
 
 def test_objects_show_themselves_in_a_notebook(result: Result) -> None:
     for shown in (result, result.best, nie.synthetic(0)):
+        assert len(repr(shown)) < 500
         html = shown._repr_html_()
         assert "<table>" in html
         assert html.count("<tr>") > 3

@@ -95,9 +95,12 @@ def _no_node(name: str, literals: Mapping[str, str]) -> str:
     if name in literals:
         return (
             f"{shown(name)} is a literal, a value of the relation {shown(literals[name])}, and no node; remove it, or "
-            "give --literals nodes"
+            'give --literals nodes (in Python literals="nodes")'
         )
-    return f"the node {shown(name)} is in no triple; correct it, or give --allow-unknown to skip such nodes"
+    return (
+        f"the node {shown(name)} is in no triple; correct it, or give --allow-unknown (in Python allow_unknown=True) "
+        "to skip such nodes"
+    )
 
 
 def _without_header(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nie.arguments import of_kind
+from nie.arrays import Floats
 from nie.data.builders.literal_features import literal_channel, telling_scores, with_strings
 from nie.data.builders.literals import Literals, set_apart
 from nie.data.builders.node_column import NodeColumn, in_graph
@@ -23,6 +24,9 @@ VERSION = 3
 LITERALS = ("features", "nodes")
 ONLY_RELATION = "edge"
 """The relation of all edges, where no edge names one."""
+MOST_SHOWN = 10
+SMALL = 0.01
+"""A typical score below this is lost beside the 1 in log(1 + score), and in figures of four digits."""
 
 
 class OwnGraph:
@@ -72,6 +76,8 @@ class OwnGraph:
             self.notes[f"unknown_in_{column.kind}"] = unknown
         if column.kind == "scores" and not values:
             raise NieError(f"{column.source.name}: at least one node of the graph must have a score; none has.")
+        if column.kind == "scores":
+            _warn_of_small(np.array(list(values.values())))
         self.values[column.kind] = values
 
     def fields(
@@ -123,6 +129,17 @@ class OwnGraph:
         }
 
 
+def _warn_of_small(scores: Floats) -> None:
+    """Warn where models, which learn log(1 + score), would hardly tell the scores apart."""
+    usual = float(np.median(scores[scores > 0])) if (scores > 0).any() else SMALL
+    if usual < SMALL:
+        log.warning(
+            "half of the positive scores are below %.3g, and models learn log(1 + score), which hardly tells such "
+            "scores apart; give them in a smaller unit, such as multiplied by %.0e",
+            usual, 10 ** np.ceil(-np.log10(usual) + 1),
+        )  # fmt: skip
+
+
 def with_more(channels: Mapping[str, Channel], given: Mapping[str, Channel]) -> dict[str, Channel]:
     """The channels of a graph of one's own, and those that are given with it.
 
@@ -153,7 +170,9 @@ def _relation(source: str, given: str, read: Triples) -> str:
     of_kind("type_relation", given, str, "the name of a relation")
     name = in_graph(given, read.relations)
     if name not in read.relations:
+        known = [*read.relations]
+        there = f"there are {', '.join(map(shown, known[:MOST_SHOWN]))}{' and more' * (len(known) > MOST_SHOWN)}"
         raise NieError(
-            f"{source} has no relation {shown(given)}{nearest(given, read.relations)}, which is to be that of types."
+            f"{source} has no relation {shown(given)}{nearest(given, known)}, which is to be that of types; {there}."
         )
     return name

@@ -87,7 +87,7 @@ def test_wild_predictions_are_drawn_in_and_counted(
     largest = np.nanmax(kg.labels)
     assert scores.score.max() < 1.6 * largest
     assert scores.drawn_in.sum() == 6
-    assert scores.remarks()["drawn_in"].startswith("The predictions of 6 of 300 nodes lay beyond")
+    assert scores.remarks()["drawn_in"].startswith("The predictions of 6 of the 300 ranked nodes lay beyond")
     assert scores.remarks()["drawn_in"] in caplog.text
     assert len(np.unique(scores.score[scores.drawn_in])) == 6
 

@@ -45,7 +45,7 @@ def scores(runs: list[Run], root: Path) -> NodeScores:
 def facts(kg: KnowledgeGraph, runs: list[Run], scores: NodeScores) -> dict[str, Any]:
     command = "nie run synthetic --storage pg://ann:secret@host/x"
     return report_facts(
-        command=command, kg=kg, runs=named(runs), chosen=runs[1], scores=scores, left_out=["rgtn was left out."]
+        command=command, kg=kg, runs=named(runs), chosen=runs[1], scores=scores, remarks=["rgtn was left out."]
     )
 
 

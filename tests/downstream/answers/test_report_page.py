@@ -69,7 +69,7 @@ def written(folder: Path, names: tuple[str, ...]) -> tuple[Page, str]:
     scores = score_nodes(run, data_root=folder / "data")
     write_report_page(
         folder / "report.html", command=f"nie run {names[0]}", kg=kg, runs={names[-1]: run}, chosen=run, scores=scores,
-        left_out=names,
+        remarks=names,
     )  # fmt: skip
     text = (folder / "report.html").read_text(encoding="utf-8")
     return Page(text), text

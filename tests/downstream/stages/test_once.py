@@ -69,14 +69,15 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
     main_job("synthetic", preset="quick", settings=settings_of_flags(SMALL_FLAGS), minutes=60, runner=runner)
     folds = channels = inputs = 2  # PageRank's inputs have no channel; all other rows and LICAP share theirs
     rows, networks, pretrained = 8, 2, 1
+    judges = inputs * folds + folds  # the latter before the job, to see that they can choose epochs
     assert made == {
         "graph": 1,
         "features of a channel": channels,
         "message graph": 1,
         "features of a fold": rows * folds,
         "embeddings of a fold": pretrained * folds,
-        "judge": inputs * folds,
-        "borders of tiers": inputs * folds,
+        "judge": judges,
+        "borders of tiers": judges,
         "network of a fold": (networks + pretrained) * folds,
         "contrast sets": folds,
         "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and networks

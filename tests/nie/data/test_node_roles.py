@@ -77,3 +77,19 @@ def test_kinds_whose_telling_roles_are_equal_in_words_have_different_names() -> 
     kinds = kinds_by_roles(graph("a http://x.org/by b", "c http://y.org/by d", "e /film/film/by f"))
     assert len(set(kinds.name)) == len(kinds.name) == 6
     assert {"head of by", "tail of by"} <= set(kinds.name)
+
+
+def test_few_nodes_with_a_role_in_common_are_no_kind_of_their_own() -> None:
+    """Of thirty relations at random, nearly every node has a set of its own; what shares nothing stays apart."""
+    draw = np.random.default_rng(0)
+    src, dst = draw.integers(0, 100, (2, 300))
+    kg = KnowledgeGraph(
+        "many", [*src, 0], [*dst, 100], [*draw.integers(0, 30, 300), 30], [0.0] * 101, [i % 2 == 0 for i in range(101)],
+        [f"n{i}" for i in range(101)], [f"r{i}" for i in range(31)], [None] * 101,
+    )  # fmt: skip
+    kinds = kinds_by_roles(kg)
+    sizes = np.bincount(kinds.of_node)
+    assert len(sizes) == len(kinds.name)
+    assert sizes[kinds.of_node[100]] == 1
+    unlabelled = kinds_by_roles(replace(kg, label_mask=np.zeros(101, bool)))
+    assert len(unlabelled.name) > 2 * len(kinds.name)  # where nothing is labelled, nothing is an accident

@@ -114,3 +114,16 @@ def test_the_synthetic_graph_is_of_one_kind() -> None:
 def test_where_nothing_is_labelled_all_is_extrapolated() -> None:
     kg = synthetic(0)
     assert node_types(replace(kg, label_mask=np.zeros(kg.num_nodes, bool))).extrapolated.all()
+
+
+def test_a_kind_that_may_have_no_label_by_accident_is_not_extrapolated() -> None:
+    """A twentieth of the nodes is labelled; ten more have edges of another mix of relations."""
+    rows = [(f"n{i}", relation, f"n{(i + 1) % 200}") for i in range(200) for relation in ("cites", "likes")]
+    rows += [
+        (f"few{i}", relation, "end") for i in range(10) for relation in ("cites", "knows", "sees", "hears", "feels")
+    ]
+    few = {f"few{i}" for i in range(10)}
+    _, extrapolated, _ = found(graph(rows, " ".join(f"n{i}" for i in range(0, 200, 20))))
+    assert not few & extrapolated
+    _, extrapolated, _ = found(graph(rows, " ".join(f"n{i}" for i in range(200))))
+    assert few <= extrapolated

@@ -63,7 +63,7 @@ def test_packed(tmp_path: Path, suffix: str, pack: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"triple": "a\tb\n"}, r"t.tsv, line 1 must have 3 tab-separated fields; got 2"),
+        ({"triple": "a\tb\n"}, r"t.tsv, line 1 must have 3 tab-separated fields; got 2; edges without a relation need"),
         ({"triple": TRIPLES + "a\t\tb\n"}, r"t.tsv, line 5: head, relation and tail must not be empty"),
         ({"triple": ""}, r"t.tsv must have lines .* there is none"),
         ({"triple": "head\trelation\ttail\n"}, r"t.tsv must have lines .* there is none"),
