@@ -11,6 +11,7 @@ from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel, KnowledgeGraph
 from nie.errors import NieError
 from nie.inputs.channels import feature_names, standardized
+from nie.progress import WholeJob
 from nie.settings.sections import FeaturesConfig
 from pretrain.inputs import prepare
 
@@ -64,6 +65,11 @@ def test_auto_is_what_the_graph_says(caplog: pytest.LogCaptureFixture) -> None:
     assert names == {"structural": "node2vec+literals+bib+degrees", "semantic": "tfidf"}
     assert "own: the structural features are node2vec, literals, bib" in caplog.text
     assert feature_names(kg, FeaturesConfig(structural="bib", degrees=False))["structural"] == "bib"
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="nie"), WholeJob({}):
+        for _ in range(3):
+            feature_names(kg, FeaturesConfig())
+    assert len(caplog.messages) == 1
 
 
 def test_controls_keep_the_size_and_lose_what_it_says(tmp_path: Path) -> None:
