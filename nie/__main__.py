@@ -14,6 +14,7 @@ import contextlib
 import io
 import logging
 import os
+import shlex
 import tempfile
 import traceback
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _ended(str(error), 2)
     arguments, flags = make_parser().parse_known_args(given)
+    arguments.said = shlex.join(["nie", *given])
     if flags and not arguments.takes_flags:
         make_parser().error(f"unrecognized arguments: {' '.join(flags)}")
     handler = logging.StreamHandler()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from downstream.studies.main_job import Answer
     from nie.data import KnowledgeGraph
     from nie.runs.run import Run
+
+
+MOST_STEPS = 3
+"""What to do next, in so many lines."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -81,7 +84,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
         write_scores(scores, arguments.out)
     if arguments.report:
         write_report_page(
-            arguments.report, command=shlex.join(["nie", *sys.argv[1:]]), kg=kg, runs=answer.runs, chosen=best,
+            arguments.report, command=arguments.said, kg=kg, runs=answer.runs, chosen=best,
             scores=scores, remarks=answer.remarks(),
         )  # fmt: skip
     say(
@@ -105,18 +108,18 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     """Where the scores are, and what to do next."""
     written = [f"Scores of all {len(scores.name):,} nodes: {arguments.out}"] if arguments.out else []
     written += [f"Report: {arguments.report}"] if arguments.report else []
-    name, in_roots = shlex.quote(best.config["dataset"]), _roots(arguments)
+    name, roots, run = shlex.quote(best.config["dataset"]), _roots(arguments), shlex.quote(str(best.path))
     further = _further(arguments.preset or "good")
-    steps = {"better scores, in more time": f"nie run {name} --preset {further}"} if further else {}
-    if not arguments.report:
-        steps["a page to read and to search"] = (
-            f"nie run {name} --preset {arguments.preset or 'good'} --report report.html"
-        )
-    else:
-        steps["these scores in another format"] = f"nie predict {shlex.quote(str(best.path))} --out scores.json"
-    steps["the figures of all finished runs"] = f"nie table {name}"
-    width = max(map(len, steps))
-    return [*written, "", "Next:", *(f"  {what:<{width}}  {command}{in_roots}" for what, command in steps.items())]
+    steps = {
+        "better scores, in more time": f"nie run {name} --preset {further}{roots}" if further else "",
+        "a page to read and to search": "" if arguments.report else f"{arguments.said} --report report.html",
+        "the figures of all finished runs": f"nie table {name}{roots}",
+        "these scores in another format": f"nie predict {run} --out scores.json{roots}",
+        "two methods tested on the same folds": f"nie compare ridge boosting --dataset {name}{roots}",
+    }
+    shown = [(what, command) for what, command in steps.items() if command][:MOST_STEPS]
+    width = max(len(what) for what, _ in shown)
+    return [*written, "", "Next:", *(f"  {what:<{width}}  {command}" for what, command in shown)]
 
 
 def _roots(arguments: argparse.Namespace) -> str:
