@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from downstream.answers.score_scale import untied, within_known
+from downstream.answers.score_scale import within_known
+from downstream.methods.untied import untied
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import check_same_graph
@@ -137,7 +138,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
 
     A labelled node that was in the test set of a finished fold gets that fold's prediction, which has not seen its
     label; any other node gets the mean over folds, on the label scale. Before that, nodes that a method ranks but
-    predicts equal are told apart (`downstream.answers.score_scale.untied`), and predictions beyond the labels that the
+    predicts equal are told apart (`downstream.methods.untied.untied`), and predictions beyond the labels that the
     fold was trained on are drawn in (`downstream.answers.score_scale.within_known`). All folds then are on one scale,
     and the rank is that of the score. `NodeScores.remarks` are logged.
 

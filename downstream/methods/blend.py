@@ -12,6 +12,7 @@ from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.method import Method
+from downstream.methods.untied import untied
 from nie.arrays import Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
@@ -87,4 +88,5 @@ def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
         raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
     if run.metrics(fold.index).get("binding") != binding(kg, fold):
         raise NieError(f"{run.path} is of another dataset or fold; blend only runs of the same.")
-    return run.predictions(fold.index, kg.num_nodes)
+    # On steps of PageRank's fit many nodes are equal, whose order it knows.
+    return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))

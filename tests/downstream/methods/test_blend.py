@@ -10,12 +10,14 @@ from stage_helpers import small, store_synthetic, with_labels
 
 from downstream.methods.blend import blend
 from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.untied import untied
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
+from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
-from nie.runs.run import Run
+from nie.runs.run import Run, read_run
 from pretrain.cross_validation import make_folds
 
 
@@ -32,13 +34,18 @@ def parts(root: Path) -> list[str]:
     return [str(run(root, small(method)).path) for method in ("pagerank", "linear", "boosting")]
 
 
+def _read(run: Run, kg: KnowledgeGraph) -> Floats:
+    """What a blend reads of a part: PageRank without the ties of its fit."""
+    return untied(run.predictions(0, kg.num_nodes), run.ranking_scores(0, kg.num_nodes))
+
+
 def test_weights_have_the_least_squared_validation_error(kg: KnowledgeGraph, tmp_path: Path) -> None:
     fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
     made = blend(given, kg, fold)
     assert list(made.facts["weights"]) == [Path(part).name for part in given]
     assert min(made.facts["weights"].values()) >= 0
     y, centre = kg.targets[fold.val], kg.targets[fold.train].mean()
-    single = [np.load(Path(part) / "fold0" / "predictions.npy").astype(float) for part in given]
+    single = [_read(read_run(part), kg) for part in given]
     mixed = centre + sum(w * (one - centre) for w, one in zip(made.facts["weights"].values(), single, strict=True))
     np.testing.assert_allclose(made.prediction, mixed, atol=1e-12)
     error = np.mean((made.prediction[fold.val] - y) ** 2)
@@ -87,7 +94,7 @@ def test_validation_figures_are_of_weights_that_have_not_seen_the_node(kg: Knowl
     made, node = blend(given, kg, fold), int(make_folds(kg.label_mask)[0].val[0])
     labels = kg.labels.copy()
     labels[node] = 2 * labels[node] + 1
-    read = {part: np.load(Path(part) / "fold0" / "predictions.npy").astype(float) for part in given}
+    read = {part: _read(read_run(part), kg) for part in given}
     with pytest.MonkeyPatch.context() as patch:  # the parts are of the labels as they were
         patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: read[str(run.path)])
         changed = blend(given, with_labels(kg, labels), fold)

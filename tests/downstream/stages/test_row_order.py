@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from downstream.answers.node_scores import NodeScores, top_table
-from downstream.answers.score_scale import untied
 from downstream.methods.baselines import MonotoneScale
 from downstream.methods.pagerank import pagerank
+from downstream.methods.untied import untied
 from downstream.metrics.fold_judge import FoldJudge
 from nie.data import KnowledgeGraph, build
 from pretrain.cross_validation import Fold, make_folds
