@@ -102,10 +102,13 @@ def check_plugins(needed: Mapping[str, str], what: str) -> None:
             raise NieError(f"{what} needs the plugin {shown(plugin)}, which is not loaded; add --plugins {plugin}.")
 
 
-def plugin_files() -> list[Path]:
-    """The files by which another process loads all plugins of this one, but for what was typed into a session."""
-    files = (source.file for source in _REGISTERED.values() if source.file is not None)
-    return list(dict.fromkeys([*_LOADED.values(), *files]))
+def plugin_files(needed: Iterable[str]) -> list[Path]:
+    """The files by which another process loads the plugins that were loaded by name, and those that are needed.
+
+    A script or a test may have registered much that a run does not use, and that no other process could import.
+    """
+    known = (source for source in _REGISTERED.values() if source.plugin in needed)
+    return list(dict.fromkeys([*_LOADED.values(), *(source.file for source in known if source.file is not None)]))
 
 
 def check_files(needed: Mapping[str, str], what: str) -> None:

@@ -185,7 +185,7 @@ class Runner:
             stage.command, "--recipe", str(run.path / "config.yaml"), stage.folds_flag, str(fold),
             "--data-root", str(self.data_root), "--run-root", str(self.run_root),
         ]  # fmt: skip
-        arguments += [f"--plugins={file}" for file in plugin_files()]
+        arguments += [f"--plugins={file}" for file in plugin_files(config.plugins)]
         for setting, paths in config.reads_runs().items():  # the stored paths may be from before the runs were moved
             arguments += [f"--{setting}", paths if isinstance(paths, str) else ",".join(paths)]
         log_file = _log_file(run, fold)

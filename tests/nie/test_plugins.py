@@ -123,7 +123,15 @@ def test_a_plugin_may_be_part_of_a_package_and_import_its_neighbours() -> None:
     Path("beside.py").touch()
     plugins.load_plugins(["ownpackage/part.py", "ownpackage.part"])
     assert sys.modules["ownpackage.part"].__dict__["beside"] is sys.modules["beside"]
-    assert plugins.plugin_files() == [Path("ownpackage", "part.py").resolve()]
+    assert plugins.plugin_files([]) == [Path("ownpackage", "part.py").resolve()]
+
+
+def test_other_processes_load_what_was_named_and_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what else a script has registered."""
+    sources = {name: plugins.Source(name, "0" * 8, Path(f"{name}.py")) for name in ("needed", "unused")}
+    monkeypatch.setattr(plugins, "_REGISTERED", {("method", name): source for name, source in sources.items()})
+    monkeypatch.setattr(plugins, "_LOADED", {"named": Path("named.py")})
+    assert plugins.plugin_files(["needed"]) == [Path("named.py"), Path("needed.py")]
 
 
 def test_help_lists_the_settings_of_a_plugin(capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,7 +100,8 @@ def test_commands_end_when_the_process_that_asked_for_them_alone_is_ended(
         "import sys; sys.modules['__main__'].main = main"
     )
     code = (
-        "import pathlib, sys; from downstream.stages.apart import run_apart; print('ready', flush=True)\n"
+        "import pathlib, signal; from downstream.stages.apart import run_apart\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # which nohup and the like have ignored\n"
         f"[*run_apart([([], pathlib.Path({str(tmp_path / 'log')!r}))], jobs=1, threads=1, modules=[{module(slow)!r}])]"
     )
     asked = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
