@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Result:
         """By row, why it is not in the table, such as for want of time."""
         return self.answer.left_out
 
-    @property
+    @cached_property
     def best(self) -> Estimate:
         """The method that is chosen on validation nodes, as `Answer.best` says; test figures play no part."""
         return Estimate(self.answer.best, self.data_root)

@@ -37,12 +37,12 @@ def free_threads() -> int:
         return most
     if time.monotonic() - _seen.get("when", -KEPT_SECONDS) >= KEPT_SECONDS:
         _seen.update(busy=busy_cores(), when=time.monotonic())
-    cores = len(_cores())
-    threads = max(1, min(most, int(cores - _seen["busy"] + TOLERANCE)))
+    available = len(cores())
+    threads = max(1, min(most, int(available - _seen["busy"] + TOLERANCE)))
     if threads < most and _seen.get("said") != threads:
         log.info(
             "computing with %d of %d threads, because other processes keep %.1f of %d cores busy; %s overrules it",
-            threads, most, _seen["busy"], cores, EXPLICIT,
+            threads, most, _seen["busy"], available, EXPLICIT,
         )  # fmt: skip
     _seen.update(said=threads)
     return threads
@@ -88,7 +88,7 @@ def computing_with(threads: int) -> Iterator[None]:
             os.environ[EXPLICIT] = explicit
 
 
-def _cores() -> set[int]:
+def cores() -> set[int]:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
@@ -97,11 +97,11 @@ def _cores() -> set[int]:
 
 def _used() -> float | None:
     """Seconds that the cores of this process have been used since the system started; None where it does not say."""
-    cores = {f"cpu{core}" for core in _cores()}
+    names = {f"cpu{core}" for core in cores()}
     try:
         rows = [line.split() for line in STAT.read_text(encoding="ascii").splitlines()]
         # user nice system idle iowait irq softirq steal
-        times = [[int(ticks) for ticks in row[1:9]] for row in rows if row[0] in cores]
+        times = [[int(ticks) for ticks in row[1:9]] for row in rows if row[0] in names]
         used = sum(sum(row) - row[3] - row[4] for row in times)
         return used / os.sysconf("SC_CLK_TCK") if times else None
     except (OSError, ValueError, IndexError):

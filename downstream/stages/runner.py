@@ -7,7 +7,6 @@ of its run. A process that fails does not stop the others: all failures are repo
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ from nie.progress import count_piece, log, piece, track
 from nie.runs.folds import is_taken
 from nie.runs.run import Run, open_run, read_run, run_path
 from nie.settings.run import RunConfig
+from nie.threads import cores
 
 TAIL_LINES = 5
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = len(cores())
 
 
 class Runner:

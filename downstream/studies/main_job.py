@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 from downstream.methods.importance_settings import LICAP, ImportanceConfig, NetworkConfig
@@ -63,7 +64,7 @@ class Answer:
     runs: Mapping[str, Run]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def best(self) -> Run:
         """The blend, if its Spearman on validation nodes is at most a standard error below the best one; else that.
 

@@ -15,7 +15,7 @@ from nie import threads
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(threads.EXPLICIT, raising=False)
-    monkeypatch.setattr(threads, "_cores", lambda: set(range(8)))
+    monkeypatch.setattr(threads, "cores", lambda: set(range(8)))
     monkeypatch.setattr(threads, "_seen", {})
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
 
