@@ -1,4 +1,4 @@
-"""Label bins of LICAP: the top bin, the finer bins inside it, and how close two finer bins are."""
+"""Label bins of LICAP: the top bin, finer bins, and how strongly the finer bins repel each other."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ import numpy.typing as npt
 
 from nie.arrays import Floats, Ints
 from nie.errors import NieError
+from pretrain.licap_settings import RepelName
 
 POOL_RATIO = 5  # the non-top pool goes down to the label at rank POOL_RATIO * gamma * n (LICAP)
 MAX_BINS = 1000  # the closeness matrix is num_bins x num_bins; more bins than this mean that the width is a mistake
 
 
 @dataclass(frozen=True, eq=False)
-class TopBins:
+class LabelBins:
     """The nodes that the contrastive losses compare.
 
     Attributes:
         border: the smallest label in the top bin.
         top: (n_top,) ids of the top nodes.
-        bin: (n_top,) finer bin of each top node, 0 (at the border) to ``num_bins - 1``; bins may be empty.
-        num_bins: number of finer bins, the empty ones included.
         pool: ids of the non-top nodes to draw from.
+        ordered: (n,) ids of the nodes in finer bins: the top nodes, or all training nodes.
+        bin: (n,) finer bin of each of them, 0 for the lowest labels to ``num_bins - 1``; bins may be empty.
+        num_bins: number of finer bins, the empty ones included.
     """
 
     border: float
     top: Ints
+    pool: Ints
+    ordered: Ints
     bin: Ints
     num_bins: int
-    pool: Ints
 
 
-def top_bins(targets: npt.ArrayLike, train_ids: Ints, *, gamma: float = 0.1, width: float = 1.0) -> TopBins:
+def top_bins(targets: npt.ArrayLike, train_ids: Ints, *, gamma: float = 0.1, width: float = 1.0) -> LabelBins:
     """Find the top bin, its finer bins and the non-top pool among the training nodes (LICAP, section IV-A).
 
     With the n labels sorted descending and ranks counted from 0, as the published program does: the border b is
@@ -88,7 +91,8 @@ def top_bins(targets: npt.ArrayLike, train_ids: Ints, *, gamma: float = 0.1, wid
             f"too many labels are tied, so the non-top pool is empty; use a smaller gamma than {gamma}."
         )
     bins, num_bins = finer_bins(labels[is_top], border, width)
-    return TopBins(border, train_ids[is_top], bins, num_bins, pool)
+    top = train_ids[is_top]
+    return LabelBins(border, top, pool, top, bins, num_bins)
 
 
 def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ints, int]:
@@ -111,6 +115,31 @@ def finer_bins(labels: Floats, border: float, width: float) -> tuple[Ints, int]:
         )
     bins = steps.astype(np.int64)
     return bins, int(bins.max()) + 1
+
+
+def equal_count_bins(labels: npt.ArrayLike, num_bins: int) -> Ints:
+    """Cut labels at their quantiles into bins of about equal counts; equal labels share a bin.
+
+    Where many labels are equal, some of the ``num_bins`` bins stay empty; they keep their place.
+
+    Raises:
+        NieError: fewer than two nodes for each bin, or all labels in one bin.
+
+    Example:
+        >>> equal_count_bins(np.array([0.1, 0.9, 0.5, 0.3, 7.0, 8.0]), 3)
+        array([0, 1, 1, 0, 2, 2])
+    """
+    values = np.asarray(labels, dtype=np.float64)
+    if len(values) < 2 * num_bins:
+        raise NieError(
+            f"loss.num_bins = {num_bins} bins of equal counts must have two nodes each; there are {len(values)} nodes "
+            f"with labels to cut, so use {max(len(values) // 2, 1)} or fewer, or give more labels."
+        )
+    borders = np.quantile(values, np.arange(1, num_bins) / num_bins)
+    bins = np.searchsorted(borders, values, side="right").astype(np.int64)
+    if bins.min() == bins.max():
+        raise NieError(f"All {len(values)} labels fall into one bin of equal counts; LICAP needs labels that differ.")
+    return bins
 
 
 def closeness(num_bins: int) -> Floats:
@@ -138,3 +167,23 @@ def closeness(num_bins: int) -> Floats:
     distance = np.abs(bins[None, :] - bins[:, None])
     weight: Floats = np.asarray(binom.pmf(half + distance, 2 * half, 0.5))
     return weight / np.diagonal(weight)[:, None]  # the mode, so the row's maximum
+
+
+def repulsion(num_bins: int, repel: RepelName) -> Floats:
+    """Weights of the finer bins in the denominator of LICAP's L2: which of them push a node away most.
+
+    ``near`` are the published coefficients, `closeness`: as a larger weight repels more, the nearest bins repel most,
+    and the nodes of a bin end up beside those of a far one. ``far`` is ``1 - closeness`` between two bins, and 1 for a
+    bin and itself, so that far bins repel most and the bins come to lie in the order of their labels.
+
+    Returns:
+        (num_bins, num_bins) float64.
+
+    Example:
+        >>> repulsion(3, "far").round(4)
+        array([[1.    , 0.3333, 0.8333],
+               [0.5   , 1.    , 0.5   ],
+               [0.8333, 0.3333, 1.    ]])
+    """
+    beta = closeness(num_bins)
+    return beta if repel == "near" else np.where(np.eye(num_bins, dtype=bool), 1.0, 1.0 - beta)

@@ -9,6 +9,10 @@ from pydantic import Field, model_validator
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
 
+ObjectiveName = Literal["licap", "rank-n-contrast", "y-aware", "regression", "untrained"]
+BinsName = Literal["top", "top-quantiles", "quantiles"]
+RepelName = Literal["near", "far"]
+
 
 class PreGATConfig(Section):
     """PreGAT, the encoder that LICAP trains."""
@@ -24,10 +28,19 @@ class PreGATConfig(Section):
     negative_slope: float = Field(0.01, ge=0, description="slope of the LeakyReLU on attention scores below 0")
     relations: RelationsConfig = RelationsConfig()
 
+    def size_of(self, channel: str) -> int:
+        """The size of a channel's embedding."""
+        return self.structural_size if channel == "structural" else self.semantic_size
+
 
 class LicapLossConfig(Section):
-    """Label informed contrast (LICAP, TNNLS 2024)."""
+    """What stage 1 learns from labels: by default the label informed contrast (LICAP, TNNLS 2024)."""
 
+    objective: ObjectiveName = Field(
+        "licap",
+        description="licap; rank-n-contrast and y-aware, contrasts of all training nodes; regression, the control that "
+        "learns the label itself; untrained, the control that learns nothing",
+    )
     gamma: float = Field(0.1, gt=0, lt=1, description="share of training nodes in the top bin")
     width: float = Field(1.0, gt=0, description="width of a finer bin, on the label scale")
     eta1: float = Field(1.0, ge=0, description="weight of top against non-top")
@@ -36,16 +49,30 @@ class LicapLossConfig(Section):
     sampling: Literal["top_first", "random"] = Field(
         "top_first", description="which nodes are the top; random: the papers' control (r.d.)"
     )
+    bins: BinsName = Field(
+        "top",
+        description="the finer bins: top, the top bin cut by width; top-quantiles, the top bin cut into num_bins equal "
+        "counts; quantiles, all training nodes cut into num_bins equal counts",
+    )
+    num_bins: int = Field(10, ge=2, le=1000, description="finer bins of equal counts")
+    repel: RepelName = Field(
+        "near",
+        description="the finer bins that push a node away most: near, by the coefficients beta of the paper; far, by "
+        "1 - beta",
+    )
+    bandwidth: float = Field(0.5, gt=0, description="width of the kernel on labels of y-aware, on the label scale")
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> LicapLossConfig:
-        if self.eta1 == 0 and self.eta2 == 0:
+        if self.objective == "licap" and self.eta1 == 0 and self.eta2 == 0:
             raise ValueError("eta1 and eta2 are both 0, which leaves nothing to learn")
+        if self.sampling == "random" and self.bins != "top":
+            raise ValueError("sampling random draws the top bin, which bins of equal counts do not read; use bins top")
         return self
 
 
 class LicapConfig(FoldsRunConfig):
-    """Stage 1: LICAP pretraining of PreGAT embeddings."""
+    """Stage 1: pretraining of PreGAT embeddings, by LICAP unless the loss says otherwise."""
 
     stage: ClassVar[str] = "pretrain"
 
@@ -54,7 +81,24 @@ class LicapConfig(FoldsRunConfig):
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()
     optim: OptimConfig = OptimConfig(patience=20, clip_norm=10.0)
+    select: Literal["contrast", "probe"] = Field(
+        "contrast",
+        description="what picks the epoch: contrast, the least loss; probe, the best Spearman on validation nodes of a "
+        "ridge regression on the embedding",
+    )
+    cross_fit: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="parts of the training nodes, each embedded by an encoder that has not seen its labels",
+    )
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> LicapConfig:
+        if self.cross_fit is not None and self.loss.objective == "untrained":
+            raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
+        return self
 
     def run_label(self) -> str:
-        """The label that was given, or ``licap``."""
-        return self.label or "licap"
+        """The label that was given, or the objective."""
+        return self.label or self.loss.objective

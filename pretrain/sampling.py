@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nie.arrays import Ints
 from nie.errors import NieError
-from pretrain.binning import TopBins, finer_bins, top_bins
+from pretrain.binning import LabelBins, finer_bins, top_bins
 
 
 def draw_non_top(pool: Ints, rng: np.random.Generator) -> Ints:
@@ -36,7 +36,7 @@ def random_bins(
     *,
     gamma: float = 0.1,
     width: float = 1.0,
-) -> TopBins:
+) -> LabelBins:
     """Draw the "top" nodes at random instead of top-first: the "r.d." arm of LICAP's sampling study.
 
     As many "top" nodes and as many pool nodes as `top_bins` would give are drawn from all training nodes, without
@@ -59,4 +59,5 @@ def random_bins(
     pool = np.sort(order[len(ordered.top) : len(ordered.top) + len(ordered.pool)])
     border = float(labels[top].min())
     bins, num_bins = finer_bins(labels[top], border, width)
-    return TopBins(border, train_ids[top], bins, num_bins, train_ids[pool])
+    drawn = train_ids[top]
+    return LabelBins(border, drawn, train_ids[pool], drawn, bins, num_bins)

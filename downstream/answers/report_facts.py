@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from downstream.answers.node_scores import NodeScores, number_text
-from downstream.metrics.importance import median_ae, spearman
+from downstream.metrics.importance import median_ae
 from downstream.metrics.registry import METRICS, title
 from downstream.reports.page import Table
 from downstream.reports.results import Results
@@ -20,6 +20,7 @@ from downstream.reports.tables import cell, measured_rows
 from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.foreign import one_line, without_password
+from nie.rank_correlation import spearman
 from nie.runs.provenance import installed_version
 from nie.runs.run import Run
 

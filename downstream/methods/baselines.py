@@ -23,10 +23,8 @@ from downstream.methods.pagerank import pagerank
 from nie.arrays import Floats, Floats32
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
-from nie.inputs.channels import deviations
 from pretrain.cross_validation import Fold, fold_seed
-
-RIDGE_PENALTIES = 10.0 ** np.arange(-2, 7)  # on standardised features; the Gram matrix grows with the nodes
+from pretrain.probe import ridge
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,23 +155,8 @@ def forest_baseline(given: FoldData, settings: ForestModel) -> Fitted:
 
 
 def ridge_baseline(given: FoldData) -> Fitted:
-    """Ridge regression on the features, standardised on the training nodes.
-
-    ``w = (X'X + alpha I)^-1 X'y`` with alpha from 0.01 to 10^6, the one with the least squared error on the
-    validation nodes. One eigendecomposition of X'X serves all penalties.
-    """
-    fold, targets = given.fold, given.targets
-    train = given.features[fold.train].astype(np.float64)
-    mean, deviation = train.mean(axis=0), deviations(train)
-    train = (train - mean) / deviation
-    centre = float(targets[fold.train].mean())
-    values, vectors = np.linalg.eigh(train.T @ train)
-    rotated = vectors.T @ (train.T @ (targets[fold.train] - centre))
-    shrunk = rotated[:, None] / (values.clip(min=0)[:, None] + RIDGE_PENALTIES)  # (d, penalties)
-    weights = (vectors @ shrunk) / deviation[:, None]
-    val = (given.features[fold.val] - mean) @ weights + centre
-    best = int(np.mean((val - targets[fold.val, None]) ** 2, axis=0).argmin())
-    score = given.features @ weights[:, best] + (centre - mean @ weights[:, best])
+    """Ridge regression on the features; validation nodes choose the penalty (`pretrain.probe.ridge`)."""
+    score = ridge(given.features, given.targets, given.fold)
     return Fitted(score, score)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from downstream.metrics.importance import average_ranks
 from nie.arrays import Floats
+from nie.rank_correlation import average_ranks
 
 
 def untied(prediction: Floats, ranking: Floats) -> Floats:

@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy.typing as npt
 
-from downstream.metrics.importance import checked_pair, median_ae, ndcg_at_k, over_at_k, rmse, spearman
+from downstream.metrics.importance import median_ae, ndcg_at_k, over_at_k, rmse
 from nie.errors import NieError, nearest
+from nie.rank_correlation import checked_pair, spearman
 
 
 @dataclass(frozen=True)

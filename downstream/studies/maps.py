@@ -19,8 +19,8 @@ from downstream.studies.settings import Settings
 from nie.arrays import Array
 from nie.progress import log
 from pretrain.binning import finer_bins
+from pretrain.contrast_sets import contrast_sets
 from pretrain.embeddings import read_embeddings
-from pretrain.licap import contrast_sets
 
 MOST_NODES = 1500
 NEIGHBOURS = 10

@@ -22,7 +22,7 @@ from nie.runs.run import Run, check_source, read_run
 from nie.settings.run import RunConfig
 from pretrain.licap_settings import LicapConfig
 
-contrast_sets = later("pretrain.licap:contrast_sets")
+check_objective = later("pretrain.licap:check_objective")
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def no_contrast(licap: LicapConfig, runner: Runner) -> str:
     inputs = runner.inputs(licap)
     try:
         for fold in licap.folds.run:
-            contrast_sets(licap, inputs, inputs.folds[fold])
+            check_objective(licap, inputs, inputs.folds[fold])
     except NieError as error:
         return str(error)
     return ""

@@ -10,6 +10,7 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 
 import nie.training.loop
 import pretrain.licap
+import pretrain.objectives
 from nie.data import KnowledgeGraph, message_graph
 from nie.data.store import save
 from nie.errors import NieError
@@ -19,10 +20,11 @@ from nie.runs.run import Run
 from nie.training.neighbourhood import NeighbourSampler
 from pretrain.binning import closeness
 from pretrain.contrast import Contrast
+from pretrain.contrast_sets import contrast_sets
 from pretrain.inputs import NodeInputs, prepare
-from pretrain.licap import contrast_sets, licap_loss
 from pretrain.licap_settings import LicapConfig
 from pretrain.losses import finer_bin_loss, top_bin_loss
+from pretrain.objectives import licap_loss
 from pretrain.stage import PRETRAINING
 
 
@@ -119,7 +121,7 @@ def test_the_loss_weighs_its_two_terms(eta1: float, eta2: float, kg: KnowledgeGr
     top, pool = embedding[torch.from_numpy(bins.top)], embedding[torch.from_numpy(bins.pool)]
     finer = finer_bin_loss(top, torch.from_numpy(bins.bin), torch.from_numpy(closeness(bins.num_bins)))
     expected = eta1 * top_bin_loss(top, pool) + eta2 * finer
-    found = licap_loss(embedding, Contrast.of(bins, torch.device("cpu")), config)
+    found = licap_loss(embedding, Contrast.of(bins, torch.device("cpu")), config.loss)
     assert torch.allclose(found, expected, rtol=1e-12)
 
 
@@ -141,13 +143,13 @@ def test_a_step_of_all_nodes_and_all_their_neighbours_has_the_loss_of_the_whole_
     feat = torch.from_numpy(kg.channels["semantic"].features.copy()).double()
     torch.manual_seed(0)
     model = PreGAT(feat.shape[1], 16, num_relations=message.num_relations).double()
-    whole = licap_loss(model(message.graph, feat, message.etype), contrast, config)
+    whole = licap_loss(model(message.graph, feat, message.etype), contrast, config.loss)
     generator = torch.Generator().manual_seed(0)
     ((nodes, own),) = contrast.steps(10_000, generator)
     found = NeighbourSampler(message, [-1] * model.num_hops).sample(nodes, generator)
     embedding = model(found.blocks, feat[found.nodes], found.etypes)
     assert len(embedding) == len(contrast.top) + len(contrast.pool)
-    torch.testing.assert_close(licap_loss(embedding, own, config), whole, rtol=0, atol=1e-10)
+    torch.testing.assert_close(licap_loss(embedding, own, config.loss), whole, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("size", [20, 33, 1000])
@@ -198,14 +200,14 @@ def test_an_interrupted_fold_continues_to_the_same_result(
             raise KeyboardInterrupt
         return licap_loss(*arguments)
 
-    monkeypatch.setattr(pretrain.licap, "licap_loss", interrupted)
+    monkeypatch.setattr(pretrain.objectives, "licap_loss", interrupted)
     again = {"data_root": tmp_path / "data", "run_root": tmp_path / "again"}
     config, _ = prepared(tmp_path, folds={"run": [0]}, loss={"gamma": 0.2}, batch=batch)
     with pytest.raises(KeyboardInterrupt):
         pretrain.licap.pretrain(config, **again)
     before = calls
     resumed = pretrain.licap.pretrain(config, **again)
-    monkeypatch.setattr(pretrain.licap, "licap_loss", licap_loss)
+    monkeypatch.setattr(pretrain.objectives, "licap_loss", licap_loss)
     assert 0 < calls - before < 2 * before
     assert resumed.metrics(0) == expected.metrics(0)
     for channel in ("structural", "semantic"):

@@ -6,8 +6,8 @@ from reference import losses as reference
 from torch import Tensor
 
 from nie.errors import NieError
-from pretrain.binning import closeness
-from pretrain.losses import finer_bin_loss, info_nce, top_bin_loss
+from pretrain.binning import closeness, repulsion
+from pretrain.losses import finer_bin_loss, info_nce, rank_n_contrast, top_bin_loss, y_aware_info_nce
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -98,3 +98,54 @@ def test_bad_input() -> None:
         info_nce(top[:0], top, torch.zeros(0, dtype=torch.long), temperature=1.0)
     with pytest.raises(NieError, match="at least one query and one key"):
         finer_bin_loss(top[:0], BINS[:0], BETA)
+
+
+LABELS = torch.tensor([1.0, 2.0, 2.0, 5.0, 3.0, 2.5, 8.0], dtype=torch.float64)  # ties, and pairs equally far apart
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.7])
+def test_pairwise_contrasts_against_loops(temperature: float) -> None:
+    nodes = draw(7, 4)
+    given = nodes.tolist(), LABELS.tolist()
+    ours = rank_n_contrast(nodes, LABELS, temperature=temperature)
+    assert ours.item() == pytest.approx(reference.rank_n_contrast(*given, temperature), rel=1e-10)
+    ours = y_aware_info_nce(nodes, LABELS, bandwidth=0.8, temperature=temperature)
+    assert ours.item() == pytest.approx(reference.y_aware_info_nce(*given, 0.8, temperature), rel=1e-10)
+
+
+def test_pairwise_contrasts_have_gradients_and_stay_finite() -> None:
+    nodes = draw(7, 4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a: rank_n_contrast(a, LABELS, temperature=0.5), (nodes,))
+    assert torch.autograd.gradcheck(lambda a: y_aware_info_nce(a, LABELS, bandwidth=1.0, temperature=0.5), (nodes,))
+    far = y_aware_info_nce(nodes.float(), 1e4 * LABELS.float(), bandwidth=1e-3, temperature=1e-3)
+    assert far.isfinite()  # every kernel underflows, and its shares are still defined
+
+
+def test_pairwise_contrasts_refuse_what_has_no_pair() -> None:
+    with pytest.raises(NieError, match="at least two nodes; got 1"):
+        rank_n_contrast(draw(1, 4), LABELS[:1])
+    with pytest.raises(NieError, match="temperature must be positive"):
+        rank_n_contrast(draw(7, 4), LABELS, temperature=0.0)
+    with pytest.raises(NieError, match="bandwidth must be positive"):
+        y_aware_info_nce(draw(7, 4), LABELS, bandwidth=0.0)
+
+
+def cosines_of_bins(repel: str) -> Tensor:
+    """Cosines between the centroids of five bins of free vectors after the finer bin loss was minimised."""
+    bins = torch.arange(5).repeat_interleave(8)
+    free = draw(40, 8).requires_grad_()
+    optimizer = torch.optim.Adam([free], lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        finer_bin_loss(free, bins, torch.from_numpy(repulsion(5, repel)), temperature=0.5).backward()
+        optimizer.step()
+    centroids = torch.nn.functional.normalize(free.detach().view(5, 8, 8).mean(dim=1), dim=1)
+    return centroids @ centroids.T
+
+
+def test_the_published_order_of_finer_bins_is_reversed_and_the_other_one_is_right() -> None:
+    published, mended = cosines_of_bins("near"), cosines_of_bins("far")
+    beside, farthest = published.diagonal(1).mean(), published[0, 4]
+    assert beside < farthest  # beta weighs near bins most where they repel
+    beside, farthest = mended.diagonal(1).mean(), mended[0, 4]
+    assert beside > farthest

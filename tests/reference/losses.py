@@ -100,3 +100,29 @@ def importance_loss(
         + channel_weight * parts
         + listwise_weight * listwise_loss(score, target, lists)
     )
+
+
+def rank_n_contrast(nodes: Sequence[Vector], labels: Sequence[float], temperature: float) -> float:
+    unit, count, total = [normalised(node) for node in nodes], len(nodes), 0.0
+    for i in range(count):
+        for j in range(count):
+            if i == j:
+                continue
+            farther = [k for k in range(count) if k != i and abs(labels[k] - labels[i]) >= abs(labels[j] - labels[i])]
+            below = sum(math.exp(dot(unit[i], unit[k]) / temperature) for k in farther)
+            total += -math.log(math.exp(dot(unit[i], unit[j]) / temperature) / below) / (count - 1)
+    return total / count
+
+
+def y_aware_info_nce(
+    nodes: Sequence[Vector], labels: Sequence[float], bandwidth: float, temperature: float
+) -> float:  # fmt: skip
+    unit, count, total = [normalised(node) for node in nodes], len(nodes), 0.0
+    for i in range(count):
+        others = [j for j in range(count) if j != i]
+        kernel = {j: math.exp(-((labels[i] - labels[j]) ** 2) / (2 * bandwidth**2)) for j in others}
+        below = sum(math.exp(dot(unit[i], unit[k]) / temperature) for k in others)
+        for j in others:
+            share = kernel[j] / sum(kernel.values())
+            total += -share * math.log(math.exp(dot(unit[i], unit[j]) / temperature) / below)
+    return total / count

@@ -17,11 +17,13 @@ from downstream.methods.baselines import FoldData, MonotoneScale
 from downstream.methods.fitted import Fitted
 from downstream.methods.method_settings import BoostingModel, ForestModel
 from downstream.methods.pagerank import pagerank
-from downstream.metrics.importance import rmse, spearman
+from downstream.metrics.importance import rmse
 from nie.data.node_features.degrees import degree_features
 from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
+from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold, make_folds
+from pretrain.probe import PENALTIES
 
 MODELS = {"forest": ForestModel(), "boosting": BoostingModel(), "boosting-neighbours": BoostingModel()}
 """Settings of those that have some."""
@@ -74,8 +76,7 @@ def test_ridge_against_sklearn(given_: FoldData, noise: int) -> None:
     scaler = StandardScaler().fit(wide.features[fold.train].astype(np.float64))
     x = scaler.transform(wide.features.astype(np.float64))
     candidates = [
-        Ridge(alpha=alpha, solver="svd").fit(x[fold.train], targets[fold.train]).predict(x)
-        for alpha in baselines.RIDGE_PENALTIES
+        Ridge(alpha=alpha, solver="svd").fit(x[fold.train], targets[fold.train]).predict(x) for alpha in PENALTIES
     ]
     best = min(candidates, key=lambda predicted: rmse(targets[fold.val], predicted[fold.val]))
     made = BASELINES["ridge"](wide)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import metrics as reference
 
-from downstream.metrics.importance import median_ae, ndcg_at_k, over_at_k, rmse, spearman
+from downstream.metrics.importance import median_ae, ndcg_at_k, over_at_k, rmse
 from downstream.metrics.registry import METRICS, evaluate, node_metrics
 from nie.errors import NieError
+from nie.rank_correlation import spearman
 
 # Few distinct values, so ties are common; quarters, so sums of ranks and errors are exact.
 quarters = st.integers(0, 20).map(lambda n: n / 4)

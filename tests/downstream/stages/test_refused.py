@@ -11,11 +11,11 @@ from link_helpers import ring
 from stage_helpers import SMALL_FLAGS, store_synthetic, with_labels
 
 from downstream.methods.table import METHODS
-from downstream.metrics.importance import spearman
 from downstream.metrics.registry import METRICS, Metric
 from downstream.stages.table import STAGES
 from nie.__main__ import main
 from nie.data.store import save
+from nie.rank_correlation import spearman
 
 RGTN = ["downstream", "--method", "rgtn"]
 CHANNEL = ["link", "--channels", '{"text": "tfidf"}']

@@ -1,0 +1,116 @@
+"""Training of one channel's encoder in stage 1, and the embedding that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nie.arrays import Array
+from nie.inputs.relations import relation_weights
+from nie.models import PreGAT
+from nie.progress import log
+from nie.runs.files import write_array, write_curves
+from nie.runs.weights import write_weights
+from nie.training.loop import History, fit, seeded
+from nie.training.neighbourhood import NeighbourSampler
+from pretrain.contrast import Contrast
+from pretrain.contrast_sets import contrast_sets
+from pretrain.cross_fit import cross_fitted, parts_of
+from pretrain.cross_validation import Fold, fold_seed
+from pretrain.inputs import NodeInputs
+from pretrain.licap_settings import LicapConfig
+from pretrain.objectives import BinContrast, Objective, label_objective
+from pretrain.probe import probe_of
+
+
+def new_encoder(config: LicapConfig, inputs: NodeInputs, channel: str) -> PreGAT:
+    """A new encoder of a channel, with parameters of torch's random state."""
+    feat = inputs.tensor(inputs.channels[channel])
+    settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
+    settings["relations"] = inputs.relations(config.model.relations, {channel: feat}).vectors(config.model.rel_size)
+    model = PreGAT(feat.shape[1], config.model.size_of(channel), num_relations=inputs.message.num_relations, **settings)
+    return model.to(inputs.device)
+
+
+def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path) -> History:
+    """Train one channel's encoder and write its weights, curves and embeddings to ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    label = f"{config.run_label()} {channel} fold {fold.index}"
+    model, embedding, history = _train(config, inputs, fold, channel, folder, label)
+
+    def embed(rest: Fold, number: int) -> Array:
+        part = folder / f"part{number}"
+        part.mkdir(exist_ok=True)
+        made: Array = _train(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
+        return made
+
+    write_array(folder / "embeddings.npy", cross_fitted(embedding, parts_of(config, fold), embed, fold))
+    write_weights(folder / "model.safetensors", model)
+    if history.epochs:
+        write_curves(folder / "curves.csv", history.rows)
+        found = ", ".join(
+            f"{name} {value:.4f} in epoch {history.best_epoch[name]}" for name, value in history.best.items()
+        )
+        seconds = history.train_seconds / history.epochs
+        log.info("%s: %s of %d (%.2f s each)", label, found, history.epochs, seconds)
+    return history
+
+
+def _train(
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
+) -> tuple[PreGAT, Array, History]:
+    """The trained encoder, its (N, d) embedding of all nodes, and how it was trained."""
+    feat, batch = inputs.tensor(inputs.channels[channel]), config.batch
+    seed = fold_seed(config.seed, fold.index)
+    generator = torch.Generator().manual_seed(seed)
+    with seeded(seed):
+        model, history = new_encoder(config, inputs, channel), History()
+
+        def embedding() -> Tensor:
+            made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
+            return made
+
+        def losses() -> Iterator[Tensor]:
+            for nodes, loss in objective.epoch(batch.size, generator):
+                if nodes is None or sampler is None:
+                    yield loss(embedding())
+                    continue
+                found = sampler.sample(nodes.cpu(), generator)
+                yield loss(model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes))
+
+        def monitor() -> dict[str, float]:
+            made = embedding()
+            figures = {"contrast": objective(made).item()}
+            return figures if probe is None else {**figures, "probe": probe(made.cpu().numpy())}
+
+        if config.loss.objective != "untrained":
+            probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
+            objective = _objective(config, inputs, fold, config.model.size_of(channel), generator)
+            fanouts = [batch.fanout] * model.num_hops
+            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts)
+            history, _ = fit(
+                model if objective.head is None else nn.ModuleList([model, objective.head]),
+                losses,
+                monitor,
+                optim=config.optim,
+                select={config.select: config.select == "probe"},
+                label=label,
+                checkpoint=folder / "checkpoint.pt",
+                generators=[generator],
+                also_log=lambda: relation_weights(model),
+            )
+        model.eval()
+        with torch.no_grad():
+            return model, embedding().cpu().numpy(), history
+
+
+def _objective(config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator) -> Objective:
+    if config.loss.objective == "licap":
+        bins = contrast_sets(config, inputs, fold)
+        return BinContrast(Contrast.of(bins, inputs.device, config.loss.repel), config.loss)
+    train = torch.from_numpy(fold.train).to(inputs.device)
+    labels = torch.from_numpy(inputs.kg.targets[fold.train]).float().to(inputs.device)
+    return label_objective(config.loss, train, labels, size, generator)

@@ -1,0 +1,122 @@
+"""What an encoder of stage 1 is trained on: a loss of its embedding that reads the training labels of one fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from pretrain.contrast import Contrast
+from pretrain.licap_settings import LicapLossConfig
+from pretrain.losses import finer_bin_loss, rank_n_contrast, top_bin_loss, y_aware_info_nce
+
+MOST_PAIRED = 1024
+"""Nodes that a step compares pair by pair; all pairs of a large graph would not fit."""
+
+Step = tuple[Tensor | None, Callable[[Tensor], Tensor]]
+"""Nodes whose embedding a step needs, None for all, and the loss of that embedding."""
+
+
+def licap_loss(embedding: Tensor, contrast: Contrast, loss: LicapLossConfig) -> Tensor:
+    """``eta1 L1 + eta2 L2``, LICAP's two contrasts, for the (N, d) ``embedding`` of all nodes, or of a step's."""
+    total, temperature = embedding.new_zeros(()), loss.temperature
+    if loss.eta1:
+        top, pool = embedding[contrast.top], embedding[contrast.pool]
+        total = total + loss.eta1 * top_bin_loss(top, pool, temperature=temperature)
+    if loss.eta2:
+        finer = finer_bin_loss(embedding[contrast.ordered], contrast.bin, contrast.weight, temperature=temperature)
+        total = total + loss.eta2 * finer
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class BinContrast:
+    """LICAP: `licap_loss` of the nodes in ``contrast``."""
+
+    contrast: Contrast
+    loss: LicapLossConfig
+    head: None = None
+
+    def __call__(self, embedding: Tensor) -> Tensor:
+        """The loss of an embedding of all nodes."""
+        return licap_loss(embedding, self.contrast, self.loss)
+
+    def epoch(self, size: int | None, generator: torch.Generator) -> Iterator[Step]:
+        """All nodes in one step, or the steps of `Contrast.steps`."""
+        if size is None:
+            yield None, self
+            return
+        for nodes, own in self.contrast.steps(size, generator):
+            yield nodes, replace(self, contrast=own)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelObjective:
+    """A loss of single training nodes, or of pairs of them, and of their labels.
+
+    Attributes:
+        rows: (n,) the training nodes, in random order.
+        labels: (n,) their labels, less their mean.
+        compare: ``(embedding of some rows, their labels) -> loss``.
+        most: nodes that are compared at once; None for all.
+        head: what ``compare`` reads embeddings with, if that is trained.
+    """
+
+    rows: Tensor
+    labels: Tensor
+    compare: Callable[[Tensor, Tensor], Tensor]
+    most: int | None = None
+    head: nn.Module | None = None
+
+    def __call__(self, embedding: Tensor) -> Tensor:
+        """The loss of the first ``most`` nodes, which are always the same."""
+        rows = self.rows[: self.most]
+        return self.compare(embedding[rows], self.labels[: self.most])
+
+    def epoch(self, size: int | None, generator: torch.Generator) -> Iterator[Step]:
+        """One step on ``most`` nodes drawn anew, or on all; with ``size``, steps that go once through all nodes."""
+        order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
+        if size is None:
+            drawn = order[: self.most]
+            yield None, lambda embedding: self.compare(embedding[self.rows[drawn]], self.labels[drawn])
+            return
+        for drawn in order.tensor_split(-(-len(order) // size)):
+            yield self.rows[drawn], partial(_compare_all, self.compare, self.labels[drawn])
+
+
+def _compare_all(compare: Callable[[Tensor, Tensor], Tensor], labels: Tensor, embedding: Tensor) -> Tensor:
+    return compare(embedding, labels)
+
+
+Objective = BinContrast | LabelObjective
+"""A loss of an embedding.
+
+Called with an embedding of all nodes, it draws nothing, so that evaluations compare; ``epoch`` gives the steps of
+training; ``head`` is what is trained beside the encoder.
+"""
+
+
+def label_objective(
+    loss: LicapLossConfig, rows: Tensor, labels: Tensor, size: int, generator: torch.Generator
+) -> LabelObjective:
+    """The objective ``rank-n-contrast``, ``y-aware`` or ``regression``, the last with a new linear head.
+
+    Args:
+        loss: its settings.
+        rows: (n,) ids of the training nodes.
+        labels: (n,) their labels.
+        size: of an embedding.
+        generator: draws the order of the nodes.
+    """
+    order = torch.randperm(len(rows), generator=generator).to(rows.device)
+    rows, labels = rows[order], labels[order] - labels.mean()
+    if loss.objective == "regression":
+        head = nn.Linear(size, 1).to(rows.device)
+        return LabelObjective(rows, labels, lambda nodes, own: (head(nodes)[:, 0] - own).square().mean(), head=head)
+    compare: Callable[..., Tensor] = (
+        rank_n_contrast if loss.objective == "rank-n-contrast" else partial(y_aware_info_nce, bandwidth=loss.bandwidth)
+    )
+    return LabelObjective(rows, labels, partial(compare, temperature=loss.temperature), most=MOST_PAIRED)
