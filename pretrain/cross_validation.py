@@ -48,7 +48,7 @@ def write_split(folder: Path, fold: Fold) -> None:
         np.savez(temporary, train=fold.train, val=fold.val, test=fold.test)
 
 
-def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[Fold]:
+def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0, train_share: float = 1.0) -> list[Fold]:
     """Split the labelled nodes into ``num_folds`` folds whose test sets partition them.
 
     The published rule (RGTN, LICAP): the labelled nodes, in id order, get the values
@@ -61,9 +61,12 @@ def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[
         label_mask: (N,) bool, True where a node has an importance.
         num_folds: k, at least 2.
         seed: seed of the permutation; 0 gives the published folds.
+        train_share: share of the training nodes of each fold that keep their labels, drawn at random. The nodes of a
+            smaller share are among those of a larger one; validation and test nodes are the same at any share.
 
     Raises:
-        NieError: fewer than ``2 * num_folds`` labelled nodes, so that a validation set would be empty.
+        NieError: fewer than ``2 * num_folds`` labelled nodes, so that a validation set would be empty, or a share that
+            leaves fewer than two training nodes.
 
     Example:
         >>> folds = make_folds(np.ones(20, dtype=bool))
@@ -88,12 +91,24 @@ def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0) -> list[
     return [
         Fold(
             index=fold,
-            train=labelled[(half // 2 != fold) & (half != (2 * fold + 2) % halves)],
+            train=_share(labelled[(half // 2 != fold) & (half != (2 * fold + 2) % halves)], train_share, (seed, fold)),
             val=labelled[half == (2 * fold + 2) % halves],
             test=labelled[half // 2 == fold],
         )
         for fold in range(num_folds)
     ]
+
+
+def _share(train: Ints, share: float, seed: tuple[int, int]) -> Ints:
+    if share == 1:
+        return train
+    count = round(share * len(train))
+    if count < 2:
+        raise NieError(
+            f"folds.train_share {share:g} leaves {count} of {len(train)} training nodes of fold {seed[1]}; it must "
+            "leave at least 2."
+        )
+    return np.sort(np.random.default_rng(seed).permutation(train)[:count])
 
 
 def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:

@@ -144,7 +144,7 @@ def prepare(
         NieError: the dataset, a feature or a fold cannot be had.
     """
     kg = load(config.dataset, data_root) if kg is None else kg
-    folds = make_folds(kg.label_mask, num_folds=config.folds.num_folds, seed=config.folds.seed)
+    folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
     require_all(packages_for(config, kg, data_root))
     names = feature_names(kg, config.features) if config.reads_features else {}
     if names:
@@ -167,4 +167,5 @@ def packages_for(config: FoldsRunConfig, kg: KnowledgeGraph, data_root: str | Pa
 def inputs_key(config: FoldsRunConfig) -> str:
     """A key of what `prepare` reads: runs with the same key share their inputs."""
     asked = config.model_dump_json(include={"dataset", "graph", "features", "device"})
-    return f"{asked} {config.folds.num_folds} {config.folds.seed} {config.reads_features}"
+    folds = config.folds.model_dump_json(exclude={"run"})
+    return f"{asked} {folds} {config.reads_features}"

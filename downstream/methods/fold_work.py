@@ -75,7 +75,10 @@ class FoldWork:
 
 
 def _channels(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> dict[str, ChannelFeatures]:
-    """The features of the fold by channel; a pretrained structural channel keeps its degrees."""
+    """The features of the fold by channel, with those embeddings that are asked for.
+
+    A structural channel that is replaced keeps its degrees.
+    """
     channels = dict(inputs.channels)
     asked = config.embeddings
     if asked is not None:
@@ -86,6 +89,11 @@ def _channels(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> dict[
                     f"The pretrained run {asked.pretrained} has no embedding of the channel {name}; "
                     f"use --replaced {','.join(embeddings)}."
                 )
-            degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()
-            channels[name] = (embeddings[name], *degrees)
+            if asked.pretrained_as == "channel":
+                channels[f"pretrained_{name}"] = (embeddings[name],)
+            elif asked.pretrained_as == "addition":
+                channels[name] = (embeddings[name], *channels[name])
+            else:
+                degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()
+                channels[name] = (embeddings[name], *degrees)
     return channels

@@ -8,13 +8,14 @@ they build on each other: a method has exactly the settings that it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, create_model, model_validator
 
 from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossName
 from downstream.metrics.registry import METRICS
-from nie.settings.run import FoldsRunConfig
+from nie.settings.run import DIGEST_DIGITS, FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
@@ -76,11 +77,15 @@ class ChannelLossConfig(ImportanceLossConfig):
         return self
 
 
+PretrainedAs = Literal["replacement", "addition", "channel"]
+
+
 class Embeddings(NamedTuple):
     """The settings of a method that reads pretrained embeddings, as `FeatureConfig` has them."""
 
     pretrained: str
     replaced: tuple[ChannelName, ...] | None
+    pretrained_as: PretrainedAs
 
 
 class ImportanceConfig(FoldsRunConfig):
@@ -117,16 +122,26 @@ class ImportanceConfig(FoldsRunConfig):
 
 
 LICAP = "+licap"
-"""What the name of a row on pretrained features ends in."""
+"""What the name of a row on features pretrained by LICAP ends in."""
 
 
 def licap_label(method: str) -> str:
-    """What a run of a method on pretrained features is called, and its row.
+    """What a run of a method on features pretrained by LICAP is called, and its row.
 
     >>> licap_label("rgtn")
     'rgtn+licap'
     """
     return f"{method}{LICAP}"
+
+
+def pretrained_label(method: str, folder: str) -> str:
+    """What a run of a method on the embeddings of a stage-1 run is called, by the label in the name of its folder.
+
+    >>> pretrained_label("rgtn", "checkpoints/pretrain/fb15k/untrained-0a1b2c3d")
+    'rgtn+untrained'
+    """
+    label, _, digest = Path(folder).name.rpartition("-")
+    return f"{method}+{label}" if label and len(digest) == DIGEST_DIGITS else licap_label(method)
 
 
 class FeatureConfig(ImportanceConfig):
@@ -137,17 +152,22 @@ class FeatureConfig(ImportanceConfig):
 
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
     replaced: tuple[ChannelName, ...] | None = Field(
-        None, min_length=1, description="channels that pretrained embeddings replace; by default all of them"
+        None, min_length=1, description="channels whose pretrained embeddings are read; by default all that there are"
+    )
+    pretrained_as: PretrainedAs = Field(
+        "replacement",
+        description="where embeddings stand: in the place of their channel's features, as an addition to them, or as a "
+        "further channel",
     )
 
     def run_label(self) -> str:
-        """The label that was given, or the method, which says so where its features are pretrained."""
-        return self.label or (licap_label(self.method) if self.pretrained else self.method)
+        """The label that was given, or the method, with what its features are pretrained by."""
+        return self.label or (pretrained_label(self.method, self.pretrained) if self.pretrained else self.method)
 
     @property
     def embeddings(self) -> Embeddings | None:
         """The pretrained run and the channels that its embeddings replace; None on raw features."""
-        return Embeddings(self.pretrained, self.replaced) if self.pretrained else None
+        return Embeddings(self.pretrained, self.replaced, self.pretrained_as) if self.pretrained else None
 
 
 class SearchRange(Section):

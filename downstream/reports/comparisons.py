@@ -15,8 +15,8 @@ FEW_FOLDS = 5
 """Fewer make a test that finds only very large differences."""
 FOLDS_NOTE = (
     "Mean difference on the same folds. p: corrected resampled t-test (Nadeau and Bengio, 2003), two-sided, adjusted "
-    "for the number of comparisons in this table by Holm's method; d: Cohen's d of the paired differences; better: "
-    "folds on which the first is better."
+    "for the number of comparisons in this table by Holm's method; the interval is that of the same test, not "
+    "adjusted; d: Cohen's d of the paired differences; better: folds on which the first is better."
 )
 
 
@@ -73,16 +73,24 @@ def share_tested(run: Run) -> float:
     return len(split["test"]) / len(split["train"])
 
 
-TESTED_HEADERS = ("difference", "d", "better", "p")
+TESTED_HEADERS = ("difference", "95 % interval", "d", "better", "p")
 """Of the cells of `tested_cells`."""
 
 
 def tested_cells(one: Comparison) -> list[str]:
     """Difference, effect, folds and p of a comparison, as text."""
     if one.test is None:
-        return ["undefined", "—", "—", "—"]
+        return ["undefined", "—", "—", "—", "—"]
     better = f"{one.better} of {one.test.n}"
-    return [f"{one.test.difference:+.4f}", _number(one.test.effect, "+.2f"), better, _p_value(one.p)]
+    return [
+        f"{one.test.difference:+.4f}", _interval(one.test), _number(one.test.effect, "+.2f"), better, _p_value(one.p),
+    ]  # fmt: skip
+
+
+def _interval(test: PairedTest) -> str:
+    if math.isnan(test.half_width):
+        return "—"
+    return f"{test.difference - test.half_width:+.4f} to {test.difference + test.half_width:+.4f}"
 
 
 def _p_value(p: float) -> str:

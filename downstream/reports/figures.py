@@ -108,13 +108,17 @@ def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label:
     return figure
 
 
-def lines(curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: str) -> Any:
-    """A line for each row, through its points."""
+def lines(
+    curves: Mapping[str, Mapping[float, float]], x_label: str, y_label: str, *, logarithmic: bool = False
+) -> Any:  # fmt: skip
+    """A line for each row, through its points; ``logarithmic`` is the x axis."""
     figure, (axis,) = _axes(1, 1, width=7, height=4)
     colours = require("matplotlib", "report").colormaps["turbo"](np.linspace(0.05, 0.95, len(curves)))
     for (name, curve), colour in zip(curves.items(), colours, strict=True):
         axis.plot(list(curve), list(curve.values()), "o-", label=_shown(name), color=colour, markersize=3)
     axis.set(xlabel=x_label, ylabel=y_label)
+    if logarithmic:
+        axis.set_xscale("log")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
     return figure

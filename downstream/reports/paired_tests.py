@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from downstream.reports.student_t import two_sided_p
+from downstream.reports.student_t import quantile, two_sided_p
 from nie.errors import NieError
 
 
@@ -21,12 +21,14 @@ class PairedTest:
         difference: mean of ours minus theirs.
         effect: Cohen's d of paired samples: the difference over its standard deviation; nan when all are equal.
         p: two-sided p-value; nan for fewer than two folds or equal differences.
+        half_width: of the 95 % interval around the difference, by the same test; nan where p is.
     """
 
     n: int
     difference: float
     effect: float
     p: float
+    half_width: float
 
 
 def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: float) -> PairedTest:
@@ -55,9 +57,9 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
     n, mean = len(differences), float(differences.mean())
     sd = float(differences.std(ddof=1)) if n > 1 else math.nan
     spread = sd if n > 1 and sd > 1e-15 * abs(mean) else math.nan
-    t = mean / (spread * math.sqrt(1 / n + test_share))
-    p = two_sided_p(t, n - 1) if n > 1 else math.nan
-    return PairedTest(n, mean, mean / spread, p)
+    error = spread * math.sqrt(1 / n + test_share)
+    p, reach = (two_sided_p(mean / error, n - 1), quantile(0.95, n - 1)) if n > 1 else (math.nan, math.nan)
+    return PairedTest(n, mean, mean / spread, p, reach * error)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

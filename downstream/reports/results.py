@@ -118,12 +118,16 @@ def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any
 
 
 def _check_same_ground(runs: Mapping[str, Run], measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> None:
-    """Raise unless all runs know the same labels and the same folds, as what ``metrics.json`` of their folds says."""
-    seen: dict[int, tuple[str, dict[str, str]]] = {}
+    """Raise unless all runs know the same labels and the same folds, as what ``metrics.json`` of their folds says.
+
+    Runs that were given other shares of the training labels have other folds, with the same test nodes.
+    """
+    seen: dict[tuple[int, float], tuple[str, dict[str, str]]] = {}
     for name, run in runs.items():
+        share = run.config.get("folds", {}).get("train_share", 1.0)
         for fold, made in measured[name].items():
             bound = made.get("binding", {})
-            other, known = seen.setdefault(fold, (name, bound))
+            other, known = seen.setdefault((fold, share), (name, bound))
             if bound != known:
                 raise NieError(
                     f"Fold {fold} of {name} ({run.path}) and of {other} ({runs[other].path}) are on different folds or "

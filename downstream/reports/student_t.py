@@ -33,3 +33,18 @@ def two_sided_p(t: float, df: int) -> float:
     inside = math.sin(theta) * total
     within = 2 / math.pi * (theta + inside) if odd else inside
     return max(1 - within, 0.0)
+
+
+def quantile(inside: float, df: int) -> float:
+    """The t of which ``P(|T| <= t) = inside``, by bisection.
+
+    >>> round(quantile(0.95, 10), 3)
+    2.228
+    """
+    low, high = 0.0, 1.0
+    while two_sided_p(high, df) > 1 - inside:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if two_sided_p(middle, df) > 1 - inside else (low, middle)
+    return high

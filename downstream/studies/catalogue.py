@@ -5,6 +5,7 @@ from __future__ import annotations
 from downstream.studies.best import BEST
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.licap import LICAP_STUDIES
+from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
 from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
@@ -18,6 +19,7 @@ STUDIES: dict[str, Study] = {
     for study in (
         *METHOD_STUDIES,
         *LICAP_STUDIES,
+        *LICAP_WORTH,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,

@@ -41,16 +41,16 @@ def _encoder(settings: Settings) -> list[Arm]:
 
 
 def _channels(settings: Settings) -> list[Arm]:
-    licap = settings.licap()
+    rgtn = settings.method("rgtn")
 
-    def pretrained(name: str, channels: list[str] | None, *needs: Need) -> Arm:
-        return Arm(name, settings.method("rgtn", replaced=channels), licap, needs=needs)
+    def pretrained(channels: tuple[str, ...], *needs: Need) -> Arm:
+        return Arm(" + ".join(channels), rgtn, settings.licap(channels=channels), needs=needs)
 
     return [
-        Arm("none", settings.method("rgtn")),
-        pretrained("structural", ["structural"]),
-        pretrained("semantic", ["semantic"], SEMANTIC),
-        pretrained("both", None, SEMANTIC),
+        Arm("none", rgtn),
+        pretrained(("structural",)),
+        pretrained(("semantic",), SEMANTIC),
+        pretrained(("structural", "semantic"), SEMANTIC),
     ]
 
 

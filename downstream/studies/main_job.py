@@ -20,7 +20,7 @@ from downstream.reports.results import best_run, validated
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.presets import find_preset
-from downstream.studies.settings import SHARED
+from downstream.studies.settings import of_both_stages
 from downstream.studies.study import Arm, configs_of, finished_arms, no_contrast, run_arms
 from nie.arguments import positive
 from nie.errors import NieError, nearest, shown
@@ -221,7 +221,7 @@ def _arm(row: str, dataset: str, recipe: str, given: Mapping[str, Any]) -> Arm:
         return Arm(row, config)
     if not config.reads_features:
         raise NieError(f"There is no row {row}: {_method(row)} reads no features that LICAP could replace.")
-    overrides = {"dataset": dataset, **config.model_dump(include=SHARED)}
+    overrides = {"dataset": dataset, **of_both_stages(config)}
     licap = PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(dataset, recipe), overrides=overrides)
     return Arm(row, config, licap)
 
@@ -229,18 +229,18 @@ def _arm(row: str, dataset: str, recipe: str, given: Mapping[str, Any]) -> Arm:
 def _without_a_choice_of_epochs(arms: Sequence[Arm], runner: Runner) -> dict[str, str]:
     """The rows of networks whose epochs no validation label can choose, with the reason; they have no use."""
     reasons: dict[str, str] = {}
-    judges: dict[tuple[int, int, int], FoldJudge] = {}
+    judges: dict[tuple[Any, int], FoldJudge] = {}
     for arm in arms:
         if not METHODS[_method(arm.name)].is_network:
             continue
         config = cast(NetworkConfig, arm.config)
-        kg, count, seed = runner.graph(config.dataset), config.folds.num_folds, config.folds.seed
-        folds = make_folds(kg.label_mask, num_folds=count, seed=seed)
+        kg, made_by = runner.graph(config.dataset), config.folds.model_dump(exclude={"run"})
+        folds, ground = make_folds(kg.label_mask, **made_by), tuple(made_by.values())
         try:
             for fold in config.fold_numbers:
-                if (count, seed, fold) not in judges:
-                    judges[count, seed, fold] = FoldJudge(kg.targets, folds[fold])
-                check_selection(config, judges[count, seed, fold])
+                if (ground, fold) not in judges:
+                    judges[ground, fold] = FoldJudge(kg.targets, folds[fold])
+                check_selection(config, judges[ground, fold])
         except NieError:
             reasons[arm.name] = "the scores of its validation nodes are too few or all equal"
     return reasons

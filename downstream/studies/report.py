@@ -12,6 +12,7 @@ from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
+from downstream.studies.seeds import SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
 
@@ -27,17 +28,23 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], res
         if (place := found.get(name, 3)) <= 2
     }
     stage = study.ground.stage
-    note = " ".join(text for text in (study.note, stage.caption, missing(arms, runs, stage.unit)) if text)
+    repeated = SEEDS_NOTE if study.seeds else ""
+    note = " ".join(text for text in (study.note, repeated, stage.caption, missing(arms, runs, stage.unit)) if text)
     tables = [Table("Measured", [*headers, stage.unit], rows, note, marks)]
     published = published_table(results.dataset, results.metrics, stage)
     if published and set(stage.columns) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
     share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
-    comparisons = compare(results, study.pairs(arms), study.tested, share)
+    comparisons = compare(
+        over_seeds(results),
+        study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
+        study.tested,
+        share,
+    )
     if comparisons:
         tables.append(_comparison_table(comparisons, study.ground))
-    return [*tables, cost_table(runs, stage.unit)]
+    return [*tables, cost_table(of_first_seed(runs, arms), stage.unit)]
 
 
 def write_report(
@@ -61,7 +68,7 @@ def write_report(
     Raises:
         NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    results = Results.of(runs, study.columns)
+    results = merged(Results.of(runs, study.columns), arms)
     tables = [*study_tables(study, arms, runs, results), *further]
     write_text(folder / "table.csv", csv_table(results))
     write_text(folder / "table.tex", latex_table(results) + "\n")

@@ -12,8 +12,9 @@ from downstream.reports.results import Results
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
 from downstream.studies.report import write_report
+from downstream.studies.seeds import merged, of_first_seed, on_seeds
 from downstream.studies.served import lacking, served
-from downstream.studies.study import Study, configs_of, finished_arms, run_arms
+from downstream.studies.study import Arm, Study, configs_of, finished_arms, run_arms
 from nie.errors import NieError, nearest
 from nie.extras import require_all
 from nie.runs.run import Run
@@ -48,13 +49,14 @@ def run_study(
         return study.run(
             settings, question=study.question, runner=runner, folder=folder, command=command, report_only=report_only
         )
-    every = study.arms(settings)
-    names = [arm.name for arm in every]
+    every = on_seeds(study.arms(settings), study.seeds) if study.seeds else study.arms(settings)
+    names = [name for arm in every for name in _names(arm)]
     for wanted in only:
         if wanted not in names:
-            raise NieError(f"The study {study.name} has no arm {wanted!r}{nearest(wanted, names)}: {', '.join(names)}.")
+            known = ", ".join(dict.fromkeys(names))
+            raise NieError(f"The study {study.name} has no arm {wanted!r}{nearest(wanted, names)}: {known}.")
     kg = runner.graph(settings.dataset)
-    chosen = served([arm for arm in every if not only or arm.name in only], kg, study.name)
+    chosen = served([arm for arm in every if not only or set(_names(arm)) & set(only)], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
     runner.require_packages(() if report_only else configs_of(chosen), PACKAGES)
@@ -71,7 +73,7 @@ def run_study(
         further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
 
         def draw() -> dict[str, Any]:
-            drawn = {**study.ground.figures(Results.of(runs), runs, kg), **own}
+            drawn = {**study.ground.figures(merged(Results.of(runs), arms), of_first_seed(runs, arms), kg), **own}
             return {title: figure for title, figure in drawn.items() if figure is not None}
 
         made_from = [study.name, *figure_files.drawn_from(runs)]
@@ -79,3 +81,8 @@ def run_study(
         text = write_report(folder, command, study, arms, runs, figures, further)
     raise_failures(failed, f"in {folder}")
     return text
+
+
+def _names(arm: Arm) -> list[str]:
+    """What the arm can be asked for by: its name, and that of the row that it repeats."""
+    return [arm.name] if arm.repeats is None else list(dict.fromkeys([arm.repeats[0], arm.name]))

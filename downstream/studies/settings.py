@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import Field
+
 from downstream.methods.importance_settings import ImportanceConfig, SearchRange
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
-from nie.settings.flags import flag_value
+from nie.settings.flags import flag_value, without_flag
 from nie.settings.recipes import resolve
 from nie.settings.run import FoldsRunConfig
+from nie.settings.sections import ChannelName
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING
 
@@ -21,6 +24,17 @@ GENERAL = "fast"
 SHARED = {"features", "folds", "seed", "device"}
 """What both stages of a row have in common."""
 
+FED = {"degrees", "standardize", "limit"}
+"""What each stage's own recipe says of features: how its networks are fed with them."""
+
+
+class StudyConfig(FoldsRunConfig):
+    """What can be said of all rows of a study: the settings that every method has, and one of LICAP's rows."""
+
+    replaced: tuple[ChannelName, ...] | None = Field(
+        None, min_length=1, description="channels that the rows of LICAP pretrain; by default those of its recipe"
+    )
+
 
 class Settings:
     """Settings of both stages on one dataset, from its recipes.
@@ -28,7 +42,8 @@ class Settings:
     Args:
         dataset: name of the dataset.
         profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
-        flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
+        flags: settings of `StudyConfig`; what features are made of, folds, seed and device hold for both stages, the
+            graph and how features are fed for stage 2.
         epochs: of every network of stage 2, instead of the recipe's: a smaller budget, the same for all arms.
 
     Raises:
@@ -42,7 +57,8 @@ class Settings:
             if flag_value(flags, name) is not None:
                 raise NieError(f"A study names its dataset and its rows itself; leave {name} out.")
         self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
-        resolve(FoldsRunConfig, {"dataset": dataset}, flags=self.flags)
+        self.replaced = resolve(StudyConfig, {"dataset": dataset}, flags=self.flags).replaced
+        self.flags = without_flag(self.flags, "--replaced")
 
     def method(self, method: str, **changes: Any) -> ImportanceConfig:
         """Settings of a method, with ``changes`` to sections by name.
@@ -70,9 +86,18 @@ class Settings:
 
     def licap(self, **changes: Any) -> LicapConfig:
         """Settings of LICAP, on the features and folds of stage 2."""
-        shared = self.method("rgtn").model_dump(include=SHARED)
-        overrides = {"dataset": self.dataset, **shared, **changes}
+        channels = {} if self.replaced is None else {"channels": self.replaced}
+        overrides = {"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels, **changes}
         return PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
+
+
+def of_both_stages(config: ImportanceConfig) -> dict[str, Any]:
+    """The settings of stage 2 that hold for stage 1, too: what the channels are made of, but not how they are fed.
+
+    >>> sorted(of_both_stages(ImportanceConfig(dataset="geo"))["features"])
+    ['more', 'num_walks', 'seed', 'semantic', 'structural', 'walk_length']
+    """
+    return config.model_dump(include=SHARED, exclude={"features": FED})
 
 
 def _flags_of(changes: Mapping[str, Any], before: str = "--") -> Iterator[str]:

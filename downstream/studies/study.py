@@ -35,6 +35,7 @@ class Arm:
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
         parts: the arms that it blends.
         needs: what it reads that not every graph has.
+        repeats: the arm that it repeats with another seed, and the number of that seed, from 0.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Arm:
     licap: LicapConfig | None = None
     parts: tuple[Arm, ...] = ()
     needs: tuple[Need, ...] = ()
+    repeats: tuple[str, int] | None = None
 
     def settings_in(self, runner: Runner) -> RunConfig:
         """Its settings, with the folders in which the runs that it reads are or will be."""
@@ -74,6 +76,7 @@ class Study:
         also: makes the tables, and the figures by title, that this study alone has.
         note: what stands below the table, before what its stage says of every table.
         ground: what its rows are repeated on.
+        seeds: with each of which every row is run; none for a study that takes the settings' own seed.
         run: of a study that is no table of arms: ``(settings, *, question, runner, folder, command, report_only) ->
             Markdown``.
     """
@@ -87,6 +90,7 @@ class Study:
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
     note: str = ""
     ground: Ground = FOLDS
+    seeds: tuple[int, ...] = ()
     run: Callable[..., str] | None = None
 
 

@@ -11,7 +11,7 @@ from nie.commands.data import datasets
 from nie.commands.output import say
 from nie.commands.parser import PLUGINS, Commands, a_path, positive_number, roots, whole_number
 from nie.disk.writable import check_writable
-from nie.settings.run import FoldsRunConfig, RunConfig
+from nie.settings.run import RunConfig
 
 
 def add_commands(commands: Commands) -> None:
@@ -56,8 +56,10 @@ def _of_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(_argv: Sequence[str]) -> type[RunConfig]:
-    """The settings that every method has: a study and a search set the others themselves."""
-    return FoldsRunConfig
+    """What can be said of all rows: a study and a search set the other settings themselves."""
+    from downstream.studies.settings import StudyConfig
+
+    return StudyConfig
 
 
 def _listed() -> str:

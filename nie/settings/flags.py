@@ -40,6 +40,20 @@ def flag_values(flags: Sequence[str], name: str) -> list[str | None]:
     return values
 
 
+def without_flag(flags: Sequence[str], name: str) -> list[str]:
+    """The flags without every ``--name value`` and ``--name=value``.
+
+    >>> without_flag(["--seed", "1", "--replaced", "semantic", "--replaced=structural"], "--replaced")
+    ['--seed', '1']
+    """
+    before = ["", *flags]
+    return [
+        flag
+        for flag, previous in zip(flags, before, strict=False)
+        if flag != name and previous != name and not flag.startswith(f"{name}=")
+    ]
+
+
 def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every setting's dotted name.
 

@@ -58,6 +58,10 @@ class Recipes(Generic[Config]):
         own = f"{dataset}-{profile}"
         return own if (self.folder / f"{own}.yaml").is_file() else profile
 
+    def has(self, dataset: str, profile: str) -> bool:
+        """Whether the dataset has a recipe of its own for a profile."""
+        return (self.folder / f"{dataset}-{profile}.yaml").is_file()
+
     def names(self) -> list[str]:
         """Names of the recipes, sorted."""
         return sorted(file.stem for file in self.folder.glob("*.yaml"))

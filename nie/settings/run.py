@@ -15,6 +15,9 @@ from nie.settings.sections import FeaturesConfig, FoldsConfig, GraphConfig, Sect
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+DIGEST_DIGITS = 8
+"""Hex digits of the hash in the name of a run."""
+
 DEFAULTS_VERSION = 1
 
 
@@ -97,7 +100,7 @@ class RunConfig(Section):
         for setting, paths in self.reads_runs().items():
             document[setting] = Path(paths).name if isinstance(paths, str) else [Path(path).name for path in paths]
         document["defaults"] = DEFAULTS_VERSION
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 class FoldsRunConfig(RunConfig):

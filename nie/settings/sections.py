@@ -109,6 +109,13 @@ class FoldsConfig(Section):
     num_folds: int = Field(5, ge=2, description="number of folds that are made")
     seed: int = Field(0, ge=0, description="seed of the permutation; 0 is the published one")
     run: tuple[int, ...] = Field((0, 1, 2, 3, 4), description="the folds to run now")
+    train_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of each fold's training nodes whose labels are given; a smaller share is a "
+        "part of a larger one",
+    )
 
     @model_validator(mode="after")
     def _folds_exist(self) -> FoldsConfig:

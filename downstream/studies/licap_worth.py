@@ -1,0 +1,127 @@
+"""The studies that ask whether LICAP helps: over methods and seeds, by share of labels, by strength of the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from downstream.metrics.registry import title
+from downstream.reports import figures
+from downstream.reports.page import Table
+from downstream.reports.results import Results
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
+from downstream.studies.methods import raw_arms
+from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm, Study
+from nie.runs.run import Run
+
+METHODS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
+SEEDS = (0, 1, 2)
+LICAP = "licap (structural)"
+WAYS = (*CONTROLS, LICAP, "licap by probe", "licap (both)", "licap 1-beta", "licap beside")
+
+SHARES = (1, 2, 5, 10, 30, 70)
+"""Percent of all labels that are given for training; 70 are all that a fold has."""
+SHARE_METHODS = ("mlp", "graphsage", "rgtn")
+SHARE_WAYS = (*CONTROLS, LICAP, "licap 1-beta")
+
+STRENGTHS: dict[str, dict[str, Any]] = {
+    "5 epochs": {"optim": {"max_epochs": 5, "patience": 5, "eval_every": 1}},
+    "15 epochs": {"optim": {"max_epochs": 15, "patience": 15}},
+    "40 epochs": {"optim": {"max_epochs": 40, "patience": 40}},
+    "4 wide": {"model": {"num_heads": 4, "head_size": 1}},
+    "all epochs": {},
+}
+"""RGTN from weak to strong: epochs of the fast recipe's one-cycle schedule, and a width of 4 as in LICAP's program."""
+PUBLISHED = ("published-licap", "published-rgtn")
+
+
+def _worth(settings: Settings) -> list[Arm]:
+    return with_pretrainings(settings, raw_arms(settings, METHODS), WAYS)
+
+
+def _by_share(settings: Settings) -> list[Arm]:
+    arms = []
+    for percent in SHARES:
+        folds = {"train_share": percent / SHARES[-1]}
+        configs = {method: settings.method(method, folds=folds) for method in SHARE_METHODS}
+        raw = [Arm(f"{method}, {percent} %", config) for method, config in configs.items()]
+        arms += with_pretrainings(settings, raw, SHARE_WAYS, folds=configs[SHARE_METHODS[0]].folds.model_dump())
+    return arms
+
+
+def _share_curves(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
+    results, drawn = Results.of(runs), {}
+    for metric in figures.DRAWN:
+        for method in SHARE_METHODS:
+            curves: dict[str, dict[float, float]] = {}
+            for arm in arms:
+                found = results.summary(arm.name, metric)["mean"] if arm.name in results.rows else None
+                named, _, way = arm.name.partition("+")
+                if found is not None and named.startswith(f"{method}, "):
+                    percent = float(named.removeprefix(f"{method}, ").removesuffix(" %"))
+                    curves.setdefault(way or "raw features", {})[percent] = float(found)
+            if curves:
+                drawn[f"{method} {metric}"] = figures.lines(
+                    curves, "labels given for training, %", title(metric), logarithmic=True
+                )
+    return [], drawn
+
+
+def _by_strength(settings: Settings) -> list[Arm]:
+    arms = []
+    for name, changes in STRENGTHS.items():
+        raw = Arm(f"rgtn, {name}", settings.method("rgtn", **changes))
+        arms += with_pretrainings(settings, [raw], ("untrained", LICAP))
+    for profile in PUBLISHED:
+        if IMPORTANCE.recipes.has(settings.dataset, profile):
+            own = Settings(settings.dataset, profile, settings.flags, settings.epochs)
+            arms += with_pretrainings(own, [Arm(f"rgtn, {profile}", own.method("rgtn"))], ("untrained", LICAP))
+    return arms
+
+
+def _gains(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
+    """What LICAP adds to RGTN, and what an untrained encoder adds, by how good RGTN is without."""
+    results, drawn = Results.of(runs), {}
+    for metric in figures.DRAWN:
+        gains: dict[str, dict[float, float]] = {}
+        for arm in arms:
+            raw, _, way = arm.name.partition("+")
+            pair = [results.summary(row, metric)["mean"] for row in (raw, arm.name) if row in results.rows]
+            if way and len(pair) == 2 and None not in pair:
+                before, after = (float(value or 0) for value in pair)
+                gains.setdefault(way, {})[before] = after - before
+        if gains:
+            ordered = {way: dict(sorted(points.items())) for way, points in gains.items()}
+            drawn[f"gain {metric}"] = figures.lines(
+                ordered, f"{title(metric)} of RGTN on raw features", f"difference in {title(metric)}"
+            )
+    return [], drawn
+
+
+LICAP_WORTH = (
+    Study(
+        "licap",
+        "Does LICAP help, and is it the contrast that helps? Five methods, three seeds, with controls.",
+        _worth,
+        against_raw_and_controls,
+        seeds=SEEDS,
+    ),
+    Study(
+        "licap-shares",
+        "Does LICAP help where few labels are known?",
+        _by_share,
+        against_raw_and_controls,
+        also=_share_curves,
+        note="Rows of different shares of labels are tested on the same nodes.",
+    ),
+    Study(
+        "licap-strength",
+        "Does LICAP help a strong RGTN, or only a weak one?",
+        _by_strength,
+        against_raw_and_controls,
+        also=_gains,
+    ),
+)

@@ -1,0 +1,71 @@
+"""Rows of a study that are repeated with several seeds: how they are run, and how they become one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from downstream.reports.results import Results
+from downstream.studies.study import Arm
+from nie.runs.run import Run
+
+REPETITION = 1000
+"""What the folds of a repetition are numbered from: fold 2 with the second seed is 1002."""
+
+SEEDS_NOTE = (
+    "Every row is run with several seeds on the same folds: mean and deviation are over all of these runs. Tests "
+    "compare the means over the seeds fold by fold (in a balanced design that is the test of the mixed model with a "
+    "random effect of the fold), with the correction for training sets that overlap."
+)
+
+
+def on_seeds(arms: Sequence[Arm], seeds: Sequence[int]) -> list[Arm]:
+    """The arms once with each seed, which is added to that of their settings, and to that of their pretraining."""
+    repeated = []
+    for arm in arms:
+        for number, seed in enumerate(seeds):
+            config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
+            licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
+            name = f"{arm.name}, seed {seed}" if number else arm.name
+            repeated.append(replace(arm, name=name, config=config, licap=licap, repeats=(arm.name, number)))
+    return repeated
+
+
+def merged(results: Results, arms: Sequence[Arm]) -> Results:
+    """The results with one row for all repetitions of an arm."""
+    repeats = {arm.name: arm.repeats for arm in arms if arm.repeats is not None}
+    rows: dict[str, dict[int, Mapping[str, float | None]]] = {}
+    for name, folds in results.rows.items():
+        row, number = repeats.get(name, (name, 0))
+        rows.setdefault(row, {}).update({number * REPETITION + fold: made for fold, made in folds.items()})
+    return replace(results, rows=rows)
+
+
+def of_first_seed(runs: Mapping[str, Run], arms: Sequence[Arm]) -> dict[str, Run]:
+    """The runs by row, without those of further seeds."""
+    further = {arm.name for arm in arms if arm.repeats is not None and arm.repeats[1] > 0}
+    return {name: run for name, run in runs.items() if name not in further}
+
+
+def over_seeds(results: Results) -> Results:
+    """Of every row and fold the mean over its repetitions; None where one of them is undefined.
+
+    >>> rows = {"a": {0: {"rmse": 1.0}, 1000: {"rmse": 3.0}, 1: {"rmse": 5.0}}}
+    >>> over_seeds(Results("toy", ("rmse",), rows)).rows
+    {'a': {0: {'rmse': 2.0}, 1: {'rmse': 5.0}}}
+    """
+    rows: dict[str, dict[int, dict[str, float | None]]] = {}
+    for name, folds in results.rows.items():
+        by_fold: dict[int, list[Mapping[str, float | None]]] = {}
+        for fold, made in folds.items():
+            by_fold.setdefault(fold % REPETITION, []).append(made)
+        rows[name] = {
+            fold: {metric: _mean([one.get(metric) for one in made]) for metric in made[0]}
+            for fold, made in by_fold.items()
+        }
+    return replace(results, rows=rows)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if len(defined) == len(values) else None
