@@ -16,12 +16,13 @@ from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossN
 from downstream.metrics.registry import METRICS
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
+from pretrain.licap_settings import LicapLossConfig
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
 
 class ImportanceLossConfig(Section):
-    """Regression on the score, a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance besides."""
+    """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021); tiers and a contrast besides."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
     list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
@@ -31,11 +32,17 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
     )
     tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+    contrast_weight: float = Field(
+        0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
+    )
+    contrast: LicapLossConfig = LicapLossConfig()
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> ImportanceLossConfig:
         if self.importance_weight == 0 and self.tier_weight == 0:
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        if self.contrast_weight == 0 and self.contrast != LicapLossConfig():
+            raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         return self
 
     def uses(self) -> Iterator[tuple[str, str]]:
