@@ -230,6 +230,8 @@ class NetworkConfig(SearchedConfig):
         lt=1,
         description="share of the training labels that is an input in each epoch, to learn the others from",
     )
+    fine_tune: bool = Field(False, description="train the encoders of the pretrained run along with the network")
+    fine_tune_lr: float = Field(0.1, gt=0, description="learning rate of these encoders, in shares of optim.lr")
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
 
     @classmethod
@@ -278,5 +280,7 @@ class NetworkConfig(SearchedConfig):
                 "loss.importance_weight is 0, so that tiers alone are learned; choose epochs by select "
                 f"{' or '.join(of_tiers)}"
             )
+        if self.fine_tune_lr != NetworkConfig.model_fields["fine_tune_lr"].default and not self.fine_tune:
+            raise ValueError("fine_tune_lr is for fine_tune, which is off")
         self.model.check(self)
         return self
