@@ -16,7 +16,7 @@ from nie.errors import NieError
 from nie.inputs.channels import deviations
 from nie.models import ImportanceScores, PreGAT
 from nie.models.blocks import EdgeTypes, Graphs
-from nie.settings.sections import FeaturesConfig
+from nie.settings.sections import FeaturesConfig, GraphConfig
 from pretrain.encoders import PretrainedEncoders
 
 
@@ -183,5 +183,5 @@ class FineTuning:
         return int(self.pretrained.embeddings[name].features.shape[1])
 
 
-def _said(graph: Any) -> str:
+def _said(graph: GraphConfig) -> str:
     return ", ".join(f"graph.{name} {value}" for name, value in graph)

@@ -55,8 +55,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
         model = given.build()  # built only to see that the settings go together
     if work.network.batch.size is not None and not hasattr(model, "num_hops"):
         raise NieError(
-            f"batch.size needs a network that says how many hops it reads, as num_hops; {type(model).__name__} does "
-            "not."
+            f"batch.size needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
         )
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
