@@ -48,7 +48,7 @@ class PretrainedEncoders:
 
         Args:
             path: folder of the run of stage 1.
-            inputs: of the stage that reads them; where stage 1 read something else, that is made once for all folds.
+            inputs: of the stage that uses them; where stage 1 read something else, that is made once for all folds.
             fold: on which they will be used.
 
         Raises:
@@ -62,8 +62,8 @@ class PretrainedEncoders:
         def make() -> NodeInputs:
             return prepare(config, data_root=inputs.data_root, kg=inputs.kg)
 
-        same = inputs_key(config) == inputs_key(inputs.config)
-        own = inputs if same else inputs.once(("inputs of stage 1", str(run.path)), make)
+        key = inputs_key(config)
+        own = inputs if key == inputs_key(inputs.config) else inputs.once(("inputs of stage 1", key), make)
         changed = run.changed_source(own.made_from)
         if changed is not None:
             raise NieError(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.inputs.channels import deviations
@@ -35,11 +36,12 @@ class PretrainedChannel(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, encoder: PreGAT, in_size: int, embeddings: Any, config: FeaturesConfig) -> None:
+    def __init__(self, encoder: PreGAT, in_size: int, embeddings: Array, config: FeaturesConfig) -> None:
         super().__init__()
-        self.encoder, self.in_size, self.size = encoder, in_size, embeddings.shape[1]
+        self.encoder, self.in_size = encoder, in_size
         self.limit = config.limit if config.standardize else None
-        mean, deviation = torch.zeros(self.size), torch.ones(self.size)
+        size = embeddings.shape[1]
+        mean, deviation = torch.zeros(size), torch.ones(size)
         if config.standardize:
             mean, deviation = (torch.from_numpy(each) for each in (embeddings.mean(axis=0), deviations(embeddings)))
         self.register_buffer("mean", mean)
