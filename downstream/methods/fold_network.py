@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from downstream.heads.tiers import num_logits
 from downstream.losses.table import TIER_LOSSES
+from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
@@ -42,6 +44,7 @@ class FoldNetwork:
         tiers: (n,) of the training nodes, where the network learns them.
         relations: what the model's relation vectors are made from; None for a model that has its own.
         ends: sources and destinations of the graph's own edges.
+        tuning: the pretrained encoders that are trained along; None where none is.
     """
 
     work: FoldWork
@@ -56,22 +59,27 @@ class FoldNetwork:
     tiers: Tensor | None
     relations: RelationMaterial | None
     ends: tuple[Ints, Ints]
+    tuning: FineTuning | None
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:
-        """The tensors of a fold, from its features by channel."""
+        """The tensors of a fold, from its features by channel.
+
+        Raises:
+            NieError: encoders are to be fine-tuned that are not there, or not for this fold.
+        """
         config, inputs, fold = work.network, work.inputs, work.fold
         targets, device = inputs.kg.targets[fold.train], inputs.device
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
         feats = {name: inputs.tensor(features) for name, features in work.channels.items()}
-        relations = config.model.relation_vectors
+        tuning, relations = FineTuning.of(work), config.model.relation_vectors
         return cls(
             work=work,
             config=config,
             message=inputs.message,
-            feats=feats,
+            feats=feats if tuning is None else tuning.feats(feats),
             masks={name: presence(features).to(device) for name, features in work.channels.items()},
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
@@ -80,6 +88,7 @@ class FoldNetwork:
             tiers=torch.from_numpy(work.judge.tiers_of(fold.train)).to(device) if config.learns_tiers else None,
             relations=None if relations is None else inputs.relations(relations, feats),
             ends=(inputs.kg.src, inputs.kg.dst),
+            tuning=tuning,
         )
 
     @functools.cached_property
@@ -94,8 +103,10 @@ class FoldNetwork:
         return self.shown.everything(self.feats) if self.shown else self.feats
 
     def build(self) -> nn.Module:
-        """A new network, with parameters of torch's random state."""
+        """A new network, with parameters of torch's random state; behind pretrained encoders where they are trained."""
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
+        if self.tuning is not None:
+            sizes = self.tuning.sizes_behind(sizes)
         settings = self.config.model.model_dump()
         if self.relations is not None:
             settings["relations"] = self.relations.vectors(settings["rel_size"])
@@ -104,6 +115,8 @@ class FoldNetwork:
         build = self.work.method.build
         assert build is not None
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
+        if self.tuning is not None:
+            model = self.tuning.in_front_of(model)
         return model.to(self.train.device)
 
     def trained(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
@@ -144,6 +157,9 @@ class FoldNetwork:
             masks: used instead of `given_masks`.
         """
         masks = self.given_masks if masks is None else masks
-        extra = {} if masks is None else {"masks": masks}
+        extra: dict[str, Any] = {} if masks is None else {"masks": masks}
+        if self.tuning is not None:
+            message = self.tuning.pretrained.message
+            extra["encoded_on"] = message.graph, message.etype
         outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return outputs

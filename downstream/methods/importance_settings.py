@@ -17,12 +17,13 @@ from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossN
 from downstream.metrics.registry import METRICS
 from nie.settings.run import DIGEST_DIGITS, FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
+from pretrain.licap_settings import LicapLossConfig
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
 
 class ImportanceLossConfig(Section):
-    """Regression on the score, a listwise term (RGTN, Huang et al., KDD 2021), and tiers of importance besides."""
+    """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021); tiers and a contrast besides."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
     list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
@@ -32,11 +33,17 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
     )
     tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+    contrast_weight: float = Field(
+        0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
+    )
+    contrast: LicapLossConfig = LicapLossConfig()
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> ImportanceLossConfig:
         if self.importance_weight == 0 and self.tier_weight == 0:
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        if self.contrast_weight == 0 and self.contrast != LicapLossConfig():
+            raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         return self
 
     def uses(self) -> Iterator[tuple[str, str]]:
@@ -243,6 +250,8 @@ class NetworkConfig(SearchedConfig):
         lt=1,
         description="share of the training labels that is an input in each epoch, to learn the others from",
     )
+    fine_tune: bool = Field(False, description="train the encoders of the pretrained run along with the network")
+    fine_tune_lr: float = Field(0.1, gt=0, description="learning rate of these encoders, in shares of optim.lr")
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
 
     @classmethod
@@ -291,5 +300,7 @@ class NetworkConfig(SearchedConfig):
                 "loss.importance_weight is 0, so that tiers alone are learned; choose epochs by select "
                 f"{' or '.join(of_tiers)}"
             )
+        if self.fine_tune_lr != NetworkConfig.model_fields["fine_tune_lr"].default and not self.fine_tune:
+            raise ValueError("fine_tune_lr is for fine_tune, which is off")
         self.model.check(self)
         return self

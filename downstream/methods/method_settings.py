@@ -64,6 +64,8 @@ class RGTNConfig(ModelConfig):
             raise ValueError("model.reconstruct needs loss.variational_weight, by which its decoders learn")
         if loss.variational_weight > 0 and not FUSIONS[self.fusion].needs_logvar and not variational:
             raise ValueError("loss.variational_weight needs variances: a fusion by uncertainty or model.encoders")
+        if self.reconstruct and settings.fine_tune:
+            raise ValueError("model.reconstruct decodes features, and fine_tune changes them; use one of the two")
         if self.reconstruct and not variational:
             raise ValueError("model.reconstruct decodes variational channels; name one in model.encoders")
 

@@ -17,6 +17,7 @@ from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import TIERS_FILE, Fitted
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.hidden_contrast import HiddenContrast
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.training_loss import TrainingLoss
 from downstream.metrics.fold_judge import FoldJudge
@@ -54,9 +55,17 @@ def check_network(work: FoldWork) -> FoldNetwork:
         model = given.build()  # built only to see that the settings go together
     if work.network.batch.size is not None and not hasattr(model, "num_hops"):
         raise NieError(
-            f"batch.size needs a network that says how many hops it reads, as num_hops; {type(model).__name__} does "
-            "not."
+            f"batch.size needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
         )
+    if work.network.loss.contrast_weight:
+        HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
+        with torch.no_grad():
+            outputs = given.outputs(model.eval(), given.predicting)
+        if outputs.hidden is None:
+            raise NieError(
+                f"loss.contrast_weight contrasts the vectors that scores are read from, and {work.network.method} has "
+                "none; leave it out."
+            )
     return given
 
 

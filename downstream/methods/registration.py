@@ -42,9 +42,9 @@ def register_method(
 
     A network is a class of `torch.nn.Module` as `nie.models` describes it: built with ``channel_sizes`` (features by
     channel) and ``num_relations`` by keyword, and called as ``model(graph, feats, etype)``. It may return a tensor (N,)
-    of scores in the place of `nie.models.ImportanceScores`. It may take ``tier_outputs``, without which it learns no
-    tiers; ``masks`` in ``forward``, the nodes that have each channel; and ``degrees`` there together with an attribute
-    ``num_hops``, by which it trains on sampled blocks.
+    of scores in the place of `nie.models.ImportanceScores`, whose ``hidden`` ``loss.contrast_weight`` needs. It may
+    take ``tier_outputs``, without which it learns no tiers; ``masks`` in ``forward``, the nodes that have each channel;
+    and ``degrees`` there together with an attribute ``num_hops``, by which it trains on sampled blocks.
 
     A function takes a `downstream.methods.baselines.FoldData` and returns the (N,) predictions of all nodes, on the
     scale of ``given.targets``, or a `downstream.methods.fitted.Fitted`.

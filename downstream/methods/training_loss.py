@@ -1,4 +1,4 @@
-"""The loss of one training step: importance, tiers, the agreement of channels and the variational loss."""
+"""The loss of one training step: importance, tiers, LICAP's contrast, the agreement of channels, variational."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES, 
 from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.hidden_contrast import HiddenContrast
 from nie.models import ChannelStates, ImportanceScores
 
 ALIGNED_NODES = 1024
@@ -21,7 +22,7 @@ ALIGNED_NODES = 1024
 
 
 class TrainingLoss:
-    """``i importance_loss + t tier_loss + a alignment + v variational_loss``, each weight in the settings' ``loss``.
+    """``i importance_loss + t tier_loss + c contrast + a alignment + v variational_loss``, with weights of ``loss``.
 
     Args:
         given: what the network reads; its settings say what is learned.
@@ -32,6 +33,7 @@ class TrainingLoss:
         self.given, self.generator = given, generator
         self.alpha, self.linked = None, None
         loss = given.config.loss
+        self.contrast = HiddenContrast.of(given.work) if loss.contrast_weight else None
         if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
             self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
         beside = loss.of_channels
@@ -63,6 +65,9 @@ class TrainingLoss:
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
             total = total + loss.tier_weight * self._tiers(outputs.tier_logits[at], given.tiers[rows])
+        if self.contrast is not None:
+            assert outputs.hidden is not None, "a network without hidden vectors is refused before it is trained"
+            total = total + loss.contrast_weight * self.contrast(outputs.hidden[at], given.train[rows])
         beside = loss.of_channels
         if outputs.states is not None and beside is not None:
             if outputs.states.projected is not None:

@@ -43,6 +43,7 @@ FIXED = {
     "dataset": "name the dataset after 'nie run'",
     "method": "use 'nie downstream --method' for one method, or --methods for some",
     "pretrained": "use 'nie downstream --pretrained' for one run",
+    "fine_tune": "use 'nie downstream --pretrained RUN --fine_tune' for one run",
     "label": "use 'nie downstream --label' for one run",
 }
 """Settings that the main job sets itself, and what to do instead."""

@@ -143,7 +143,7 @@ class ConvolutionalModel(nn.Module):
         for layer, (block, relations) in zip(self.layers, given, strict=True):
             h = F.relu(kind.call(layer, block, self.drop(h), relations, degrees))
         tiers = None if self.tier_head is None else self.tier_head(h)
-        return ImportanceScores.of(self.readout(h).squeeze(1), tier_logits=tiers)
+        return ImportanceScores.of(self.readout(h).squeeze(1), tier_logits=tiers, hidden=h)
 
     def extra_repr(self) -> str:
         return self.convolution

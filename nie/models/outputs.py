@@ -36,24 +36,27 @@ class ImportanceScores:
     """``score`` (N,), and ``by_channel`` (N, C): the score that each channel alone would give.
 
     A model that reads all channels as one has one column, the score itself, and no ``states``. ``tier_logits`` (N, ...)
-    are there where the model has a head for tiers.
+    are there where the model has a head for tiers, and ``hidden`` (N, d), the vector that a node's score is read from,
+    where there is one: `nie.models.GENI` and `nie.models.SGC` pass numbers along the edges, and have none.
     """
 
     score: Tensor
     by_channel: Tensor
     states: ChannelStates | None = None
     tier_logits: Tensor | None = None
+    hidden: Tensor | None = None
 
     @classmethod
     def of(
-        cls, score: Tensor, states: ChannelStates | None = None, tier_logits: Tensor | None = None
-    ) -> ImportanceScores:
+        cls, score: Tensor, states: ChannelStates | None = None, tier_logits: Tensor | None = None,
+        hidden: Tensor | None = None,
+    ) -> ImportanceScores:  # fmt: skip
         """Scores (N,) of a model that reads all channels as one.
 
         >>> ImportanceScores.of(torch.zeros(3)).by_channel.shape
         torch.Size([3, 1])
         """
-        return cls(score, score[:, None], states, tier_logits)
+        return cls(score, score[:, None], states, tier_logits, hidden)
 
 
 def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:

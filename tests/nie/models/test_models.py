@@ -13,7 +13,7 @@ from torch import Tensor
 from downstream.methods.table import METHODS
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.models import ConvolutionalModel
+from nie.models import CONVOLUTIONS, ConvolutionalModel
 
 SIZES = {"structural": 3, "semantic": 5}
 
@@ -57,6 +57,20 @@ def test_every_model_scores_all_nodes_and_learns_with_every_parameter(name: str)
         assert parameter.grad is not None, parameter_name
     assert not graph.ndata
     assert not graph.edata
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in CONVOLUTIONS), ("rgtn", {"head": "vector"})])
+def test_the_hidden_vector_is_what_the_score_is_read_from(name: str, options: dict[str, Any]) -> None:
+    graph, etype = random_graph()
+    model: Any = build(name, **options).eval()
+    scores = model(graph, features(), etype)
+    readout = model.head if name == "rgtn" else model.readout
+    torch.testing.assert_close(readout(scores.hidden).squeeze(1), scores.score)
+
+
+def test_networks_that_pass_numbers_along_the_edges_have_no_hidden_vector() -> None:
+    graph, etype = random_graph()
+    assert [name for name in NETWORKS if build(name)(graph, features(), etype).hidden is None] == ["sgc", "geni"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
