@@ -19,8 +19,8 @@ from nie.runs.weights import read_weights
 from nie.settings.recipes import resolve
 from pretrain.cross_validation import Fold
 from pretrain.embeddings import read_embeddings
+from pretrain.encoder_training import new_encoder
 from pretrain.inputs import NodeInputs, inputs_key, prepare
-from pretrain.licap import _encoder
 from pretrain.licap_settings import LicapConfig
 
 
@@ -88,7 +88,7 @@ class PretrainedEncoders:
             NieError: the weights are missing or damaged.
         """
         path = self.run.file(self.fold, f"{channel}/model.safetensors")
-        model = _encoder(self.config, self.inputs, channel)
+        model = new_encoder(self.config, self.inputs, channel)
         try:
             read_weights(path, model)
         except NieError as error:

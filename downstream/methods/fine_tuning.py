@@ -139,6 +139,11 @@ class FineTuning:
             raise NieError(
                 "fine_tune trains the encoders of a run of stage 1 further; give its folder as --pretrained."
             )
+        if config.pretrained_as == "channel":
+            raise NieError(
+                "fine_tune puts encoders in front of the channels that they were trained on; use pretrained_as "
+                "replacement or addition."
+            )
         pretrained = PretrainedEncoders.of(config.pretrained, work.inputs, work.fold)
         ours, theirs = config.graph, pretrained.config.graph
         if config.batch.size is not None and ours != theirs:

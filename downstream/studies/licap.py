@@ -44,7 +44,7 @@ def _channels(settings: Settings) -> list[Arm]:
     rgtn = settings.method("rgtn")
 
     def pretrained(channels: tuple[str, ...], *needs: Need) -> Arm:
-        return Arm(" + ".join(channels), rgtn, settings.licap(channels=channels), needs=needs)
+        return Arm(channels[0] if len(channels) == 1 else "both", rgtn, settings.licap(channels=channels), needs=needs)
 
     return [
         Arm("none", rgtn),

@@ -12,6 +12,7 @@ from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.methods import raw_arms
+from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Study
@@ -47,7 +48,7 @@ def _by_share(settings: Settings) -> list[Arm]:
     for percent in SHARES:
         folds = {"train_share": percent / SHARES[-1]}
         configs = {method: settings.method(method, folds=folds) for method in SHARE_METHODS}
-        raw = [Arm(f"{method}, {percent} %", config) for method, config in configs.items()]
+        raw = [Arm(f"{method}, {percent} %", config, needs=(TRAINING_LABELS,)) for method, config in configs.items()]
         arms += with_pretrainings(settings, raw, SHARE_WAYS, folds=configs[SHARE_METHODS[0]].folds.model_dump())
     return arms
 

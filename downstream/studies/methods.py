@@ -36,9 +36,7 @@ METHOD_STUDIES = (
     Study(
         "main",
         "How good is every method, and does LICAP pretraining help it?",
-        lambda settings: with_pretrainings(
-            settings, raw_arms(settings, MAIN_METHODS), (*CONTROLS, "licap (structural)")
-        ),
+        lambda settings: with_pretrainings(settings, raw_arms(settings, MAIN_METHODS), (*CONTROLS, *BY_CHANNEL)),
         _main_pairs,
     ),
     Study(

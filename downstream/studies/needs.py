@@ -48,6 +48,17 @@ FACTS = Need(
     lambda kg, _config: "facts" in kg.channels,
 )
 
+FEWEST_TRAINING = 20
+
+
+def _has_training_labels(kg: KnowledgeGraph, config: Any) -> bool:
+    tested = 3 / (2 * config.folds.num_folds)  # of the labels, those of validation and test nodes
+    return bool(config.folds.train_share * (1 - tested) * kg.label_mask.sum() >= FEWEST_TRAINING)
+
+
+TRAINING_LABELS = Need(f"{FEWEST_TRAINING} training labels", "give the scores of more nodes", _has_training_labels)
+"""The need of rows that are given a small share of the labels."""
+
 RELATION_WORDS = Need(
     "words in the names of its relations",
     "name its relations in words",

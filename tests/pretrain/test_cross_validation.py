@@ -116,3 +116,18 @@ def test_too_few_labelled(labelled: int) -> None:
 def test_one_fold() -> None:
     with pytest.raises(NieError, match="num_folds must be at least 2; got 1"):
         make_folds(np.ones(10, dtype=bool), num_folds=1)
+
+
+def test_smaller_shares_of_labels_are_parts_of_larger_ones_and_are_tested_alike() -> None:
+    mask = np.ones(400, dtype=bool)
+    shares = [make_folds(mask, train_share=share) for share in (0.05, 0.3, 1.0)]
+    assert [len(folds[0].train) for folds in shares] == [14, 84, 280]
+    for few, more, all_of_them in zip(*shares, strict=True):
+        assert set(few.train) < set(more.train) < set(all_of_them.train)
+        assert few.test.tolist() == all_of_them.test.tolist()
+        assert few.val.tolist() == all_of_them.val.tolist()
+        assert len({few.digest, more.digest, all_of_them.digest}) == 3
+    for fold, plain in zip(shares[2], make_folds(mask), strict=True):
+        assert fold.digest == plain.digest
+    with pytest.raises(NieError, match=r"folds.train_share 0.001 leaves 0 of 280 training nodes of fold 0"):
+        make_folds(mask, train_share=0.001)

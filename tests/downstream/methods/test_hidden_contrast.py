@@ -59,7 +59,7 @@ def test_it_is_the_loss_of_stage_1_on_the_training_nodes(tmp_path: Path) -> None
     pool = draw_non_top(train[labels < border], np.random.default_rng(3000))  # five times gamma is all of them
     bins = torch.from_numpy(np.maximum(np.ceil((given.inputs.kg.targets[top] - border) / 0.5) - 1, 0).astype(int))
     expected = top_bin_loss(hidden[top], hidden[pool], temperature=0.1)
-    expected = expected + 0.5 * finer_bin_loss(hidden[top], bins, contrast.whole.closeness, temperature=0.1)
+    expected = expected + 0.5 * finer_bin_loss(hidden[top], bins, contrast.whole.weight, temperature=0.1)
     nodes = torch.from_numpy(train)
     torch.testing.assert_close(contrast(hidden[nodes], nodes), expected, rtol=1e-5, atol=1e-5)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from stage_helpers import SMALL, small, store_synthetic, with_labels
 
+from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS, evaluate
@@ -23,6 +24,7 @@ from nie.runs.files import read_json
 from nie.runs.run import Run
 from nie.settings.sections import FoldsConfig
 from nie.training import loop
+from pretrain.inputs import prepare
 from pretrain.licap import pretrain
 from pretrain.stage import PRETRAINING
 
@@ -152,6 +154,26 @@ def test_pretraining_serves_every_method_that_reads_features(method: str, kg: Kn
         result = estimate(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
         predictions.append(np.load(result.fold_path(0) / "predictions.npy"))
     assert not any(np.array_equal(predictions[i], predictions[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+@pytest.mark.parametrize("method", ["ridge", "rgtn"])
+def test_embeddings_may_stand_beside_the_features(method: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    loss = {"gamma": 0.2, "objective": "untrained"}
+    stage1 = PRETRAINING.recipes.resolve(overrides={**SMALL, "folds": {"run": [0]}, "loss": loss})
+    path = str(pretrain(stage1, data_root=tmp_path / "data", run_root=tmp_path / "runs").path)
+    sizes, names = {}, set()
+    for place in ("replacement", "addition", "channel"):
+        config = of_method(method).model_copy(update={"pretrained": path, "pretrained_as": place})
+        inputs = prepare(config, data_root=tmp_path / "data")
+        work = FoldWork.of(METHODS[method], config, inputs, inputs.folds[0])
+        sizes[place] = {name: sum(part.features.shape[1] for part in parts) for name, parts in work.channels.items()}
+        result = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+        names.add(result.path.name)
+        assert result.path.name.startswith(f"{method}+untrained-")
+    raw = {name: sum(part.features.shape[1] for part in parts) for name, parts in inputs.channels.items()}
+    assert sizes["addition"] == {"structural": raw["structural"] + 64, "semantic": raw["semantic"] + 128}
+    assert sizes["channel"] == {**raw, "pretrained_structural": 64, "pretrained_semantic": 128}
+    assert len(names) == 3
 
 
 def test_a_channel_that_was_not_pretrained_cannot_replace_one(kg: KnowledgeGraph, tmp_path: Path) -> None:

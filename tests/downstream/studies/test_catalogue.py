@@ -95,7 +95,9 @@ def test_studies_reuse_each_others_runs(tmp_path: Path) -> None:
     main, plugin, losses = runs("main"), runs("plugin"), runs("losses")
     assert plugin.items() <= main.items()
     assert losses["none"] == main["rgtn"] == runs("relation-mode")["mul"]
-    assert losses["L1 + L2"] == main["rgtn+licap"] == runs("channels")["both"] == runs("encoder")["PreGAT"]
+    licap = main["rgtn+licap (structural)"]
+    assert losses["L1 + L2"] == licap == runs("channels")["structural"] == runs("encoder")["PreGAT"]
+    assert runs("channels")["both"] == main["rgtn+licap (both)"]
 
 
 def test_a_smaller_budget_holds_for_every_network_and_changes_nothing_else() -> None:

@@ -165,7 +165,7 @@ def test_a_graph_too_small_for_licap_has_its_other_rows(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr("pretrain.licap._draw", too_small)
+    monkeypatch.setattr("pretrain.contrast_sets.draw_sets", too_small)
     answer = job(tmp_path, methods=["ridge", "rgtn", "rgtn+licap"])
     assert tuple(answer.runs) == ("ridge", "rgtn")
     assert answer.left_out == {"rgtn+licap": "its labels leave LICAP nothing to contrast"}
@@ -180,7 +180,7 @@ def test_licap_alone_on_a_graph_too_small_for_it_says_why_there_is_no_row(
         raise NieError("The top bin is empty.")
 
     store_synthetic(tmp_path / "data")
-    monkeypatch.setattr("pretrain.licap._draw", too_small)
+    monkeypatch.setattr("pretrain.contrast_sets.draw_sets", too_small)
     with pytest.raises(NieError, match=r"at least one without LICAP, .*\. Fold 0 of synthetic: The top bin is empty"):
         main_job(
             "synthetic", preset=preset, methods=["rgtn+licap"], settings=settings_of_flags(SMALL_FLAGS),

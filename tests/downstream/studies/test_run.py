@@ -75,7 +75,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
         "4 runs, 8 folds in all; nothing is left out",
     ):
         assert part in text
-    assert re.search(r"\| comparison +\| metric +\| difference +\| d +\| better +\| p +\|", text)
+    assert re.search(r"\| comparison +\| metric +\| difference +\| 95 % interval +\| d +\| better +\| p +\|", text)
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 4
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.replace("http://www.w3.org", ""))
@@ -157,7 +157,7 @@ def test_an_arm_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
         raise NieError("The disk is full.")
 
     monkeypatch.setattr("pretrain.licap.pretrain", broken)
-    with pytest.raises(NieError, match=r"1 failed, any others are in .*licap fold 0, 1: The disk is full"):
+    with pytest.raises(NieError, match=r"3 failed, any others are in .*licap fold 0, 1: The disk is full"):
         study(tmp_path, "channels")
     text = (tmp_path / "out" / "table.md").read_text()
     assert "| none" in text

@@ -1,0 +1,45 @@
+"""downstream.studies.seeds: rows that are repeated with several seeds."""
+
+from downstream.reports.comparisons import compare
+from downstream.reports.results import Results
+from downstream.studies.seeds import merged, on_seeds, over_seeds
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm
+
+
+def arms() -> list[Arm]:
+    settings = Settings("synthetic")
+    return on_seeds(
+        [Arm("rgtn", settings.method("rgtn"), settings.licap()), Arm("mlp", settings.method("mlp"))], (0, 1, 2)
+    )
+
+
+def test_the_first_seed_is_the_run_of_other_studies_and_both_stages_have_the_seed() -> None:
+    made, plain = arms(), Settings("synthetic")
+    assert [arm.name for arm in made] == [
+        "rgtn", "rgtn, seed 1", "rgtn, seed 2", "mlp", "mlp, seed 1", "mlp, seed 2",
+    ]  # fmt: skip
+    assert made[0].config.digest() == plain.method("rgtn").digest()
+    assert [arm.config.seed for arm in made] == [0, 1, 2] * 2
+    assert [arm.licap.seed for arm in made[:3] if arm.licap] == [0, 1, 2]
+
+
+def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
+    figures = {
+        "rgtn": 0.0,
+        "rgtn, seed 1": 0.2,
+        "rgtn, seed 2": 0.1,
+        "mlp": 0.0,
+        "mlp, seed 1": 0.0,
+        "mlp, seed 2": 0.0,
+    }
+    rows = {name: {fold: {"rmse": add + fold} for fold in range(5)} for name, add in figures.items()}
+    rows["mlp"][3]["rmse"] += 0.3
+    results = merged(Results("toy", ("rmse",), rows), arms())
+    assert list(results.rows) == ["rgtn", "mlp"]
+    assert results.summary("rgtn", "rmse")["n"] == 15
+    assert results.folds("mlp")[5:7] == [1000, 1001]
+    (one,) = compare(over_seeds(results), [("rgtn", "mlp")], ("rmse",), 2 / 7)
+    assert one.test is not None
+    assert one.test.n == 5
+    assert abs(one.test.difference - 0.08) < 1e-12
