@@ -27,12 +27,12 @@ class Settings:
 
     Args:
         dataset: name of the dataset.
-        profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
+        profile: which recipes of the dataset, such as ``fast``, ``published-rgtn`` or ``published-licap``.
         flags: settings that both stages know; features, folds, seed and device hold for both, the graph for stage 2.
         epochs: of every network of stage 2, instead of the recipe's: a smaller budget, the same for all arms.
 
     Raises:
-        NieError: an unknown flag, or one that the study sets itself.
+        NieError: a profile that the dataset has not, an unknown flag, or one that the study sets itself.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Settings:
             if flag_value(flags, name) is not None:
                 raise NieError(f"A study names its dataset and its rows itself; leave {name} out.")
         self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
+        self._recipe = IMPORTANCE.recipes.own(dataset, profile)
         resolve(FoldsRunConfig, {"dataset": dataset}, flags=self.flags)
 
     def method(self, method: str, **changes: Any) -> ImportanceConfig:
@@ -56,8 +57,7 @@ class Settings:
         overrides = {"dataset": self.dataset, "method": method, **changes}
         if self.epochs is not None and method in METHODS and METHODS[method].is_network:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
-        recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
-        return IMPORTANCE.recipes.resolve(recipe, flags=self.flags, overrides=overrides)
+        return IMPORTANCE.recipes.resolve(self._recipe, flags=self.flags, overrides=overrides)
 
     def ranges(self, method: str) -> Mapping[str, SearchRange]:
         """Where `nie search` looks for a method's settings: the ranges of the dataset's recipe, or the general ones.

@@ -13,10 +13,10 @@ from downstream.reports.tables import (
     folds_csv,
     latex_table,
     markdown_table,
-    published_rows,
     table_by_version,
 )
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.links.stage import LINKS
 from nie.data import synthetic
 from nie.data.store import save
 from nie.data.version import version_of
@@ -81,7 +81,8 @@ def test_published_rows_stand_apart_with_their_source(tmp_path: Path) -> None:
     measured, published = markdown_table(results(tmp_path, "fb15k")).split("Published rows")
     assert "MCRL, IJIS 2023" in published
     assert "MCRL" not in measured
-    assert published_rows("toy") == {}
+    assert IMPORTANCE.recipes.reported("toy") == {}
+    assert LINKS.recipes.reported("fb15k") == {}
 
 
 def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
