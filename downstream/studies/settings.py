@@ -42,7 +42,7 @@ class Settings:
             if flag_value(flags, name) is not None:
                 raise NieError(f"A study names its dataset and its rows itself; leave {name} out.")
         self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
-        self._recipe = IMPORTANCE.recipes.own(dataset, profile)
+        IMPORTANCE.recipes.own(dataset, profile)
         resolve(FoldsRunConfig, {"dataset": dataset}, flags=self.flags)
 
     def method(self, method: str, **changes: Any) -> ImportanceConfig:
@@ -57,7 +57,8 @@ class Settings:
         overrides = {"dataset": self.dataset, "method": method, **changes}
         if self.epochs is not None and method in METHODS and METHODS[method].is_network:
             overrides["optim"] = {"max_epochs": self.epochs, **changes.get("optim", {})}
-        return IMPORTANCE.recipes.resolve(self._recipe, flags=self.flags, overrides=overrides)
+        recipe = IMPORTANCE.recipes.own(self.dataset, self.profile)
+        return IMPORTANCE.recipes.resolve(recipe, flags=self.flags, overrides=overrides)
 
     def ranges(self, method: str) -> Mapping[str, SearchRange]:
         """Where `nie search` looks for a method's settings: the ranges of the dataset's recipe, or the general ones.
