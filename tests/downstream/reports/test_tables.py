@@ -216,3 +216,11 @@ def test_a_graph_that_is_not_on_the_disk_is_said(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data")
     assert "The graph synthetic is not on the disk" in table(tmp_path)
     assert "| first" in table(tmp_path)
+
+
+def test_a_row_on_pretrained_features_says_so_under_a_label_of_its_own_too() -> None:
+    labelled = {"label": "rgtn-published-rgtn"}
+    raw = Run(Path("rgtn-published-rgtn-00000000"), labelled)
+    pretrained = Run(Path("rgtn-published-rgtn-11111111"), {**labelled, "pretrained": "licap-22222222"})
+    plain = Run(Path("gcn+licap-33333333"), {"label": "gcn+licap", "pretrained": "licap-22222222"})
+    assert list(named([raw, pretrained, plain])) == ["rgtn-published-rgtn", "rgtn-published-rgtn+licap", "gcn+licap"]
