@@ -147,3 +147,17 @@ def test_what_does_not_fit_a_product_is_named() -> None:
         relational_product(graph, normal(9, 3), normal(5, 4, 2), etype)
     with pytest.raises(NieError, match=r"feat has shape \(8, 3\)"):
         relational_product(graph, normal(8, 3), normal(5, 3, 2), etype)
+
+
+@pytest.mark.cuda
+def test_products_on_cuda_are_those_of_the_cpu_and_the_same_bits_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NIE_OPS_BACKEND")
+    graph, etype = large_graph()
+    results = []
+    for device in ("cpu", "cuda", "cuda"):
+        feat = normal(graph.num_nodes(), 8).to(device).requires_grad_()
+        weight = normal(5, 8, 4, seed=2).to(device).requires_grad_()
+        out = relational_product(graph, feat, weight, etype.to(device))
+        results.append([each.cpu() for each in (out, *torch.autograd.grad(out.square().sum(), (feat, weight)))])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-9, atol=1e-9)
+    assert all(torch.equal(one, two) for one, two in zip(results[1], results[2], strict=True))
