@@ -15,7 +15,7 @@ from typing import Any
 
 from downstream.answers.estimate import Estimate, load_run
 from downstream.answers.frame import as_frame, as_html
-from downstream.methods.importance_settings import LICAP
+from downstream.methods.row_names import LICAP
 from downstream.reports.kept import SEARCH
 from downstream.reports.results import Results
 from downstream.reports.run_comparison import RunComparison, compare_runs

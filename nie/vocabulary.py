@@ -10,4 +10,16 @@ RelationMode = Literal["mul", "add", "gate", "dot"]
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""
 
+ReadoutName = Literal["linear", "convolution"]
+"""What gives the score of a stack of convolutions: a linear map of the last one's output, or the last one itself."""
+
+GCNNorm = Literal["symmetric", "none"]
+"""How a plain graph convolution weighs a neighbour: by the roots of two degrees, or not."""
+
+RGCNNorm = Literal["mean", "none"]
+"""Whether a relational graph convolution takes the mean of what neighbours send, or the sum."""
+
+LayerActivationName = Literal["linear", "elu"]
+"""The activation of the scores between the layers of GENI."""
+
 REL_MODES: tuple[str, ...] = get_args(RelationMode)

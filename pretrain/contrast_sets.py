@@ -12,7 +12,7 @@ from pretrain.binning import LabelBins, equal_count_bins, top_bins
 from pretrain.contrast import num_steps
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
-from pretrain.licap_settings import LicapConfig, LicapLossConfig
+from pretrain.licap_settings import ContrastConfig, LicapConfig
 from pretrain.sampling import draw_non_top, random_bins
 
 
@@ -36,7 +36,7 @@ def contrast_sets(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> LabelB
     return bins
 
 
-def draw_sets(loss: LicapLossConfig, targets: Array, fold: Fold, seed: int) -> LabelBins:
+def draw_sets(loss: ContrastConfig, targets: Array, fold: Fold, seed: int) -> LabelBins:
     """The same from the labels of all nodes, of which only those of the training nodes are read.
 
     Args:

@@ -33,14 +33,9 @@ class PreGATConfig(Section):
         return self.structural_size if channel == "structural" else self.semantic_size
 
 
-class LicapLossConfig(Section):
-    """What stage 1 learns from labels: by default the label informed contrast (LICAP, TNNLS 2024)."""
+class ContrastConfig(Section):
+    """Label informed contrast (LICAP, TNNLS 2024)."""
 
-    objective: ObjectiveName = Field(
-        "licap",
-        description="licap; rank-n-contrast and y-aware, contrasts of all training nodes; regression, the control that "
-        "learns the label itself; untrained, the control that learns nothing",
-    )
     gamma: float = Field(0.1, gt=0, lt=1, description="share of training nodes in the top bin")
     width: float = Field(1.0, gt=0, description="width of a finer bin, on the label scale")
     eta1: float = Field(1.0, ge=0, description="weight of top against non-top")
@@ -60,15 +55,29 @@ class LicapLossConfig(Section):
         description="the finer bins that push a node away most: near, by the coefficients beta of the paper; far, by "
         "1 - beta",
     )
-    bandwidth: float = Field(0.5, gt=0, description="width of the kernel on labels of y-aware, on the label scale")
 
     @model_validator(mode="after")
-    def _something_to_learn(self) -> LicapLossConfig:
-        if self.objective == "licap" and self.eta1 == 0 and self.eta2 == 0:
-            raise ValueError("eta1 and eta2 are both 0, which leaves nothing to learn")
+    def _bins_of_what_is_drawn(self) -> ContrastConfig:
         if self.sampling == "random" and self.bins != "top":
             raise ValueError("sampling random draws the top bin, which bins of equal counts do not read; use bins top")
         return self
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> ContrastConfig:
+        if self.eta1 == 0 and self.eta2 == 0:
+            raise ValueError("eta1 and eta2 are both 0, which leaves nothing to learn")
+        return self
+
+
+class LicapLossConfig(ContrastConfig):
+    """What stage 1 learns from labels: by default the contrast of LICAP."""
+
+    objective: ObjectiveName = Field(
+        "licap",
+        description="licap; rank-n-contrast and y-aware, contrasts of all training nodes; regression, the control that "
+        "learns the label itself; untrained, the control that learns nothing",
+    )
+    bandwidth: float = Field(0.5, gt=0, description="width of the kernel on labels of y-aware, on the label scale")
 
 
 class LicapConfig(FoldsRunConfig):

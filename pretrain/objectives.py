@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.contrast import Contrast
-from pretrain.licap_settings import LicapLossConfig
+from pretrain.licap_settings import ContrastConfig, LicapLossConfig
 from pretrain.losses import finer_bin_loss, rank_n_contrast, top_bin_loss, y_aware_info_nce
 
 MOST_PAIRED = 1024
@@ -20,7 +20,7 @@ Step = tuple[Tensor | None, Callable[[Tensor], Tensor]]
 """Nodes whose embedding a step needs, None for all, and the loss of that embedding."""
 
 
-def licap_loss(embedding: Tensor, contrast: Contrast, loss: LicapLossConfig) -> Tensor:
+def licap_loss(embedding: Tensor, contrast: Contrast, loss: ContrastConfig) -> Tensor:
     """``eta1 L1 + eta2 L2``, LICAP's two contrasts, for the (N, d) ``embedding`` of all nodes, or of a step's."""
     total, temperature = embedding.new_zeros(()), loss.temperature
     if loss.eta1:
@@ -37,7 +37,7 @@ class BinContrast:
     """LICAP: `licap_loss` of the nodes in ``contrast``."""
 
     contrast: Contrast
-    loss: LicapLossConfig
+    loss: ContrastConfig
     head: None = None
 
     def __call__(self, embedding: Tensor) -> Tensor:

@@ -18,5 +18,6 @@ PRETRAINING: Stage[LicapConfig] = Stage(
     packages=later("pretrain.inputs:packages_for"),
     inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("pretrain.licap:pretrain"),
+    next_command="nie downstream{flags} --pretrained {run}",
     read_by="'nie downstream --pretrained' reads it",
 )

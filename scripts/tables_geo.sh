@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole table of geo: baselines, RGTN, LICAP, and RGTN on LICAP embeddings, on the same folds. What is finished is
-# kept; flags are passed on, for example --folds.run 0,1.
+# The whole table of the papers on geo: every method, with and without LICAP pretraining, on the same folds, with paired tests.
+# What is finished is kept; flags are passed on, for example --folds.run 0,1, --only rgtn gcn or --minutes 60.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh all
-exec .venv/bin/nie run geo "$@"
+exec .venv/bin/nie study main geo "$@"

@@ -36,6 +36,9 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: zipf
     kept = {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
     assert held == kept
     assert {"downstream/stages/recipes/quick.yaml", "downstream/reports/report.html.jinja"} <= held
+    assert {
+        f"downstream/stages/{part}.yaml" for part in ("recipes/reported/fb15k", "links/recipes/reported/db15k")
+    } <= held
 
 
 def test_the_wheel_installs_the_command_and_names_its_extras(wheel: zipfile.ZipFile) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from downstream.methods.fold_work import FoldWork
 from pretrain.contrast import LEAST_TOP, Contrast
 from pretrain.contrast_sets import contrast_sets
-from pretrain.licap_settings import LicapConfig
+from pretrain.licap_settings import LicapConfig, LicapLossConfig
 from pretrain.objectives import licap_loss
 
 
@@ -42,7 +42,7 @@ class HiddenContrast:
             NieError: the training labels leave nothing to contrast.
         """
         asked, inputs = work.network, work.inputs
-        config = LicapConfig(dataset=asked.dataset, seed=asked.seed, loss=asked.loss.contrast)
+        config = LicapConfig(dataset=asked.dataset, seed=asked.seed, loss=LicapLossConfig(**dict(asked.loss.contrast)))
         whole = Contrast.of(contrast_sets(config, inputs, work.fold), inputs.device, config.loss.repel)
         place = torch.full((inputs.kg.num_nodes,), -1, device=inputs.device)
         place[whole.ordered] = torch.arange(len(whole.ordered), device=inputs.device)

@@ -8,16 +8,16 @@ they build on each other: a method has exactly the settings that it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, create_model, model_validator
 
 from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossName
+from downstream.methods.row_names import pretrained_label
 from downstream.metrics.registry import METRICS
-from nie.settings.run import DIGEST_DIGITS, FoldsRunConfig
+from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
-from pretrain.licap_settings import LicapLossConfig
+from pretrain.licap_settings import ContrastConfig
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
@@ -36,13 +36,13 @@ class ImportanceLossConfig(Section):
     contrast_weight: float = Field(
         0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
     )
-    contrast: LicapLossConfig = LicapLossConfig()
+    contrast: ContrastConfig = ContrastConfig()
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> ImportanceLossConfig:
         if self.importance_weight == 0 and self.tier_weight == 0:
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
-        if self.contrast_weight == 0 and self.contrast != LicapLossConfig():
+        if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         return self
 
@@ -126,29 +126,6 @@ class ImportanceConfig(FoldsRunConfig):
     def ranges(self) -> Mapping[str, SearchRange]:
         """Where `nie search` looks, by dotted name of the setting; nothing for a method that has nothing to search."""
         return {}
-
-
-LICAP = "+licap"
-"""What the name of a row on features pretrained by LICAP ends in."""
-
-
-def licap_label(method: str) -> str:
-    """What a run of a method on features pretrained by LICAP is called, and its row.
-
-    >>> licap_label("rgtn")
-    'rgtn+licap'
-    """
-    return f"{method}{LICAP}"
-
-
-def pretrained_label(method: str, folder: str) -> str:
-    """What a run of a method on the embeddings of a stage-1 run is called, by the label in the name of its folder.
-
-    >>> pretrained_label("rgtn", "checkpoints/pretrain/fb15k/untrained-0a1b2c3d")
-    'rgtn+untrained'
-    """
-    label, _, digest = Path(folder).name.rpartition("-")
-    return f"{method}+{label}" if label and len(digest) == DIGEST_DIGITS else licap_label(method)
 
 
 class FeatureConfig(ImportanceConfig):

@@ -11,7 +11,7 @@ from downstream.methods.importance_settings import ImportanceConfig, ModelConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
 from nie.settings.sections import EncoderName, FusionName, RelationsConfig, Section
-from nie.vocabulary import ActivationName, RelationMode
+from nie.vocabulary import ActivationName, GCNNorm, LayerActivationName, ReadoutName, RelationMode, RGCNNorm
 
 
 class RGTNConfig(ModelConfig):
@@ -79,19 +79,50 @@ class GENIConfig(ModelConfig):
     num_heads: int = Field(4, ge=1, le=1024, description="scoring networks, and heads of the score aggregation")
     num_layers: int = Field(2, ge=1, le=100, description="layers of score aggregation")
     rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")
-    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
+    hidden_drop: float | None = Field(
+        None, ge=0, lt=1, description="dropout within the scoring networks; by default that of the features"
+    )
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
+    layer_activation: LayerActivationName = Field("linear", description="activation of the scores after each layer")
     activation: ActivationName = Field("linear", description="activation of the final score")
     centrality_scale: bool = Field(True, description="scale the score by log in-degree")
+    scale_heads: bool = Field(
+        False, description="scale the score of each head by itself, at first by log in-degree alone"
+    )
+
+    def check(self, settings: NetworkConfig) -> None:
+        """Check that there is a scale that heads can have by themselves."""
+        if self.scale_heads and not self.centrality_scale:
+            raise ValueError("model.scale_heads is about model.centrality_scale, which is off")
 
 
 class HiddenConfig(ModelConfig):
-    """Hidden layers of one size: MLP, GCN and GraphSAGE."""
+    """Hidden layers of one size, as an MLP has them."""
 
     hidden_size: int = Field(64, ge=1, le=65_536, description="size of every hidden layer")
     num_layers: int = Field(2, ge=1, le=100, description="hidden layers")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each layer")
+
+
+class ConvolutionConfig(HiddenConfig):
+    """Graph convolutions, of which the last may give the score: GraphSAGE."""
+
+    readout: ReadoutName = Field(
+        "linear", description="what gives the score: a linear map of the last layer, or the last convolution itself"
+    )
+
+    def check(self, settings: NetworkConfig) -> None:
+        """Check that tiers have a hidden vector to be read from."""
+        if self.readout == "convolution" and settings.learns_tiers:
+            raise ValueError("loss.tier_weight needs model.readout linear, because tiers are read from the last layer")
+
+
+class GCNConfig(ConvolutionConfig):
+    """Graph convolutional network."""
+
+    norm: GCNNorm = Field("symmetric", description="how neighbours are weighed: by both degrees, or not at all")
 
 
 class GATConfig(HiddenConfig):
@@ -116,10 +147,13 @@ class SGCConfig(ModelConfig):
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
 
 
-class RGCNConfig(HiddenConfig):
+class RGCNConfig(ConvolutionConfig):
     """Relational graph convolutional network."""
 
-    num_bases: int = Field(4, ge=1, le=1024, description="matrices that the relations' matrices are sums of")
+    num_bases: int | None = Field(
+        4, ge=1, le=1024, description="matrices that the relations' matrices are sums of; none: a free one for each"
+    )
+    norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
 
 
 class BoostingModel(Section):

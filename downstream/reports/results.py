@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downstream.methods.importance_settings import licap_label
+from downstream.methods.row_names import licap_label, pretrained_label
 from downstream.methods.table import METHODS, method_of
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
@@ -244,10 +244,16 @@ def _written(runs: Iterable[Run]) -> float:
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:
-    """Runs by label, with their hash where several runs share the label."""
-    labelled = [(str(run.config["label"]), run) for run in runs]
+    """Runs by label, which says so where features are pretrained, and with their hash where several share it."""
+    labelled = [(_label(run), run) for run in runs]
     count = Counter(label for label, _ in labelled)
     return {label if count[label] == 1 else run.path.name: run for label, run in labelled}
+
+
+def _label(run: Run) -> str:
+    """A label of one's own, such as that of a recipe, is the same on raw and on pretrained features."""
+    label, pretrained = str(run.config["label"]), run.config.get("pretrained")
+    return pretrained_label(label, pretrained) if pretrained and "+" not in label else label
 
 
 def validated(run: Run) -> float:

@@ -111,17 +111,8 @@ def published_table(dataset: str, metrics: Sequence[str], stage: Stage[Any] = IM
     """Name, figures and source of the published rows of ``dataset``."""
     return [
         [name, *("" if row.get(metric) is None else str(row[metric]) for metric in metrics), str(row.get("source", ""))]
-        for name, row in published_rows(dataset, stage).items()
+        for name, row in stage.recipes.reported(dataset).items()
     ]
-
-
-def published_rows(dataset: str, stage: Stage[Any] = IMPORTANCE) -> dict[str, dict[str, Any]]:
-    """The published rows that the dataset's ``published`` recipe carries, by method."""
-    recipe = f"{dataset}-published"
-    if not (stage.recipes.folder / f"{recipe}.yaml").is_file():
-        return {}
-    rows: dict[str, dict[str, Any]] = stage.recipes.read(recipe)["reported"]
-    return rows
 
 
 def cell(results: Results, name: str, metric: str) -> str:

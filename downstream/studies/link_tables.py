@@ -58,11 +58,10 @@ def groups_table(runs: Mapping[str, Run]) -> Table:
 
 
 def published_links(dataset: str) -> list[Table]:
-    """The published rows of the dataset's tuned recipe, in percent."""
-    recipe = LINKS.recipes.own(dataset, "rotate")
-    reported = {} if recipe == "rotate" else LINKS.recipes.read(recipe).get("reported", {})
+    """The published rows of the dataset, in percent."""
     rows = [
-        [name, *(f"{row[metric]:.2f}" for metric in PUBLISHED), str(row["source"])] for name, row in reported.items()
+        [name, *(f"{row[metric]:.2f}" for metric in PUBLISHED), str(row["source"])]
+        for name, row in LINKS.recipes.reported(dataset).items()
     ]
     headers = ["method", *map(title, PUBLISHED), "source"]
     note = "In percent. Not measured here; those that read images have what is not available here."

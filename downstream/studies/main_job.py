@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from downstream.methods.importance_settings import LICAP, ImportanceConfig, NetworkConfig
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
+from downstream.methods.row_names import LICAP
 from downstream.methods.table import METHODS
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.reports.results import best_run, validated

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from downstream.methods.importance_settings import LICAP, ImportanceConfig, SearchRange
+from downstream.methods.importance_settings import ImportanceConfig, SearchRange
+from downstream.methods.row_names import LICAP
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner

@@ -41,13 +41,13 @@ class Settings:
 
     Args:
         dataset: name of the dataset.
-        profile: recipe of a dataset without one of its own; ``fast`` or ``published``.
+        profile: which recipes of the dataset, such as ``fast``, ``published-rgtn`` or ``published-licap``.
         flags: settings of `StudyConfig`; what features are made of, folds, seed and device hold for both stages, the
             graph and how features are fed for stage 2.
         epochs: of every network of stage 2, instead of the recipe's: a smaller budget, the same for all arms.
 
     Raises:
-        NieError: an unknown flag, or one that the study sets itself.
+        NieError: a profile that the dataset has not, an unknown flag, or one that the study sets itself.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Settings:
             if flag_value(flags, name) is not None:
                 raise NieError(f"A study names its dataset and its rows itself; leave {name} out.")
         self.dataset, self.profile, self.flags, self.epochs = dataset, profile, list(flags), epochs
+        IMPORTANCE.recipes.own(dataset, profile)
         self.replaced = resolve(StudyConfig, {"dataset": dataset}, flags=self.flags).replaced
         self.flags = without_flag(self.flags, "--replaced")
 

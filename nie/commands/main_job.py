@@ -6,14 +6,13 @@ import argparse
 import itertools
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.presets import PRESETS
 from nie.commands.data import building_options, datasets, given_building_options
 from nie.commands.output import say
-from nie.commands.parser import Commands, a_path, positive_number, roots, whole_number
+from nie.commands.parser import Commands, a_path, positive_number, roots, said_roots, whole_number
 from nie.progress import log
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
@@ -108,7 +107,7 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     """Where the scores are, and what to do next."""
     written = [f"Scores of all {len(scores.name):,} nodes: {arguments.out}"] if arguments.out else []
     written += [f"Report: {arguments.report}"] if arguments.report else []
-    name, roots, run = shlex.quote(best.config["dataset"]), _roots(arguments), shlex.quote(str(best.path))
+    name, roots, run = shlex.quote(best.config["dataset"]), said_roots(arguments), shlex.quote(str(best.path))
     further = _further(arguments.preset or "good")
     steps = {
         "better scores, in more time": f"nie run {name} --preset {further}{roots}" if further else "",
@@ -120,13 +119,6 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     shown = [(what, command) for what, command in steps.items() if command][:MOST_STEPS]
     width = max(len(what) for what, _ in shown)
     return [*written, "", "Next:", *(f"  {what:<{width}}  {command}" for what, command in shown)]
-
-
-def _roots(arguments: argparse.Namespace) -> str:
-    """The folders of datasets and runs as options, where they are not the usual ones."""
-    usual = {"data_root": Path("datasets"), "run_root": Path("checkpoints")}
-    given = {name: getattr(arguments, name) for name in usual if getattr(arguments, name) != usual[name]}
-    return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(path))}" for name, path in given.items())
 
 
 def _further(preset: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -136,6 +137,13 @@ def positive_number(text: str) -> float:
 def roots(arguments: argparse.Namespace) -> dict[str, Any]:
     """Where datasets and runs are, as the stages take them."""
     return {"data_root": arguments.data_root, "run_root": arguments.run_root}
+
+
+def said_roots(arguments: argparse.Namespace) -> str:
+    """The folders of datasets and runs as options, where they are not the usual ones."""
+    usual = {"data_root": Path("datasets"), "run_root": Path("checkpoints")}
+    given = {name: getattr(arguments, name) for name in usual if getattr(arguments, name) != usual[name]}
+    return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(path))}" for name, path in given.items())
 
 
 def _common() -> argparse.ArgumentParser:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import functools
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.commands.output import say
-from nie.commands.parser import Commands
+from nie.commands.parser import Commands, said_roots
+from nie.progress import log
 from nie.runs.head import PROVENANCE
-from nie.runs.run import read_run
+from nie.runs.run import Run, read_run
 from nie.runs.stage import Stage
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
+from nie.settings.sections import FoldsConfig
 
 
 def add_commands(commands: Commands) -> None:
@@ -42,4 +46,29 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
     run = stage.run(config, run_root=arguments.run_root, inputs=inputs)
     if stage.columns:
         say(markdown_table(Results.of(named([run])), stage))
-    say(run.path)
+    say(run.path)  # alone on the standard output, for programs to read
+    for line in _what_was_done(stage, config, arguments, run):
+        log.info("%s", line)
+
+
+def _what_was_done(stage: Stage[Any], config: RunConfig, arguments: argparse.Namespace, run: Run) -> list[str]:
+    """What a run is, in plain words, and the command that fits next."""
+    done = ", ".join(map(str, run.finished_folds()))
+    flags = _flags_of_stage2(arguments.recipe, config)
+    command = stage.next_command.format(run=shlex.quote(str(run.path)), flags=flags)
+    return [
+        f"Done, {stage.title}: {config.run_label()} on {config.dataset}, {stage.unit} {done}.",
+        f"Next: {command}{said_roots(arguments)}",
+    ]
+
+
+def _flags_of_stage2(recipe: str, config: RunConfig) -> str:
+    """The recipe of stage 2 whose name begins like that of stage 1, or the general one; and the folds, if not all."""
+    alike = [name for name in IMPORTANCE.recipes.names() if name.startswith(recipe)]
+    chosen = min(alike, key=len, default="fast")
+    flags = f" --recipe {chosen}"
+    if IMPORTANCE.recipes.read(chosen).get("dataset") != config.dataset:
+        flags += f" --dataset {shlex.quote(config.dataset)}"
+    if config.fold_numbers != FoldsConfig().run:
+        flags += f" --folds.run {','.join(map(str, config.fold_numbers))}"
+    return flags

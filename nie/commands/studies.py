@@ -52,7 +52,10 @@ def add_commands(commands: Commands) -> None:
 
 def _of_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="one of those below, or your own")
-    parser.add_argument("--profile", choices=("fast", "published"), default="fast", help="which recipes")
+    parser.add_argument(
+        "--profile", default="fast",
+        help="which recipes of the dataset: fast; published-rgtn or published-licap: the papers' own settings",
+    )  # fmt: skip
 
 
 def _settings(_argv: Sequence[str]) -> type[RunConfig]:

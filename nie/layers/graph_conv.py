@@ -1,4 +1,4 @@
-"""Graph convolution with symmetric normalisation."""
+"""Graph convolution, with symmetric normalisation or with none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.ops import neighbour_sum
 from nie.ops.shapes import expect_sizes
+from nie.vocabulary import GCNNorm
 
 
 class GraphConv(nn.Module):
@@ -17,12 +18,14 @@ class GraphConv(nn.Module):
     .. math:: h_v = \sum_{u \to v} \frac{1}{\sqrt{d^+_u d^-_v}} W x_u + b
 
     Kipf and Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017, equation 2, with
-    out-degree :math:`d^+` and in-degree :math:`d^-`. Self-loops are the graph's business. It computes what
-    ``dgl.nn.GraphConv`` does, and also runs on CUDA where DGL does not, and on sampled blocks without bias.
+    out-degree :math:`d^+` and in-degree :math:`d^-`; without normalisation, neighbours are added up as they are.
+    Self-loops are the graph's business. It computes what ``dgl.nn.GraphConv`` does, and also runs on CUDA where DGL
+    does not, and on sampled blocks without bias.
 
     Args:
         in_size: size of the node features.
         out_size: size of the result.
+        norm: ``symmetric``, or ``none``.
 
     Example:
         >>> from nie.dgl_compat import dgl
@@ -31,10 +34,10 @@ class GraphConv(nn.Module):
         torch.Size([3, 8])
     """
 
-    def __init__(self, in_size: int, out_size: int) -> None:
+    def __init__(self, in_size: int, out_size: int, *, norm: GCNNorm = "symmetric") -> None:
         super().__init__()
         expect_sizes(in_size=in_size, out_size=out_size)
-        self.in_size, self.out_size = in_size, out_size
+        self.in_size, self.out_size, self.norm = in_size, out_size, norm
         self.weight = nn.Parameter(torch.empty(in_size, out_size))
         self.bias = nn.Parameter(torch.empty(out_size))
         self.reset_parameters()
@@ -52,14 +55,18 @@ class GraphConv(nn.Module):
         Args:
             graph: homogeneous graph or block.
             feat: (N_src, in_size).
-            out_degree, in_degree: see :func:`symmetric_norm`.
+            out_degree, in_degree: of the whole graph, see :func:`symmetric_norm` and :func:`sampled_share`; by default
+                those in ``graph``.
 
         Raises:
             NieError: features that do not fit the graph or the layer.
         """
         src, _ = endpoints(graph, feat, self.in_size)
-        before, after = symmetric_norm(graph, src, out_degree, in_degree)
-        src = src * before
+        if self.norm == "symmetric":
+            before, after = symmetric_norm(graph, src, out_degree, in_degree)
+            src = src * before
+        else:
+            after = sampled_share(graph, src, in_degree)
         if self.in_size > self.out_size:  # the product comes first where it makes the rows shorter that are added up
             out = neighbour_sum(graph, src @ self.weight)
         else:
@@ -67,7 +74,7 @@ class GraphConv(nn.Module):
         return out * after + self.bias
 
     def extra_repr(self) -> str:
-        return f"in={self.in_size}, out={self.out_size}"
+        return f"in={self.in_size}, out={self.out_size}, norm={self.norm}"
 
 
 def symmetric_norm(
@@ -90,9 +97,25 @@ def symmetric_norm(
     ([1.0, 1.0, 1.0], [1.0, 1.0, 1.4142])
     """
     leaving = graph.out_degrees() if out_degree is None else out_degree
-    found = graph.in_degrees().to(like).clamp(min=1)
-    entering = found if in_degree is None else in_degree.to(like).clamp(min=1)
-    before, after = leaving.to(like).clamp(min=1).pow(-0.5), entering.pow(-0.5)
+    entering = graph.in_degrees() if in_degree is None else in_degree
+    before, after = (degree.to(like).clamp(min=1).pow(-0.5) for degree in (leaving, entering))
     if in_degree is not None:
-        after = after * (entering / found)
+        return before[:, None], after[:, None] * sampled_share(graph, like, in_degree)
     return before[:, None], after[:, None]
+
+
+def sampled_share(graph: dgl.DGLGraph, like: Tensor, in_degree: Tensor | None) -> Tensor:
+    r"""The factor (N_dst, 1) that makes a sum over a sample of a node's in-edges one over all of them, on the average.
+
+    It is :math:`d^-_v / k` where k in-edges were sampled, and 1 where the graph is whole or the sample has all.
+
+    Args:
+        graph: homogeneous graph or block.
+        like: has the type and the device of the result.
+        in_degree: (N_dst,) of the destinations in the whole graph; by default those in ``graph``.
+
+    >>> sampled_share(dgl.graph(([0, 1], [2, 2])), torch.empty(0), torch.tensor([0, 0, 8])).flatten().tolist()
+    [1.0, 1.0, 4.0]
+    """
+    found = graph.in_degrees().to(like).clamp(min=1)
+    return (found if in_degree is None else in_degree.to(like).clamp(min=1)).div(found)[:, None]

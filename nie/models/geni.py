@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nie.layers import CentralityScale, Dropout, GENIConv
@@ -12,6 +13,7 @@ from nie.layers.activations import ACTIVATIONS, check_activation
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, log_in_degree, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 from nie.ops.shapes import expect_sizes
+from nie.vocabulary import LayerActivationName
 
 
 class GENI(nn.Module):
@@ -32,11 +34,15 @@ class GENI(nn.Module):
         num_heads: scoring networks, and heads of every layer.
         num_layers: layers of score aggregation.
         rel_size: size of the relation embeddings.
-        feat_drop: dropout probability of the features and of the hidden layer.
+        feat_drop: dropout probability of the features.
+        hidden_drop: that of the scoring networks' hidden layer; by default the same.
         attn_drop: dropout probability of the attention weights.
         negative_slope: slope of the attention's LeakyReLU below 0.
+        layer_activation: activation of the scores after each layer, ``linear`` or (as in the papers' programs) ``elu``.
         activation: activation of the final score, ``linear`` or (as published) ``leaky_relu``.
         centrality_scale: False leaves the centrality adjustment out.
+        scale_heads: adjust the score of each head by factors of its own before the mean over heads, as the papers'
+            programs do.
         tier_outputs: size of a head for tiers of importance on the heads' aggregated scores, each adjusted by
             centrality; 0 for none.
 
@@ -53,6 +59,7 @@ class GENI(nn.Module):
         torch.Size([3])
     """
 
+    # Long because each parameter is a setting that recipes and searches name.
     def __init__(
         self,
         *,
@@ -63,10 +70,13 @@ class GENI(nn.Module):
         num_layers: int = 2,
         rel_size: int = 10,
         feat_drop: float = 0.3,
+        hidden_drop: float | None = None,
         attn_drop: float = 0.0,
         negative_slope: float = 0.2,
+        layer_activation: LayerActivationName = "linear",
         activation: str = "linear",
         centrality_scale: bool = True,
+        scale_heads: bool = False,
         tier_outputs: int = 0,
     ) -> None:
         super().__init__()
@@ -77,6 +87,8 @@ class GENI(nn.Module):
         in_size = sum(channel_sizes.values())
         self.num_heads, self.hidden_size = num_heads, hidden_size or max(in_size // 2, 1)
         self.drop = Dropout(feat_drop)
+        self.hidden_drop = self.drop if hidden_drop is None else Dropout(hidden_drop)
+        self.layer_activation = F.elu if layer_activation == "elu" else nn.Identity()
         # The hidden layers of all scoring networks are one product.
         self.hidden = nn.Linear(in_size, num_heads * self.hidden_size)
         self.output = nn.Parameter(torch.empty(num_heads, self.hidden_size))
@@ -85,7 +97,7 @@ class GENI(nn.Module):
         self.layers = nn.ModuleList(
             GENIConv(rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop) for _ in range(num_layers)
         )
-        self.scale = CentralityScale() if centrality_scale else None
+        self.scale = CentralityScale(num_heads if scale_heads else None) if centrality_scale else None
         self.tier_head = nn.Linear(num_heads, tier_outputs) if tier_outputs else None
         self.reset_parameters()
 
@@ -124,15 +136,17 @@ class GENI(nn.Module):
             NieError: a channel is missing, or shapes do not fit.
         """
         h = self.drop(side_by_side(feats, self.channels))
-        h = self.drop(torch.relu(self.hidden(h))).view(-1, self.num_heads, self.hidden_size)
+        h = self.hidden_drop(torch.relu(self.hidden(h))).view(-1, self.num_heads, self.hidden_size)
         score = (h * self.output).sum(-1) + self.output_bias  # (N, H)
         layers = per_layer(graph, etype, self.num_layers)
         for layer, (block, relations) in zip(self.layers, layers, strict=True):
-            by_head = layer(block, score, self.relations, relations)
+            by_head = self.layer_activation(layer(block, score, self.relations, relations))
             mean = by_head.mean(1)
             score = mean[:, None].expand(-1, self.num_heads)
         if self.scale is not None:
             centrality = log_in_degree(layers[-1][0], mean, degrees)
-            mean, by_head = self.scale(mean, centrality), self.scale(by_head, centrality[:, None])
+            by_head = self.scale(by_head, centrality[:, None])
+            # One pair of factors scales the mean: the same in other words, and the bits of finished runs.
+            mean = by_head.mean(1) if self.scale.gamma.dim() else self.scale(mean, centrality)
         tiers = None if self.tier_head is None else self.tier_head(by_head)
         return ImportanceScores.of(ACTIVATIONS[self.activation](mean), tier_logits=tiers)

@@ -7,7 +7,7 @@ from nie.ops.attention import additive_attention, dot_attention
 from nie.ops.distance import complex_distance
 from nie.ops.fused_dropout import dropout
 from nie.ops.neighbours import neighbour_sum
-from nie.ops.relational import relational_sum
+from nie.ops.relational import relational_product, relational_sum
 from nie.vocabulary import REL_MODES
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "dot_attention",
     "dropout",
     "neighbour_sum",
+    "relational_product",
     "relational_sum",
 ]

@@ -14,6 +14,9 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.ops.drop_pattern import dropout_scale
+from nie.ops.plain_backend import relational_product
+
+__all__ = ["additive_attention", "dot_attention", "neighbour_sum", "relational_product", "relational_sum"]
 
 
 def additive_attention(

@@ -40,6 +40,20 @@ class Rows(NamedTuple):
     ids: Tensor
 
 
+class Pairs(NamedTuple):
+    """The pairs of a source and a relation that leaves it, each once, by relation.
+
+    Attributes:
+        sources: (P,) the source of each pair.
+        counts: the pairs of every relation up to the largest there is.
+        of_edge: (E,) the pair of each edge, in the order of ``Prepared.by_dst``.
+    """
+
+    sources: Tensor
+    counts: list[int]
+    of_edge: Tensor
+
+
 class Prepared:
     """A graph's edges by destination and, once a backward pass needs it, by source.
 
@@ -134,6 +148,15 @@ class Relations:
     def by_src(self) -> Tensor:
         """In the order of ``Prepared.by_src``."""
         return self._etype[self._rows.by_src.ids.long()]
+
+    @functools.cached_property
+    def pairs(self) -> Pairs:
+        """The pairs of a source and a relation, so that what an edge needs of both is computed once for each."""
+        sources, _ = self._rows.ends
+        num_src = self._rows._num_src
+        pairs, of_edge = torch.unique(self.by_dst.long() * num_src + sources, return_inverse=True)
+        counts: list[int] = torch.bincount(pairs // num_src).tolist()
+        return Pairs(pairs % num_src, counts, of_edge)
 
     @functools.cached_property
     def rows(self) -> Rows:

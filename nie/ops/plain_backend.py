@@ -69,6 +69,16 @@ def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etyp
     return out
 
 
+def relational_product(graph: dgl.DGLGraph, feat: Tensor, weight: Tensor, etype: Tensor) -> Tensor:
+    """See :func:`nie.ops.relational_product`."""
+    prepared = prepare(graph, feat.device)
+    pairs = prepared.relations(etype).pairs
+    # Not one relation's part of ``weight`` after the other, each of which would have a gradient as large as the whole.
+    parts = zip(torch.split(feat[pairs.sources], pairs.counts), weight.unbind(), strict=False)
+    product = torch.cat([part @ matrix for part, matrix in parts if len(part)] or [feat[:0] @ weight[0]])
+    return row_sum(product[pairs.of_edge], prepared.ends[1], graph.num_dst_nodes())
+
+
 def _aggregate(graph: dgl.DGLGraph, score: Tensor, value: Tensor, attn_drop: float, seed: int) -> tuple[Tensor, Tensor]:
     """Softmax ``score`` (E, H) over in-edges and add up the sources' values; returns output and attention."""
     src, dst = _ends(graph, value)

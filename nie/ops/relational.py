@@ -1,4 +1,4 @@
-"""The sum over in-edges that relational graph convolutions share."""
+"""The sums over in-edges that relational graph convolutions share."""
 
 from __future__ import annotations
 
@@ -45,4 +45,43 @@ def relational_sum(
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
     out: Tensor = operate("relational_sum", graph, [value, coefficient], etype, value=value, backend=backend)[0]
+    return out
+
+
+def relational_product(
+    graph: dgl.DGLGraph, feat: Tensor, weight: Tensor, etype: Tensor, *, backend: str | None = None
+) -> Tensor:
+    r"""Add up the sources' features over the in-edges, each multiplied by the matrix of its relation.
+
+    .. math:: \mathrm{out}_v = \sum_{u \xrightarrow{r} v} x_u W_r
+
+    This is R-GCN (Schlichtkrull et al., ESWC 2018, equation 2) with a matrix of its own for every relation. A source is
+    multiplied once by each relation that leaves it, however many edges of that relation there are.
+
+    Args:
+        graph: homogeneous graph or block; it is not written to, and may be on another device than the features where
+            these are on CUDA.
+        feat: (N_src, D).
+        weight: (R, D, K).
+        etype: (E,) relation of every edge.
+        backend: see :func:`nie.ops.backend.choose_backend`; all of them compute it in plain torch, as the products take
+            most of the time.
+
+    Returns:
+        (N_dst, K), zero for nodes without in-edges.
+
+    Raises:
+        NieError: shapes that do not fit the graph or each other.
+
+    >>> import torch
+    >>> from nie.dgl_compat import dgl
+    >>> graph = dgl.graph(([0, 1], [2, 2]))
+    >>> weight = torch.tensor([[[1.0]], [[10.0]]])
+    >>> relational_product(graph, torch.tensor([[1.0], [2.0], [0.0]]), weight, torch.tensor([0, 1])).flatten()
+    tensor([ 0.,  0., 21.])
+    """
+    expect_graph(graph)
+    expect("feat", feat, (graph.num_src_nodes(), None))
+    expect_relations(graph, "weight", weight, etype, (None, feat.shape[1], None))
+    out: Tensor = operate("relational_product", graph, [feat, weight], etype, value=feat, backend=backend)[0]
     return out

@@ -25,6 +25,8 @@ class Stage(Generic[Config]):
         inputs_key: ``(config) -> key``: settings with equal keys have the same inputs.
         run: ``(config, *, run_root, inputs) -> Run``: makes the folds that are not finished.
         read_by: what can be done with its runs, and by which command, as errors say.
+        next_command: what to do with a run first, with places for its folder ``{run}`` and for the ``{flags}`` of a
+            stage that reads it fold by fold: recipe and folds.
         folds_flag: the flag that says which folds, or repetitions, to run.
         unit: what a run is repeated over, in the plural: folds, or repetitions.
         columns: the test figures that a table of its runs shows; none where nothing is tested.
@@ -41,6 +43,7 @@ class Stage(Generic[Config]):
     inputs_key: Callable[[Config], str]
     run: Callable[..., Any]
     read_by: str
+    next_command: str
     folds_flag: str = "--folds.run"
     unit: str = "folds"
     columns: tuple[str, ...] = ()

@@ -54,9 +54,26 @@ class Recipes(Generic[Config]):
     of_one_method: frozenset[str] = frozenset()
 
     def own(self, dataset: str, profile: str) -> str:
-        """Name of the dataset's own recipe of a profile, or of the general one."""
-        own = f"{dataset}-{profile}"
-        return own if (self.folder / f"{own}.yaml").is_file() else profile
+        """Name of the dataset's recipe of a profile, or of the general one.
+
+        Profiles whose names begin alike may share a recipe: that of ``published-rgtn`` is ``<dataset>-published-rgtn``,
+        or else ``<dataset>-published``, which serves ``published-licap`` too, or else ``published-rgtn``.
+
+        Raises:
+            NieError: there is none of these; the profiles that there are for the dataset are named.
+        """
+        known = self.names()
+        for name in (f"{dataset}-{profile}", f"{dataset}-{profile.partition('-')[0]}", profile):
+            if name in known:
+                return name
+        of_dataset = {name.removeprefix(f"{dataset}-") for name in known if name.startswith(f"{dataset}-")}
+        there = ", ".join(sorted(of_dataset | {name for name in known if "-" not in name}))
+        raise NieError(f"There are no settings of the profile {shown(profile)} for {shown(dataset)}; use {there}.")
+
+    def reported(self, dataset: str) -> dict[str, dict[str, Any]]:
+        """The published rows of a dataset by method, of ``reported/<dataset>.yaml``; none where there is no file."""
+        found = [path for path in (self.folder / "reported").glob("*.yaml") if path.stem == dataset]
+        return _document(found[0]) if found else {}
 
     def has(self, dataset: str, profile: str) -> bool:
         """Whether the dataset has a recipe of its own for a profile."""
@@ -81,15 +98,7 @@ class Recipes(Generic[Config]):
         if not os.path.isfile(path):  # which a name that is too long for the system is not, either
             hint = nearest(str(recipe), self.names()) or f" (there are {', '.join(self.names())})"
             raise NieError(f"There is no recipe {shown(str(recipe))}{hint}.")
-        try:
-            document = yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
-        except OSError as error:
-            raise NieError(f"{path} cannot be read: {error.strerror}.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise NieError(f"{path} is not YAML as recipes are written in: {reason}.") from error
-        if not isinstance(document, dict):
-            raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+        document = _document(path)
         self._check_keys(document, str(path))
         methods = document.get("methods") or {}
         if not isinstance(methods, dict) or not all(isinstance(part, dict) for part in methods.values()):
@@ -205,6 +214,20 @@ def resolve(
                 "them to run it as it is now."
             )
     return config.model_copy(update={"plugins": plugins}) if plugins or config.plugins else config
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """What a YAML file of settings holds."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
+    except OSError as error:
+        raise NieError(f"{path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise NieError(f"{path} is not YAML as recipes are written in: {reason}.") from error
+    if not isinstance(document, dict):
+        raise NieError(f"{path} holds no settings; a recipe is a YAML mapping such as 'optim: {{lr: 0.001}}'.")
+    return document
 
 
 def _plugins_in(values: Mapping[str, Any]) -> Mapping[str, str]:

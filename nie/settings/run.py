@@ -54,7 +54,7 @@ class RunConfig(Section):
         pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$",
         description="cpu, cuda or cuda:1; auto: CUDA where there is a GPU and triton, else the CPU",
     )
-    reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, shown apart in tables")
+    reported: dict[str, dict[str, str | float]] = Field({}, description="published rows, as older runs keep them")
     plugins: dict[str, str] = Field(
         {}, description="the plugins that are used, each with a digest of its source; nie sets it"
     )

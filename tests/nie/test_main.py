@@ -50,11 +50,18 @@ def test_from_an_own_graph_to_scores_with_one_command(
 def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: synthetic\n")
-    assert main(["pretrain", "--recipe", str(recipe), *SMALL_FLAGS, "--loss.gamma", "0.2", *roots]) == 0
-    stage1 = capsys.readouterr().out.strip()
+    heard = [word for word in roots if word != "--quiet"]
+    assert main(["pretrain", "--recipe", str(recipe), *SMALL_FLAGS, "--loss.gamma", "0.2", *heard]) == 0
+    said = capsys.readouterr()
+    stage1 = said.out.strip()
+    assert "Done, stage 1: LICAP pretraining: licap on synthetic, folds 0, 1.\n" in said.err
+    folds = "--recipe fast --dataset synthetic --folds.run 0,1"
+    assert f"Next: nie downstream {folds} --pretrained {stage1} --data-root" in said.err
     assert Path(stage1, "fold1", "DONE").exists()
-    assert main(["downstream", "--recipe", str(recipe), "--pretrained", stage1, *SMALL_FLAGS, *roots]) == 0
-    stage2 = capsys.readouterr().out.strip().splitlines()[-1]
+    assert main(["downstream", "--recipe", str(recipe), "--pretrained", stage1, *SMALL_FLAGS, *heard]) == 0
+    said = capsys.readouterr()
+    stage2 = said.out.strip().splitlines()[-1]
+    assert f"Next: nie predict {stage2} --out scores.csv --data-root" in said.err
     assert main(["table", "synthetic", *roots]) == 0
     assert "0, 1 (n=2)" in capsys.readouterr().out
     assert main(["predict", stage2, "--out", str(tmp_path / "scores.csv"), *roots]) == 0

@@ -2,5 +2,6 @@
 
 from nie.ops.dgl_backend import neighbour_sum
 from nie.ops.numba_backend.autograd import additive_attention, dot_attention, dropout, relational_sum
+from nie.ops.plain_backend import relational_product
 
-__all__ = ["additive_attention", "dot_attention", "dropout", "neighbour_sum", "relational_sum"]
+__all__ = ["additive_attention", "dot_attention", "dropout", "neighbour_sum", "relational_product", "relational_sum"]

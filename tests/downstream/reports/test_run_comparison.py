@@ -133,8 +133,8 @@ def test_the_command_prints_both_rows_the_tests_and_the_verdict(tmp_path: Path) 
     header, _, *tests = [
         [cell.strip() for cell in line.split("|")[1:-1]] for line in out.split("\n\n")[1].splitlines()
     ]  # fmt: skip
-    assert header == ["metric", "difference", "d", "better", "p"]
-    assert [cells[3] for cells in tests if cells[0] in ("RMSE", "SPEARMAN")] == ["5 of 5", "5 of 5"]
+    assert header == ["metric", "difference", "95 % interval", "d", "better", "p"]
+    assert [cells[4] for cells in tests if cells[0] in ("RMSE", "SPEARMAN")] == ["5 of 5", "5 of 5"]
     assert out.splitlines()[-1].startswith("rgtn is better on")
     code, _, error = run_quietly(["compare", "rgtn", "gcn"], tmp_path / "data", tmp_path)
     assert (code, error.count("\n")) == (2, 1)

@@ -13,10 +13,10 @@ from downstream.reports.tables import (
     folds_csv,
     latex_table,
     markdown_table,
-    published_rows,
     table_by_version,
 )
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.links.stage import LINKS
 from nie.data import synthetic
 from nie.data.store import save
 from nie.data.version import version_of
@@ -81,7 +81,8 @@ def test_published_rows_stand_apart_with_their_source(tmp_path: Path) -> None:
     measured, published = markdown_table(results(tmp_path, "fb15k")).split("Published rows")
     assert "MCRL, IJIS 2023" in published
     assert "MCRL" not in measured
-    assert published_rows("toy") == {}
+    assert IMPORTANCE.recipes.reported("toy") == {}
+    assert LINKS.recipes.reported("fb15k") == {}
 
 
 def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
@@ -215,3 +216,11 @@ def test_a_graph_that_is_not_on_the_disk_is_said(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data")
     assert "The graph synthetic is not on the disk" in table(tmp_path)
     assert "| first" in table(tmp_path)
+
+
+def test_a_row_on_pretrained_features_says_so_under_a_label_of_its_own_too() -> None:
+    labelled = {"label": "rgtn-published-rgtn"}
+    raw = Run(Path("rgtn-published-rgtn-00000000"), labelled)
+    pretrained = Run(Path("rgtn-published-rgtn-11111111"), {**labelled, "pretrained": "licap-22222222"})
+    plain = Run(Path("gcn+licap-33333333"), {"label": "gcn+licap", "pretrained": "licap-22222222"})
+    assert list(named([raw, pretrained, plain])) == ["rgtn-published-rgtn", "rgtn-published-rgtn+licap", "gcn+licap"]

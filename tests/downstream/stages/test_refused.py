@@ -21,6 +21,10 @@ RGTN = ["downstream", "--method", "rgtn"]
 CHANNEL = ["link", "--channels", '{"text": "tfidf"}']
 REFUSED = [
     (["downstream", "--method", "gat", "--model.hidden_size", "60"], "multiple of model.num_heads; got 60 and 8"),
+    (["downstream", "--method", "gcn", "--model.readout", "convolution", "--loss.tier_weight", "1"],
+     "loss.tier_weight needs model.readout linear"),
+    (["downstream", "--method", "geni", "--model.scale_heads", "--no-model.centrality_scale"],
+     "model.scale_heads is about model.centrality_scale, which is off"),
     ([*RGTN, "--model.fusion", "attention", "--model.fusion_settings", "foo=1"], "has no setting 'foo'"),
     ([*RGTN, "--model.fusion", "gated_uncertainty", "--model.fusion_settings", "alpha=2"], "alpha"),
     ([*RGTN, "--model.fusion", "proxy_attention", "--model.fusion_settings", "num_heads=5"], "num_heads"),

@@ -45,16 +45,26 @@ def loop(model: GENI, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tens
         out, _ = additive_attention(
             graph, s[..., None], s * layer.attn_src, s * layer.attn_dst, rel, etype, layer.negative_slope
         )
-        mean = out[..., 0].mean(1)
+        by_head = F.elu(out[..., 0]) if model.layer_activation is F.elu else out[..., 0]
+        mean = by_head.mean(1)
         s = torch.stack([mean] * 3, dim=1)
     if model.scale is not None:
-        mean = (model.scale.gamma * graph.in_degrees().clamp(min=1).double().log() + model.scale.beta) * mean
+        centrality = graph.in_degrees().clamp(min=1).double().log()[:, None]
+        mean = ((centrality * model.scale.gamma + model.scale.beta) * by_head).mean(1)
     return F.leaky_relu(mean) if model.activation == "leaky_relu" else mean
 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"num_layers": 1}, {"activation": "leaky_relu"}, {"centrality_scale": False}, {"hidden_size": 7}],
+    [
+        {},
+        {"num_layers": 1},
+        {"activation": "leaky_relu"},
+        {"centrality_scale": False},
+        {"hidden_size": 7},
+        {"layer_activation": "elu"},
+        {"scale_heads": True, "layer_activation": "elu"},
+    ],
     ids=str,
 )
 def test_equals_the_loop(options: dict[str, Any]) -> None:
@@ -97,3 +107,11 @@ def test_what_does_not_fit_is_refused() -> None:
         build(activation="sine")
     with pytest.raises(NieError, match="2 layers must have 2 blocks"):
         build()([graph], features(), [etype])
+
+
+def test_the_papers_programs_drop_features_alone_and_start_the_scale_of_heads_at_log_in_degree() -> None:
+    model = GENI(channel_sizes=SIZES, num_relations=NUM_RELATIONS, num_heads=3, hidden_drop=0.0, scale_heads=True)
+    assert (model.drop.p, model.hidden_drop.p) == (0.3, 0.0)
+    assert model.scale is not None
+    assert (model.scale.gamma.tolist(), model.scale.beta.tolist()) == ([1.0] * 3, [0.0] * 3)
+    assert GENI(channel_sizes=SIZES, num_relations=2).hidden_drop.p == 0.3

@@ -1,4 +1,4 @@
-"""nie.ops.relational on every backend that has it, against a loop over the edges."""
+"""nie.ops.relational on every backend that has it, against loops over the edges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops import relational_sum
+from nie.ops import relational_product, relational_sum
 
 
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
@@ -95,3 +95,69 @@ def test_what_does_not_fit_is_named() -> None:
         relational_sum(graph, value, normal(1, 2), etype)
     with pytest.raises(NieError, match=r"value has shape \(8, 2, 3\)"):
         relational_sum(graph, normal(8, 2, 3), normal(5, 2), etype)
+
+
+def product_loop(graph: dgl.DGLGraph, feat: Tensor, weight: Tensor, etype: Tensor) -> Tensor:
+    rows = [torch.zeros(weight.shape[2], dtype=feat.dtype) for _ in range(graph.num_dst_nodes())]
+    for u, v, r in zip(*graph.edges(), etype, strict=True):
+        rows[v] = rows[v] + feat[u] @ weight[r]
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("num_relations", [NUM_RELATIONS, NUM_RELATIONS + 2])  # the last two have no edge
+def test_products_and_their_gradients_equal_the_loop(num_relations: int) -> None:
+    graph, etype = random_graph()
+    feat = normal(graph.num_nodes(), 3, requires_grad=True)
+    weight = normal(num_relations, 3, 4, seed=2, requires_grad=True)
+    out, expected = (call(graph, feat, weight, etype) for call in (relational_product, product_loop))
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    factor = normal(*out.shape, seed=3)
+    found, wanted = (torch.autograd.grad((one * factor).sum(), (feat, weight)) for one in (out, expected))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+
+
+def test_gradients_of_products_are_differentiated_too() -> None:
+    graph, etype = random_graph(num_nodes=5, num_edges=9)
+    inputs = normal(5, 2, requires_grad=True), normal(NUM_RELATIONS, 2, 3, seed=2, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda feat, w: relational_product(graph, feat, w, etype), inputs)
+    assert torch.autograd.gradgradcheck(lambda feat, w: relational_product(graph, feat, w, etype), inputs)
+
+
+def test_a_block_and_a_graph_without_edges_have_products_too() -> None:
+    graph, etype = random_graph()
+    feat, weight, seeds = normal(9, 3), normal(NUM_RELATIONS, 3, 2, seed=2), torch.tensor([5, 0, 3])
+    _, _, (block,) = dgl.dataloading.MultiLayerFullNeighborSampler(1).sample_blocks(graph, seeds)
+    found = relational_product(block, feat[block.srcdata[dgl.NID]], weight, etype[block.edata[dgl.EID]])
+    torch.testing.assert_close(found, relational_product(graph, feat, weight, etype)[seeds], rtol=0, atol=1e-12)
+    empty = dgl.graph(([], []), num_nodes=3)
+    assert relational_product(empty, feat[:3], weight, etype[:0]).tolist() == [[0.0, 0.0]] * 3
+
+
+def test_products_in_half_precision_are_summed_in_single() -> None:
+    graph, etype = random_graph()
+    feat, weight = normal(9, 3), normal(NUM_RELATIONS, 3, 2, seed=2)
+    found = relational_product(graph, feat.half(), weight.half(), etype, backend="dgl")
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found.double(), relational_product(graph, feat, weight, etype), rtol=1e-2, atol=1e-2)
+
+
+def test_what_does_not_fit_a_product_is_named() -> None:
+    graph, etype = random_graph()
+    with pytest.raises(NieError, match=r"weight has shape \(5, 4, 2\), but this graph needs \(any, 3, any\)"):
+        relational_product(graph, normal(9, 3), normal(5, 4, 2), etype)
+    with pytest.raises(NieError, match=r"feat has shape \(8, 3\)"):
+        relational_product(graph, normal(8, 3), normal(5, 3, 2), etype)
+
+
+@pytest.mark.cuda
+def test_products_on_cuda_are_those_of_the_cpu_and_the_same_bits_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NIE_OPS_BACKEND")
+    graph, etype = large_graph()
+    results = []
+    for device in ("cpu", "cuda", "cuda"):
+        feat = normal(graph.num_nodes(), 8).to(device).requires_grad_()
+        weight = normal(5, 8, 4, seed=2).to(device).requires_grad_()
+        out = relational_product(graph, feat, weight, etype.to(device))
+        results.append([each.cpu() for each in (out, *torch.autograd.grad(out.square().sum(), (feat, weight)))])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-9, atol=1e-9)
+    assert all(torch.equal(one, two) for one, two in zip(results[1], results[2], strict=True))
