@@ -39,12 +39,12 @@ def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channe
     """Train one channel's encoder and write its weights, curves and embeddings to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     label = f"{config.run_label()} {channel} fold {fold.index}"
-    model, embedding, history = _train(config, inputs, fold, channel, folder, label)
+    model, embedding, history = train_encoder(config, inputs, fold, channel, folder, label)
 
     def embed(rest: Fold, number: int) -> Array:
         part = folder / f"part{number}"
         part.mkdir(exist_ok=True)
-        made: Array = _train(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
+        made: Array = train_encoder(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
         return made
 
     write_array(folder / "embeddings.npy", cross_fitted(embedding, parts_of(config, fold), embed, fold))
@@ -59,7 +59,7 @@ def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channe
     return history
 
 
-def _train(
+def train_encoder(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
 ) -> tuple[PreGAT, Array, History]:
     """The trained encoder, its (N, d) embedding of all nodes, and how it was trained."""

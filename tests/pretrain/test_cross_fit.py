@@ -60,7 +60,7 @@ def test_the_label_of_a_training_node_does_not_reach_its_own_row(tmp_path: Path)
     save(with_labels(kg, labels), tmp_path / "other" / "data" / kg.name / "processed")
     inputs = [prepare(config, data_root=root / "data") for root in (tmp_path, tmp_path / "other")]
     embedded = [
-        pretrain.encoder_training._train(config, one, rest, "structural", tmp_path, "part")[1] for one in inputs
+        pretrain.encoder_training.train_encoder(config, one, rest, "structural", tmp_path, "part")[1] for one in inputs
     ]
     assert np.array_equal(*embedded)
 

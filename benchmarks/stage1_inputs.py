@@ -1,0 +1,172 @@
+"""What features LICAP's encoder should be fed with: raw, scaled, centred, with a constant, with degrees.
+
+    python benchmarks/stage1_inputs.py --dataset fb15k --seeds 0 1 --out rows.csv
+
+For each way of feeding the structural channel (`FEEDS`) the encoder is pretrained on one fold as published: a constant
+rate until the contrast stops falling. The embedding is judged on the fold's validation nodes: Spearman of a ridge
+regression on it (`pretrain.probe`), and of the mean label of the 20 nearest training nodes. Test nodes play no part.
+Rows are appended to ``--out`` as they are made, and what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from downstream.studies.settings import Settings
+from nie.arrays import Array, Floats
+from nie.data import Channel
+from nie.rank_correlation import spearman
+from pretrain.cross_validation import Fold
+from pretrain.encoder_training import train_encoder
+from pretrain.inputs import NodeInputs, prepare
+from pretrain.licap_settings import LicapConfig
+from pretrain.probe import probe_of
+
+NEIGHBOURS = 20
+COLUMNS = (
+    "feed", "objective", "seed", "ridge", "knn", "epochs", "contrast", "entropy 1", "entropy 2", "mean share", "degree"
+)  # fmt: skip
+
+
+def rms(rows: Array) -> float:
+    """Root of the mean square of all entries."""
+    return float(np.sqrt(np.mean(rows**2)))
+
+
+def centred(rows: Array) -> Array:
+    """The rows without their mean."""
+    return rows - rows.mean(axis=0)
+
+
+def with_column(rows: Array, column: Array | float) -> Array:
+    """The rows with one more column."""
+    return np.column_stack([rows, np.broadcast_to(column, len(rows))])
+
+
+def without_direction(rows: Array) -> Array:
+    """The rows without their part along the direction of their mean, whose length differs by node."""
+    unit = rows.mean(axis=0) / np.linalg.norm(rows.mean(axis=0))
+    return rows - np.outer(rows @ unit, unit)
+
+
+def standardised(rows: Array) -> Array:
+    """Every column with zero mean and unit variance."""
+    return centred(rows) / rows.std(axis=0)
+
+
+FEEDS: dict[str, Callable[[Array, Array], Array]] = {
+    "raw": lambda x, degree: x,
+    "raw x 4": lambda x, degree: 4 * x,
+    "columns over their RMS": lambda x, degree: x / np.sqrt((x**2).mean(axis=0)),
+    "rows of length 1": lambda x, degree: x / np.linalg.norm(x, axis=1, keepdims=True) * np.sqrt(x.shape[1]) * rms(x),
+    "centred": lambda x, degree: centred(x),
+    "centred + constant": lambda x, degree: with_column(centred(x), np.linalg.norm(x.mean(axis=0))),
+    "mean direction removed": lambda x, degree: without_direction(x),
+    "standardised": lambda x, degree: standardised(x),
+    "standardised + constant": lambda x, degree: with_column(standardised(x), np.sqrt(x.shape[1])),
+    "raw + log degree": lambda x, degree: with_column(x, degree),
+    "raw + log degree, scaled": lambda x, degree: with_column(x, rms(x) * standardised(degree[:, None])[:, 0]),
+    "standardised + constant + degree": lambda x, degree: with_column(
+        with_column(standardised(x), np.sqrt(x.shape[1])), standardised(degree[:, None])[:, 0]
+    ),
+}
+
+
+def knn_order(embedding: Array, targets: Floats, fold: Fold) -> float:
+    """Spearman on validation nodes of the mean label of the nearest training nodes, by cosine."""
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(1e-12)
+    nearest = np.argpartition(-(unit[fold.val] @ unit[fold.train].T), NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    return spearman(targets[fold.val], targets[fold.train][nearest].mean(axis=1))
+
+
+def entropies(model: torch.nn.Module, inputs: NodeInputs, feat: torch.Tensor) -> list[float]:
+    """Of each layer's attention: its mean entropy over nodes and heads, in shares of that of equal weights."""
+    graph, etype = inputs.message.graph, inputs.message.etype
+    dst, degree = graph.edges()[1].long(), graph.in_degrees().float()
+    several = degree > 1
+    found = []
+    with torch.no_grad():
+        hidden = torch.nn.functional.elu(model.hidden(graph, feat, model.relations, etype).flatten(1))
+        for layer, read in ((model.hidden, feat), (model.output, hidden)):
+            weights = layer.attention(graph, read, model.relations, etype).flatten(1)
+            parts = -(weights * weights.clamp(min=1e-30).log())
+            summed = torch.zeros(len(degree), parts.shape[1]).index_add_(0, dst, parts)
+            found.append(float((summed[several] / degree[several].log()[:, None]).mean()))
+    return found
+
+
+def measured(
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, feed: str, degree: Array
+) -> dict[str, str | int | float]:
+    """One row: what came of pretraining on a way of feeding."""
+    (raw,) = (part.features.astype(np.float64) for part in inputs.channels["structural"])
+    fed = FEEDS[feed](raw, degree).astype(np.float32)
+    own = replace(inputs, channels={"structural": (Channel(fed, np.ones(len(fed), bool)),)}, _made={})
+    with tempfile.TemporaryDirectory() as folder:
+        model, embedding, history = train_encoder(config, own, fold, "structural", Path(folder), feed)
+    targets = own.kg.targets
+    spread = np.linalg.norm(embedding.mean(axis=0)) ** 2 / np.mean(np.sum(embedding**2, axis=1))
+    return {
+        "feed": feed,
+        "objective": config.loss.objective,
+        "seed": config.seed,
+        "ridge": probe_of(targets, fold)(embedding),
+        "knn": knn_order(embedding, targets, fold),
+        "epochs": history.epochs,
+        "contrast": history.best.get("contrast", float("nan")),
+        **dict(zip(("entropy 1", "entropy 2"), entropies(model, own, torch.from_numpy(fed)), strict=True)),
+        "mean share": float(spread),
+        "degree": spearman(degree, fed @ fed.mean(axis=0)) if np.abs(fed.mean(axis=0)).max() > 1e-6 else float("nan"),
+    }
+
+
+def main() -> None:
+    """Measure every way of feeding that ``--out`` lacks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="fb15k")
+    parser.add_argument("--data-root", default="datasets")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--feeds", nargs="+", choices=FEEDS, default=list(FEEDS))
+    parser.add_argument("--objectives", nargs="+", default=["licap"])
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    config = Settings(arguments.dataset).licap(channels=("structural",))
+    inputs = prepare(config, data_root=arguments.data_root)
+    fold, degree = inputs.folds[arguments.fold], np.log1p(inputs.message.graph.in_degrees().numpy().astype(float))
+    done: list[dict[str, str]] = []
+    if arguments.out.exists():
+        with arguments.out.open(newline="") as file:
+            done = list(csv.DictReader(file))
+    with arguments.out.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if not done:
+            writer.writeheader()
+        for objective in arguments.objectives:
+            for seed in arguments.seeds:
+                for feed in arguments.feeds:
+                    if any(
+                        (row["feed"], row["objective"], row["seed"]) == (feed, objective, str(seed)) for row in done
+                    ):
+                        continue
+                    own = config.model_copy(
+                        update={"seed": seed, "loss": config.loss.model_copy(update={"objective": objective})}
+                    )
+                    row = measured(own, inputs, fold, feed, degree)
+                    writer.writerow(
+                        {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}
+                    )
+                    file.flush()
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
