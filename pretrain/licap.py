@@ -15,6 +15,7 @@ import torch
 
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
+from nie.progress import log
 from nie.runs.files import write_json
 from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
@@ -103,17 +104,27 @@ def _pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: 
     })  # fmt: skip
 
 
+SPARSE = 5
+"""A finer bin of fewer nodes has a centroid that is theirs alone."""
+
+
 def _contrasted(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> dict[str, float | list[int]]:
     """What LICAP compares on a fold, in numbers; nothing for another objective."""
     if config.loss.objective != "licap":
         return {}
     bins = contrast_sets(config, inputs, fold)
     sizes = np.bincount(bins.bin, minlength=bins.num_bins)
+    filled = sizes[sizes > 0]
+    if fold.index == config.folds.run[0] and config.loss.bins == "top" and filled.min() < SPARSE:
+        log.info(
+            "%s fold %d: its finer bins hold %s nodes; --loss.bins top-quantiles makes them equal",
+            config.run_label(), fold.index, ", ".join(map(str, filled)),
+        )  # fmt: skip
     return {
         "border": bins.border,
         "top_nodes": len(bins.top),
         "non_top_nodes": len(bins.pool),
-        "finer_bins": int((sizes > 0).sum()),
+        "finer_bins": len(filled),
         "nodes_in_finer_bins": sizes.tolist(),
     }
 
