@@ -2,9 +2,10 @@
 
     python benchmarks/stage1_inputs.py --dataset fb15k --seeds 0 1 --out rows.csv
 
-For each way of feeding the structural channel (`FEEDS`) the encoder is pretrained on one fold as published: a constant
-rate until the contrast stops falling. The embedding is judged on the fold's validation nodes: Spearman of a ridge
-regression on it (`pretrain.probe`), and of the mean label of the 20 nearest training nodes. Test nodes play no part.
+For each way of feeding the structural channel (`FEEDS`) the encoder is pretrained on one fold for `EPOCHS` epochs at a
+constant rate. Every tenth epoch the embedding is judged on the fold's validation nodes: Spearman of a ridge regression
+on it (`pretrain.probe`). A row has the probe of the features themselves, of the untrained encoder's embedding, of the
+epoch of least contrast (which is LICAP's own choice), of the best epoch, and of the last one. Test nodes play no part.
 Rows are appended to ``--out`` as they are made, and what is there is not made again.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 
 from downstream.studies.settings import Settings
-from nie.arrays import Array, Floats
+from nie.arrays import Array
 from nie.data import Channel
 from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold
@@ -30,9 +31,10 @@ from pretrain.inputs import NodeInputs, prepare
 from pretrain.licap_settings import LicapConfig
 from pretrain.probe import probe_of
 
-NEIGHBOURS = 20
+EPOCHS, EVERY = 400, 10
 COLUMNS = (
-    "feed", "objective", "seed", "ridge", "knn", "epochs", "contrast", "entropy 1", "entropy 2", "mean share", "degree"
+    "feed", "objective", "seed", "features", "untrained", "by contrast", "contrast", "its epoch", "best", "best epoch",
+    "last", "entropy 1", "entropy 2", "degree",
 )  # fmt: skip
 
 
@@ -80,13 +82,6 @@ FEEDS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def knn_order(embedding: Array, targets: Floats, fold: Fold) -> float:
-    """Spearman on validation nodes of the mean label of the nearest training nodes, by cosine."""
-    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(1e-12)
-    nearest = np.argpartition(-(unit[fold.val] @ unit[fold.train].T), NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    return spearman(targets[fold.val], targets[fold.train][nearest].mean(axis=1))
-
-
 def entropies(model: torch.nn.Module, inputs: NodeInputs, feat: torch.Tensor) -> list[float]:
     """Of each layer's attention: its mean entropy over nodes and heads, in shares of that of equal weights."""
     graph, etype = inputs.message.graph, inputs.message.etype
@@ -111,20 +106,27 @@ def measured(
     fed = FEEDS[feed](raw, degree).astype(np.float32)
     own = replace(inputs, channels={"structural": (Channel(fed, np.ones(len(fed), bool)),)}, _made={})
     with tempfile.TemporaryDirectory() as folder:
-        model, embedding, history = train_encoder(config, own, fold, "structural", Path(folder), feed)
-    targets = own.kg.targets
-    spread = np.linalg.norm(embedding.mean(axis=0)) ** 2 / np.mean(np.sum(embedding**2, axis=1))
+        model, _, history = train_encoder(config, own, fold, "structural", Path(folder), feed)
+        untrained = config.model_copy(update={"loss": config.loss.model_copy(update={"objective": "untrained"})})
+        before = train_encoder(untrained, own, fold, "structural", Path(folder) / "untrained", feed)[1]
+    probe = probe_of(own.kg.targets, fold)
+    rows = [row for row in history.rows if "probe" in row]
+    least, best = min(rows, key=lambda row: row["contrast"]), max(rows, key=lambda row: row["probe"])
+    mean = fed.mean(axis=0)
     return {
         "feed": feed,
         "objective": config.loss.objective,
         "seed": config.seed,
-        "ridge": probe_of(targets, fold)(embedding),
-        "knn": knn_order(embedding, targets, fold),
-        "epochs": history.epochs,
-        "contrast": history.best.get("contrast", float("nan")),
+        "features": probe(fed),
+        "untrained": probe(before),
+        "by contrast": least["probe"],
+        "contrast": least["contrast"],
+        "its epoch": int(least["epoch"]),
+        "best": best["probe"],
+        "best epoch": int(best["epoch"]),
+        "last": rows[-1]["probe"],
         **dict(zip(("entropy 1", "entropy 2"), entropies(model, own, torch.from_numpy(fed)), strict=True)),
-        "mean share": float(spread),
-        "degree": spearman(degree, fed @ fed.mean(axis=0)) if np.abs(fed.mean(axis=0)).max() > 1e-6 else float("nan"),
+        "degree": spearman(degree, fed @ mean) if np.abs(mean).max() > 1e-6 else float("nan"),
     }
 
 
@@ -139,7 +141,8 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="+", default=["licap"])
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    config = Settings(arguments.dataset).licap(channels=("structural",))
+    optim = {"max_epochs": EPOCHS, "patience": EPOCHS, "eval_every": EVERY}
+    config = Settings(arguments.dataset).licap(channels=("structural",), select="probe", optim=optim)
     inputs = prepare(config, data_root=arguments.data_root)
     fold, degree = inputs.folds[arguments.fold], np.log1p(inputs.message.graph.in_degrees().numpy().astype(float))
     done: list[dict[str, str]] = []
