@@ -14,8 +14,8 @@ REPETITION = 1000
 
 SEEDS_NOTE = (
     "Every row is run with several seeds on the same folds: mean and deviation are over all of these runs. Tests "
-    "compare the means over the seeds fold by fold, on folds that have all seeds (in a balanced design that is the test "
-    "of the mixed model with a random effect of the fold), with the correction for training sets that overlap."
+    "compare the means over the seeds fold by fold, on folds that have all seeds (in a balanced design that is the "
+    "test of the mixed model with a random effect of the fold), with the correction for training sets that overlap."
 )
 
 
