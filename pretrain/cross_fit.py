@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from nie.arrays import Array, Floats, Ints
+from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.licap_settings import LicapConfig
 
@@ -15,12 +16,20 @@ from pretrain.licap_settings import LicapConfig
 def parts_of(config: LicapConfig, fold: Fold) -> list[tuple[Fold, Ints]]:
     """For each of ``cross_fit`` parts of the training nodes the fold without them, and the part; none without it.
 
+    Raises:
+        NieError: more parts than training nodes.
+
     >>> fold = Fold(0, np.arange(4), np.array([4]), np.array([5]))
     >>> [len(rest.train) for rest, _ in parts_of(LicapConfig(dataset="geo", cross_fit=2), fold)]
     [2, 2]
     """
     if config.cross_fit is None:
         return []
+    if config.cross_fit > len(fold.train):
+        raise NieError(
+            f"cross_fit must be at most {len(fold.train)}, the number of training nodes of fold {fold.index}; got "
+            f"{config.cross_fit}."
+        )
     order = np.random.default_rng(fold_seed(config.seed, fold.index)).permutation(fold.train)
     parts = [np.sort(part) for part in np.array_split(order, config.cross_fit)]
     return [(replace(fold, train=np.setdiff1d(fold.train, part)), part) for part in parts]

@@ -115,10 +115,11 @@ def _contrasted(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> dict[str
     bins = contrast_sets(config, inputs, fold)
     sizes = np.bincount(bins.bin, minlength=bins.num_bins)
     filled = sizes[sizes > 0]
-    if fold.index == config.folds.run[0] and config.loss.bins == "top" and filled.min() < SPARSE:
+    equal = len(bins.top) // SPARSE
+    if fold.index == config.folds.run[0] and config.loss.bins == "top" and filled.min() < SPARSE and equal > 1:
         log.info(
-            "%s fold %d: its finer bins hold %s nodes; --loss.bins top-quantiles makes them equal",
-            config.run_label(), fold.index, ", ".join(map(str, filled)),
+            "%s fold %d: its finer bins hold %s nodes; --loss.bins top-quantiles --loss.num_bins %d makes them equal",
+            config.run_label(), fold.index, ", ".join(map(str, filled)), min(equal, max(len(filled), 2)),
         )  # fmt: skip
     return {
         "border": bins.border,

@@ -68,9 +68,13 @@ def compare(
 
 
 def share_tested(run: Run) -> float:
-    """Test nodes over training nodes of a run of importance estimation, by which its tests are corrected."""
+    """Test nodes over training nodes of a run of importance estimation, by which its tests are corrected.
+
+    Training nodes whose labels are not given count, too: small shares of a fold overlap less than whole folds, so that
+    the correction for these is on the safe side.
+    """
     split = run.split(run.finished_folds()[0])
-    return len(split["test"]) / len(split["train"])
+    return float(run.config.get("folds", {}).get("train_share", 1.0)) * len(split["test"]) / len(split["train"])
 
 
 TESTED_HEADERS = ("difference", "95 % interval", "d", "better", "p")

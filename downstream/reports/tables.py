@@ -56,13 +56,13 @@ def headers_of(results: Results) -> list[str]:
     return ["method", *(title(metric) for metric in results.metrics)]
 
 
-def measured_rows(results: Results) -> list[list[str]]:
-    """Name, figures and folds of every row."""
+def measured_rows(results: Results, repetition: int | None = None) -> list[list[str]]:
+    """Name, figures and folds of every row, with the ``repetition`` of `fold_list`."""
     return [
         [
             results.title(name),
             *(cell(results, name, metric) for metric in results.metrics),
-            fold_list(results.folds(name)),
+            fold_list(results.folds(name), repetition),
         ]
         for name in results.rows
     ]
@@ -155,10 +155,17 @@ def csv_text(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
     return file.getvalue()
 
 
-def fold_list(folds: list[int]) -> str:
-    """Fold numbers, short.
+def fold_list(folds: list[int], repetition: int | None = None) -> str:
+    """Fold numbers, short, and how many there are.
+
+    Args:
+        folds: the numbers.
+        repetition: what the folds of each repetition are numbered from; those that are repeated stand here once.
 
     >>> fold_list([0, 1, 2, 4])
     '0, 1, 2, 4 (n=4)'
+    >>> fold_list([0, 1, 1000, 1001], repetition=1000)
+    '0, 1 (n=4)'
     """
-    return f"{', '.join(map(str, folds))} (n={len(folds)})"
+    numbers = folds if repetition is None else sorted({fold % repetition for fold in folds})
+    return f"{', '.join(map(str, numbers))} (n={len(folds)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
-from downstream.studies.seeds import SEEDS_NOTE, merged, of_first_seed, over_seeds
+from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
 
 
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], results: Results) -> list[Table]:
     """The tables of what is measured, published, tested, spent and missing."""
-    headers, rows = headers_of(results), measured_rows(results)
+    headers, rows = headers_of(results), measured_rows(results, REPETITION if study.seeds else None)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
         (row, 1 + column): place
@@ -37,7 +38,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], res
         tables.append(Table("Published", [*headers, "source"], published, note))
     share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
     comparisons = compare(
-        over_seeds(results),
+        over_seeds(results, max(len(study.seeds), 1)),
         study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
         study.tested,
         share,
@@ -89,9 +90,13 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
     folds = sum(len(run.finished_folds()) for run in runs.values())
     wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}
     absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
-    open_rows = [
-        f"{name} ({len(lacking)} of {len(wanted[name])} {unit})" for name, lacking in absent.items() if lacking
-    ]
+    number: Counter[str] = Counter()
+    lacking: Counter[str] = Counter()
+    for arm in arms:
+        row = arm.repeats[0] if arm.repeats else arm.name
+        number[row] += len(wanted[arm.name])
+        lacking[row] += len(absent[arm.name])
+    open_rows = [f"{row} ({lacking[row]} of {number[row]} {unit})" for row in number if lacking[row]]
     counted = f"{len(runs)} runs, {folds} {unit} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 

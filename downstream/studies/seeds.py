@@ -14,8 +14,8 @@ REPETITION = 1000
 
 SEEDS_NOTE = (
     "Every row is run with several seeds on the same folds: mean and deviation are over all of these runs. Tests "
-    "compare the means over the seeds fold by fold (in a balanced design that is the test of the mixed model with a "
-    "random effect of the fold), with the correction for training sets that overlap."
+    "compare the means over the seeds fold by fold, on folds that have all seeds (in a balanced design that is the "
+    "test of the mixed model with a random effect of the fold), with the correction for training sets that overlap."
 )
 
 
@@ -47,12 +47,14 @@ def of_first_seed(runs: Mapping[str, Run], arms: Sequence[Arm]) -> dict[str, Run
     return {name: run for name, run in runs.items() if name not in further}
 
 
-def over_seeds(results: Results) -> Results:
-    """Of every row and fold the mean over its repetitions; None where one of them is undefined.
+def over_seeds(results: Results, number: int) -> Results:
+    """Of every row and fold the mean over its ``number`` repetitions; None where one of them is undefined.
+
+    A fold that lacks a repetition is left out, so that two rows are compared on the same seeds.
 
     >>> rows = {"a": {0: {"rmse": 1.0}, 1000: {"rmse": 3.0}, 1: {"rmse": 5.0}}}
-    >>> over_seeds(Results("toy", ("rmse",), rows)).rows
-    {'a': {0: {'rmse': 2.0}, 1: {'rmse': 5.0}}}
+    >>> over_seeds(Results("toy", ("rmse",), rows), 2).rows
+    {'a': {0: {'rmse': 2.0}}}
     """
     rows: dict[str, dict[int, dict[str, float | None]]] = {}
     for name, folds in results.rows.items():
@@ -62,6 +64,7 @@ def over_seeds(results: Results) -> Results:
         rows[name] = {
             fold: {metric: _mean([one.get(metric) for one in made]) for metric in made[0]}
             for fold, made in by_fold.items()
+            if len(made) == number
         }
     return replace(results, rows=rows)
 

@@ -86,7 +86,13 @@ class Settings:
         return own or IMPORTANCE.recipes.resolve(GENERAL, overrides={"dataset": self.dataset, "method": method}).ranges
 
     def licap(self, **changes: Any) -> LicapConfig:
-        """Settings of LICAP, on the features and folds of stage 2."""
+        """Settings of LICAP, on the features and folds of stage 2, with ``changes`` to sections by name.
+
+        Raises:
+            NieError: ``--replaced`` for a row that has channels of its own.
+        """
+        if self.replaced is not None and "channels" in changes:
+            raise NieError("The study says of each row which channels it pretrains; leave --replaced out.")
         channels = {} if self.replaced is None else {"channels": self.replaced}
         overrides = {"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels, **changes}
         return PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)

@@ -18,7 +18,6 @@ from nie.runs.run import Run, read_run
 from nie.runs.stage import Stage
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
-from nie.settings.sections import FoldsConfig
 
 
 def add_commands(commands: Commands) -> None:
@@ -63,12 +62,13 @@ def _what_was_done(stage: Stage[Any], config: RunConfig, arguments: argparse.Nam
 
 
 def _flags_of_stage2(recipe: str, config: RunConfig) -> str:
-    """The recipe of stage 2 whose name begins like that of stage 1, or the general one; and the folds, if not all."""
+    """The recipe of stage 2 whose name begins like that of stage 1, or the general one; and what was said of folds."""
     alike = [name for name in IMPORTANCE.recipes.names() if name.startswith(recipe)]
     chosen = min(alike, key=len, default="fast")
     flags = f" --recipe {chosen}"
     if IMPORTANCE.recipes.read(chosen).get("dataset") != config.dataset:
         flags += f" --dataset {shlex.quote(config.dataset)}"
-    if config.fold_numbers != FoldsConfig().run:
-        flags += f" --folds.run {','.join(map(str, config.fold_numbers))}"
+    for name, value in config.model_dump(include={"folds"}, exclude_defaults=True).get("folds", {}).items():
+        said = ",".join(map(str, value)) if isinstance(value, tuple) else value
+        flags += f" --folds.{name} {said}"
     return flags

@@ -20,6 +20,9 @@ ChannelFeatures: TypeAlias = tuple[Channel, ...]
 CONTROLS = ("shuffled", "noise", "flags")
 
 
+MOST_RAW = 30.0
+"""Entries of embeddings and logarithms of counts stay below; a column that goes beyond has a unit, such as years."""
+
 ROUNDING = 1e-6
 """What is smaller than this share of a column's values is rounding: they have the precision of float32."""
 
@@ -45,6 +48,23 @@ def standardized(channel: Channel) -> Array:
     result = np.zeros_like(channel.features)
     result[channel.mask] = (present - present.mean(axis=0)) / deviations(present)
     return result
+
+
+def without_units(channel: Channel) -> Channel:
+    """The channel with those columns `standardized` that have a value beyond `MOST_RAW`.
+
+    Beside them an encoder that reads features as they are would see nothing else.
+
+    >>> rows = np.array([[0.5, 1900.0], [0.1, 2000.0]], np.float32)
+    >>> without_units(Channel(rows, np.array([True, True]))).features.tolist()
+    [[0.5, -1.0], [0.10000000149011612, 1.0]]
+    """
+    wild = np.abs(channel.features).max(axis=0, initial=0) > MOST_RAW
+    if not wild.any():
+        return channel
+    made = np.array(channel.features)
+    made[:, wild] = standardized(Channel(channel.features[:, wild], channel.mask))
+    return Channel(made, channel.mask)
 
 
 def softly_limited(values: Array, limit: float) -> Array:
@@ -102,12 +122,16 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
 
 
 def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> ChannelFeatures:
-    """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control."""
+    """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control.
+
+    Where ``config`` leaves features as they are, they are `without_units`.
+    """
 
     def feature(name: str) -> Channel:
         name, _, control = name.partition("~")
         computed = features(kg, name, root=data_root, seed=config.seed, **_settings_of(name, config))
-        return controlled(computed, control, config.seed) if control else computed
+        made = controlled(computed, control, config.seed) if control else computed
+        return made if config.standardize else without_units(made)
 
     return tuple(feature(name) for name in names.split("+"))
 

@@ -84,7 +84,9 @@ class FeaturesConfig(Section):
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(
-        True, description="scale every column to zero mean and unit variance over the nodes that have it"
+        True,
+        description="scale every column to zero mean and unit variance over the nodes that have it; off: only columns "
+        "with values beyond 30, such as years",
     )
     limit: float | None = Field(
         None, gt=0, description="beyond this, standardised values grow only with their logarithm, which tames outliers"

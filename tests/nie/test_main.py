@@ -51,14 +51,15 @@ def test_stage_by_stage(tmp_path: Path, roots: list[str], capsys: pytest.Capture
     recipe = tmp_path / "own.yaml"
     recipe.write_text("dataset: synthetic\n")
     heard = [word for word in roots if word != "--quiet"]
-    assert main(["pretrain", "--recipe", str(recipe), *SMALL_FLAGS, "--loss.gamma", "0.2", *heard]) == 0
+    flags = [*SMALL_FLAGS, "--folds.train_share", "0.9"]
+    assert main(["pretrain", "--recipe", str(recipe), *flags, "--loss.gamma", "0.2", *heard]) == 0
     said = capsys.readouterr()
     stage1 = said.out.strip()
     assert "Done, stage 1: LICAP pretraining: licap on synthetic, folds 0, 1.\n" in said.err
-    folds = "--recipe fast --dataset synthetic --folds.run 0,1"
+    folds = "--recipe fast --dataset synthetic --folds.run 0,1 --folds.train_share 0.9"
     assert f"Next: nie downstream {folds} --pretrained {stage1} --data-root" in said.err
     assert Path(stage1, "fold1", "DONE").exists()
-    assert main(["downstream", "--recipe", str(recipe), "--pretrained", stage1, *SMALL_FLAGS, *heard]) == 0
+    assert main(["downstream", "--recipe", str(recipe), "--pretrained", stage1, *flags, *heard]) == 0
     said = capsys.readouterr()
     stage2 = said.out.strip().splitlines()[-1]
     assert f"Next: nie predict {stage2} --out scores.csv --data-root" in said.err

@@ -39,6 +39,11 @@ def test_parts_partition_the_training_nodes() -> None:
     assert parts_of(settings(cross_fit=None), fold) == []
 
 
+def test_more_parts_than_training_nodes_are_refused() -> None:
+    with pytest.raises(NieError, match=r"cross_fit must be at most 2, .* fold 0; got 3"):
+        parts_of(settings(), Fold(0, np.arange(2), np.arange(2, 4), np.arange(4, 6)))
+
+
 def test_rows_come_from_the_encoder_that_has_not_seen_them_turned_onto_the_whole() -> None:
     fold, rng = Fold(0, np.arange(6), np.arange(6, 20), np.arange(20, 40)), np.random.default_rng(0)
     whole = rng.normal(size=(40, 3))

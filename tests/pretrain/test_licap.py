@@ -1,5 +1,6 @@
 """pretrain.licap: the stage."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from stage_helpers import SMALL, store_synthetic, with_labels
 import nie.training.loop
 import pretrain.licap
 import pretrain.objectives
-from nie.data import KnowledgeGraph, message_graph
+from nie.data import Channel, KnowledgeGraph, message_graph
 from nie.data.store import save
 from nie.errors import NieError
 from nie.models import PreGAT
@@ -219,6 +220,31 @@ def test_too_few_nodes_for_a_bin_is_one_sentence(kg: KnowledgeGraph, tmp_path: P
     with pytest.raises(NieError):
         run(tmp_path, loss={"gamma": 0.2, "width": 1e-9})
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_column_of_years_beside_raw_vectors_does_not_keep_the_contrast_from_falling(
+    kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    years = np.random.default_rng(0).integers(1900, 2020, (kg.num_nodes, 1))
+    facts = Channel(years.astype(np.float32), np.ones(kg.num_nodes, dtype=bool))
+    save(replace(kg, channels={**kg.channels, "facts": facts}), tmp_path / "data" / kg.name / "processed")
+    features = {"structural": "structural+facts", "degrees": False, "standardize": False}
+    result = run(tmp_path, features=features, channels=["structural"], optim={"max_epochs": 40})
+    curve = [float(line.split(",")[1]) for line in result.file(0, "structural/curves.csv").read_text().split()[1:]]
+    assert curve[-1] < curve[0] / 2
+
+
+def test_equal_bins_that_are_advised_are_full(
+    kg: KnowledgeGraph, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="nie"):
+        run(tmp_path, loss={"gamma": 0.1}, channels=["structural"], optim={"max_epochs": 1})
+    (advice,) = [message for message in caplog.messages if "finer bins hold" in message]
+    assert "hold 16, 4 nodes; --loss.bins top-quantiles --loss.num_bins 2 makes" in advice
+    caplog.clear()
+    with caplog.at_level("INFO", logger="nie"):
+        run(tmp_path, loss={"gamma": 0.03}, channels=["structural"], optim={"max_epochs": 1})
+    assert not any("finer bins hold" in message for message in caplog.messages)  # too few for two bins that are full
 
 
 def test_timing_stays_out_of_the_metrics(kg: KnowledgeGraph, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from stage_helpers import run_quietly
 
+from downstream.reports.comparisons import share_tested
 from downstream.reports.paired_tests import paired_test
 from downstream.reports.results import Results, named
 from downstream.reports.run_comparison import compare_runs, runs_named
@@ -50,6 +51,12 @@ def test_the_tests_are_those_of_studies(tmp_path: Path) -> None:
     assert by_metric["rmse"].lead == pytest.approx(-by_metric["rmse"].test.difference)
     assert math.isnan(by_metric["ndcg@20"].p)
     assert made.verdict == "rgtn is better on RMSE, SPEARMAN; 5 folds suffice to say so (p < 0.05)."
+
+
+def test_few_labels_do_not_weaken_the_correction_for_training_sets_that_overlap(tmp_path: Path) -> None:
+    assert share_tested(add_run(tmp_path, "rgtn", OURS)) == pytest.approx(SHARE)
+    tenth = add_run(tmp_path, "rgtn", OURS, folds={"train_share": 0.1})
+    assert share_tested(tenth) == pytest.approx(2 / 70)  # its 7 training nodes are a tenth of those of the fold
 
 
 def test_the_two_sides_mirror_each_other(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_replaced_says_which_channels_the_other_studies_pretrain() -> None:
     assert settings.method("pagerank").folds.run == (0,)  # which knows no such setting
     with pytest.raises(NieError, match="replaced"):
         Settings("fb15k", flags=["--replaced", "semantics"])
+    with pytest.raises(NieError, match="which channels it pretrains; leave --replaced out"):
+        with_pretrainings(settings, raw_arms(settings, ["rgtn"]), BY_CHANNEL)
 
 
 def test_each_stage_feeds_its_networks_as_its_own_recipe_says() -> None:

@@ -2,6 +2,7 @@
 
 from downstream.reports.comparisons import compare
 from downstream.reports.results import Results
+from downstream.studies.report import missing
 from downstream.studies.seeds import merged, on_seeds, over_seeds
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm
@@ -39,7 +40,20 @@ def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
     assert list(results.rows) == ["rgtn", "mlp"]
     assert results.summary("rgtn", "rmse")["n"] == 15
     assert results.folds("mlp")[5:7] == [1000, 1001]
-    (one,) = compare(over_seeds(results), [("rgtn", "mlp")], ("rmse",), 2 / 7)
+    (one,) = compare(over_seeds(results, 3), [("rgtn", "mlp")], ("rmse",), 2 / 7)
     assert one.test is not None
     assert one.test.n == 5
     assert abs(one.test.difference - 0.08) < 1e-12
+
+
+def test_a_fold_that_lacks_a_seed_is_not_compared_with_one_that_has_all() -> None:
+    rows = {arm.name: {fold: {"rmse": 1.0 + 0.1 * fold} for fold in range(2)} for arm in arms()}
+    del rows["rgtn, seed 2"][1]
+    (one,) = compare(over_seeds(merged(Results("toy", ("rmse",), rows), arms()), 3), [("rgtn", "mlp")], ("rmse",), 0.3)
+    assert one.test is not None
+    assert one.test.n == 1
+
+
+def test_what_is_missing_of_a_row_is_counted_over_its_seeds() -> None:
+    note = missing(arms(), {}, "folds")
+    assert note == "0 runs, 0 folds in all; not finished: rgtn (15 of 15 folds), mlp (15 of 15 folds)."

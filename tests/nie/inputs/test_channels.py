@@ -1,5 +1,6 @@
 """nie.inputs.channels, as the inputs of a stage are made from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ from stage_helpers import SMALL, store_synthetic
 
 from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel, KnowledgeGraph
+from nie.data.store import save
 from nie.errors import NieError
-from nie.inputs.channels import feature_names, standardized
+from nie.inputs.channels import feature_names, standardized, without_units
 from nie.settings.sections import FeaturesConfig
 from pretrain.inputs import prepare
 
@@ -92,3 +94,28 @@ def test_a_column_that_is_constant_but_for_rounding_is_not_blown_up() -> None:
     assert np.array_equal(
         standardized(Channel(healthy, np.ones(50, bool))), (healthy - healthy.mean(axis=0)) / healthy.std(axis=0)
     )
+
+
+def test_features_that_are_read_as_they_are_bring_no_units(tmp_path: Path) -> None:
+    kg = store_synthetic(tmp_path)
+    vectors, some = kg.channels["structural"].features, np.arange(kg.num_nodes) % 3 > 0
+    rows = np.where(some[:, None], np.random.default_rng(0).normal([1950, 0, 1e6], [20, 1, 1e5], (kg.num_nodes, 3)), 0)
+    own = replace(kg, name="own", channels={**kg.channels, "facts": Channel(rows.astype(np.float32), some)})
+    save(own, tmp_path / "own" / "processed")
+    features = {"structural": "structural+facts", "degrees": False}
+
+    def parts(**said: object) -> tuple[Channel, ...]:
+        asked = {"dataset": "own", "features": {**features, **said}}
+        return prepare(IMPORTANCE.recipes.resolve(overrides=asked), data_root=tmp_path).channels["structural"]
+
+    scaled, given = parts(standardize=False), parts()
+    assert np.array_equal(scaled[0].features, vectors)
+    assert np.array_equal(scaled[1].features[:, 1], own.channels["facts"].features[:, 1])
+    np.testing.assert_allclose(scaled[1].features[some][:, [0, 2]].std(axis=0), 1, rtol=1e-4)
+    assert not scaled[1].features[~some].any()
+    assert np.array_equal(given[1].features, own.channels["facts"].features)  # an encoder scales them
+
+
+def test_vectors_are_left_as_they_are() -> None:
+    vectors = Channel(np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32), np.ones(50, bool))
+    assert without_units(vectors) is vectors
