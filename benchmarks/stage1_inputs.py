@@ -66,19 +66,18 @@ def standardised(rows: Array) -> Array:
 
 FEEDS: dict[str, Callable[[Array, Array], Array]] = {
     "raw": lambda x, degree: x,
+    "raw / 4": lambda x, degree: x / 4,
     "raw x 4": lambda x, degree: 4 * x,
     "columns over their RMS": lambda x, degree: x / np.sqrt((x**2).mean(axis=0)),
-    "rows of length 1": lambda x, degree: x / np.linalg.norm(x, axis=1, keepdims=True) * np.sqrt(x.shape[1]) * rms(x),
+    "rows of one length": lambda x, degree: x / np.linalg.norm(x, axis=1, keepdims=True) * np.sqrt(x.shape[1]) * rms(x),
     "centred": lambda x, degree: centred(x),
     "centred + constant": lambda x, degree: with_column(centred(x), np.linalg.norm(x.mean(axis=0))),
     "mean direction removed": lambda x, degree: without_direction(x),
     "standardised": lambda x, degree: standardised(x),
-    "standardised + constant": lambda x, degree: with_column(standardised(x), np.sqrt(x.shape[1])),
+    "standardised, scale of raw": lambda x, degree: rms(x) * standardised(x),
+    "standardised, scale of raw / 4": lambda x, degree: rms(x) / 4 * standardised(x),
     "raw + log degree": lambda x, degree: with_column(x, degree),
     "raw + log degree, scaled": lambda x, degree: with_column(x, rms(x) * standardised(degree[:, None])[:, 0]),
-    "standardised + constant + degree": lambda x, degree: with_column(
-        with_column(standardised(x), np.sqrt(x.shape[1])), standardised(degree[:, None])[:, 0]
-    ),
 }
 
 
@@ -102,7 +101,7 @@ def measured(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, feed: str, degree: Array
 ) -> dict[str, str | int | float]:
     """One row: what came of pretraining on a way of feeding."""
-    (raw,) = (part.features.astype(np.float64) for part in inputs.channels["structural"])
+    raw = np.concatenate([part.features for part in inputs.channels["structural"]], axis=1).astype(np.float64)
     fed = FEEDS[feed](raw, degree).astype(np.float32)
     own = replace(inputs, channels={"structural": (Channel(fed, np.ones(len(fed), bool)),)}, _made={})
     with tempfile.TemporaryDirectory() as folder:

@@ -76,7 +76,7 @@ def top_bins(targets: npt.ArrayLike, train_ids: Ints, *, gamma: float = 0.1, wid
     if not 0 < border_rank < count:
         raise NieError(
             f"gamma must leave at least 1 top node and 1 other; {gamma} of {count} training nodes rounds to "
-            f"{border_rank} top nodes, so change gamma or use a larger fold."
+            f"{border_rank} top nodes, so change gamma or give more labels."
         )
     descending = np.sort(labels)[::-1]
     if descending[0] == descending[-1]:
@@ -132,7 +132,7 @@ def equal_count_bins(labels: npt.ArrayLike, num_bins: int) -> Ints:
     values = np.asarray(labels, dtype=np.float64)
     if len(values) < 2 * num_bins:
         raise NieError(
-            f"loss.num_bins = {num_bins} bins of equal counts must have two nodes each; there are {len(values)} nodes "
+            f"num_bins = {num_bins} bins of equal counts must have two nodes each; there are {len(values)} nodes "
             f"with labels to cut, so use {max(len(values) // 2, 1)} or fewer, or give more labels."
         )
     borders = np.quantile(values, np.arange(1, num_bins) / num_bins)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import CHANNELS, BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section
+from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
 
 ObjectiveName = Literal["licap", "rank-n-contrast", "y-aware", "regression", "untrained"]
 BinsName = Literal["top", "top-quantiles", "quantiles"]
@@ -85,7 +85,7 @@ class LicapConfig(FoldsRunConfig):
 
     stage: ClassVar[str] = "pretrain"
 
-    channels: tuple[ChannelName, ...] = Field(CHANNELS, min_length=1, description="the channels to pretrain")
+    channels: Channels = Field(CHANNELS, description="the channels to pretrain")
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()
@@ -109,5 +109,12 @@ class LicapConfig(FoldsRunConfig):
         return self
 
     def run_label(self) -> str:
-        """The label that was given, or the objective."""
-        return self.label or self.loss.objective
+        """The label that was given, or the objective, with what differs from the paper's form of it."""
+        loss = self.loss
+        further = {
+            loss.bins: loss.bins != "top",
+            "far": loss.repel == "far",
+            "by-probe": self.select == "probe",
+            "cross-fitted": self.cross_fit is not None,
+        }
+        return self.label or "-".join([loss.objective, *(word for word, holds in further.items() if holds)])

@@ -16,7 +16,7 @@ from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossN
 from downstream.methods.row_names import pretrained_label
 from downstream.metrics.registry import METRICS
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import BatchConfig, ChannelName, OptimConfig, RelationsConfig, Section, one_of
+from nie.settings.sections import BatchConfig, ChannelName, Channels, OptimConfig, RelationsConfig, Section, one_of
 from pretrain.licap_settings import ContrastConfig
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
@@ -135,8 +135,8 @@ class FeatureConfig(ImportanceConfig):
     runs_in: ClassVar[tuple[str, ...]] = ("pretrained",)
 
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
-    replaced: tuple[ChannelName, ...] | None = Field(
-        None, min_length=1, description="channels whose pretrained embeddings are read; by default all that there are"
+    replaced: Channels | None = Field(
+        None, description="channels whose pretrained embeddings are read; by default all that there are"
     )
     pretrained_as: PretrainedAs = Field(
         "replacement",
@@ -145,8 +145,14 @@ class FeatureConfig(ImportanceConfig):
     )
 
     def run_label(self) -> str:
-        """The label that was given, or the method, with what its features are pretrained by."""
-        return self.label or (pretrained_label(self.method, self.pretrained) if self.pretrained else self.method)
+        """The label that was given, or the method, with what its features are pretrained by and how they are read."""
+        named = pretrained_label(self.method, self.pretrained) if self.pretrained else self.method
+        return self.label or "-".join([named, *self._words()])
+
+    def _words(self) -> Iterator[str]:
+        """What the label says besides."""
+        if self.pretrained and self.pretrained_as != "replacement":
+            yield f"as-{self.pretrained_as}"
 
     @property
     def embeddings(self) -> Embeddings | None:
@@ -230,6 +236,13 @@ class NetworkConfig(SearchedConfig):
     fine_tune: bool = Field(False, description="train the encoders of the pretrained run along with the network")
     fine_tune_lr: float = Field(0.1, gt=0, description="learning rate of these encoders, in shares of optim.lr")
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")
+
+    def _words(self) -> Iterator[str]:
+        yield from super()._words()
+        if self.fine_tune:
+            yield "fine-tuned"
+        if self.loss.contrast_weight:
+            yield "joint"
 
     @classmethod
     def of(cls, model: ModelConfig, loss: ImportanceLossConfig | None = None) -> type[NetworkConfig]:

@@ -14,14 +14,24 @@ from downstream.stages.runner import Runner
 from downstream.studies.methods import raw_arms
 from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
+from downstream.studies.seeds import merged
 from downstream.studies.settings import Settings
-from downstream.studies.study import Arm, Study
+from downstream.studies.study import Arm, Pair, Study
 from nie.runs.run import Run
 
 METHODS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
 SEEDS = (0, 1, 2)
 LICAP = "licap (structural)"
-WAYS = (*CONTROLS, LICAP, "licap by probe", "licap (both)", "licap 1-beta", "licap beside")
+WAYS = (
+    *CONTROLS, LICAP, "licap 1-beta", "licap by probe", "regression by probe", "licap beside", "untrained beside",
+    "licap (both)",
+)  # fmt: skip
+FORM_METHODS = ("graphsage", "rgcn", "rgtn")
+FORMS = (
+    *CONTROLS, LICAP, "licap, equal bins", "licap 1-beta", "rank-n-contrast", "y-aware", "licap cross-fitted",
+    "licap fine-tuned",
+)  # fmt: skip
+JOINT_WEIGHT = 0.1
 
 SHARES = (1, 2, 5, 10, 30, 70)
 """Percent of all labels that are given for training; 70 are all that a fold has."""
@@ -43,6 +53,19 @@ def _worth(settings: Settings) -> list[Arm]:
     return with_pretrainings(settings, raw_arms(settings, METHODS), WAYS)
 
 
+def _forms(settings: Settings) -> list[Arm]:
+    joint = {"contrast_weight": JOINT_WEIGHT}
+    return [
+        *with_pretrainings(settings, raw_arms(settings, FORM_METHODS), FORMS),
+        *(Arm(f"{method}, joint", settings.method(method, loss=joint)) for method in FORM_METHODS),
+    ]
+
+
+def _form_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    joint = [(f"{method}, joint", method) for method in FORM_METHODS]
+    return [*against_raw_and_controls(arms), *joint]
+
+
 def _by_share(settings: Settings) -> list[Arm]:
     arms = []
     for percent in SHARES:
@@ -54,7 +77,7 @@ def _by_share(settings: Settings) -> list[Arm]:
 
 
 def _share_curves(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
-    results, drawn = Results.of(runs), {}
+    results, drawn = merged(Results.of(runs), arms), {}
     for metric in figures.DRAWN:
         for method in SHARE_METHODS:
             curves: dict[str, dict[float, float]] = {}
@@ -85,7 +108,7 @@ def _by_strength(settings: Settings) -> list[Arm]:
 
 def _gains(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
     """What LICAP adds to RGTN, and what an untrained encoder adds, by how good RGTN is without."""
-    results, drawn = Results.of(runs), {}
+    results, drawn = merged(Results.of(runs), arms), {}
     for metric in figures.DRAWN:
         gains: dict[str, dict[float, float]] = {}
         for arm in arms:
@@ -111,10 +134,17 @@ LICAP_WORTH = (
         seeds=SEEDS,
     ),
     Study(
+        "licap-forms",
+        "Which form of pretraining by labels is best? Other bins, other contrasts, cross-fitted, fine-tuned, joint.",
+        _forms,
+        _form_pairs,
+    ),
+    Study(
         "licap-shares",
         "Does LICAP help where few labels are known?",
         _by_share,
         against_raw_and_controls,
+        seeds=SEEDS,
         also=_share_curves,
         note="Rows of different shares of labels are tested on the same nodes.",
     ),
@@ -123,6 +153,7 @@ LICAP_WORTH = (
         "Does LICAP help a strong RGTN, or only a weak one?",
         _by_strength,
         against_raw_and_controls,
+        seeds=SEEDS,
         also=_gains,
     ),
 )

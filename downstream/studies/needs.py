@@ -49,6 +49,7 @@ FACTS = Need(
 )
 
 FEWEST_TRAINING = 20
+"""Two nodes in each of ten bins."""
 
 
 def _has_training_labels(kg: KnowledgeGraph, config: Any) -> bool:

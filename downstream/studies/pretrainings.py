@@ -10,9 +10,8 @@ from downstream.studies.needs import SEMANTIC, Need
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair
 
-STRUCTURAL, BOTH = ("structural",), ("structural", "semantic")
-ORDERED = {"bins": "quantiles", "repel": "far", "eta1": 0.0}
-"""LICAP's second loss alone, over all training nodes in ten bins of equal counts, of which far ones repel most."""
+CONTROLS = ("untrained", "regression")
+"""The same encoder as it is drawn, and trained with squared error: a gain over raw features may be theirs, too."""
 
 
 @dataclass(frozen=True)
@@ -23,26 +22,40 @@ class Pretraining:
         licap: what differs from the settings of stage 1 in the dataset's recipe.
         method: what differs from those of stage 2.
         needs: what it reads that not every graph has.
+        controls: the ways that its rows are tested against, beside raw features.
     """
 
     licap: Mapping[str, Any] = field(default_factory=dict)
     method: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
+    controls: tuple[str, ...] = CONTROLS
 
 
+def _structural(*controls: str, method: Mapping[str, Any] | None = None, **licap: Any) -> Pretraining:
+    return Pretraining({"channels": ("structural",), **licap}, method or {}, controls=controls)
+
+
+BESIDE = {"pretrained_as": "addition"}
 PRETRAININGS: dict[str, Pretraining] = {
-    "untrained": Pretraining({"channels": STRUCTURAL, "loss": {"objective": "untrained"}}),
-    "regression": Pretraining({"channels": STRUCTURAL, "loss": {"objective": "regression"}}),
-    "licap (structural)": Pretraining({"channels": STRUCTURAL}),
+    "untrained": _structural(loss={"objective": "untrained"}),
+    "regression": _structural(loss={"objective": "regression"}),
+    "regression by probe": _structural(loss={"objective": "regression"}, select="probe"),
+    "untrained beside": _structural(loss={"objective": "untrained"}, method=BESIDE),
+    "licap (structural)": _structural(*CONTROLS),
     "licap (semantic)": Pretraining({"channels": ("semantic",)}, needs=(SEMANTIC,)),
-    "licap (both)": Pretraining({"channels": BOTH}, needs=(SEMANTIC,)),
-    "licap by probe": Pretraining({"channels": STRUCTURAL, "select": "probe"}),
-    "licap 1-beta": Pretraining({"channels": STRUCTURAL, "loss": ORDERED}),
-    "licap beside": Pretraining({"channels": STRUCTURAL}, {"pretrained_as": "addition"}),
+    "licap (both)": Pretraining({"channels": ("structural", "semantic")}, needs=(SEMANTIC,)),
+    "licap by probe": _structural("untrained", "regression by probe", select="probe"),
+    # the second loss alone, over ten bins of equal counts of all training nodes, of which far ones repel most
+    "licap 1-beta": _structural(*CONTROLS, loss={"bins": "quantiles", "repel": "far", "eta1": 0.0}),
+    "licap beside": _structural("untrained beside", method=BESIDE),
+    "licap, equal bins": _structural(*CONTROLS, loss={"bins": "top-quantiles", "num_bins": 5}),
+    "licap cross-fitted": _structural("licap (structural)", cross_fit=5),
+    "licap fine-tuned": _structural("licap (structural)", method={"fine_tune": True}),
+    "rank-n-contrast": _structural(*CONTROLS, loss={"objective": "rank-n-contrast"}),
+    "y-aware": _structural(*CONTROLS, loss={"objective": "y-aware"}),
 }
-"""By name, the controls first."""
+"""By name."""
 
-CONTROLS = ("untrained", "regression")
 BY_CHANNEL = ("licap (structural)", "licap (semantic)", "licap (both)")
 
 
@@ -88,8 +101,7 @@ def against_raw_and_controls(arms: Sequence[Arm]) -> list[Pair]:
     pairs = []
     for arm in arms:
         method, _, way = arm.name.partition("+")
-        if way and way not in CONTROLS:
-            pairs += [
-                (arm.name, other) for other in (method, *(f"{method}+{name}" for name in CONTROLS)) if other in names
-            ]
+        if way in PRETRAININGS and PRETRAININGS[way].controls:
+            others = (method, *(f"{method}+{name}" for name in PRETRAININGS[way].controls))
+            pairs += [(arm.name, other) for other in others if other in names]
     return pairs

@@ -20,10 +20,10 @@ SEEDS_NOTE = (
 
 
 def on_seeds(arms: Sequence[Arm], seeds: Sequence[int]) -> list[Arm]:
-    """The arms once with each seed, which is added to that of their settings, and to that of their pretraining."""
+    """All arms with one seed after the other, which is added to that of their settings and of their pretraining."""
     repeated = []
-    for arm in arms:
-        for number, seed in enumerate(seeds):
+    for number, seed in enumerate(seeds):  # the whole table with the first seed comes first
+        for arm in arms:
             config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
             licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
             name = f"{arm.name}, seed {seed}" if number else arm.name

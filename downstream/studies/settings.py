@@ -14,7 +14,7 @@ from nie.errors import NieError
 from nie.settings.flags import flag_value, without_flag
 from nie.settings.recipes import resolve
 from nie.settings.run import FoldsRunConfig
-from nie.settings.sections import ChannelName
+from nie.settings.sections import Channels
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING
 
@@ -31,8 +31,8 @@ FED = {"degrees", "standardize", "limit"}
 class StudyConfig(FoldsRunConfig):
     """What can be said of all rows of a study: the settings that every method has, and one of LICAP's rows."""
 
-    replaced: tuple[ChannelName, ...] | None = Field(
-        None, min_length=1, description="channels that the rows of LICAP pretrain; by default those of its recipe"
+    replaced: Channels | None = Field(
+        None, description="channels that the rows of LICAP pretrain; by default those of its recipe"
     )
 
 

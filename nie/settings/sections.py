@@ -37,6 +37,15 @@ def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = la
 
 ChannelName = Literal["structural", "semantic"]
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"it names a channel twice; got {', '.join(names)}")
+    return names
+
+
+Channels = Annotated[tuple[ChannelName, ...], Field(min_length=1), AfterValidator(_different)]
 EncoderName = Annotated[str, one_of("an encoder", ENCODERS)]
 FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 

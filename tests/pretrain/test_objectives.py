@@ -122,7 +122,7 @@ def test_a_probe_on_constant_validation_labels_is_refused_before_anything_is_wri
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"loss": {"bins": "quantiles", "num_bins": 500}}, "Fold 0 of synthetic: loss.num_bins = 500 bins of equal"),
+        ({"loss": {"bins": "quantiles", "num_bins": 500}}, "Fold 0 of synthetic: num_bins = 500 bins of equal"),
         ({"loss": {"bins": "quantiles", "sampling": "random"}}, "sampling random draws the top bin"),
         ({"loss": {"objective": "untrained"}, "cross_fit": 2}, "cross_fit keeps labels from an encoder"),
         ({"loss": {"objective": "licapp"}}, "loss.objective"),

@@ -78,3 +78,20 @@ def test_channels_that_are_joined_are_pretrained_as_one(tmp_path: Path) -> None:
 )
 def test_a_run_is_called_by_what_pretrained_its_features(folder: str, label: str) -> None:
     assert pretrained_label("rgtn", folder) == label
+
+
+def test_the_label_of_a_run_says_which_form_it_is() -> None:
+    settings, run = Settings("synthetic"), "runs/licap-far-0a1b2c3d"
+    assert settings.licap(loss={"repel": "far", "bins": "quantiles"}, select="probe").run_label() == (
+        "licap-quantiles-far-by-probe"
+    )
+    assert settings.method("rgtn", pretrained=run, pretrained_as="addition").run_label() == (
+        "rgtn+licap-far-as-addition"
+    )
+    assert settings.method("rgtn", pretrained=run, fine_tune=True).run_label() == "rgtn+licap-far-fine-tuned"
+    assert settings.method("rgcn", loss={"contrast_weight": 0.1}).run_label() == "rgcn-joint"
+
+
+def test_a_channel_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(NieError, match=r"'channels' .* names a channel twice; got structural, structural"):
+        Settings("synthetic").licap(channels=("structural", "structural"))

@@ -18,11 +18,11 @@ def arms() -> list[Arm]:
 def test_the_first_seed_is_the_run_of_other_studies_and_both_stages_have_the_seed() -> None:
     made, plain = arms(), Settings("synthetic")
     assert [arm.name for arm in made] == [
-        "rgtn", "rgtn, seed 1", "rgtn, seed 2", "mlp", "mlp, seed 1", "mlp, seed 2",
+        "rgtn", "mlp", "rgtn, seed 1", "mlp, seed 1", "rgtn, seed 2", "mlp, seed 2",
     ]  # fmt: skip
     assert made[0].config.digest() == plain.method("rgtn").digest()
-    assert [arm.config.seed for arm in made] == [0, 1, 2] * 2
-    assert [arm.licap.seed for arm in made[:3] if arm.licap] == [0, 1, 2]
+    assert [arm.config.seed for arm in made] == [0, 0, 1, 1, 2, 2]
+    assert [arm.licap.seed for arm in made if arm.licap] == [0, 1, 2]
 
 
 def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
