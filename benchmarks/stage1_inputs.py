@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,6 @@ import torch
 from downstream.studies.settings import Settings
 from nie.arrays import Array
 from nie.data import Channel
-from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold
 from pretrain.encoder_training import train_encoder
 from pretrain.inputs import NodeInputs, prepare
@@ -33,8 +33,8 @@ from pretrain.probe import probe_of
 
 EPOCHS, EVERY = 400, 10
 COLUMNS = (
-    "feed", "objective", "seed", "features", "untrained", "by contrast", "contrast", "its epoch", "best", "best epoch",
-    "last", "entropy 1", "entropy 2", "degree",
+    "feed", "objective", "encoder", "rate", "seed", "features", "untrained", "by contrast", "contrast", "its epoch",
+    "best", "best epoch", "last", "own 1 drawn", "own 2 drawn", "own 1", "own 2",
 )  # fmt: skip
 
 
@@ -76,25 +76,23 @@ FEEDS: dict[str, Callable[[Array, Array], Array]] = {
     "standardised": lambda x, degree: standardised(x),
     "standardised, scale of raw": lambda x, degree: rms(x) * standardised(x),
     "standardised, scale of raw / 4": lambda x, degree: rms(x) / 4 * standardised(x),
+    "standardised + log degree": lambda x, degree: standardised(with_column(x, degree)),
     "raw + log degree": lambda x, degree: with_column(x, degree),
     "raw + log degree, scaled": lambda x, degree: with_column(x, rms(x) * standardised(degree[:, None])[:, 0]),
 }
 
 
-def entropies(model: torch.nn.Module, inputs: NodeInputs, feat: torch.Tensor) -> list[float]:
-    """Of each layer's attention: its mean entropy over nodes and heads, in shares of that of equal weights."""
+def on_themselves(model: torch.nn.Module, inputs: NodeInputs, feat: torch.Tensor) -> dict[str, float]:
+    """The mean weight that nodes give themselves, by their self-loops, in the head of layer 1 that gives most, and in
+    layer 2.
+    """
     graph, etype = inputs.message.graph, inputs.message.etype
-    dst, degree = graph.edges()[1].long(), graph.in_degrees().float()
-    several = degree > 1
-    found = []
+    loops = etype == inputs.message.num_relations - 1
     with torch.no_grad():
+        first = model.hidden.attention(graph, feat, model.relations, etype).flatten(1)
         hidden = torch.nn.functional.elu(model.hidden(graph, feat, model.relations, etype).flatten(1))
-        for layer, read in ((model.hidden, feat), (model.output, hidden)):
-            weights = layer.attention(graph, read, model.relations, etype).flatten(1)
-            parts = -(weights * weights.clamp(min=1e-30).log())
-            summed = torch.zeros(len(degree), parts.shape[1]).index_add_(0, dst, parts)
-            found.append(float((summed[several] / degree[several].log()[:, None]).mean()))
-    return found
+        second = model.output.attention(graph, hidden, model.relations, etype).flatten(1)
+    return {"own 1": float(first[loops].mean(dim=0).max()), "own 2": float(second[loops].mean())}
 
 
 def measured(
@@ -107,14 +105,15 @@ def measured(
     with tempfile.TemporaryDirectory() as folder:
         model, _, history = train_encoder(config, own, fold, "structural", Path(folder), feed)
         untrained = config.model_copy(update={"loss": config.loss.model_copy(update={"objective": "untrained"})})
-        before = train_encoder(untrained, own, fold, "structural", Path(folder) / "untrained", feed)[1]
+        drawn, before, _ = train_encoder(untrained, own, fold, "structural", Path(folder) / "untrained", feed)
     probe = probe_of(own.kg.targets, fold)
     rows = [row for row in history.rows if "probe" in row]
     least, best = min(rows, key=lambda row: row["contrast"]), max(rows, key=lambda row: row["probe"])
-    mean = fed.mean(axis=0)
     return {
         "feed": feed,
         "objective": config.loss.objective,
+        "encoder": "residual" if config.model.residual else "as published",
+        "rate": f"{config.optim.lr:g}",
         "seed": config.seed,
         "features": probe(fed),
         "untrained": probe(before),
@@ -124,8 +123,8 @@ def measured(
         "best": best["probe"],
         "best epoch": int(best["epoch"]),
         "last": rows[-1]["probe"],
-        **dict(zip(("entropy 1", "entropy 2"), entropies(model, own, torch.from_numpy(fed)), strict=True)),
-        "degree": spearman(degree, fed @ mean) if np.abs(mean).max() > 1e-6 else float("nan"),
+        **{f"{name} drawn": value for name, value in on_themselves(drawn, own, torch.from_numpy(fed)).items()},
+        **on_themselves(model, own, torch.from_numpy(fed)),
     }
 
 
@@ -138,36 +137,42 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--feeds", nargs="+", choices=FEEDS, default=list(FEEDS))
     parser.add_argument("--objectives", nargs="+", default=["licap"])
+    parser.add_argument("--residual", action="store_true", help="an encoder that sees a node's own features")
+    parser.add_argument("--rate", type=float, default=0.005, help="learning rate; the default is the published one")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     optim = {"max_epochs": EPOCHS, "patience": EPOCHS, "eval_every": EVERY}
     config = Settings(arguments.dataset).licap(channels=("structural",), select="probe", optim=optim)
     inputs = prepare(config, data_root=arguments.data_root)
     fold, degree = inputs.folds[arguments.fold], np.log1p(inputs.message.graph.in_degrees().numpy().astype(float))
-    done: list[dict[str, str]] = []
+    done: list[tuple[str, ...]] = []
     if arguments.out.exists():
         with arguments.out.open(newline="") as file:
-            done = list(csv.DictReader(file))
+            done = [tuple(row[name] for name in COLUMNS[:5]) for row in csv.DictReader(file)]
     with arguments.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         if not done:
             writer.writeheader()
-        for objective in arguments.objectives:
-            for seed in arguments.seeds:
-                for feed in arguments.feeds:
-                    if any(
-                        (row["feed"], row["objective"], row["seed"]) == (feed, objective, str(seed)) for row in done
-                    ):
-                        continue
-                    own = config.model_copy(
-                        update={"seed": seed, "loss": config.loss.model_copy(update={"objective": objective})}
-                    )
-                    row = measured(own, inputs, fold, feed, degree)
-                    writer.writerow(
-                        {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}
-                    )
-                    file.flush()
-                    print(row, flush=True)
+        encoder = "residual" if arguments.residual else "as published"
+        for objective, seed, feed in itertools.product(arguments.objectives, arguments.seeds, arguments.feeds):
+            if (feed, objective, encoder, f"{arguments.rate:g}", str(seed)) in done:
+                continue
+            changes = {
+                "loss": {"objective": objective},
+                "model": {"residual": arguments.residual},
+                "optim": {"lr": arguments.rate},
+                "seed": seed,
+            }
+            own = config.model_copy(
+                update={
+                    name: getattr(config, name).model_copy(update=value) if isinstance(value, dict) else value
+                    for name, value in changes.items()
+                }
+            )
+            row = measured(own, inputs, fold, feed, degree)
+            writer.writerow({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()})
+            file.flush()
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class PreGATConfig(Section):
     feat_drop: float = Field(0.0, ge=0, lt=1, description="dropout of the input of each layer")
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.01, ge=0, description="slope of the LeakyReLU on attention scores below 0")
+    residual: bool = Field(False, description="add a linear map of a node's own features to what each layer gives")
     relations: RelationsConfig = RelationsConfig()
 
     def size_of(self, channel: str) -> int:
@@ -114,7 +115,6 @@ class LicapConfig(FoldsRunConfig):
         further = {
             loss.bins: loss.bins != "top",
             "far": loss.repel == "far",
-            "by-probe": self.select == "probe",
             "cross-fitted": self.cross_fit is not None,
         }
         return self.label or "-".join([loss.objective, *(word for word, holds in further.items() if holds)])

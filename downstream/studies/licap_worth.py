@@ -23,7 +23,7 @@ METHODS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
 SEEDS = (0, 1, 2)
 LICAP = "licap (structural)"
 WAYS = (
-    *CONTROLS, LICAP, "licap 1-beta", "licap by probe", "regression by probe", "licap beside", "untrained beside",
+    *CONTROLS, LICAP, "licap 1-beta", "licap by contrast", "licap as published", "licap beside", "untrained beside",
     "licap (both)",
 )  # fmt: skip
 FORM_METHODS = ("graphsage", "rgcn", "rgtn")

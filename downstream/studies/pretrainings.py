@@ -39,12 +39,14 @@ BESIDE = {"pretrained_as": "addition"}
 PRETRAININGS: dict[str, Pretraining] = {
     "untrained": _structural(loss={"objective": "untrained"}),
     "regression": _structural(loss={"objective": "regression"}),
-    "regression by probe": _structural(loss={"objective": "regression"}, select="probe"),
     "untrained beside": _structural(loss={"objective": "untrained"}, method=BESIDE),
     "licap (structural)": _structural(*CONTROLS),
     "licap (semantic)": Pretraining({"channels": ("semantic",)}, needs=(SEMANTIC,)),
     "licap (both)": Pretraining({"channels": ("structural", "semantic")}, needs=(SEMANTIC,)),
-    "licap by probe": _structural("untrained", "regression by probe", select="probe"),
+    "licap by contrast": _structural("licap (structural)", select="contrast"),
+    "licap as published": _structural(
+        "licap (structural)", select="contrast", model={"residual": False}, features={"degrees": False}
+    ),
     # the second loss alone, over ten bins of equal counts of all training nodes, of which far ones repel most
     "licap 1-beta": _structural(*CONTROLS, loss={"bins": "quantiles", "repel": "far", "eta1": 0.0}),
     "licap beside": _structural("untrained beside", method=BESIDE),

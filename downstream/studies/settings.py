@@ -94,7 +94,9 @@ class Settings:
         if self.replaced is not None and "channels" in changes:
             raise NieError("The study says of each row which channels it pretrains; leave --replaced out.")
         channels = {} if self.replaced is None else {"channels": self.replaced}
-        overrides = {"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels, **changes}
+        overrides = {"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels}
+        for name, value in changes.items():
+            overrides[name] = {**overrides.get(name, {}), **value} if isinstance(value, Mapping) else value
         return PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
 
 

@@ -79,8 +79,17 @@ def softly_limited(values: Array, limit: float) -> Array:
 
 
 def input_array(features: ChannelFeatures, config: FeaturesConfig) -> Floats32:
-    """The (N, d) input of an encoder: the features of a channel side by side, each standardised if asked for."""
-    columns = [standardized(feature) if config.standardize else feature.features for feature in features]
+    """The (N, d) input of an encoder: the features of a channel side by side, each standardised if asked for.
+
+    If not, the first are as they are, and those behind them, such as degrees, are brought to their scale: standardised,
+    and times the root of the mean square of the first.
+    """
+    first, *further = features
+    if config.standardize:
+        columns = [standardized(feature) for feature in features]
+    else:
+        scale = np.sqrt(np.mean(np.square(first.features[first.mask]))) if first.mask.any() else 1.0
+        columns = [first.features, *(scale * standardized(feature) for feature in further)]
     if config.standardize and config.limit is not None:
         columns = [softly_limited(column, config.limit) for column in columns]
     return np.concatenate(columns, axis=1).astype(np.float32)

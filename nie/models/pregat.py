@@ -31,6 +31,9 @@ class PreGAT(nn.Module):
         feat_drop: dropout probability of both layers' inputs, in training.
         attn_drop: dropout probability of the attention weights, in training.
         negative_slope: slope of the attention's LeakyReLU below 0.
+        residual: add a linear map of a node's own input to what each layer gives. The paper's layers see a node's own
+            features through the attention to its self-loop alone, and how much of them depends on the draw of that
+            relation's embedding (docs/results/licap-inputs.md).
 
     Example:
         >>> import torch
@@ -57,6 +60,7 @@ class PreGAT(nn.Module):
         feat_drop: float = 0.0,
         attn_drop: float = 0.0,
         negative_slope: float = 0.01,
+        residual: bool = False,
     ) -> None:
         super().__init__()
         expect_sizes(in_size=in_size, out_size=out_size, num_relations=num_relations)
@@ -72,6 +76,9 @@ class PreGAT(nn.Module):
         self.output = PreGATConv(
             num_heads * head_size, out_size, rel_size, negative_slope=negative_slope, attn_drop=attn_drop
         )
+        hidden_size = num_heads * head_size
+        self.own_hidden = nn.Linear(in_size, hidden_size, bias=False) if residual else None
+        self.own_output = nn.Linear(hidden_size, out_size, bias=False) if residual else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -82,6 +89,9 @@ class PreGAT(nn.Module):
             self.relations.reset_parameters()  # type: ignore[operator]
         self.hidden.reset_parameters()
         self.output.reset_parameters()
+        for own in (self.own_hidden, self.own_output):
+            if own is not None:
+                own.reset_parameters()
 
     def forward(self, graph: Graphs, feat: Tensor, etype: EdgeTypes = None) -> Tensor:
         """Return the embeddings (N, out_size).
@@ -96,9 +106,11 @@ class PreGAT(nn.Module):
         """
         first, second = per_layer(graph, None if self.relations is None else etype, 2)
         rel = self.relations() if isinstance(self.relations, nn.Module) else self.relations
-        h = self.hidden(first[0], self.drop(feat), rel, first[1])
-        out: Tensor = self.output(second[0], self.drop(F.elu(h.flatten(1))), rel, second[1])
-        return out.squeeze(1)
+        feat = self.drop(feat)
+        h = self.hidden(first[0], feat, rel, first[1]).flatten(1)
+        h = self.drop(F.elu(h if self.own_hidden is None else h + self.own_hidden(feat[: len(h)])))
+        out: Tensor = self.output(second[0], h, rel, second[1]).squeeze(1)
+        return out if self.own_output is None else out + self.own_output(h[: len(out)])
 
 
 def channel_encoder(

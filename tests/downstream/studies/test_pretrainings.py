@@ -49,7 +49,7 @@ def test_each_stage_feeds_its_networks_as_its_own_recipe_says() -> None:
     settings = Settings("fb15k", flags=["--features.structural", "node2vec+facts"])
     stage1, stage2 = settings.licap(), settings.method("rgtn")
     assert stage1.features.structural == stage2.features.structural == "node2vec+facts"
-    assert (stage1.features.degrees, stage1.features.standardize) == (False, False)
+    assert (stage1.features.degrees, stage1.features.standardize) == (True, False)
     assert (stage2.features.degrees, stage2.features.standardize) == (True, True)
 
 
@@ -82,9 +82,7 @@ def test_a_run_is_called_by_what_pretrained_its_features(folder: str, label: str
 
 def test_the_label_of_a_run_says_which_form_it_is() -> None:
     settings, run = Settings("synthetic"), "runs/licap-far-0a1b2c3d"
-    assert settings.licap(loss={"repel": "far", "bins": "quantiles"}, select="probe").run_label() == (
-        "licap-quantiles-far-by-probe"
-    )
+    assert settings.licap(loss={"repel": "far", "bins": "quantiles"}).run_label() == "licap-quantiles-far"
     assert settings.method("rgtn", pretrained=run, pretrained_as="addition").run_label() == (
         "rgtn+licap-far-as-addition"
     )

@@ -14,7 +14,8 @@ def test_the_input_tensor_joins_parts_that_are_standardised_apart(standardize: b
     first = Channel(np.array([[1], [3], [2]], np.float32), np.ones(3, bool))
     second = Channel(np.array([[1900, 2], [2000, 2], [0, 0]], np.float32), np.array([True, True, False]))
     tensor = input_tensor((first, second), FeaturesConfig(standardize=standardize)).round(decimals=4)
-    plain = [[1, 1900, 2], [3, 2000, 2], [2, 0, 0]]
+    scale = np.sqrt((1 + 9 + 4) / 3)  # of the first part, which the others are brought to
+    plain = [[1, -scale, 0], [3, scale, 0], [2, 0, 0]]
     expected = [[-1.2247, -1, 0], [1.2247, 1, 0], [0, 0, 0]] if standardize else plain
     assert tensor.dtype == torch.float32
     np.testing.assert_allclose(tensor, expected, atol=1e-4)

@@ -8,6 +8,7 @@ from reference.attention import additive_attention
 from reference.graphs import NUM_RELATIONS, normal, random_graph
 from reference.resets import check_reset
 from torch import Tensor
+from torch.nn import Linear
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
@@ -32,11 +33,17 @@ def loop(model: PreGAT, graph: dgl.DGLGraph, feat: Tensor, etype: Tensor) -> Ten
         rel = None if model.relations is None else model.relations @ layer.attn_rel.T  # type: ignore[union-attr]
         return additive_attention(graph, z, src, dst, rel, etype, layer.negative_slope)[0].flatten(1)
 
-    h = conv(model.hidden, feat)
-    return conv(model.output, torch.where(h > 0, h, torch.exp(h) - 1))
+    def own(layer: Linear | None, h: Tensor) -> Tensor | float:
+        return 0.0 if layer is None else torch.stack([layer.weight @ row for row in h])
+
+    h = conv(model.hidden, feat) + own(model.own_hidden, feat)
+    h = torch.where(h > 0, h, torch.exp(h) - 1)
+    return conv(model.output, h) + own(model.own_output, h)
 
 
-@pytest.mark.parametrize("options", [{}, {"use_relations": False}, {"negative_slope": 0.2}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"use_relations": False}, {"negative_slope": 0.2}, {"residual": True}], ids=str
+)
 def test_equals_the_loop(options: dict[str, Any]) -> None:
     graph, etype = random_graph()
     model, feat = build(**options), normal(9, IN)
@@ -48,7 +55,7 @@ def test_equals_the_loop(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("use_relations", [True, False])
 def test_every_parameter_gets_a_gradient(use_relations: bool) -> None:
     graph, etype = random_graph()
-    model = build(use_relations=use_relations)
+    model = build(use_relations=use_relations, residual=True)
     assert (model.relations is not None) is use_relations
     out = model(graph, normal(9, IN), etype)
     (out * normal(*out.shape, seed=9)).sum().backward()
@@ -66,10 +73,10 @@ def test_without_relations_edge_types_do_not_matter() -> None:
     assert not torch.allclose(with_relations(graph, feat, etype), shifted)
 
 
-@pytest.mark.parametrize("use_relations", [True, False])
-def test_blocks_equal_full_graph(use_relations: bool) -> None:
+@pytest.mark.parametrize("options", [{}, {"use_relations": False}, {"residual": True}], ids=str)
+def test_blocks_equal_full_graph(options: dict[str, Any]) -> None:
     graph, etype = random_graph()
-    model, feat = build(use_relations=use_relations), normal(9, IN)
+    model, feat = build(**options), normal(9, IN)
     seeds = torch.tensor([7, 0, 4])
     inputs, _, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(2).sample_blocks(graph, seeds)
     etypes = [etype[block.edata[dgl.EID]] for block in blocks]
@@ -87,8 +94,16 @@ def test_dropout_acts_in_training_only(name: str) -> None:
 
 
 def test_reset_parameters_sets_everything() -> None:
-    model, fresh = build(), build()
-    check_reset(model, fresh)
+    check_reset(build(), build())
+    check_reset(build(residual=True), build(residual=True))
+
+
+def test_without_a_loop_a_nodes_own_features_reach_its_embedding_by_the_residual_alone() -> None:
+    graph, etype, feat = dgl.graph(([0, 1], [2, 2]), num_nodes=3), torch.tensor([0, 1]), normal(3, IN)
+    changed = feat + torch.tensor([[0.0], [0.0], [1.0]])
+    for residual in (False, True):
+        model = build(residual=residual)
+        assert torch.equal(model(graph, feat, etype)[2], model(graph, changed, etype)[2]) != residual
 
 
 def test_relations_need_edge_types() -> None:
