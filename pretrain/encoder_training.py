@@ -26,12 +26,19 @@ from pretrain.objectives import BinContrast, Objective, label_objective
 from pretrain.probe import probe_of
 
 
+def embedding_size(config: LicapConfig, channel: str) -> int:
+    """The size of a channel's embedding."""
+    return {"structural": config.model.structural_size, "semantic": config.model.semantic_size}[channel]
+
+
 def new_encoder(config: LicapConfig, inputs: NodeInputs, channel: str) -> PreGAT:
     """A new encoder of a channel, with parameters of torch's random state."""
     feat = inputs.tensor(inputs.channels[channel])
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
     settings["relations"] = inputs.relations(config.model.relations, {channel: feat}).vectors(config.model.rel_size)
-    model = PreGAT(feat.shape[1], config.model.size_of(channel), num_relations=inputs.message.num_relations, **settings)
+    model = PreGAT(
+        feat.shape[1], embedding_size(config, channel), num_relations=inputs.message.num_relations, **settings
+    )
     return model.to(inputs.device)
 
 
@@ -88,7 +95,7 @@ def train_encoder(
 
         if config.loss.objective != "untrained":
             probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
-            objective = _objective(config, inputs, fold, config.model.size_of(channel), generator)
+            objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
             fanouts = [batch.fanout] * model.num_hops
             sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts)
             history, _ = fit(

@@ -29,10 +29,6 @@ class PreGATConfig(Section):
     residual: bool = Field(False, description="add a linear map of a node's own features to what each layer gives")
     relations: RelationsConfig = RelationsConfig()
 
-    def size_of(self, channel: str) -> int:
-        """The size of a channel's embedding."""
-        return self.structural_size if channel == "structural" else self.semantic_size
-
 
 class ContrastConfig(Section):
     """Label informed contrast (LICAP, TNNLS 2024)."""

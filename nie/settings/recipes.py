@@ -263,7 +263,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _explain(stage: type[RunConfig], error: ValidationError, source: str) -> str:
     """One sentence for the first thing that is wrong."""
     first = error.errors()[0]
-    key = ".".join(part for part in first["loc"] if isinstance(part, str))  # not the place in a list
+    key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"Unknown key {shown(key)} in {source}{nearest(key, [*stage.model_fields, *field_names(stage)])}."
     if first["type"] == "missing":

@@ -17,8 +17,8 @@ import downstream.stages.runner
 import nie.data.message_passing
 import nie.inputs.relations
 import nie.inputs.tensors
+import pretrain.contrast_sets
 import pretrain.inputs
-import pretrain.licap
 from downstream.methods.fold_network import FoldNetwork
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.stages.runner import Runner
@@ -56,7 +56,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count("text of relations", nie.inputs.relations, "relation_features")
     count("context of relations", nie.inputs.relations, "_context")
     count("sampler", NeighbourSampler, "__init__")
-    count("contrast sets", pretrain.licap, "_draw")
+    count("contrast sets", pretrain.contrast_sets, "draw_sets")
     count("standardised input", nie.inputs.tensors, "input_tensor")
     count("git query", subprocess, "run", lambda command, **_options: command[0] == "git")
     git_commit.cache_clear()
@@ -67,20 +67,21 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
     store_synthetic(tmp_path / "data")
     runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
     main_job("synthetic", preset="quick", settings=settings_of_flags(SMALL_FLAGS), minutes=60, runner=runner)
-    folds = channels = inputs = 2  # PageRank's inputs have no channel; all other rows and LICAP share theirs
+    folds = channels = stages = 2  # each stage feeds its networks in its own way
+    inputs = 2  # of stage 2: PageRank's have no channel, all other rows share theirs
     rows, networks, pretrained = 8, 2, 1
     judges = inputs * folds + folds  # the latter before the job, to see that they can choose epochs
     assert made == {
         "graph": 1,
-        "features of a channel": channels,
-        "message graph": 1,
+        "features of a channel": stages * channels,
+        "message graph": stages,
         "features of a fold": rows * folds,
         "embeddings of a fold": pretrained * folds,
         "judge": judges,
         "borders of tiers": judges,
         "network of a fold": (networks + pretrained) * folds,
         "contrast sets": folds,
-        "standardised input": channels + pretrained * folds * channels,  # the raw ones once for LICAP and networks
+        "standardised input": channels + 1 + pretrained * folds,  # raw: those of networks, and the one that LICAP reads
         "git query": 1,
     }
 
@@ -115,4 +116,4 @@ def test_members_share_what_a_fold_has_and_folds_share_relations(made: Counter[s
     made.clear()
     assert main(["pretrain", *command]) == 0
     # Of each channel for both folds, as the context is made of the channel; no step is sampled without batches.
-    assert (made["text of relations"], made["context of relations"], made["sampler"]) == (2, 2, 0)
+    assert (made["text of relations"], made["context of relations"], made["sampler"]) == (1, 1, 0)
