@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nie.arrays import Ints
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
 from nie.progress import log
@@ -114,20 +115,25 @@ def _contrasted(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> dict[str
         return {}
     bins = contrast_sets(config, inputs, fold)
     sizes = np.bincount(bins.bin, minlength=bins.num_bins)
-    filled = sizes[sizes > 0]
-    equal = len(bins.top) // SPARSE
-    if fold.index == config.folds.run[0] and config.loss.bins == "top" and filled.min() < SPARSE and equal > 1:
-        log.info(
-            "%s fold %d: its finer bins hold %s nodes; --loss.bins top-quantiles --loss.num_bins %d makes them equal",
-            config.run_label(), fold.index, ", ".join(map(str, filled)), min(equal, max(len(filled), 2)),
-        )  # fmt: skip
+    if fold.index == config.folds.run[0] and config.loss.bins == "top":
+        _advise_on_sparse_bins(f"{config.run_label()} fold {fold.index}", sizes[sizes > 0], len(bins.top))
     return {
         "border": bins.border,
         "top_nodes": len(bins.top),
         "non_top_nodes": len(bins.pool),
-        "finer_bins": len(filled),
+        "finer_bins": int((sizes > 0).sum()),
         "nodes_in_finer_bins": sizes.tolist(),
     }
+
+
+def _advise_on_sparse_bins(label: str, filled: Ints, num_top: int) -> None:
+    """Say which bins of equal counts would not be nearly empty, where some of these are."""
+    equal = num_top // SPARSE
+    if filled.min() < SPARSE and equal > 1:
+        log.info(
+            "%s: its finer bins hold %s nodes; --loss.bins top-quantiles --loss.num_bins %d makes them equal",
+            label, ", ".join(map(str, filled)), min(equal, max(len(filled), 2)),
+        )  # fmt: skip
 
 
 def _channels(config: LicapConfig, inputs: NodeInputs) -> list[str]:

@@ -81,14 +81,11 @@ class LabelObjective:
         order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
         if size is None:
             drawn = order[: self.most]
-            yield None, lambda embedding: self.compare(embedding[self.rows[drawn]], self.labels[drawn])
+            yield None, replace(self, rows=self.rows[drawn], labels=self.labels[drawn])
             return
         for drawn in order.tensor_split(-(-len(order) // size)):
-            yield self.rows[drawn], partial(_compare_all, self.compare, self.labels[drawn])
-
-
-def _compare_all(compare: Callable[[Tensor, Tensor], Tensor], labels: Tensor, embedding: Tensor) -> Tensor:
-    return compare(embedding, labels)
+            rows = torch.arange(len(drawn), device=drawn.device)
+            yield self.rows[drawn], replace(self, rows=rows, labels=self.labels[drawn], most=None)
 
 
 Objective = BinContrast | LabelObjective

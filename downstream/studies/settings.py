@@ -12,7 +12,7 @@ from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.settings.flags import flag_value, without_flag
-from nie.settings.recipes import resolve
+from nie.settings.recipes import merge, resolve
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import Channels
 from pretrain.licap_settings import LicapConfig
@@ -94,9 +94,7 @@ class Settings:
         if self.replaced is not None and "channels" in changes:
             raise NieError("The study says of each row which channels it pretrains; leave --replaced out.")
         channels = {} if self.replaced is None else {"channels": self.replaced}
-        overrides = {"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels}
-        for name, value in changes.items():
-            overrides[name] = {**overrides.get(name, {}), **value} if isinstance(value, Mapping) else value
+        overrides = merge({"dataset": self.dataset, **of_both_stages(self.method("rgtn")), **channels}, changes)
         return PRETRAINING.recipes.resolve(PRETRAINING.recipes.own(self.dataset, self.profile), overrides=overrides)
 
 

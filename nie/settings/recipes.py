@@ -151,8 +151,8 @@ class Recipes(Generic[Config]):
             method = self.default_method if named is None else named
             settings = self.settings_of(method)
             self._check_keys(given or {}, "the settings")
-            document = _merge(self._of_method(document, method), self._of_method(given or {}, method))
-        return resolve(settings, _merge(document, overrides or {}), flags=flags, source=source)
+            document = merge(self._of_method(document, method), self._of_method(given or {}, method))
+        return resolve(settings, merge(document, overrides or {}), flags=flags, source=source)
 
     def _check_keys(self, document: Mapping[str, Any], source: str) -> None:
         known = self._known_keys()
@@ -176,7 +176,7 @@ class Recipes(Generic[Config]):
         if document.get("method", self.default_method) != method:
             shared = {key: value for key, value in shared.items() if key not in self.of_one_method}
         own = (shared.pop("methods", None) or {}).get(method) or {}
-        return {**_merge(shared, own), "method": method}
+        return {**merge(shared, own), "method": method}
 
 
 def resolve(
@@ -199,9 +199,9 @@ def resolve(
         for name, field in settings.model_fields.items()
         if isinstance(field.default, Section)
     }
-    given = _merge(defaults, values)
+    given = merge(defaults, values)
     if flags:
-        given = _merge(given, said_by_flags(settings, tuple(flags)))
+        given = merge(given, said_by_flags(settings, tuple(flags)))
     try:
         config = settings.model_validate(given)
     except ValidationError as error:
@@ -251,12 +251,12 @@ def _known_to(config: type[BaseModel], document: Mapping[str, Any], every: Seque
     return kept
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Merge nested mappings; ``over`` wins."""
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 
