@@ -22,4 +22,7 @@ RGCNNorm = Literal["mean", "none"]
 LayerActivationName = Literal["linear", "elu"]
 """The activation of the scores between the layers of GENI."""
 
+EXPLANATIONS = ("ig", "leave-one-out", "attention")
+"""How a score is explained: integrated gradients, its change without a fact, or what the network looks at."""
+
 REL_MODES: tuple[str, ...] = get_args(RelationMode)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from downstream.answers.by_name import WIDTH, find_entity, find_relation, short, shown_entity
 from downstream.reports.tables import markdown_grid
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from downstream.stages.same_graph import check_same_graph
-from nie.data import KnowledgeGraph
-from nie.data.names_as_words import relation_text
-from nie.errors import NieError, nearest, shown
+from nie.errors import NieError
 from nie.foreign import markdown_text, one_line
 from nie.models.kge.rotation import Side
 from nie.runs.run import Run
-
-WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def complete(
     answers = informed if include_known else informed & ~known
     answers[given] &= len(loops) > 0
     order = _best(scores.cpu(), answers.cpu(), inputs.kg.node_names, top)
-    first, last = (_shown(inputs.kg, given), "?") if side == "tail" else ("?", _shown(inputs.kg, given))
+    first, last = (shown_entity(inputs.kg, given), "?") if side == "tail" else ("?", shown_entity(inputs.kg, given))
     comparable = inputs.test[:, 1] == about if seen[given] else ~seen[inputs.test[:, 0 if side == "tail" else 2]]
     ranks = run.array(repeats[0], "ranks.npy", (len(comparable), 2))[
         comparable.cpu().numpy(), 0 if side == "head" else 1
@@ -122,7 +117,7 @@ def completion_table(completion: Completion) -> str:
     columns = {
         "": [str(place) for place in range(1, len(completion.names) + 1)],
         "entity": completion.names,
-        "text": [_short(text) for text in completion.texts],
+        "text": [short(text) for text in completion.texts],
         "score": [f"{score:.3f}" for score in completion.scores],
         "in the graph": ["known" if known else "" for known in completion.known],
     }
@@ -140,53 +135,9 @@ def completion_table(completion: Completion) -> str:
     return f"{markdown_text(one_line(completion.question, 4 * WIDTH))}\n\n{table}\n\n{placed}{trust}"
 
 
-def find_entity(kg: KnowledgeGraph, asked: str) -> int:
-    """The entity with this name or text, or the only one whose text begins with these words.
-
-    Raises:
-        NieError: there is none, or several share the text.
-    """
-    return _find("entity", asked, kg.node_names, kg.text)
-
-
-def find_relation(kg: KnowledgeGraph, asked: str) -> int:
-    """The relation with this name, or the only one with these words in its name.
-
-    Raises:
-        NieError: there is none, or several share the words.
-    """
-    return _find("relation", asked, kg.relation_names, [relation_text(name) for name in kg.relation_names])
-
-
-def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | None]) -> int:
-    wanted = asked.casefold()
-    begins = re.compile(re.escape(wanted) + r"\b")
-    words = [(place, text.casefold()) for place, text in enumerate(texts) if text]
-    found = (
-        [place for place, name in enumerate(names) if name == asked]
-        or [place for place, text in words if text == wanted]
-        or [place for place, text in words if begins.match(text)]
-    )
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
-        raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
-    known = [*names, *(text for text in texts if text)]
-    raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
-
-
 def _best(scores: Tensor, answers: Tensor, names: Sequence[str], top: int) -> list[int]:
     """The ``top`` answers of the highest scores; where these are equal, by name and never by the order of a file."""
     ids = answers.nonzero()[:, 0]
     if len(ids) > top:
         ids = ids[scores[ids] >= scores[ids].topk(top).values[-1]]
     return sorted(ids.tolist(), key=lambda node: (-float(scores[node]), names[node]))[:top]
-
-
-def _shown(kg: KnowledgeGraph, node: int) -> str:
-    return _short(kg.text[node]) or one_line(kg.node_names[node], WIDTH)
-
-
-def _short(text: str | None) -> str:
-    return textwrap.shorten(text or "", WIDTH, placeholder=" ...")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import importlib
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nie.foreign import visible
+from nie.foreign import csv_cell, visible
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -40,6 +42,20 @@ def as_records(columns: Columns) -> list[dict[str, Any]]:
     [{'node': 'a', 'score': 1.0}, {'node': 'b', 'score': 2.0}]
     """
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def as_csv(columns: Columns) -> str:
+    r"""CSV with a header, without a line break at the end; words are `nie.foreign.csv_cell`, and None is empty.
+
+    >>> as_csv({"node": ["=1+1", "b"], "score": [1.0, None]})
+    "node,score\n'=1+1,1.0\nb,"
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in row])
+    return text.getvalue().rstrip("\n")
 
 
 def as_html(title: str, columns: Columns, rows: int = 10) -> str:

@@ -119,21 +119,21 @@ class FoldNetwork:
             model = self.tuning.in_front_of(model)
         return model.to(self.train.device)
 
-    def trained(self, run: Run, fold: int, *, value: bool = False) -> nn.Module:
-        """The trained network of a finished fold that gave its scores, in eval mode.
+    def trained(self, run: Run, fold: int, *, member: int = 0, value: bool = False) -> nn.Module:
+        """A trained network of a finished fold, in eval mode: by default that which gave its scores.
 
         Args:
             run: of one member.
             fold: its number.
+            member: which of the networks that the run averages.
             value: load the state that is best for RMSE and MedianAE, where it was kept apart.
 
         Raises:
-            NieError: the run averages several members, or its weights are missing or do not fit.
+            NieError: the weights are missing or do not fit.
         """
-        apart = value and "model_value.safetensors" in run.files(fold)
-        if self.config.members > 1:
-            raise NieError(f"{run.path} must be a run of one member; it averages {self.config.members} networks.")
-        path = run.file(fold, "model_value.safetensors" if apart else "model.safetensors")
+        folder = folder_of_member(self.config, member)
+        apart = f"{folder}model_value.safetensors"
+        path = run.file(fold, apart if value and apart in run.files(fold) else f"{folder}model.safetensors")
         model = self.build()
         try:
             read_weights(path, model)
@@ -163,3 +163,8 @@ class FoldNetwork:
             extra["encoded_on"] = message.graph, message.etype
         outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return outputs
+
+
+def folder_of_member(config: NetworkConfig, member: int) -> str:
+    """Where in a fold's folder a network is kept: in the folder itself, or where several are averaged in one apiece."""
+    return f"member{member}/" if config.members > 1 else ""

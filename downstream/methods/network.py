@@ -15,7 +15,7 @@ from downstream.heads.tiers import tier_means, tier_probabilities
 from downstream.losses.table import TIER_LOSSES
 from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import TIERS_FILE, Fitted
-from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.fold_network import FoldNetwork, folder_of_member
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.hidden_contrast import HiddenContrast
 from downstream.methods.importance_settings import NetworkConfig
@@ -106,12 +106,12 @@ def fit_network(work: FoldWork, given: FoldNetwork, folder: Path) -> Fitted:
         return _fit_member(given, folder, 0)
     fits = []
     for member in range(work.network.members):
-        member_folder = folder / f"member{member}"
-        member_folder.mkdir(exist_ok=True)
-        fitted = _stored(member_folder)
+        own = folder / folder_of_member(work.network, member)
+        own.mkdir(exist_ok=True)
+        fitted = _stored(own)
         if fitted is None:
-            fitted = _fit_member(given, member_folder, member)
-            _store(member_folder, fitted)
+            fitted = _fit_member(given, own, member)
+            _store(own, fitted)
         fits.append(fitted)
     probabilities = [one.probability for one in fits if one.probability is not None]
     return Fitted(
@@ -206,21 +206,28 @@ class Predictions:
     def of(cls, outputs: ImportanceScores, given: FoldNetwork) -> Predictions:
         """Make the predictions from a model's outputs.
 
-        Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
-
         Raises:
             NieError: they are not finite.
         """
-        loss, score = given.config.loss, outputs.score
-        probability = None
-        if outputs.tier_logits is not None:
-            probability = tier_probabilities(outputs.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
-            if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
-                score = probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1])
+        score, probability = centred(outputs, given)
         prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
         if not np.isfinite(prediction).all():
             raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
         return cls(prediction, None if probability is None else probability.cpu().numpy(), outputs.states)
+
+
+def centred(outputs: ImportanceScores, given: FoldNetwork) -> tuple[Tensor, Tensor | None]:
+    """What a network predicts (N,), on the scale of the labels less their ``centre``, and its probabilities of tiers.
+
+    Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
+    """
+    loss = given.config.loss
+    if outputs.tier_logits is None:
+        return outputs.score, None
+    probability = tier_probabilities(outputs.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
+    if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
+        return probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1]), probability
+    return outputs.score, probability
 
 
 def _store(folder: Path, fitted: Fitted) -> None:

@@ -1,11 +1,13 @@
-"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie complete``."""
+"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie explain``, ``nie complete``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, whole_number
+from nie.vocabulary import EXPLANATIONS
 
 
 def add_commands(commands: Commands) -> None:
@@ -17,6 +19,16 @@ def add_commands(commands: Commands) -> None:
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
+    explaining = commands.add("explain", "why a node has its score, from a finished run of a network", _explain)
+    explaining.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
+    explaining.add_argument("node", help="its name, or the words in its text")
+    explaining.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="facts and relations to print")
+    explaining.add_argument(
+        "--method", choices=EXPLANATIONS, default="ig",
+        help="ig: integrated gradients, which add up to the score; leave-one-out: the change without a fact; "
+        "attention: what the network looks at",
+    )  # fmt: skip
+    explaining.add_argument("--format", choices=("text", "json", "csv"), default="text", help="what to print")
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -49,6 +61,23 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     scores = score_nodes(read_run(arguments.run_folder), data_root=arguments.data_root)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+
+
+def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.explanation import explain, explanation_text
+    from downstream.answers.frame import as_csv
+    from downstream.answers.trained import TrainedRun
+    from nie.runs.run import read_run
+
+    trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
+    explanation = explain(trained, arguments.node, arguments.method)
+    match arguments.format:
+        case "json":
+            say(json.dumps(explanation.as_json(), ensure_ascii=False, indent=2))
+        case "csv":
+            say(as_csv(explanation.columns()))
+        case _:
+            say(explanation_text(explanation, arguments.top))
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
-from nie.ops import neighbour_sum
+from nie.ops import degrees, neighbour_sum
 from nie.ops.shapes import expect_sizes
 from nie.vocabulary import GCNNorm
 
@@ -96,8 +96,8 @@ def symmetric_norm(
     >>> before.flatten().tolist(), [round(value, 4) for value in after.flatten().tolist()]
     ([1.0, 1.0, 1.0], [1.0, 1.0, 1.4142])
     """
-    leaving = graph.out_degrees() if out_degree is None else out_degree
-    entering = graph.in_degrees() if in_degree is None else in_degree
+    leaving = degrees.out_degree(graph, like) if out_degree is None else out_degree
+    entering = degrees.in_degree(graph, like) if in_degree is None else in_degree
     before, after = (degree.to(like).clamp(min=1).pow(-0.5) for degree in (leaving, entering))
     if in_degree is not None:
         return before[:, None], after[:, None] * sampled_share(graph, like, in_degree)
@@ -117,5 +117,5 @@ def sampled_share(graph: dgl.DGLGraph, like: Tensor, in_degree: Tensor | None) -
     >>> sampled_share(dgl.graph(([0, 1], [2, 2])), torch.empty(0), torch.tensor([0, 0, 8])).flatten().tolist()
     [1.0, 1.0, 4.0]
     """
-    found = graph.in_degrees().to(like).clamp(min=1)
+    found = degrees.in_degree(graph, like).clamp(min=1)
     return (found if in_degree is None else in_degree.to(like).clamp(min=1)).div(found)[:, None]

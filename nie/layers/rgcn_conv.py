@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.layers.graph_conv import sampled_share
-from nie.ops import relational_product, relational_sum
+from nie.ops import degrees, relational_product, relational_sum
 from nie.ops.shapes import expect_sizes
 from nie.vocabulary import RGCNNorm
 
@@ -88,7 +88,7 @@ class RGCNConv(nn.Module):
             mixed = self.bases(src).view(-1, self.num_bases, self.out_size)
             neighbours = relational_sum(graph, mixed, self.coefficients, etype)
         if self.norm == "mean":
-            neighbours = neighbours / graph.in_degrees().clamp(min=1).to(neighbours)[:, None]
+            neighbours = neighbours / degrees.in_degree(graph, neighbours).clamp(min=1)[:, None]
         elif in_degree is not None:
             neighbours = neighbours * sampled_share(graph, neighbours, in_degree)
         out: Tensor = self.own(dst) + neighbours

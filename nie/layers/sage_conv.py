@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.ops import neighbour_sum
+from nie.ops.degrees import in_degree
 from nie.ops.shapes import expect_sizes
 
 
@@ -60,7 +61,7 @@ class SAGEConv(nn.Module):
         # The product comes first where it makes the rows shorter that are added up.
         before = self.in_size > self.out_size
         total = neighbour_sum(graph, self.fc_neigh(src) if before else src)
-        mean = total / graph.in_degrees().clamp(min=1).to(total)[:, None]
+        mean = total / in_degree(graph, total).clamp(min=1)[:, None]
         out: Tensor = self.fc_self(dst) + (mean if before else self.fc_neigh(mean))
         return out
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.ops.degrees import in_degree
 
 Graphs: TypeAlias = dgl.DGLGraph | Sequence[dgl.DGLGraph]
 EdgeTypes: TypeAlias = Tensor | Sequence[Tensor] | None
@@ -69,5 +70,5 @@ def log_in_degree(graph: dgl.DGLGraph, like: Tensor, degrees: Degrees | None = N
         like: has the type and the device of the result.
         degrees: degrees of the whole graph, for a block of sampled neighbours, whose in-degree is the sample's.
     """
-    degree: Tensor = graph.in_degrees() if degrees is None else degrees.of_block(graph)[1]
-    return degree.to(like).clamp(min=1).log()
+    degree = in_degree(graph, like) if degrees is None else degrees.of_block(graph)[1].to(like)
+    return degree.clamp(min=1).log()

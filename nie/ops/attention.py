@@ -48,6 +48,7 @@ def additive_attention(
     *,
     attn_drop: float = 0.0,
     seed: int | None = None,
+    edge_weight: Tensor | None = None,
     backend: str | None = None,
     return_attention: bool = False,
 ) -> Tensor | Attended:
@@ -74,6 +75,9 @@ def additive_attention(
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
         seed: seed of the dropout; the same seed drops the same weights on every backend. By default it is drawn from
             torch's generator, as that of torch's own dropout is.
+        edge_weight: (E,) weight of every edge, by which the exponential of its score is multiplied in the softmax: 1
+            leaves the edge as it is, and 0 removes it exactly; by default ``graph.edata["edge_weight"]``, where there
+            is one. The backends without weights leave these to torch's own operators.
         backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
         return_attention: whether to return the weights, as they are before dropout, too.
 
@@ -82,7 +86,8 @@ def additive_attention(
         (E, H), an `Attended`.
 
     Raises:
-        NieError: shapes that do not fit the graph or each other, or a negative slope.
+        NieError: shapes that do not fit the graph or each other, a negative slope, or weights for a ``backend``
+            without.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -93,7 +98,8 @@ def additive_attention(
     """
     attended = attend_additively(
         graph, value, src_score, dst_score, rel_score, etype, negative_slope,
-        attn_drop=attn_drop, seed=seed, backend=backend, return_attention=return_attention,
+        attn_drop=attn_drop, seed=seed, edge_weight=edge_weight, backend=backend,
+        return_attention=return_attention,
     )  # fmt: skip
     return attended if return_attention else attended.out
 
@@ -109,6 +115,7 @@ def dot_attention(
     *,
     attn_drop: float = 0.0,
     seed: int | None = None,
+    edge_weight: Tensor | None = None,
     backend: str | None = None,
     return_attention: bool = False,
 ) -> Tensor | Attended:
@@ -139,6 +146,9 @@ def dot_attention(
         attn_drop: probability with which attention weights are dropped *in this call* (layers pass 0 in eval).
         seed: seed of the dropout; the same seed drops the same weights on every backend. By default it is drawn from
             torch's generator, as that of torch's own dropout is.
+        edge_weight: (E,) weight of every edge, by which the exponential of its score is multiplied in the softmax: 1
+            leaves the edge as it is, and 0 removes it exactly; by default ``graph.edata["edge_weight"]``, where there
+            is one. The backends without weights leave these to torch's own operators.
         backend: ``"dgl"``, ``"numba"`` or ``"triton"``; by default :func:`nie.ops.backend.choose_backend` picks.
         return_attention: whether to return the weights, as they are before dropout, too.
 
@@ -147,7 +157,7 @@ def dot_attention(
         (E, H), an `Attended`.
 
     Raises:
-        NieError: an unknown mode, or shapes that do not fit the graph or each other.
+        NieError: an unknown mode, shapes that do not fit the graph or each other, or weights for a ``backend`` without.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -158,7 +168,8 @@ def dot_attention(
     """
     attended = attend_by_products(
         graph, query, key, value, rel, etype, mode,
-        attn_drop=attn_drop, seed=seed, backend=backend, return_attention=return_attention,
+        attn_drop=attn_drop, seed=seed, edge_weight=edge_weight, backend=backend,
+        return_attention=return_attention,
     )  # fmt: skip
     return attended if return_attention else attended.out
 
@@ -166,7 +177,7 @@ def dot_attention(
 def attend_additively(
     graph: dgl.DGLGraph, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None,
     etype: Tensor | None, negative_slope: float, *, attn_drop: float = 0.0, seed: int | None = None,
-    backend: str | None = None, return_attention: bool = False,
+    edge_weight: Tensor | None = None, backend: str | None = None, return_attention: bool = False,
 ) -> Attended:  # fmt: skip
     """What `additive_attention` computes, as a record in either case."""
     expect_graph(graph)
@@ -180,12 +191,14 @@ def attend_additively(
     expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
     inputs = [value, src_score, dst_score, rel_score]
     rest = etype, negative_slope, attn_drop, _seed(attn_drop, seed), return_attention
-    return Attended(*operate("additive_attention", graph, inputs, *rest, value=value, backend=backend))
+    given = {"value": value, "backend": backend, "edge_weight": edge_weight}
+    return Attended(*operate("additive_attention", graph, inputs, *rest, **given))
 
 
 def attend_by_products(
     graph: dgl.DGLGraph, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, etype: Tensor | None, mode: str,
-    *, attn_drop: float = 0.0, seed: int | None = None, backend: str | None = None, return_attention: bool = False,
+    *, attn_drop: float = 0.0, seed: int | None = None, edge_weight: Tensor | None = None, backend: str | None = None,
+    return_attention: bool = False,
 ) -> Attended:  # fmt: skip
     """What `dot_attention` computes, as a record in either case."""
     expect_graph(graph)
@@ -200,7 +213,8 @@ def attend_by_products(
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
         rel, mode = rel.to(computed_in(value)).sigmoid(), "mul"
     rest = etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
-    return Attended(*operate("dot_attention", graph, [query, key, value, rel], *rest, value=value, backend=backend))
+    given = {"value": value, "backend": backend, "edge_weight": edge_weight}
+    return Attended(*operate("dot_attention", graph, [query, key, value, rel], *rest, **given))
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:

@@ -66,10 +66,13 @@ def dot_attention(
     return _aggregate(graph, score, value, attn_drop, seed)
 
 
-def neighbour_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
+def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, edge_weight: Tensor | None = None) -> Tensor:
     """See :func:`nie.ops.neighbour_sum`."""
     _expect_same_device(graph, value)
-    out: Tensor = dgl.ops.copy_u_sum(graph, value)
+    if edge_weight is None:
+        out: Tensor = dgl.ops.copy_u_sum(graph, value)
+    else:
+        out = dgl.ops.u_mul_e_sum(graph, value, edge_weight[:, None])
     return out
 
 

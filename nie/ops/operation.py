@@ -9,15 +9,22 @@ from typing import Any
 from torch import Tensor
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 from nie.ops import plain_backend
 from nie.ops.backend import backend_module, choose_backend
 from nie.ops.derivatives import Outputs, with_second_derivatives
+from nie.ops.edge_weight import weight_of
+from nie.ops.excerpt import record, running
 from nie.ops.precision import computed_in, no_autocast
+
+WEIGHING = "numba"
+"""The backend that has edge weights."""
 
 
 def operate(
-    name: str, graph: dgl.DGLGraph, inputs: Sequence[Tensor | None], *rest: Any, value: Tensor, backend: str | None
-) -> tuple[Any, ...]:
+    name: str, graph: dgl.DGLGraph, inputs: Sequence[Tensor | None], *rest: Any, value: Tensor, backend: str | None,
+    edge_weight: Tensor | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
     """Compute an operation.
 
     Args:
@@ -28,18 +35,36 @@ def operate(
         value: that of the inputs whose type and device decide. Half types are computed in single precision, under
             autocast too.
         backend: that the caller asks for; see `choose_backend`.
+        edge_weight: (E,) weights of the edges, by default those that the graph has. Where the chosen backend has none,
+            torch's own operators compute.
 
     Returns:
         The outputs; the first in the type of ``value`` and further ones in the type that was computed in.
+
+    Raises:
+        NieError: weights that do not fit, or for a backend that has none.
     """
 
-    def compute(module: Any, *inputs: Tensor | None) -> Outputs:
-        found: Tensor | Outputs = getattr(module, name)(graph, *inputs, *rest)
+    record(graph, name, inputs)
+    excerpt = running(graph)
+    if excerpt is not None:
+        graph, inputs, rest = excerpt.completed(name, inputs, rest)
+    weight = weight_of(graph, edge_weight)
+
+    def compute(module: Any, weight: Tensor | None, *inputs: Tensor | None) -> Outputs:
+        further = {} if weight is None else {"edge_weight": weight}
+        found: Tensor | Outputs = getattr(module, name)(graph, *inputs, *rest, **further)
         return [found] if isinstance(found, Tensor) else found
 
     dtype = computed_in(value)
-    wide = [None if tensor is None else tensor.to(dtype) for tensor in inputs]
+    wide = [None if tensor is None else tensor.to(dtype) for tensor in (weight, *inputs)]
     with no_autocast(value):
-        made = compute(backend_module(choose_backend(value.to(dtype), backend)), *wide)
+        chosen = choose_backend(value.to(dtype), backend)
+        if weight is not None and backend not in (None, WEIGHING):
+            raise NieError(f"The backend {backend!r} has no edge weights; leave backend out, or use {WEIGHING!r}.")
+        module = backend_module(chosen) if weight is None or chosen == WEIGHING else plain_backend
+        made = compute(module, *wide)
         first, *further = with_second_derivatives(made, wide, functools.partial(compute, plain_backend))
+    if excerpt is not None:
+        excerpt.seen(name, [first, *further])
     return (None if first is None else first.to(value.dtype), *further)

@@ -10,7 +10,13 @@ from nie.ops.shapes import expect, expect_graph, expect_relations
 
 
 def relational_sum(
-    graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor, *, backend: str | None = None
+    graph: dgl.DGLGraph,
+    value: Tensor,
+    coefficient: Tensor,
+    etype: Tensor,
+    *,
+    edge_weight: Tensor | None = None,
+    backend: str | None = None,
 ) -> Tensor:
     r"""Add up the sources' values over the in-edges, each mixed from B parts by its relation's coefficients.
 
@@ -25,6 +31,8 @@ def relational_sum(
         value: (N_src, B, D).
         coefficient: (R, B).
         etype: (E,) relation of every edge.
+        edge_weight: (E,) weight of every edge: 1 leaves it as it is, and 0 removes it exactly; by default
+            ``graph.edata["edge_weight"]`` where there is one.
         backend: see :func:`nie.ops.backend.choose_backend`; by default numba on the CPU where it is installed, and on
             CUDA plain torch, which stands in for a kernel of ``"triton"``.
 
@@ -32,7 +40,7 @@ def relational_sum(
         (N_dst, D), zero for nodes without in-edges.
 
     Raises:
-        NieError: shapes that do not fit the graph or each other.
+        NieError: shapes that do not fit the graph or each other, or weights for a ``backend`` without.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -44,12 +52,21 @@ def relational_sum(
     expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None, None))
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
-    out: Tensor = operate("relational_sum", graph, [value, coefficient], etype, value=value, backend=backend)[0]
+    found = operate(
+        "relational_sum", graph, [value, coefficient], etype, value=value, backend=backend, edge_weight=edge_weight
+    )
+    out: Tensor = found[0]
     return out
 
 
 def relational_product(
-    graph: dgl.DGLGraph, feat: Tensor, weight: Tensor, etype: Tensor, *, backend: str | None = None
+    graph: dgl.DGLGraph,
+    feat: Tensor,
+    weight: Tensor,
+    etype: Tensor,
+    *,
+    edge_weight: Tensor | None = None,
+    backend: str | None = None,
 ) -> Tensor:
     r"""Add up the sources' features over the in-edges, each multiplied by the matrix of its relation.
 
@@ -64,6 +81,8 @@ def relational_product(
         feat: (N_src, D).
         weight: (R, D, K).
         etype: (E,) relation of every edge.
+        edge_weight: (E,) weight of every edge: 1 leaves it as it is, and 0 removes it exactly; by default
+            ``graph.edata["edge_weight"]`` where there is one.
         backend: see :func:`nie.ops.backend.choose_backend`; all of them compute it in plain torch, as the products take
             most of the time.
 
@@ -71,7 +90,7 @@ def relational_product(
         (N_dst, K), zero for nodes without in-edges.
 
     Raises:
-        NieError: shapes that do not fit the graph or each other.
+        NieError: shapes that do not fit the graph or each other, or weights for a ``backend`` without.
 
     >>> import torch
     >>> from nie.dgl_compat import dgl
@@ -83,5 +102,8 @@ def relational_product(
     expect_graph(graph)
     expect("feat", feat, (graph.num_src_nodes(), None))
     expect_relations(graph, "weight", weight, etype, (None, feat.shape[1], None))
-    out: Tensor = operate("relational_product", graph, [feat, weight], etype, value=feat, backend=backend)[0]
+    found = operate(
+        "relational_product", graph, [feat, weight], etype, value=feat, backend=backend, edge_weight=edge_weight
+    )
+    out: Tensor = found[0]
     return out

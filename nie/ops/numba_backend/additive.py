@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from nie.ops.numba_backend.kernels import AHEAD, compiled, finish, longest
+from nie.ops.numba_backend.kernels import AHEAD, compiled, exp_limited, finish, longest
 from nie.ops.numba_backend.vectors import exp, keep, load, maximum, positive, prefetch, spread, store, sum_heads, zeros
 
 
 @functools.cache
-def additive_forward(heads: int, size: int, kind: str) -> Any:
+def additive_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
     """Softmax the scores over the in-edges and add up the values: ``out``, softmax state, ``slanted`` and ``mass``."""
     n = heads * size
     by_add = kind == "add"
 
     def forward(
-        first, last, first_head, all_heads, offsets, sources, ids, relations, v, s, t, w, slope, low, high, threshold,
-        scale, out, state, slanted, mass, attention,
+        first, last, first_head, all_heads, offsets, sources, ids, relations, edge_weight, v, s, t, w, slope, low, high,
+        threshold, scale, out, state, slanted, mass, attention,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         one = v.dtype.type(1)
@@ -39,13 +39,16 @@ def additive_forward(heads: int, size: int, kind: str) -> Any:
                 if by_add:
                     score = score + load(w, relations[j] * all_heads + first_head, heads)
                 score = score * positive(score, one, slope)
-                top = maximum(score, top)
+                if not weighted or edge_weight[j] > 0:
+                    top = maximum(score, top)
                 store(scores, (j - start) * heads, score)
             total, slope_mass, row, slant = zeros(v, heads), zeros(v, heads), zeros(v, n), zeros(v, n)
             for j in range(start, stop):
                 prefetch(v, sources[min(j + AHEAD, len(sources) - 1)] * width + column, n)
                 score = load(scores, (j - start) * heads, heads)
                 weight = exp(score - top)
+                if weighted:
+                    weight = weight * edge_weight[j] if edge_weight[j] > 0 else zeros(v, heads)
                 total = total + weight
                 if len(attention):
                     store(scores, (j - start) * heads, weight)
@@ -64,7 +67,7 @@ def additive_forward(heads: int, size: int, kind: str) -> Any:
                 store(slanted, node * width + column, slant)
                 store(mass, node * all_heads + first_head, slope_mass)
 
-    return compiled(forward, heads, size, kind)
+    return compiled(forward, heads, size, kind, weighted)
 
 
 @functools.cache
@@ -93,14 +96,14 @@ def additive_pack(heads: int, size: int) -> Any:
 
 
 @functools.cache
-def additive_by_src(heads: int, size: int, kind: str) -> Any:
-    """Gradients of values, source scores and relations over the out-edges."""
+def additive_by_src(heads: int, size: int, kind: str, weighted: bool) -> Any:
+    """Gradients of values, source scores, relations and edge weights over the out-edges."""
     n, pitch = heads * size, heads * (size + 3)
     by_add = kind == "add"
 
     def by_src(
-        first, last, first_head, all_heads, offsets, destinations, ids, relations, packed, state, v, s, w, slope,
-        low, high, threshold, scale, grad_attention, grad_v, grad_s, grad_w, grad_e,
+        first, last, first_head, all_heads, offsets, destinations, ids, relations, edge_weight, packed, state, v, s, w,
+        slope, low, high, threshold, scale, grad_attention, grad_v, grad_s, grad_w, grad_score, grad_e,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         one = v.dtype.type(1)
@@ -115,7 +118,10 @@ def additive_by_src(heads: int, size: int, kind: str) -> Any:
                 if by_add:
                     score = score + load(w, relations[i] * all_heads + first_head, heads)
                 steepness = positive(score, one, slope)
-                weight = exp(score * steepness - load(packed, base + n + heads, heads))
+                if weighted:
+                    weight = exp_limited(score * steepness, load(packed, base + n + heads, heads))
+                else:
+                    weight = exp(score * steepness - load(packed, base + n + heads, heads))
                 of_weight, kept = sum_heads(grad * value, heads), weight
                 if threshold:
                     factors = keep(ids[i] * all_heads + first_head, low, high, threshold, scale, heads)
@@ -124,15 +130,19 @@ def additive_by_src(heads: int, size: int, kind: str) -> Any:
                     of_weight = of_weight + load(grad_attention, ids[i] * all_heads + first_head, heads) * load(
                         state, (2 * destinations[i] + 1) * all_heads + first_head, heads
                     )
-                of_score = weight * (of_weight - load(packed, base + n + 2 * heads, heads)) * steepness
+                of_score = weight * (of_weight - load(packed, base + n + 2 * heads, heads))
+                if weighted:
+                    store(grad_e, i, load(grad_e, i, 1) + sum_heads(of_score, 1))
+                    of_score, kept = of_score * edge_weight[i], kept * edge_weight[i]
+                of_score = of_score * steepness
                 if by_add:
                     place = relations[i] * all_heads + first_head
                     store(grad_w, place, load(grad_w, place, heads) + of_score)
-                if len(grad_e):
-                    store(grad_e, ids[i] * all_heads + first_head, of_score)
+                if len(grad_score):
+                    store(grad_score, ids[i] * all_heads + first_head, of_score)
                 of_source = of_source + of_score
                 of_value = of_value + spread(kept, n) * grad
             store(grad_v, node * width + column, of_value)
             store(grad_s, node * all_heads + first_head, of_source)
 
-    return compiled(by_src, heads, size, kind)
+    return compiled(by_src, heads, size, kind, weighted)

@@ -51,3 +51,15 @@ def num_tables(num_edges: int, table: Tensor | None, heads: int) -> int:
         return num_edges
     few = min(24, max(1, num_edges // len(table)))
     return max(few, num_edges * heads // (32 * table.numel()))
+
+
+def in_order(edge_weight: Tensor | None, ids: Tensor, *, like: Tensor) -> Array:
+    """The weights of the edges of these ids, in their order; empty for edges without weights."""
+    return flat(None if edge_weight is None else edge_weight[ids.long()], like=like)
+
+
+def by_id(grad: Array, edge_weight: Tensor | None, ids: Tensor) -> Tensor | None:
+    """The gradient of the edges' weights (E,), from that of the edges in the order of ``ids``."""
+    if edge_weight is None:
+        return None
+    return torch.empty_like(edge_weight).index_copy(0, ids.long(), torch.from_numpy(grad))

@@ -23,12 +23,10 @@ from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.ops.call import Call, make_call
 from nie.ops.drop_pattern import split_seed, threshold
-from nie.ops.edge_index import Prepared, Relations, prepare
 from nie.ops.numba_backend import kernels as numba_kernels
 from nie.ops.numba_backend.additive import additive_by_src, additive_forward, additive_pack
-from nie.ops.numba_backend.arrays import arrays, flat, num_tables, shaped, tiles
+from nie.ops.numba_backend.arrays import arrays, by_id, flat, in_order, num_tables, shaped, tiles
 from nie.ops.numba_backend.dot import dot_by_dst, dot_by_src, dot_forward, dot_pack
-from nie.ops.numba_backend.relational import relational_by_src, relational_forward
 from nie.ops.numba_backend.threads import PerChunk, run
 
 _VALUES_PER_PART, _MAX_PARTS = 100_000, 16
@@ -36,29 +34,24 @@ _VALUES_PER_PART, _MAX_PARTS = 100_000, 16
 
 def dot_attention(
     graph: dgl.DGLGraph, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, etype: Tensor | None, mode: str,
-    attn_drop: float, seed: int, return_attention: bool,
+    attn_drop: float, seed: int, return_attention: bool, edge_weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """See :func:`nie.ops.dot_attention`."""
     call = make_call(graph, etype, query.device, mode, 0.0, attn_drop, seed, return_attention)
-    out, attention = _Dot.apply(query, key, value, rel, call)  # type: ignore[no-untyped-call]
+    out, attention = _Dot.apply(query, key, value, rel, edge_weight, call)  # type: ignore[no-untyped-call]
     return out, attention
 
 
 def additive_attention(
     graph: dgl.DGLGraph, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None,
     etype: Tensor | None, negative_slope: float, attn_drop: float, seed: int, return_attention: bool,
+    edge_weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """See :func:`nie.ops.additive_attention`."""
     call = make_call(graph, etype, value.device, "add", negative_slope, attn_drop, seed, return_attention)
-    out, attention = _Additive.apply(value, src_score, dst_score, rel_score, call)  # type: ignore[no-untyped-call]
+    inputs = value, src_score, dst_score, rel_score, edge_weight
+    out, attention = _Additive.apply(*inputs, call)  # type: ignore[no-untyped-call]
     return out, attention
-
-
-def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
-    """See :func:`nie.ops.relational_sum`."""
-    prepared = prepare(graph, value.device)
-    out: Tensor = _Relational.apply(value, coefficient, prepared, prepared.relations(etype))  # type: ignore[no-untyped-call]
-    return out
 
 
 def dropout(x: Tensor, probability: float, seed: int) -> Tensor:
@@ -91,7 +84,7 @@ def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
 class _Dot(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, call: Call
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, rel: Tensor | None, edge_weight: Tensor | None, call: Call
     ) -> tuple[Tensor, Tensor | None]:
         _, heads, size = query.shape
         q_pitch, q = _pitched(query)
@@ -99,18 +92,18 @@ class _Dot(torch.autograd.Function):
         rows, w = call.prepared.by_dst, flat(rel, like=query)
         out, state = np.empty(query.numel(), q.dtype), np.empty(2 * len(query) * heads, q.dtype)
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, q.dtype)
-        edges = (*arrays(rows), _relations(call, "by_dst"))
+        edges = (*arrays(rows), _relations(call, "by_dst"), in_order(edge_weight, rows.ids, like=query))
         for tile, first_head in tiles(heads, size):
             run(
-                dot_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, q_pitch, kv_pitch,
-                *edges, q, k, v, w, *_dropout(call, q), out, state, attention,
+                dot_forward(tile, size, call.kind, edge_weight is not None), call.prepared.dst_chunks, first_head,
+                heads, q_pitch, kv_pitch, *edges, q, k, v, w, *_dropout(call, q), out, state, attention,
             )  # fmt: skip
-        return _save(ctx, call, out, state, attention, query, key, value, rel)
+        return _save(ctx, call, out, state, attention, query, key, value, rel, edge_weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
-        query, key, value, rel, result, state, attention = ctx.saved_tensors
+        query, key, value, rel, edge_weight, result, state, attention = ctx.saved_tensors
         call: Call = ctx.call
         prepared, kind = call.prepared, call.kind
         _, heads, size = query.shape
@@ -122,15 +115,18 @@ class _Dot(torch.autograd.Function):
         grad_k, grad_v = (np.empty(part.numel(), q.dtype) for part in (key, value))
         chunks = prepared.src_chunks(num_tables(len(prepared.by_dst.ids), rel, heads))
         grad_w = np.zeros((len(chunks), len(w)), q.dtype)
-        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"))
+        ids = prepared.by_src.ids
+        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"), in_order(edge_weight, ids, like=query))
+        grad_e = np.zeros(len(out_edges[-1]), q.dtype)
         in_edges = (*arrays(prepared.by_dst)[:2], _relations(call, "by_dst" if kind == "dot" else None))
         for tile, first in tiles(heads, size):
             packed = np.empty(len(query) * 2 * tile * (size + 1), q.dtype)
             grad_s = np.empty(len(prepared.by_dst.ids) * tile, q.dtype)
             run(dot_pack(tile, size), prepared.dst_chunks, first, heads, q_pitch, q, out, softmax, g, extra, packed)
             run(
-                dot_by_src(tile, size, kind), chunks, first, heads, kv_pitch, *out_edges, packed, softmax, k, v, w,
-                *_dropout(call, q), of_weights, grad_k, grad_v, PerChunk(grad_w), grad_s,
+                dot_by_src(tile, size, kind, edge_weight is not None), chunks, first, heads, kv_pitch, *out_edges,
+                packed, softmax, k, v, w, *_dropout(call, q), of_weights, grad_k, grad_v, PerChunk(grad_w), grad_s,
+                grad_e,
             )  # fmt: skip
             del packed  # freed before more is allocated, as the peak of memory is here
             if first == 0:
@@ -140,13 +136,20 @@ class _Dot(torch.autograd.Function):
                 prepared.to_src.numpy(), k, w, grad_s, grad_q,
             )  # fmt: skip
         grads = (shaped(array, like) for array, like in ((grad_q, query), (grad_k, key), (grad_v, value)))
-        return (*grads, None if rel is None else shaped(grad_w.sum(axis=0), rel), None)
+        of_relations = None if rel is None else shaped(grad_w.sum(axis=0), rel)
+        return (*grads, of_relations, by_id(grad_e, edge_weight, ids), None)
 
 
 class _Additive(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, value: Tensor, src_score: Tensor, dst_score: Tensor, rel_score: Tensor | None, call: Call
+        ctx: Any,
+        value: Tensor,
+        src_score: Tensor,
+        dst_score: Tensor,
+        rel_score: Tensor | None,
+        edge_weight: Tensor | None,
+        call: Call,
     ) -> tuple[Tensor, Tensor | None]:
         _, heads, size = value.shape
         v, s, t, w = flat(value), flat(src_score), flat(dst_score), flat(rel_score, like=value)
@@ -155,20 +158,21 @@ class _Additive(torch.autograd.Function):
         training = any(ctx.needs_input_grad)
         slanted, mass = np.empty(len(out) if training else 0, v.dtype), np.empty(len(t) if training else 0, v.dtype)
         attention = np.empty(len(rows.ids) * heads if call.weights else 0, v.dtype)
-        edges = (*arrays(rows), _relations(call, "by_dst"))
+        edges = (*arrays(rows), _relations(call, "by_dst"), in_order(edge_weight, rows.ids, like=value))
         slope = v.dtype.type(call.slope)
         for tile, first_head in tiles(heads, size):
             run(
-                additive_forward(tile, size, call.kind), call.prepared.dst_chunks, first_head, heads, *edges,
-                v, s, t, w, slope, *_dropout(call, v), out, state, slanted, mass, attention,
+                additive_forward(tile, size, call.kind, edge_weight is not None), call.prepared.dst_chunks, first_head,
+                heads, *edges, v, s, t, w, slope, *_dropout(call, v), out, state, slanted, mass, attention,
             )  # fmt: skip
         kept = torch.from_numpy(slanted), torch.from_numpy(mass)
-        return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score, *kept)
+        return _save(ctx, call, out, state, attention, value, src_score, dst_score, rel_score, edge_weight, *kept)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor | None, grad_attention: Tensor | None) -> tuple[Tensor | None, ...]:
-        value, src_score, dst_score, rel_score, slanted, mass, result, state, attention = ctx.saved_tensors
+        value, src_score, dst_score, rel_score, edge_weight, slanted, mass, *made = ctx.saved_tensors
+        result, state, attention = made
         call: Call = ctx.call
         prepared, kind = call.prepared, call.kind
         _, heads, size = value.shape
@@ -176,10 +180,12 @@ class _Additive(torch.autograd.Function):
         v, s, t, softmax = (flat(part) for part in (value, src_score, dst_score, state))
         w, slope = flat(rel_score, like=value), v.dtype.type(call.slope)
         of_weights, extra = _weight_gradients(call, attention, grad_attention, like=value)
-        grad_v, grad_s, grad_t, grad_e = np.empty_like(v), np.empty_like(s), np.empty_like(t), np.empty_like(of_weights)
+        grad_v, grad_s, grad_t, grad_score = (np.empty_like(part) for part in (v, s, t, of_weights))
         chunks = prepared.src_chunks(num_tables(len(prepared.by_dst.ids), rel_score, heads))
         grad_w = np.zeros((len(chunks), len(w)), v.dtype)
-        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"))
+        ids = prepared.by_src.ids
+        out_edges = (*arrays(prepared.by_src), _relations(call, "by_src"), in_order(edge_weight, ids, like=value))
+        grad_e = np.zeros(len(out_edges[-1]), v.dtype)
         for tile, first in tiles(heads, size):
             packed = np.empty(len(dst_score) * tile * (size + 3), v.dtype)
             run(
@@ -187,48 +193,16 @@ class _Additive(torch.autograd.Function):
                 flat(mass), g, extra, packed, grad_t,
             )  # fmt: skip
             run(
-                additive_by_src(tile, size, kind), chunks, first, heads, *out_edges, packed, softmax, v, s, w, slope,
-                *_dropout(call, v), of_weights, grad_v, grad_s, PerChunk(grad_w), grad_e,
+                additive_by_src(tile, size, kind, edge_weight is not None), chunks, first, heads, *out_edges, packed,
+                softmax, v, s, w, slope, *_dropout(call, v), of_weights, grad_v, grad_s, PerChunk(grad_w), grad_score,
+                grad_e,
             )  # fmt: skip
         of_destinations = shaped(grad_t, dst_score)
-        if len(grad_e):  # the closed form lacks the gradient that came through the returned weights
-            of_destinations = _sum_by_dst(call, torch.from_numpy(grad_e).view(-1, heads))
+        if len(grad_score):  # the closed form lacks the gradient that came through the returned weights
+            of_destinations = _sum_by_dst(call, torch.from_numpy(grad_score).view(-1, heads))
         grads = (shaped(grad_v, value), shaped(grad_s, src_score), of_destinations)
-        return (*grads, None if rel_score is None else shaped(grad_w.sum(axis=0), rel_score), None)
-
-
-class _Relational(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, coefficient: Tensor, prepared: Prepared, relations: Relations) -> Tensor:
-        _, bases, size = value.shape
-        h, a = flat(value), flat(coefficient)
-        offsets, sources, _ = arrays(prepared.by_dst)
-        out = np.empty((len(offsets) - 1) * size, h.dtype)
-        for n, column in tiles(size, 1):
-            run(
-                relational_forward(bases, n), prepared.dst_chunks, column, size, offsets, sources,
-                relations.by_dst.numpy(), h, a, out,
-            )  # fmt: skip
-        ctx.save_for_backward(value, coefficient)
-        ctx.edges = prepared, relations
-        return torch.from_numpy(out).view(-1, size)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        value, coefficient = ctx.saved_tensors
-        prepared, relations = ctx.edges
-        _, bases, size = value.shape
-        h, a, g = flat(value), flat(coefficient), flat(grad)
-        offsets, destinations, ids = arrays(prepared.by_src)
-        chunks = prepared.src_chunks(num_tables(len(ids), coefficient, bases))
-        grad_h, grad_a = np.empty_like(h), np.zeros((len(chunks), len(a)), h.dtype)
-        for n, column in tiles(size, 1):
-            run(
-                relational_by_src(bases, n), chunks, column, size, offsets, destinations, relations.by_src.numpy(),
-                g, h, a, grad_h, PerChunk(grad_a),
-            )  # fmt: skip
-        return shaped(grad_h, value), shaped(grad_a.sum(axis=0), coefficient), None, None
+        of_relations = None if rel_score is None else shaped(grad_w.sum(axis=0), rel_score)
+        return (*grads, of_relations, by_id(grad_e, edge_weight, ids), None)
 
 
 def _save(

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from nie.ops.numba_backend.kernels import AHEAD, compiled, finish, longest
+from nie.ops.numba_backend.kernels import AHEAD, compiled, exp_limited, finish, longest
 from nie.ops.numba_backend.vectors import exp, keep, load, maximum, prefetch, spread, store, sum_heads, zeros
 
 
 @functools.cache
-def dot_forward(heads: int, size: int, kind: str) -> Any:
+def dot_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
     """Softmax the scores over the in-edges and add up the values: ``out`` and the softmax state."""
     n, factor = heads * size, 1.0 / math.sqrt(size)
     by_mul, by_add, by_dot = kind == "mul", kind == "add", kind == "dot"
 
     def forward(
-        first, last, first_head, all_heads, q_pitch, kv_pitch, offsets, sources, ids, relations, q, k, v, w,
-        low, high, threshold, scale, out, state, attention,
+        first, last, first_head, all_heads, q_pitch, kv_pitch, offsets, sources, ids, relations, edge_weight, q, k, v,
+        w, low, high, threshold, scale, out, state, attention,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         scores = np.empty(longest(first, last, offsets) * heads, q.dtype)
@@ -42,12 +42,15 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
                     score = score * load(w, relations[j] * all_heads + first_head, heads)
                 elif by_add:
                     score = score + load(w, relations[j] * all_heads + first_head, heads)
-                top = maximum(score, top)
+                if not weighted or edge_weight[j] > 0:
+                    top = maximum(score, top)
                 store(scores, (j - start) * heads, score)
             total, row = zeros(q, heads), zeros(q, n)
             for j in range(start, stop):
                 prefetch(v, sources[min(j + AHEAD, len(sources) - 1)] * kv_pitch + column, n)
                 weight = exp(load(scores, (j - start) * heads, heads) - top)
+                if weighted:
+                    weight = weight * edge_weight[j] if edge_weight[j] > 0 else zeros(q, heads)
                 total = total + weight
                 if len(attention):
                     store(scores, (j - start) * heads, weight)
@@ -58,7 +61,7 @@ def dot_forward(heads: int, size: int, kind: str) -> Any:
             inverse = load(state, (2 * node + 1) * all_heads + first_head, heads)
             store(out, node * width + column, row * spread(inverse, n))
 
-    return compiled(forward, heads, size, kind)
+    return compiled(forward, heads, size, kind, weighted)
 
 
 @functools.cache
@@ -85,14 +88,14 @@ def dot_pack(heads: int, size: int) -> Any:
 
 
 @functools.cache
-def dot_by_src(heads: int, size: int, kind: str) -> Any:
-    """Gradients of keys, values and relations over the out-edges, and of every edge's score for `dot_by_dst`."""
+def dot_by_src(heads: int, size: int, kind: str, weighted: bool) -> Any:
+    """Gradients of keys, values, relations and edge weights over the out-edges, and of every edge's score."""
     n, pitch = heads * size, 2 * heads * (size + 1)
     by_mul, by_add, by_dot = kind == "mul", kind == "add", kind == "dot"
 
     def by_src(
-        first, last, first_head, all_heads, kv_pitch, offsets, destinations, ids, relations, packed, state, k, v, w,
-        low, high, threshold, scale, grad_attention, grad_k, grad_v, grad_w, grad_s,
+        first, last, first_head, all_heads, kv_pitch, offsets, destinations, ids, relations, edge_weight, packed, state,
+        k, v, w, low, high, threshold, scale, grad_attention, grad_k, grad_v, grad_w, grad_s, grad_e,
     ):  # fmt: skip
         width, column = all_heads * size, first_head * size
         for node in range(first, last):
@@ -111,7 +114,10 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
                     score = raw * load(w, relations[i] * all_heads + first_head, heads)
                 elif by_add:
                     score = raw + load(w, relations[i] * all_heads + first_head, heads)
-                weight = exp(score - load(packed, base + 2 * n, heads))
+                if weighted:
+                    weight = exp_limited(score, load(packed, base + 2 * n, heads))
+                else:
+                    weight = exp(score - load(packed, base + 2 * n, heads))
                 of_weight, kept = sum_heads(grad * value, heads), weight
                 if threshold:
                     factors = keep(ids[i] * all_heads + first_head, low, high, threshold, scale, heads)
@@ -121,6 +127,9 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
                         state, (2 * destinations[i] + 1) * all_heads + first_head, heads
                     )
                 of_score = weight * (of_weight - load(packed, base + 2 * n + heads, heads))
+                if weighted:
+                    store(grad_e, i, load(grad_e, i, 1) + sum_heads(of_score, 1))
+                    of_score, kept = of_score * edge_weight[i], kept * edge_weight[i]
                 if by_mul:
                     place = relations[i] * all_heads + first_head
                     store(grad_w, place, load(grad_w, place, heads) + of_score * raw)
@@ -137,7 +146,7 @@ def dot_by_src(heads: int, size: int, kind: str) -> Any:
             store(grad_k, node * width + column, of_key)
             store(grad_v, node * width + column, of_value)
 
-    return compiled(by_src, heads, size, kind)
+    return compiled(by_src, heads, size, kind, weighted)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from typing import Any
 
 import numba
 
-from nie.ops.numba_backend.vectors import keep, load, store
+from nie.ops.numba_backend.vectors import exp, keep, load, maximum, store
 
 _SHARED = ("vectors.py", "../drop_pattern.py", "kernels.py")
 REVISION = zlib.crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in _SHARED))
@@ -53,6 +53,16 @@ def longest(first, last, offsets):
     for node in range(first, last):
         most = max(most, offsets[node + 1] - offsets[node])
     return most
+
+
+@compiled
+def exp_limited(score, top):
+    """``exp(score - top)`` of weighted edges, of which a removed one may exceed all that are left.
+
+    Only its derivative counts then, which is limited as in `nie.ops.plain_backend`; a row without edges has no maximum.
+    """
+    none = score - score
+    return exp(none - maximum(top - score, none - 60))
 
 
 @compiled

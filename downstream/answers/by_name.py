@@ -1,0 +1,60 @@
+"""Entities and relations as users name them: by their name in the graph, or by their words."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from nie.data import KnowledgeGraph
+from nie.data.names_as_words import relation_text
+from nie.errors import NieError, nearest, shown
+from nie.foreign import one_line
+
+WIDTH = 80
+
+
+def find_entity(kg: KnowledgeGraph, asked: str) -> int:
+    """The entity with this name or text, or the only one whose text begins with these words.
+
+    Raises:
+        NieError: there is none, or several share the text.
+    """
+    return _find("entity", asked, kg.node_names, kg.text)
+
+
+def find_relation(kg: KnowledgeGraph, asked: str) -> int:
+    """The relation with this name, or the only one with these words in its name.
+
+    Raises:
+        NieError: there is none, or several share the words.
+    """
+    return _find("relation", asked, kg.relation_names, [relation_text(name) for name in kg.relation_names])
+
+
+def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | None]) -> int:
+    wanted = asked.casefold()
+    begins = re.compile(re.escape(wanted) + r"\b")
+    words = [(place, text.casefold()) for place, text in enumerate(texts) if text]
+    found = (
+        [place for place, name in enumerate(names) if name == asked]
+        or [place for place, text in words if text == wanted]
+        or [place for place, text in words if begins.match(text)]
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
+        raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
+    known = [*names, *(text for text in texts if text)]
+    raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
+
+
+def shown_entity(kg: KnowledgeGraph, node: int) -> str:
+    """What a node is called in a table: its text, or without one its name."""
+    return short(kg.text[node]) or one_line(kg.node_names[node], WIDTH)
+
+
+def short(text: str | None) -> str:
+    """The beginning of a text, for a cell of a table."""
+    return textwrap.shorten(text or "", WIDTH, placeholder=" ...")
