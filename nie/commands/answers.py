@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nie.commands.output import say
-from nie.commands.parser import Commands, a_path, whole_number
+from nie.commands.parser import Commands, a_path, coverage_option, whole_number
 
 
 def add_commands(commands: Commands) -> None:
@@ -17,6 +17,7 @@ def add_commands(commands: Commands) -> None:
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
+    coverage_option(predicting)
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -41,12 +42,14 @@ def _compare(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.interval import COVERAGE
     from downstream.answers.node_scores import score_nodes
     from downstream.answers.score_files import check_target, write_scores
     from nie.runs.run import read_run
 
     check_target(arguments.out)
-    scores = score_nodes(read_run(arguments.run_folder), data_root=arguments.data_root)
+    run = read_run(arguments.run_folder)
+    scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 

@@ -46,7 +46,10 @@ def test_the_table_has_a_row_for_each_method_and_is_that_of_the_runs(result: Res
 def test_scores_are_those_of_the_best_method(result: Result) -> None:
     scores = records(result.scores())
     assert len(scores) == nie.synthetic(0).num_nodes
-    assert list(scores[0]) == ["node", "type", "score", "rank", "rank_in_type", "known", "held_out", "extrapolated"]
+    assert list(scores[0]) == [
+        "node", "type", "score", "lower", "upper", "rank", "rank_in_type", "p_top100", "known", "held_out",
+        "extrapolated",
+    ]  # fmt: skip
     assert scores == records(result.best.predict())
     name = scores[3]["node"]
     assert records(result.best.predict([name])) == [scores[3]]
