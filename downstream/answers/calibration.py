@@ -10,6 +10,7 @@ import numpy as np
 
 from downstream.metrics.tiers import SHARES, tier_of
 from nie.arrays import Floats, Ints
+from nie.errors import NieError
 
 LEAST = 100
 """Nodes whose residuals a bin must have, where all together have as many.
@@ -65,6 +66,19 @@ class Calibration:
         """The residuals in bins of at least `LEAST` nodes."""
         return self._residuals(LEAST)
 
+    def shortage(self, coverage: float) -> str:
+        """Why there are no intervals of this coverage, in a sentence that says what to do; "" where there are."""
+        needed = least_nodes(coverage)
+        if self.nodes >= needed:
+            return ""
+        most = math.floor(1000 * (1 - 2 / (self.nodes + 1))) / 1000
+        less = f", or ask for a coverage of at most {most:g}" if most > 0 else ""
+        return (
+            f"There are no intervals, because a coverage of {coverage:g} takes {needed:,} held-out nodes with a known "
+            f"score beside those of a node's own fold, and there are {self.nodes:,}; give more scores, run more "
+            f"folds{less}."
+        )
+
     def interval(self, coverage: float) -> tuple[Floats, Floats]:
         """Lower and upper ends, (N,) each, that hold the label of a node like those compared with at this chance.
 
@@ -73,8 +87,13 @@ class Calibration:
         the node and those of its bin are exchangeable. The interval always holds the prediction, and nothing below 0.
 
         Args:
-            coverage: between 0 and 1; there must be `nodes` enough (`least_nodes`).
+            coverage: between 0 and 1.
+
+        Raises:
+            NieError: there are too few held-out nodes for it (`shortage`).
         """
+        if shortage := self.shortage(coverage):
+            raise NieError(shortage)
         least = least_nodes(coverage)
         residuals = self.residuals if least <= LEAST else self._residuals(least)
         rank = np.floor((residuals.count + 1) * (1 - coverage) / 2 + ROUNDING).astype(np.int64)

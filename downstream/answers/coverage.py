@@ -61,9 +61,9 @@ def coverage_by_group(calibration: Calibration, lower: Floats, upper: Floats) ->
 
 
 def reliability(calibration: Calibration) -> dict[float, float]:
-    """The share of held-out nodes inside their intervals, by the share that is meant to be (`NOMINAL`)."""
+    """The share of held-out nodes inside their intervals, by the share that is meant to be (of `NOMINAL`)."""
     shares = {}
-    for coverage in NOMINAL:
+    for coverage in (one for one in NOMINAL if not calibration.shortage(one)):
         lower, upper = calibration.interval(coverage)
         shares[coverage] = coverage_by_group(calibration, lower, upper)["all"].share
     return shares
@@ -71,7 +71,7 @@ def reliability(calibration: Calibration) -> dict[float, float]:
 
 def coverage_table(intervals: Intervals, coverage: float) -> Table | None:
     """What `coverage_by_group` finds, in words; None where there are no intervals of that coverage."""
-    if intervals.shortage(coverage):
+    if intervals.calibration.shortage(coverage):
         return None
     found = coverage_by_group(intervals.calibration, *intervals.calibration.interval(coverage))
     logarithmic = intervals.label_transform == "log1p"
@@ -82,11 +82,11 @@ def coverage_table(intervals: Intervals, coverage: float) -> Table | None:
     width = "upper end by lower end" if logarithmic else "width"
     note = (
         f"Nodes whose label the model had not seen; {100 * coverage:.4g} % of each group are meant to be inside, and "
-        "no node's own label or fold had a part in its interval. Of the nodes that are truly at the top fewer are "
-        "inside: many of them got there by what nothing known of them tells."
+        "no node's own label or fold had a part in its interval. Of the nodes that are truly at the top fewer may be "
+        "inside, as many of them got there by what nothing known of them tells."
     )
     if logarithmic:
-        note += " The last column is the mean factor between the two ends, counted from 1 + importance."
+        note += " The last column is the typical factor between the two ends (of 1 + importance)."
     return Table("How many intervals hold", ["held-out nodes", "nodes", "inside", width], rows, note)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from downstream.answers.calibration import Calibration, least_nodes
+from downstream.answers.calibration import Calibration
 from downstream.answers.predicted import Predicted
 from downstream.answers.score_scale import importance_of
 from nie.arrays import Bools, Floats, Ints
@@ -57,9 +56,10 @@ class Intervals:
         """Lower and upper ends, (N,) each, of intervals that hold the importance at this chance.
 
         They are those of `Calibration.interval`, brought to the scale of the importance, and stay within what an
-        importance can be. All are nan where `shortage` says why, and so are those of nodes that are not ranked.
+        importance can be. They are nan for nodes that are not ranked, and for all where `Calibration.shortage` says
+        why.
         """
-        if self.shortage(coverage):
+        if self.calibration.shortage(coverage):
             return np.full(len(self.ranked), np.nan), np.full(len(self.ranked), np.nan)
         lower, upper = self.calibration.interval(coverage)
         largest = LARGEST_LABEL[self.label_transform]
@@ -67,19 +67,6 @@ class Intervals:
         ends = (lower, np.minimum(upper, np.maximum(most, self.calibration.prediction)))
         lower, upper = (np.where(self.ranked, importance_of(end, self.label_transform), np.nan) for end in ends)
         return lower, upper
-
-    def shortage(self, coverage: float) -> str:
-        """Why there are no intervals of this coverage, in a sentence that says what to do; "" where there are."""
-        nodes, needed = self.calibration.nodes, least_nodes(coverage)
-        if nodes >= needed:
-            return ""
-        most = math.floor(1000 * (1 - 2 / (nodes + 1))) / 1000
-        less = f", or ask for a coverage of at most {most:g}" if most > 0 else ""
-        return (
-            f"There are no intervals, because a coverage of {coverage:g} takes {needed:,} held-out nodes with a known "
-            f"score beside those of a node's own fold, and there are {nodes:,}: give more scores, run more "
-            f"folds{less}."
-        )
 
     @cached_property
     def p_top100(self) -> Floats:
@@ -92,7 +79,7 @@ class Intervals:
         too few held-out nodes for intervals of the usual coverage.
         """
         chance, nodes = np.full(len(self.ranked), np.nan), np.flatnonzero(self.ranked)
-        if self.shortage(COVERAGE):
+        if self.calibration.shortage(COVERAGE):
             return chance
         if len(nodes) <= TOP:
             chance[nodes] = 1.0

@@ -146,7 +146,7 @@ class NodeScores:
                 f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
                 "they are ranked apart."
             )
-        if self.intervals is not None and (shortage := self.intervals.shortage(self.coverage)):
+        if self.intervals is not None and (shortage := self.intervals.calibration.shortage(self.coverage)):
             said["intervals"] = shortage
         usual = self.score[~self.extrapolated]
         if drawn := int(self.drawn_in[~self.extrapolated].sum()):

@@ -111,11 +111,12 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     written += [f"Report: {arguments.report}"] if arguments.report else []
     name, roots, run = shlex.quote(best.config["dataset"]), said_roots(arguments), shlex.quote(str(best.path))
     further = _further(arguments.preset or "good")
+    coverage = "" if arguments.coverage is None else f" --coverage {arguments.coverage:g}"
     steps = {
         "better scores, in more time": f"nie run {name} --preset {further}{roots}" if further else "",
         "a page to read and to search": "" if arguments.report else f"{arguments.said} --report report.html",
         "the figures of all finished runs": f"nie table {name}{roots}",
-        "these scores in another format": f"nie predict {run} --out scores.json{roots}",
+        "these scores in another format": f"nie predict {run} --out scores.json{coverage}{roots}",
         "two methods tested on the same folds": f"nie compare ridge boosting --dataset {name}{roots}",
     }
     shown = [(what, command) for what, command in steps.items() if command][:MOST_STEPS]

@@ -57,6 +57,19 @@ def test_scores_are_those_of_the_best_method(result: Result) -> None:
         result.best.predict(["nod"])
 
 
+def test_intervals_are_as_sure_as_asked(result: Result, caplog: pytest.LogCaptureFixture) -> None:
+    usual, narrow = records(result.best.predict()), records(result.best.predict(interval=0.5))
+    for one, other in zip(usual, narrow, strict=True):
+        assert one["lower"] <= other["lower"] <= one["score"] <= other["upper"] <= one["upper"]
+        assert {**one, "lower": 0, "upper": 0} == {**other, "lower": 0, "upper": 0}
+    assert usual == records(result.best.predict(interval=0.9))
+    assert {row["upper"] for row in records(result.best.predict(interval=0.999))} == {None}
+    assert "There are no intervals, because a coverage of 0.999 takes 1,999 held-out nodes" in caplog.text
+    for wrong in (0, 1, 90, True, "0.9", float("nan"), None):
+        with pytest.raises(NieError, match="interval must be a number above 0 and below 1; got"):
+            result.best.predict(interval=wrong)  # type: ignore[arg-type]
+
+
 def test_the_same_call_is_answered_from_disk_and_a_changed_graph_is_not(result: Result, places: dict[str, Any]) -> None:
     before = {row: run.path for row, run in result.answer.runs.items()}
     stamps = {path: (path / "fold0" / "DONE").stat().st_mtime_ns for path in before.values()}

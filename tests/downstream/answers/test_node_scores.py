@@ -182,6 +182,12 @@ def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
         score_nodes(run, data_root=tmp_path)
 
 
+@pytest.mark.parametrize("coverage", [0, 1, 90, -0.5, float("nan"), "0.9", True])
+def test_a_coverage_is_a_share(coverage: float, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="coverage must be a number above 0 and below 1; got"):
+        score_nodes(run, data_root=tmp_path, coverage=coverage)
+
+
 def test_damaged_predictions_are_named(run: Run, tmp_path: Path) -> None:
     path = run.fold_path(0) / "predictions.npy"
     path.write_bytes(path.read_bytes()[:50])
