@@ -134,13 +134,13 @@ class Calibration:
         """The bin of every cell: neighbours are joined until each bin has ``least`` held-out nodes beside any part."""
         cells, parts = int(cell.max()) + 1, int(self.part.max()) + 1
         place = cell[held_out] * parts + self.part[held_out]
-        bins, bin_, inside = [], 0, np.zeros(parts)
+        bins, full, inside = [], 0, np.zeros(parts)
         for count in np.bincount(place, minlength=cells * parts).reshape(cells, parts):
             inside += count
-            bins.append(bin_)
+            bins.append(full)
             if inside.sum() - inside.max() >= least:
-                bin_, inside = bin_ + 1, np.zeros(parts)
-        return np.minimum(bins, max(bin_ - 1, 0))  # too few that are left over join the bin before
+                full, inside = full + 1, np.zeros(parts)
+        return np.minimum(bins, max(full - 1, 0))  # too few that are left over join the bin before
 
 
 @dataclass(frozen=True, eq=False)
