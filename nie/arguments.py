@@ -65,6 +65,15 @@ def probability(name: str, value: Any) -> float:
     return _real(name, value, lambda number: 0 <= number < 1, "a probability in [0, 1)")
 
 
+def inner_share(name: str, value: Any) -> float:
+    """A number above 0 and below 1.
+
+    >>> inner_share("coverage", 0.9)
+    0.9
+    """
+    return _real(name, value, lambda number: 0 < number < 1, "a number above 0 and below 1")
+
+
 def finite(name: str, value: Any) -> float:
     """A finite number; True is none.
 

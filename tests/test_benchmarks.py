@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage_helpers import store_synthetic
+from stage_helpers import small, store_synthetic
 
+from downstream.stages.estimation import estimate
 from nie.data import synthetic
 from nie.data.store import save
 from nie.errors import NieError
@@ -163,6 +164,19 @@ def test_the_benchmark_of_links_runs(script: Script, tmp_path: Path) -> None:
     save(synthetic(0), tmp_path / "synthetic" / "processed")
     sizes = ["--size", "4", "--negatives", "5", "--batch-size", "64", "--steps", "2", "--repeat", "1"]
     assert "| nie, negatives apart" in script("links.py", "synthetic", "--data-root", str(tmp_path), *sizes)
+
+
+def test_intervals_are_judged_beside_plain_ones(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    run = estimate(small("ridge"), data_root=tmp_path, run_root=tmp_path / "runs")
+    printed = script("intervals.py", str(run.path), "--data-root", str(tmp_path))
+    cells = ([cell.strip() for cell in line.split("|")] for line in printed.splitlines() if line.startswith("|"))
+    rows = {row[1]: row[2:-1] for row in cells}
+    assert rows["all"][0] == "107"
+    assert 0.8 < float(rows["all"][1]) <= 1
+    assert 0.8 < float(rows["all"][2]) <= 1
+    with pytest.raises(SystemExit, match=r"a coverage of 0\.99 takes 199"):
+        script("intervals.py", str(run.path), "--data-root", str(tmp_path), "--coverage", "0.99")
 
 
 def test_threads_are_measured_beside_busy_loops(script: Script) -> None:

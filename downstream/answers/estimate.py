@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from downstream.answers.frame import as_frame, as_html
+from downstream.answers.interval import COVERAGE
 from downstream.answers.node_scores import NodeScores, score_nodes
 from downstream.stages.importance import IMPORTANCE
+from nie.arguments import inner_share
 from nie.errors import NieError, nearest, shown
+from nie.progress import log
 from nie.runs.run import Run, read_run
 
 
@@ -42,17 +45,25 @@ class Estimate:
         """The scores of all nodes, with what should be known of them (`NodeScores.remarks`)."""
         return score_nodes(self.run, data_root=self.data_root)
 
-    def predict(self, nodes: Sequence[str] | None = None) -> Any:
+    def predict(self, nodes: Sequence[str] | None = None, *, interval: float = COVERAGE) -> Any:
         """The scores of all nodes, best first, or of the named ones in the order given.
 
+        Args:
+            nodes: names; all nodes where None.
+            interval: the share of nodes whose interval ``lower`` to ``upper`` is to hold their importance.
+
         Returns:
-            A ``pandas.DataFrame`` with the columns ``node, type, score, rank, rank_in_type, known, held_out,
-            extrapolated``; a list of dicts without pandas.
+            A ``pandas.DataFrame`` with the columns ``node, type, score, lower, upper, rank, rank_in_type, p_top100,
+            known, held_out, extrapolated``; a list of dicts without pandas.
 
         Raises:
-            NieError: a node that is not in the graph; the nearest name is given.
+            NieError: a node that is not in the graph; the nearest name is given. An interval that is not between 0
+                and 1.
         """
-        columns = self.node_scores.columns()
+        scores = self.node_scores.at(inner_share("interval", interval))
+        if interval != COVERAGE and (shortage := scores.remarks().get("intervals")):
+            log.warning("%s", shortage)
+        columns = scores.columns()
         if nodes is None:
             return as_frame(columns)
         place = {name: row for row, name in enumerate(columns["node"])}

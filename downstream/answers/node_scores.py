@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from downstream.answers.score_scale import within_known
-from downstream.methods.untied import untied
+from downstream.answers.interval import COVERAGE, Intervals
+from downstream.answers.predicted import predicted
+from downstream.answers.score_scale import importance_of
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import check_same_graph
+from nie.arguments import inner_share
 from nie.arrays import Array, Bools, Floats, Ints
-from nie.data import KnowledgeGraph, load
+from nie.data import load
 from nie.data.node_types import node_types
 from nie.data.version import version_of
 from nie.errors import NieError
@@ -27,8 +29,6 @@ from nie.progress import log
 from nie.runs.run import Run
 
 MOST_NAMES = 5
-ROUNDING = 1e-6
-"""What is smaller than this share of the largest label is rounding: predictions are kept as float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,8 @@ class NodeScores:
         held_out: (N,) True where no model behind ``score`` has seen the node's own label.
         extrapolated: (N,) True where no node of that type was ever labelled, so that nothing is known of its scale.
         drawn_in: (N,) True where a prediction lay beyond the labels that its model was trained on, and was drawn in.
+        intervals: how sure the scores are; None where nothing tells.
+        coverage: the share of nodes whose interval is to hold their importance.
 
     Example:
         >>> none, nobody = np.full(3, np.nan), np.zeros(3, bool)
@@ -61,6 +63,27 @@ class NodeScores:
     held_out: Bools
     extrapolated: Bools
     drawn_in: Bools
+    intervals: Intervals | None = None
+    coverage: float = COVERAGE
+
+    def at(self, coverage: float) -> NodeScores:
+        """The same scores with intervals of another coverage.
+
+        Raises:
+            NieError: a coverage that is not between 0 and 1.
+        """
+        return replace(self, coverage=inner_share("coverage", coverage))
+
+    @cached_property
+    def interval(self) -> tuple[Floats, Floats]:
+        """Lower and upper ends, (N,) each, of the interval around every score; nan where there is none."""
+        nothing = np.full(len(self.score), np.nan)
+        return (nothing, nothing) if self.intervals is None else self.intervals.at(self.coverage)
+
+    @property
+    def p_top100(self) -> Floats:
+        """(N,) the chance to be one of the 100 most important ranked nodes; nan where nothing tells."""
+        return np.full(len(self.score), np.nan) if self.intervals is None else self.intervals.p_top100
 
     @cached_property
     def rank(self) -> Floats:
@@ -92,22 +115,28 @@ class NodeScores:
     def columns(self) -> dict[str, list[Any]]:
         """The columns of the written table as plain lists, in its `order`; None for what there is not.
 
-        ``node, type, score, rank, rank_in_type, known, held_out, extrapolated``.
+        ``node, type, score, lower, upper, rank, rank_in_type, p_top100, known, held_out, extrapolated``.
         """
-        order = self.order
+        order, (lower, upper) = self.order, self.interval
         return {
             "node": [self.name[node] for node in order],
             "type": [self.type[node] for node in order],
             "score": self.score[order].tolist(),
-            "rank": [None if np.isnan(rank) else int(rank) for rank in self.rank[order]],
+            "lower": _or_none(lower[order]),
+            "upper": _or_none(upper[order]),
+            "rank": [None if rank is None else int(rank) for rank in _or_none(self.rank[order])],
             "rank_in_type": self.rank_in_type[order].tolist(),
-            "known": [None if np.isnan(value) else value for value in self.known[order].tolist()],
+            "p_top100": _or_none(self.p_top100[order]),
+            "known": _or_none(self.known[order]),
             "held_out": self.held_out[order].tolist(),
             "extrapolated": self.extrapolated[order].tolist(),
         }
 
     def remarks(self) -> dict[str, str]:
-        """What whoever uses the scores should know, a sentence each: ``extrapolated``, ``drawn_in``, ``ties``."""
+        """What whoever uses the scores should know, a sentence each.
+
+        ``extrapolated``, ``intervals`` (where there are none), ``drawn_in``, ``ties``.
+        """
         nodes, said = len(self.score), {}
         if apart := int(self.extrapolated.sum()):
             count = Counter(name for name, alone in zip(self.type, self.extrapolated, strict=True) if alone)
@@ -117,6 +146,8 @@ class NodeScores:
                 f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
                 "they are ranked apart."
             )
+        if self.intervals is not None and (shortage := self.intervals.calibration.shortage(self.coverage)):
+            said["intervals"] = shortage
         usual = self.score[~self.extrapolated]
         if drawn := int(self.drawn_in[~self.extrapolated].sum()):
             known = self.known[~np.isnan(self.known)]
@@ -133,18 +164,24 @@ class NodeScores:
         return said
 
 
-def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
+def score_nodes(run: Run, *, data_root: str | Path = "datasets", coverage: float = COVERAGE) -> NodeScores:
     """Score every node with the models of all finished folds.
 
     A labelled node that was in the test set of a finished fold gets that fold's prediction, which has not seen its
-    label; any other node gets the mean over folds, on the label scale. Before that, nodes that a method ranks but
-    predicts equal are told apart (`downstream.methods.untied.untied`), and predictions beyond the labels that the
-    fold was trained on are drawn in (`downstream.answers.score_scale.within_known`). All folds then are on one scale,
-    and the rank is that of the score. `NodeScores.remarks` are logged.
+    label; any other node gets the mean over folds, on the label scale (`downstream.answers.predicted.predicted`). The
+    rank is that of the score. What such predictions miss on test nodes calibrates the intervals
+    (`downstream.answers.interval.Intervals`). `NodeScores.remarks` are logged.
+
+    Args:
+        run: of the importance stage.
+        data_root: folder of the datasets.
+        coverage: the share of nodes whose interval is to hold their importance, between 0 and 1.
 
     Raises:
-        NieError: another stage made the run, it has no finished fold, or its dataset has changed.
+        NieError: another stage made the run, it has no finished fold, its dataset has changed, or a coverage that is
+            not between 0 and 1.
     """
+    coverage = inner_share("coverage", coverage)
     run.check_stage(IMPORTANCE.name)
     folds = run.finished_folds()
     if not folds:
@@ -153,37 +190,21 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets") -> NodeScores:
         )
     kg = load(run.config["dataset"], data_root)
     check_same_graph(run, version_of(kg))
-    types = node_types(kg)
-    score, drawn_in, held_out = _label_scale(run, folds, kg)
+    types, found = node_types(kg), predicted(run, folds, kg)
     scores = NodeScores(
         name=[str(name) for name in kg.node_names],
         type=types.name,
-        score=np.expm1(score) if kg.label_transform == "log1p" else score,
+        score=importance_of(found.value, kg.label_transform),
         known=np.where(kg.label_mask, kg.labels, np.nan),
-        held_out=held_out,
+        held_out=(found.fold >= 0) | ~kg.label_mask,
         extrapolated=types.extrapolated,
-        drawn_in=drawn_in,
+        drawn_in=found.drawn_in,
+        intervals=Intervals.of(found, kg, ~types.extrapolated),
+        coverage=coverage,
     )
     for kind, remark in scores.remarks().items():
-        log.log(logging.WARNING if kind == "extrapolated" else logging.INFO, "%s", remark)
+        log.log(logging.WARNING if kind in ("extrapolated", "intervals") else logging.INFO, "%s", remark)
     return scores
-
-
-def _label_scale(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> tuple[Floats, Bools, Bools]:
-    """(N,) scores on the label scale, which of them were drawn in, and which have not seen the node's own label."""
-    scores, beyond = (np.empty((len(folds), kg.num_nodes), dtype) for dtype in (np.float64, np.bool_))
-    own_fold = np.full(kg.num_nodes, -1)
-    for row, fold in enumerate(folds):
-        split = run.split(fold)
-        labels = kg.targets[split["train"]]
-        prediction = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
-        scores[row] = within_known(prediction, labels)
-        rounding = ROUNDING * labels.max()
-        beyond[row] = (prediction < labels.min() - rounding) | (prediction > labels.max() + rounding)
-        own_fold[split["test"]] = row
-    tested, nodes = own_fold >= 0, np.arange(kg.num_nodes)
-    mean = np.where(tested, scores[own_fold, nodes], scores.mean(axis=0))
-    return mean, np.where(tested, beyond[own_fold, nodes], beyond.any(axis=0)), tested | ~kg.label_mask
 
 
 def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
@@ -217,6 +238,11 @@ def number_text(value: float) -> str:
     ('24,874,500', '3.142', '0')
     """
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _or_none(values: Floats) -> list[float | None]:
+    """As a plain list, with None for nan."""
+    return [None if value != value else value for value in values.tolist()]
 
 
 def _range_text(values: Floats) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from downstream.answers.coverage import coverage_table
 from downstream.answers.node_scores import NodeScores, number_text
 from downstream.metrics.importance import median_ae
 from downstream.metrics.registry import METRICS, title
@@ -61,17 +62,22 @@ def report_facts(
         remarks: sentences on the job, such as which methods were not run for want of time.
 
     Returns:
-        ``name``, ``summary`` (three sentences), ``ranking`` (what the page's list is made of), ``errors``, ``methods``,
-        ``graph`` and ``holdings`` (tables), ``warnings`` (sentences), and ``made`` (where the page comes from).
+        ``name``, ``summary`` (three sentences), ``ranking`` (what the page's list is made of), ``interval`` (its
+        coverage in words; "" where there is none), ``coverage`` (a table; None where there are no intervals),
+        ``errors``, ``methods``, ``graph`` and ``holdings`` (tables), ``warnings`` (sentences), and ``made`` (where the
+        page comes from).
     """
     results = Results.of(runs)
     row = next(name for name, run in runs.items() if run.path == chosen.path)
     tested = np.flatnonzero(scores.held_out & kg.label_mask)
+    covered = None if scores.intervals is None else coverage_table(scores.intervals, scores.coverage)
     return {
         "name": kg.name,
         "chosen": row,
         "summary": [_asked(kg), _came_out(results, row, kg), _score_in_words(kg, len(tested))],
         "ranking": _ranking(scores, kg),
+        "interval": f"{100 * scores.coverage:.4g} % interval" if covered else "",
+        "coverage": covered,
         "errors": [_errors_by_type(scores, kg, tested), _errors_by_degree(scores, kg, tested)],
         "methods": _methods(results),
         "graph": _graph(kg),
@@ -127,21 +133,28 @@ def _ranking(scores: NodeScores, kg: KnowledgeGraph) -> dict[str, Any]:
     order = scores.order[:MOST_RANKED]
     types = [name for name, _ in Counter(scores.type[node] for node in order).most_common()]
     number = {name: place for place, name in enumerate(types)}
+    lower, upper = scores.interval
     rows = [
         [
             one_line(scores.name[node], 200), _other_words(kg, node), number[scores.type[node]],
-            float(f"{scores.score[node]:.9g}"), None if scores.extrapolated[node] else int(scores.rank[node]),
+            _short(scores.score[node]), _short(lower[node]), _short(upper[node]),
+            None if scores.extrapolated[node] else int(scores.rank[node]),
             int(scores.rank_in_type[node]), float(scores.known[node]) if kg.label_mask[node] else None,
             bool(scores.held_out[node]),
         ]
         for node in order
     ]  # fmt: skip
     return {
-        "columns": ["node", "text", "type", "score", "rank", "rank_in_type", "known", "held_out"],
+        "columns": ["node", "text", "type", "score", "lower", "upper", "rank", "rank_in_type", "known", "held_out"],
         "rows": rows,
         "types": [one_line(name, 100) for name in types],
         "total": len(scores.name),
     }
+
+
+def _short(value: float) -> float | None:
+    """A number with as many digits as the page needs; None for nan."""
+    return None if math.isnan(value) else float(f"{value:.9g}")
 
 
 def _other_words(kg: KnowledgeGraph, node: int) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from downstream.answers.coverage import reliability
 from downstream.answers.node_scores import NodeScores
 from downstream.answers.report_facts import report_facts
 from downstream.reports.figure_files import inside_a_page, svg_text
-from downstream.reports.figures import predicted_against_true
+from downstream.reports.figures import predicted_against_true, reliability_curve
 from downstream.reports.page import PACKAGES, rendered, write_text
 from nie.data import KnowledgeGraph
 from nie.disk.writable import check_writable
@@ -41,8 +42,11 @@ def write_report_page(
         NieError: the extra ``report`` is not installed, or the page cannot be written.
     """
     facts = report_facts(command=command, kg=kg, runs=runs, chosen=chosen, scores=scores, remarks=remarks)
-    drawing = svg_text(predicted_against_true(facts["chosen"], chosen, kg))
-    page = rendered(TEMPLATE, **facts, figure=_in_any_light(inside_a_page(drawing)), data=script_data(facts["ranking"]))
+    drawings = {"figure": predicted_against_true(facts["chosen"], chosen, kg)}
+    if facts["coverage"] and scores.intervals is not None:
+        drawings["reliability"] = reliability_curve(reliability(scores.intervals.calibration))
+    figures = {name: _in_any_light(inside_a_page(svg_text(drawing))) for name, drawing in drawings.items()}
+    page = rendered(TEMPLATE, **facts, **figures, data=script_data(facts["ranking"]))
     write_text(Path(path), page)
 
 

@@ -18,8 +18,9 @@ from nie.foreign import csv_cell
 
 Columns = Mapping[str, list[Any]]
 
-_PARQUET = {"node": "string", "type": "string", "score": "float64", "rank": "int64", "rank_in_type": "int64",
-            "known": "float64", "held_out": "bool_", "extrapolated": "bool_"}  # fmt: skip
+_PARQUET = {"node": "string", "type": "string", "score": "float64", "lower": "float64", "upper": "float64",
+            "rank": "int64", "rank_in_type": "int64", "p_top100": "float64", "known": "float64", "held_out": "bool_",
+            "extrapolated": "bool_"}  # fmt: skip
 """The types of Parquet, which a column of nothing but None would not tell."""
 
 

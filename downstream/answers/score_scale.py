@@ -37,5 +37,14 @@ def within_known(prediction: Floats, labels: Floats) -> Floats:
     return np.asarray(prediction.clip(low, high) + _drawn_in(above, highest - high) - _drawn_in(below, low - lowest))
 
 
+def importance_of(values: Floats, label_transform: str) -> Floats:
+    """Values on the label scale as importances.
+
+    >>> importance_of(np.array([0.0, 1.0]), "log1p").round(2).tolist(), importance_of(np.array([2.0]), "none").tolist()
+    ([0.0, 1.72], [2.0])
+    """
+    return np.expm1(values) if label_transform == "log1p" else values
+
+
 def _drawn_in(excess: Floats, most: float) -> Floats:
     return most * excess / (most + excess)

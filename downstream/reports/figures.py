@@ -93,6 +93,16 @@ def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     return figure
 
 
+def reliability_curve(shares: Mapping[float, float]) -> Any:
+    """The share of nodes inside their intervals, by the share that is meant to be; on the line where they are equal."""
+    figure, (axis,) = _axes(1, 1, width=5, height=4.5)
+    axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
+    axis.plot(list(shares), list(shares.values()), "o", color="tab:blue", markersize=5)
+    axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="share that is meant to be inside", ylabel="share of test nodes inside")
+    axis.grid(alpha=0.3)
+    return figure
+
+
 def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label: str, metric: str) -> Any:
     """Mean of a metric over two hyper-parameters, with the number in every cell."""
     xs, ys = sorted({x for x, _ in values}), sorted({y for _, y in values})

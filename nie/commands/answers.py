@@ -6,7 +6,7 @@ import argparse
 import json
 
 from nie.commands.output import say
-from nie.commands.parser import Commands, a_path, whole_number
+from nie.commands.parser import Commands, a_path, coverage_option, whole_number
 from nie.vocabulary import EXPLANATIONS
 
 
@@ -19,6 +19,7 @@ def add_commands(commands: Commands) -> None:
     predicting = commands.add("predict", "scores of every node from a finished run", _predict)
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
+    coverage_option(predicting)
     explaining = commands.add("explain", "why a node has its score, from a finished run of a network", _explain)
     explaining.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
     explaining.add_argument("node", help="its name, or the words in its text")
@@ -53,12 +54,14 @@ def _compare(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.interval import COVERAGE
     from downstream.answers.node_scores import score_nodes
     from downstream.answers.score_files import check_target, write_scores
     from nie.runs.run import read_run
 
     check_target(arguments.out)
-    scores = score_nodes(read_run(arguments.run_folder), data_root=arguments.data_root)
+    run = read_run(arguments.run_folder)
+    scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 

@@ -12,7 +12,7 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.studies.presets import PRESETS
 from nie.commands.data import building_options, datasets, given_building_options
 from nie.commands.output import say
-from nie.commands.parser import Commands, a_path, positive_number, roots, said_roots, whole_number
+from nie.commands.parser import Commands, a_path, coverage_option, positive_number, roots, said_roots, whole_number
 from nie.progress import log
 from nie.settings.flags import flag_value
 from nie.settings.run import RunConfig
@@ -46,6 +46,7 @@ def add_commands(commands: Commands) -> None:
     )
     job.add_argument("--out", type=a_path, help="write the scores of all nodes (.csv, .parquet or .json)")
     job.add_argument("--report", type=a_path, help="write a page to read and to search (.html)")
+    coverage_option(job)
 
 
 def _settings(argv: Sequence[str]) -> type[RunConfig]:
@@ -53,6 +54,7 @@ def _settings(argv: Sequence[str]) -> type[RunConfig]:
 
 
 def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
+    from downstream.answers.interval import COVERAGE
     from downstream.answers.node_scores import score_nodes, top_table
     from downstream.answers.report_page import check_page, write_report_page
     from downstream.answers.score_files import check_target, write_scores
@@ -78,7 +80,7 @@ def _run(arguments: argparse.Namespace, flags: list[str]) -> None:
         minutes=arguments.minutes, settings=settings, runner=runner,
     )  # fmt: skip
     best = answer.best
-    scores = score_nodes(best, data_root=arguments.data_root)
+    scores = score_nodes(best, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     if arguments.out:  # before anything is printed, which may fail where the output is closed
         write_scores(scores, arguments.out)
     if arguments.report:
@@ -109,11 +111,12 @@ def _next(arguments: argparse.Namespace, best: Run, scores: NodeScores) -> list[
     written += [f"Report: {arguments.report}"] if arguments.report else []
     name, roots, run = shlex.quote(best.config["dataset"]), said_roots(arguments), shlex.quote(str(best.path))
     further = _further(arguments.preset or "good")
+    coverage = "" if arguments.coverage is None else f" --coverage {arguments.coverage:g}"
     steps = {
         "better scores, in more time": f"nie run {name} --preset {further}{roots}" if further else "",
         "a page to read and to search": "" if arguments.report else f"{arguments.said} --report report.html",
         "the figures of all finished runs": f"nie table {name}{roots}",
-        "these scores in another format": f"nie predict {run} --out scores.json{roots}",
+        "these scores in another format": f"nie predict {run} --out scores.json{coverage}{roots}",
         "two methods tested on the same folds": f"nie compare ridge boosting --dataset {name}{roots}",
     }
     shown = [(what, command) for what, command in steps.items() if command][:MOST_STEPS]

@@ -134,6 +134,26 @@ def positive_number(text: str) -> float:
     return number
 
 
+def inner_share(text: str) -> float:
+    """A number above 0 and below 1.
+
+    >>> inner_share("0.9")
+    0.9
+    """
+    number = float(text) if REAL.fullmatch(text) else math.nan
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and below 1, such as 0.9; got {shown(text)}")
+    return number
+
+
+def coverage_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--coverage`` of the intervals around scores."""
+    parser.add_argument(
+        "--coverage", type=inner_share, metavar="SHARE",
+        help="of nodes whose interval (lower, upper) is to hold their importance [0.9]",
+    )  # fmt: skip
+
+
 def roots(arguments: argparse.Namespace) -> dict[str, Any]:
     """Where datasets and runs are, as the stages take them."""
     return {"data_root": arguments.data_root, "run_root": arguments.run_root}

@@ -46,12 +46,28 @@ def test_the_table_has_a_row_for_each_method_and_is_that_of_the_runs(result: Res
 def test_scores_are_those_of_the_best_method(result: Result) -> None:
     scores = records(result.scores())
     assert len(scores) == nie.synthetic(0).num_nodes
-    assert list(scores[0]) == ["node", "type", "score", "rank", "rank_in_type", "known", "held_out", "extrapolated"]
+    assert list(scores[0]) == [
+        "node", "type", "score", "lower", "upper", "rank", "rank_in_type", "p_top100", "known", "held_out",
+        "extrapolated",
+    ]  # fmt: skip
     assert scores == records(result.best.predict())
     name = scores[3]["node"]
     assert records(result.best.predict([name])) == [scores[3]]
     with pytest.raises(NieError, match=r"There is no node 'nod' in the graph"):
         result.best.predict(["nod"])
+
+
+def test_intervals_are_as_sure_as_asked(result: Result, caplog: pytest.LogCaptureFixture) -> None:
+    usual, narrow = records(result.best.predict()), records(result.best.predict(interval=0.5))
+    for one, other in zip(usual, narrow, strict=True):
+        assert one["lower"] <= other["lower"] <= one["score"] <= other["upper"] <= one["upper"]
+        assert {**one, "lower": 0, "upper": 0} == {**other, "lower": 0, "upper": 0}
+    assert usual == records(result.best.predict(interval=0.9))
+    assert {row["upper"] for row in records(result.best.predict(interval=0.999))} == {None}
+    assert "There are no intervals, because a coverage of 0.999 takes 1,999 held-out nodes" in caplog.text
+    for wrong in (0, 1, 90, True, "0.9", float("nan"), None):
+        with pytest.raises(NieError, match="interval must be a number above 0 and below 1; got"):
+            result.best.predict(interval=wrong)  # type: ignore[arg-type]
 
 
 def test_the_same_call_is_answered_from_disk_and_a_changed_graph_is_not(result: Result, places: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from link_helpers import TINY, ring
 
-from downstream.answers.completion import complete, completion_table, find_entity, find_relation
+from downstream.answers.completion import complete, completion_table
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.stage import LINKS
 from nie.__main__ import main
@@ -88,23 +88,6 @@ def test_entities_that_training_does_not_name(tmp_path: Path, settings: dict[str
     assert "e40" in complete(run, head="e1", relation="one", top=50, data_root=tmp_path).names
     with pytest.raises(NieError, match="The model knows nothing of e41: no training triple names it"):
         complete(run, tail="e41", relation="one", data_root=tmp_path)
-
-
-def test_names_and_words(made: tuple[Run, Path]) -> None:
-    kg = ring(made[1])
-    kg = replace(kg, relation_names=["http://x/birthPlace", "http://x/deathPlace", "http://y/birthPlace"])
-    assert find_relation(kg, "death place") == 1
-    assert find_entity(kg, "e3") == 3
-    kg = replace(kg, text=[*kg.text[:-1], "Ada Lovelace, the first programmer"])
-    assert find_entity(kg, "ada lovelace") == 39
-    with pytest.raises(
-        NieError, match="2 have the words 'birth place'; give the relation by its name, such as http://x/b"
-    ):
-        find_relation(kg, "birth place")
-    with pytest.raises(NieError, match="4 have the words 'Entity Place1'"):
-        find_entity(kg, "Entity Place1")
-    with pytest.raises(NieError, match="no relation 'deth place'"):
-        find_relation(kg, "deth place")
 
 
 @pytest.mark.parametrize(

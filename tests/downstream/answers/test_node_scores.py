@@ -146,8 +146,11 @@ def test_ranks_count_within_types_and_equal_scores_share_one() -> None:
         "node": ["b", "c", "d", "a"],
         "type": ["Film", "Film", "Person", "Film"],
         "score": [5.0, 5.0, 2.0, 1.0],
+        "lower": [None] * 4,
+        "upper": [None] * 4,
         "rank": [1, 1, 3, 4],
         "rank_in_type": [1, 1, 1, 3],
+        "p_top100": [None] * 4,
         "known": [None] * 4,
         "held_out": [True] * 4,
         "extrapolated": [False] * 4,
@@ -177,6 +180,12 @@ def test_a_changed_dataset_is_refused(run: Run, tmp_path: Path) -> None:
     store_synthetic(tmp_path, seed=1)
     with pytest.raises(NieError, match="made from an older synthetic"):
         score_nodes(run, data_root=tmp_path)
+
+
+@pytest.mark.parametrize("coverage", [0, 1, 90, -0.5, float("nan"), "0.9", True])
+def test_a_coverage_is_a_share(coverage: float, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match="coverage must be a number above 0 and below 1; got"):
+        score_nodes(run, data_root=tmp_path, coverage=coverage)
 
 
 def test_damaged_predictions_are_named(run: Run, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def test_the_ranking_is_that_of_the_scores(facts: dict[str, Any], scores: NodeSc
     place = {name: number for number, name in enumerate(ranking["columns"])}
     for name in ("node", "rank", "rank_in_type", "held_out", "known"):
         assert [row[place[name]] for row in ranking["rows"]] == columns[name], name
+    for name in ("score", "lower", "upper"):
+        assert [row[place[name]] for row in ranking["rows"]] == pytest.approx(columns[name], rel=1e-8), name
     assert [ranking["types"][row[place["type"]]] for row in ranking["rows"]] == columns["type"]
     assert ranking["rows"][0][place["text"]].startswith("A")
     json.dumps(ranking, allow_nan=False)
@@ -76,7 +78,8 @@ def test_a_large_graph_has_its_top_on_the_page(
 ) -> None:
     monkeypatch.setattr(module, "MOST_RANKED", 7)
     facts = report_facts(command="", kg=kg, runs=named(runs), chosen=runs[1], scores=scores)
-    assert [row[4] for row in facts["ranking"]["rows"]] == [1, 2, 3, 4, 5, 6, 7]
+    place = facts["ranking"]["columns"].index("rank")
+    assert [row[place] for row in facts["ranking"]["rows"]] == [1, 2, 3, 4, 5, 6, 7]
     assert facts["ranking"]["total"] == 300
 
 
@@ -89,6 +92,24 @@ def test_errors_are_of_held_out_nodes_alone(facts: dict[str, Any], kg: Knowledge
     assert by_type.rows[0][3] == f"{np.exp(error):.2f}"
     few = [row for row in by_degree.rows if int(row[1]) < module.LEAST_TO_RANK]
     assert all(row[-1] == "—" for row in few)
+
+
+def test_the_table_of_intervals_is_of_the_same_nodes(
+    facts: dict[str, Any], kg: KnowledgeGraph, scores: NodeScores
+) -> None:
+    tested = scores.held_out & kg.label_mask
+    lower, upper = scores.interval
+    inside = (lower <= scores.known) & (scores.known <= upper)
+    assert facts["interval"] == "90 % interval"
+    assert facts["coverage"].rows[0][:3] == ["all", str(tested.sum()), f"{inside[tested].mean():.1%}"]
+
+
+def test_without_intervals_the_page_says_why(kg: KnowledgeGraph, runs: list[Run], scores: NodeScores) -> None:
+    facts = report_facts(command="", kg=kg, runs=named(runs), chosen=runs[1], scores=scores.at(0.999))
+    assert (facts["interval"], facts["coverage"]) == ("", None)
+    assert any(sentence.startswith("There are no intervals") for sentence in facts["warnings"])
+    place = facts["ranking"]["columns"].index("lower")
+    assert {row[place] for row in facts["ranking"]["rows"]} == {None}
 
 
 def test_tables_say_what_is_good_and_what_there_is(facts: dict[str, Any], kg: KnowledgeGraph) -> None:

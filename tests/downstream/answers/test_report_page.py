@@ -57,7 +57,7 @@ class Page(HTMLParser):
             self.scripts[-1] += data
 
 
-def written(folder: Path, names: tuple[str, ...]) -> tuple[Page, str]:
+def written(folder: Path, names: tuple[str, ...], coverage: float = 0.9) -> tuple[Page, str]:
     """The page of a run on the synthetic graph, whose nodes, texts, relations and all else have these names."""
     kg = synthetic(0)
     shown = [f"{names[node % len(names)]} {node}" for node in range(kg.num_nodes)]
@@ -66,7 +66,7 @@ def written(folder: Path, names: tuple[str, ...]) -> tuple[Page, str]:
     kg = replace(kg, node_names=shown, text=[f"about {name}" for name in shown], relation_names=relations, meta=meta)
     save(kg, folder / "data" / kg.name / "processed")
     run = estimate(small("ridge"), data_root=folder / "data", run_root=folder / "runs")
-    scores = score_nodes(run, data_root=folder / "data")
+    scores = score_nodes(run, data_root=folder / "data", coverage=coverage)
     write_report_page(
         folder / "report.html", command=f"nie run {names[0]}", kg=kg, runs={names[-1]: run}, chosen=run, scores=scores,
         remarks=names,
@@ -94,6 +94,21 @@ def test_all_nodes_are_in_the_data_of_the_list(plain: tuple[Page, str]) -> None:
     ranking = json.loads(plain[0].scripts[0])
     assert len(ranking["rows"]) == ranking["total"] == 300
     assert {row[0] for row in ranking["rows"]} >= {"plain0 0", "plain1 1"}
+
+
+def test_the_interval_stands_in_the_ranking_and_its_coverage_in_a_table_and_a_picture(
+    plain: tuple[Page, str], tmp_path: Path
+) -> None:
+    page, text = plain
+    assert page.tags["figure"] == 2
+    assert ">90 % interval</th>" in text
+    for words in ("How sure the scores are", "truly in the top 1 %", "90 % of each group are meant to be inside"):
+        assert words in text
+    without, nothing = written(tmp_path, ("plain",), coverage=0.999)
+    assert without.tags["figure"] == 1
+    assert "% interval" not in nothing
+    assert "How sure the scores are" not in nothing
+    assert "There are no intervals" in nothing
 
 
 def test_it_is_for_light_and_dark_phone_and_print(plain: tuple[Page, str]) -> None:

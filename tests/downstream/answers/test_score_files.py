@@ -13,7 +13,9 @@ from downstream.answers.node_scores import NodeScores
 from downstream.answers.score_files import write_scores
 from nie.errors import NieError
 
-COLUMNS = ["node", "type", "score", "rank", "rank_in_type", "known", "held_out", "extrapolated"]
+COLUMNS = [
+    "node", "type", "score", "lower", "upper", "rank", "rank_in_type", "p_top100", "known", "held_out", "extrapolated"
+]  # fmt: skip
 
 
 def hostile() -> NodeScores:
@@ -61,7 +63,7 @@ def test_parquet_has_names_as_they_are_and_types_where_nothing_is_known(tmp_path
     table = parquet.read_table(tmp_path / "scores.parquet")
     assert table.to_pydict() == hostile().columns()
     assert [str(field.type) for field in table.schema] == [
-        "string", "string", "double", "int64", "int64", "double", "bool", "bool"
+        "string", "string", "double", "double", "double", "int64", "int64", "double", "double", "bool", "bool"
     ]  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def test_what_is_next_is_said_in_commands_that_work(
         (["--out", "scores.xlsx"], "must end in"),
         (["--methods", "rgtn", "boosing"], "There is no method 'boosing' (did you mean 'boosting'?)"),
         (["--minutes", "0"], "must be a number above 0"),
+        (["--coverage", "90"], "must be a number above 0 and below 1, such as 0.9; got '90'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_written(

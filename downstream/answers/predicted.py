@@ -1,0 +1,81 @@
+"""What the finished folds of a run predict for every node, on the label scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from downstream.answers.score_scale import within_known
+from downstream.methods.untied import untied
+from nie.arrays import Bools, Floats, Ints
+from nie.data import KnowledgeGraph
+from nie.runs.run import Run
+
+ROUNDING = 1e-6
+"""What is smaller than this share of the largest label is rounding: predictions are kept as float32."""
+MEMBER = re.compile(r"member\d+/outputs\.npy")
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Predictions of all nodes, each from the models that say most about it.
+
+    Attributes:
+        value: (N,) on the label scale: of a node that a finished fold tested, the prediction of that fold; of any other
+            node, the mean over the folds.
+        fold: (N,) the row of the fold that tested a node among the finished ones; -1 for nodes that none tested.
+        drawn_in: (N,) True where a prediction lay beyond the labels that its model was trained on, and was drawn in.
+        spread: (N,) the standard deviation of the members' predictions, of the same folds as ``value``; None where a
+            run does not average members.
+    """
+
+    value: Floats
+    fold: Ints
+    drawn_in: Bools
+    spread: Floats | None
+
+
+def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
+    """Read the predictions of finished folds.
+
+    Nodes that a method ranks but predicts equal are told apart (`downstream.methods.untied.untied`), and predictions
+    beyond the labels that the fold was trained on are drawn in (`downstream.answers.score_scale.within_known`), so that
+    all folds are on one scale.
+
+    Args:
+        run: of the importance stage.
+        folds: its finished folds, at least one.
+        kg: the graph that it was made on.
+    """
+    value, spread, beyond, fold_of = [], [], [], np.full(kg.num_nodes, -1)
+    for row, fold in enumerate(folds):
+        split = run.split(fold)
+        labels = kg.targets[split["train"]]
+        prediction = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
+        rounding = ROUNDING * labels.max()
+        value.append(within_known(prediction, labels))
+        spread.append(_spread(run, fold, labels, kg.num_nodes))
+        beyond.append((prediction < labels.min() - rounding) | (prediction > labels.max() + rounding))
+        fold_of[split["test"]] = row
+    tested, nodes = fold_of >= 0, np.arange(kg.num_nodes)
+
+    def own_or_mean(rows: Sequence[Floats]) -> Floats:
+        own: Floats = np.where(tested, np.stack(rows)[fold_of, nodes], np.mean(rows, axis=0))
+        return own
+
+    drawn_in = np.where(tested, np.stack(beyond)[fold_of, nodes], np.any(beyond, axis=0))
+    spreads = [one for one in spread if one is not None]
+    return Predicted(own_or_mean(value), fold_of, drawn_in, own_or_mean(spreads) if spreads else None)
+
+
+def _spread(run: Run, fold: int, labels: Floats, num_nodes: int) -> Floats | None:
+    """(N,) the standard deviation over the fold's members; None where there are no members."""
+    members = [name for name in run.files(fold) if MEMBER.fullmatch(name)]
+    if not members:
+        return None
+    _score, prediction = np.stack([run.array(fold, name, (2, num_nodes)) for name in members], axis=1)
+    deviation: Floats = np.std([within_known(one, labels) for one in prediction], axis=0)
+    return deviation

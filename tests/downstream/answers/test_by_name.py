@@ -1,0 +1,27 @@
+"""downstream.answers.by_name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from link_helpers import ring
+
+from downstream.answers.by_name import find_entity, find_relation
+from nie.errors import NieError
+
+
+def test_names_and_words(tmp_path: Path) -> None:
+    kg = ring(tmp_path)
+    kg = replace(kg, relation_names=["http://x/birthPlace", "http://x/deathPlace", "http://y/birthPlace"])
+    assert find_relation(kg, "death place") == 1
+    assert find_entity(kg, "e3") == 3
+    kg = replace(kg, text=[*kg.text[:-1], "Ada Lovelace, the first programmer"])
+    assert find_entity(kg, "ada lovelace") == 39
+    with pytest.raises(
+        NieError, match="2 have the words 'birth place'; give the relation by its name, such as http://x/b"
+    ):
+        find_relation(kg, "birth place")
+    with pytest.raises(NieError, match="4 have the words 'Entity Place1'"):
+        find_entity(kg, "Entity Place1")
+    with pytest.raises(NieError, match="no relation 'deth place'"):
+        find_relation(kg, "deth place")
