@@ -6,29 +6,31 @@ go together. How much of a fact is there is its weight, from 0 for none to 1, se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from downstream.answers.trained import TrainedNetwork
 from nie.arrays import Floats, Ints
 from nie.data import MessageGraph
+from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops.excerpt import Excerpt
+from nie.ops.excerpt import OUT_DEGREE, Excerpt, Passed
 
 ROUNDING = 1e-3
 """By so much of the label scale may a score on the excerpt differ from that on the whole graph."""
 
 
 class ScoredNode:
-    """The score of one node by one network, on the node and its neighbours alone.
+    """The score of one node by one network, on the node and what is around it alone.
 
-    The neighbours are computed anew with every change, and all other nodes pass on what they do in the whole graph. The
-    score so is exact for networks of up to three layers; in deeper ones, what leaves the neighbourhood and comes back
-    is not followed.
+    The nodes that a change can reach on its way back to the node are computed anew with every change, and all others
+    pass on what they do in the whole graph, so that the score is exact. In networks of up to three layers these are the
+    node's neighbours; deeper ones take more, and more time.
 
     Args:
         network: the network.
@@ -38,7 +40,7 @@ class ScoredNode:
     Attributes:
         facts: (F,) the triples of the node.
         features: by channel, the features (d,) of the node.
-        usual: by channel, the mean features (d,) of the training nodes.
+        usual: by channel, the mean features (d,) of the training nodes, none of which shows its label.
 
     Raises:
         NieError: the network passes messages in a way that cannot be followed.
@@ -49,8 +51,7 @@ class ScoredNode:
         if given.tuning is not None:
             raise NieError("A run with fine_tune passes messages on two graphs, and cannot be asked yet.")
         graph, self._network = given.message.graph, network
-        ends = torch.cat([torch.tensor([node]), graph.in_edges(node)[0], graph.out_edges(node)[1]])
-        nodes = torch.tensor(list(dict.fromkeys(ends.tolist())))
+        nodes = _around(graph, node, steps=_reach(network.model, passed))
         self._excerpt = Excerpt(graph, given.message.etype, nodes, passed)
         of_edge = triples[self._excerpt.edges.numpy()]
         sources = graph.find_edges(self._excerpt.edges)[0].numpy()
@@ -61,7 +62,8 @@ class ScoredNode:
         device = given.train.device
         self._others = {name: feat[nodes[1:].to(device)] for name, feat in given.predicting.items()}
         self.features = {name: feat[node] for name, feat in given.predicting.items()}
-        self.usual = {name: feat[given.train].mean(0) for name, feat in given.predicting.items()}
+        means = {name: feat[given.train].mean(0) for name, feat in given.feats.items()}
+        self.usual = {name: F.pad(mean, (0, len(self.features[name]) - len(mean))) for name, mean in means.items()}
         message = given.message
         self._given = replace(
             given,
@@ -114,3 +116,22 @@ class ScoredNode:
         by_edge = torch.stack([weights.mean(1) for weights in self._excerpt.attention]).mean(0).cpu()
         paid = torch.zeros(len(self.facts) + 1).index_add(0, self._fact, by_edge * (self._excerpt.targets == 0))
         return paid[:-1].double().numpy()
+
+
+def _reach(model: nn.Module, passed: Sequence[Passed]) -> int:
+    """How many steps away a change at a node can get and be back in time, one step with each of the model's layers.
+
+    A neighbour changes in the first layer already, and so does whatever it passes on where out-degrees are read.
+    """
+    layers: int = getattr(model, "num_hops", len(passed))
+    return max(1, (layers + any(call.name == OUT_DEGREE for call in passed)) // 2)
+
+
+def _around(graph: dgl.DGLGraph, node: int, *, steps: int) -> Tensor:
+    """The nodes that are at most so many steps away, in either direction, the node itself first."""
+    nodes = torch.tensor([node])
+    for _ in range(steps):
+        ends = torch.cat([graph.in_edges(nodes)[0], graph.out_edges(nodes)[1]])
+        further = np.setdiff1d(ends.numpy(), nodes.numpy())
+        nodes = torch.cat([nodes, torch.from_numpy(further)])
+    return nodes

@@ -191,8 +191,11 @@ def attend_additively(
     expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
     inputs = [value, src_score, dst_score, rel_score]
     rest = etype, negative_slope, attn_drop, _seed(attn_drop, seed), return_attention
-    given = {"value": value, "backend": backend, "edge_weight": edge_weight}
-    return Attended(*operate("additive_attention", graph, inputs, *rest, **given))
+    return Attended(
+        *operate(
+            "additive_attention", graph, inputs, *rest, value=value, backend=backend, edge_weight=edge_weight
+        )
+    )  # fmt: skip
 
 
 def attend_by_products(
@@ -213,8 +216,10 @@ def attend_by_products(
     if rel is not None and mode == "gate":  # to the backends, the product with a factor like any other
         rel, mode = rel.to(computed_in(value)).sigmoid(), "mul"
     rest = etype, mode, attn_drop, _seed(attn_drop, seed), return_attention
-    given = {"value": value, "backend": backend, "edge_weight": edge_weight}
-    return Attended(*operate("dot_attention", graph, [query, key, value, rel], *rest, **given))
+    inputs = [query, key, value, rel]
+    return Attended(
+        *operate("dot_attention", graph, inputs, *rest, value=value, backend=backend, edge_weight=edge_weight)
+    )
 
 
 def _seed(attn_drop: float, seed: int | None) -> int:

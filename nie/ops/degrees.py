@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.edge_weight import weight_of
-from nie.ops.excerpt import running
+from nie.ops.excerpt import OUT_DEGREE, record, running
 from nie.ops.row_sum import row_sum
 
 
@@ -28,10 +28,13 @@ def out_degree(graph: dgl.DGLGraph, like: Tensor) -> Tensor:
 
 
 def _degree(graph: dgl.DGLGraph, like: Tensor, *, leaving: bool) -> Tensor:
+    if leaving:
+        record(graph, OUT_DEGREE)
     excerpt, weight = running(graph), weight_of(graph)
     if excerpt is not None:
         return excerpt.degree(like, leaving=leaving)
     if weight is None:
-        return (graph.out_degrees() if leaving else graph.in_degrees()).to(like)
-    ends, count = graph.edges(order="eid"), graph.num_src_nodes() if leaving else graph.num_dst_nodes()
-    return row_sum(weight.to(like), ends[0 if leaving else 1].to(like.device).long(), count)
+        count: Tensor = graph.out_degrees() if leaving else graph.in_degrees()
+        return count.to(like)
+    ends, nodes = graph.edges(order="eid"), graph.num_src_nodes() if leaving else graph.num_dst_nodes()
+    return row_sum(weight.to(like), ends[0 if leaving else 1].to(like.device).long(), nodes)

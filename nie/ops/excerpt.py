@@ -28,6 +28,8 @@ SOURCES: dict[str, tuple[int, ...]] = {
     "relational_product": (0,),
 }
 """By operation the places of those inputs that have a row for each source."""
+OUT_DEGREE = "out_degree"
+"""What stands among the operations where the sources' out-degrees are read, see `Excerpt`."""
 ATTENTIONS = ("additive_attention", "dot_attention")
 """The operations that return their weights where the last of their arguments says so."""
 
@@ -36,8 +38,8 @@ class Passed(NamedTuple):
     """What the sources pass along their edges in one call of an operation.
 
     Attributes:
-        name: of the operation.
-        rows: its inputs in the places of `SOURCES`.
+        name: of the operation, or `OUT_DEGREE`.
+        rows: its inputs in the places of `SOURCES`; none of `OUT_DEGREE`.
     """
 
     name: str
@@ -51,7 +53,8 @@ _RUNNING: WeakKeyDictionary[dgl.DGLGraph, Excerpt] = WeakKeyDictionary()
 @contextlib.contextmanager
 def recording(graph: dgl.DGLGraph) -> Iterator[list[Passed]]:
     """Keep what the operations on ``graph`` are given, in the order of their calls."""
-    _RECORDING[graph] = kept = []
+    kept: list[Passed] = []
+    _RECORDING[graph] = kept
     try:
         yield kept
     finally:
@@ -61,8 +64,10 @@ def recording(graph: dgl.DGLGraph) -> Iterator[list[Passed]]:
 class Excerpt:
     """A few nodes of a graph with all their in-edges, and what other nodes pass along these.
 
-    It is exact as long as what changes reaches none of the other nodes on the way to the nodes that are asked for. A
-    model that passes messages by anything but operations of `nie.ops` sees the subgraph of the few nodes alone.
+    It is exact as long as what changes reaches none of the other nodes on the way to the nodes that are asked for. With
+    every layer a change gets one step further; where layers read the out-degrees of sources, which change with the
+    edges themselves, it is one step ahead. A model that passes messages by anything but operations of `nie.ops` sees
+    the subgraph of the few nodes alone.
 
     Args:
         graph: the whole graph.
@@ -129,11 +134,8 @@ class Excerpt:
         self, name: str, inputs: Sequence[Tensor | None], rest: Sequence[Any]
     ) -> tuple[dgl.DGLGraph, list[Tensor | None], tuple[Any, ...]]:
         """The graph, the inputs and the further arguments of an operation, with what the other nodes pass."""
-        passed = next(self._calls, None)
-        if passed is None or passed.name != name:
-            raise NieError("The model must call the same operations in the same order every time; this one does not.")
         whole = list(inputs)
-        for place, rows in zip(SOURCES[name], passed.rows, strict=True):
+        for place, rows in zip(SOURCES[name], self._next(name).rows, strict=True):
             own = whole[place]
             assert own is not None
             whole[place] = torch.cat([own, rows.to(own.dtype)])
@@ -154,16 +156,26 @@ class Excerpt:
         weight, count = self._block.edata[EDGE_WEIGHT].to(like), self.graph.num_nodes()
         if not leaving:
             return row_sum(weight, self.targets.to(like.device), count)
+        self._next(OUT_DEGREE)
         source = self._sources.to(like.device)
         inner = source < count  # only among the few can an edge weigh less than 1
-        return self._leaving.to(like) + row_sum(weight[inner] - 1, source[inner], count)
+        lacking = row_sum(1 - weight[inner], source[inner], count)
+        whole: Tensor = self._leaving.to(like)
+        return whole - lacking
+
+    def _next(self, name: str) -> Passed:
+        passed = next(self._calls, None)
+        if passed is None or passed.name != name:
+            raise NieError("The model must call the same operations in the same order every time; this one does not.")
+        return passed
 
 
-def record(graph: dgl.DGLGraph, name: str, inputs: Sequence[Tensor | None]) -> None:
-    """Keep what an operation is given, if `recording` asks for it."""
+def record(graph: dgl.DGLGraph, name: str, inputs: Sequence[Tensor | None] = ()) -> None:
+    """Keep what an operation is given, or that out-degrees are read, if `recording` asks for it."""
     kept = _RECORDING.get(graph)
     if kept is not None:
-        kept.append(Passed(name, tuple(rows for rows in map(inputs.__getitem__, SOURCES[name]) if rows is not None)))
+        places = SOURCES.get(name, ())
+        kept.append(Passed(name, tuple(rows for rows in map(inputs.__getitem__, places) if rows is not None)))
 
 
 def running(graph: dgl.DGLGraph) -> Excerpt | None:

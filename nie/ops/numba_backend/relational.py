@@ -28,7 +28,7 @@ def relational_sum(
     """See :func:`nie.ops.relational_sum`."""
     prepared = prepare(graph, value.device)
     edges = prepared, prepared.relations(etype)
-    out: Tensor = _Relational.apply(value, coefficient, edge_weight, *edges)  # type: ignore[no-untyped-call]
+    out: Tensor = _Relational.apply(value, coefficient, edge_weight, *edges)
     return out
 
 

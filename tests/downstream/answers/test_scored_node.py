@@ -1,0 +1,142 @@
+"""The score of a node on an excerpt is exactly that on the whole graph: downstream.answers.scored_node, trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stage_helpers import small
+
+from downstream.answers.scored_node import ScoredNode
+from downstream.answers.trained import TrainedNetwork, TrainedRun
+from downstream.methods.network import centred
+from downstream.stages.estimation import estimate
+from nie.data import KnowledgeGraph, MessageGraph, synthetic
+from nie.data.store import save
+from nie.dgl_compat import dgl
+
+LOOPED, ALONE, LATER = 3, 7, 11
+"""A node with an edge to itself and parallel facts, and one without any fact."""
+
+
+def strange_graph() -> KnowledgeGraph:
+    """A sparse graph, in which a change reaches few nodes, with every kind of fact that there is."""
+    kg = synthetic(0)
+    draw = np.random.default_rng(0)
+    kept = (kg.src != ALONE) & (kg.dst != ALONE) & (draw.random(kg.num_edges) < 0.3)
+    src, dst, etype = kg.src[kept], kg.dst[kept], kg.etype[kept]
+    loop, there, back = (LOOPED, LOOPED, 0), (LOOPED, LATER, 1), (LATER, LOOPED, 1)
+    more = np.array([loop, there, (LOOPED, LATER, 2), back]).T
+    ends = (np.concatenate(pair) for pair in zip((src, dst, etype), more, strict=True))
+    return KnowledgeGraph(
+        kg.name, *ends, kg.labels, kg.label_mask, kg.node_names, kg.relation_names, kg.text,
+        channels=kg.channels, meta=kg.meta,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("scored_node")
+    kg = strange_graph()
+    save(kg, root / kg.name / "processed")
+    return root
+
+
+def score_without(network: TrainedNetwork, node: int, left_out: torch.Tensor) -> float:
+    """The score on the whole graph without some edges of the message graph."""
+    given, message = network.given, network.given.message
+    src, dst = message.graph.edges()
+    graph = dgl.graph((src[~left_out], dst[~left_out]), num_nodes=message.graph.num_nodes())
+    there = MessageGraph(
+        graph, message.etype[~left_out], message.num_relations, message.inverse_relations, message.self_loops
+    )
+    with torch.no_grad():
+        outputs = replace(given, message=there).outputs(network.model, given.predicting)
+    return float(centred(outputs, given)[0][node] + given.centre)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("gat", {"graph": {"self_loops": False}}),
+        ("rgcn", {"graph": {"self_loops": False, "inverse_relations": True}}),
+        ("graphsage", {"graph": {"self_loops": False}}),
+        ("gcn", {"model": {"num_layers": 3}}),
+        ("sgc", {"model": {"num_hops": 4}, "graph": {"inverse_relations": True}}),
+        ("gat", {"model": {"num_layers": 5}, "graph": {"inverse_relations": True}}),
+        ("geni", {"graph": {"inverse_relations": True}}),
+        ("rgtn", {"graph": {"inverse_relations": True}, "model": {"centrality_scale": True}}),
+        ("rgtn", {"model": {"encoders": {"structural": "pregat", "semantic": "variational"}}}),
+        ("rgtn", {"model": {"head": "vector", "fusion": "attention"}, "shown_labels": 0.5}),
+    ],
+)
+def test_every_fact_can_be_left_out_exactly(root: Path, method: str, changes: dict[str, Any]) -> None:
+    config = small(method, folds={"run": [0]}, optim={"max_epochs": 2}, **changes)
+    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    kg = trained.kg
+    hub = int(np.bincount(np.concatenate([kg.src, kg.dst])).argmax())
+    tested = int(trained.inputs.folds[0].test[0])
+    for node in (LOOPED, ALONE, hub, tested):
+        (network,) = trained.networks_of(0)
+        scored = ScoredNode(network, node, trained.triples)
+        facts = np.flatnonzero((kg.src == node) | (kg.dst == node))
+        assert scored.facts.tolist() == facts.tolist()
+        for place in range(min(len(facts), 5)):
+            weight = scored.whole.clone()
+            weight[place] = 0
+            expected = score_without(network, node, torch.from_numpy(trained.triples == facts[place]))
+            with torch.no_grad():
+                assert float(scored(weight)) == pytest.approx(expected, abs=1e-5)
+        expected = score_without(network, node, torch.from_numpy(np.isin(trained.triples, facts)))
+        with torch.no_grad():
+            assert float(scored(0 * scored.whole)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_other_features_of_a_node_change_its_score_as_on_the_whole_graph(root: Path) -> None:
+    config = small("gat", folds={"run": [0]}, optim={"max_epochs": 2}, model={"num_layers": 4})
+    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    (network,) = trained.networks_of(0)
+    given = network.given
+    for node in (LOOPED, ALONE):
+        scored = ScoredNode(network, node, trained.triples)
+        feats = {name: feat.clone() for name, feat in given.predicting.items()}
+        for name, feat in feats.items():
+            feat[node] = scored.usual[name]
+        with torch.no_grad():
+            expected = network.predicted(given.outputs(network.model, feats))[node]
+            assert float(scored(scored.whole, scored.usual)) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_the_usual_node_shows_no_label(root: Path) -> None:
+    config = small("sgc", folds={"run": [0]}, optim={"max_epochs": 2}, shown_labels=0.5)
+    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    (network,) = trained.networks_of(0)
+    scored = ScoredNode(network, int(network.given.train[0]), trained.triples)
+    first = next(iter(scored.usual))
+    assert scored.usual[first][-2:].tolist() == [0, 0]
+    assert scored.features[first][-1] == 1
+    assert [len(usual) for usual in scored.usual.values()] == [len(own) for own in scored.features.values()]
+
+
+def test_what_all_nodes_pass_along_is_kept_within_bounds(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small("sgc", optim={"max_epochs": 2})
+    run = estimate(config, data_root=root, run_root=root / "runs")
+    node = ALONE
+    made = []
+    monkeypatch.setattr(TrainedNetwork, "_on_all", lambda network: made.append(network) or (torch.zeros(9), []))
+
+    def times_made(most: int) -> int:
+        made.clear()
+        monkeypatch.setattr("downstream.answers.trained.MOST_KEPT", most)
+        trained = TrainedRun.open(run, data_root=root)
+        for network in 2 * trained.networks(node):
+            assert network.on_all
+        return len(made)
+
+    folds = len(TrainedRun.open(run, data_root=root).networks(node))
+    assert times_made(1 << 20) == folds
+    assert times_made(40) == (2 * folds if folds > 1 else 1)
