@@ -16,6 +16,13 @@ PENALTIES = 10.0 ** np.arange(-2, 7)  # on standardised features; the Gram matri
 
 
 def ridge(features: Array, targets: Floats, fold: Fold) -> Floats:
+    """What `ridge_weights` predict: (N,), features times weights, and the constant."""
+    weights, constant = ridge_weights(features, targets, fold)
+    predicted: Floats = features @ weights + constant
+    return predicted
+
+
+def ridge_weights(features: Array, targets: Floats, fold: Fold) -> tuple[Floats, float]:
     """Ridge regression on the features, standardised on the training nodes.
 
     ``w = (X'X + alpha I)^-1 X'y`` with alpha from 0.01 to 10^6, the one with the least squared error on the
@@ -27,7 +34,7 @@ def ridge(features: Array, targets: Floats, fold: Fold) -> Floats:
         fold: which nodes are fitted and which choose.
 
     Returns:
-        (N,) predictions.
+        (d,) weights of the features as they are, and what is added to them.
     """
     train = features[fold.train].astype(np.float64)
     mean, deviation = train.mean(axis=0), deviations(train)
@@ -39,8 +46,7 @@ def ridge(features: Array, targets: Floats, fold: Fold) -> Floats:
     weights = (vectors @ shrunk) / deviation[:, None]
     val = (features[fold.val] - mean) @ weights + centre
     best = int(np.mean((val - targets[fold.val, None]) ** 2, axis=0).argmin())
-    predicted: Floats = features @ weights[:, best] + (centre - mean @ weights[:, best])
-    return predicted
+    return weights[:, best], centre - mean @ weights[:, best]
 
 
 def probe_of(targets: Floats, fold: Fold) -> Callable[[Array], float]:

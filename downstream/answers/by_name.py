@@ -55,6 +55,15 @@ def shown_entity(kg: KnowledgeGraph, node: int) -> str:
     return short(kg.text[node]) or one_line(kg.node_names[node], WIDTH)
 
 
+def name_end(name: str, width: int) -> str:
+    """A relation's name, of a long one the end, which says what it is.
+
+    >>> name_end("/people/person/place_of_birth", 20)
+    '...on/place_of_birth'
+    """
+    return one_line(name if len(name) <= width else f"...{name[3 - width :]}", width)
+
+
 def short(text: str | None) -> str:
     """The beginning of a text, for a cell of a table."""
     return textwrap.shorten(text or "", WIDTH, placeholder=" ...")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from downstream.answers.frame import as_frame, as_html
 from downstream.answers.interval import COVERAGE
@@ -16,6 +16,10 @@ from nie.arguments import inner_share
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 from nie.runs.run import Run, read_run
+
+if TYPE_CHECKING:
+    from downstream.answers.explanation import Explanation
+    from downstream.answers.score_sum import AskedRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,27 @@ class Estimate:
             if name not in place:
                 raise NieError(f"There is no node {shown(name)} in the graph{nearest(name, place)}.")
         return as_frame({key: [of[place[name]] for name in nodes] for key, of in columns.items()})
+
+    def explain(self, node: str, method: str = "ig") -> Explanation:
+        """Why a node has its score: ``.to_frame()`` has its facts, ``.plot()`` draws them, and ``.sum`` adds up.
+
+        Args:
+            node: its name in the graph, or its text.
+            method: ``ig`` for integrated gradients, whose contributions add up to the score; ``leave-one-out`` for the
+                change when a fact is removed; ``attention`` for what the network looks at.
+
+        Raises:
+            NieError: there is no such node or method, or the run's method cannot be explained.
+        """
+        from downstream.answers.explanation import explain  # loads torch, which scores do without
+
+        return explain(self._asked, node, method)
+
+    @cached_property
+    def _asked(self) -> AskedRun:
+        from downstream.answers.asked_run import asked_run
+
+        return asked_run(self.run, data_root=self.data_root)
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Mean, population standard deviation and n over the folds of every metric on test nodes."""

@@ -11,17 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from downstream.answers.attribution import ATTRIBUTIONS
-from downstream.answers.by_name import find_entity, shown_entity
+from downstream.answers.attribution import ADDS_UP, ATTRIBUTIONS
+from downstream.answers.by_name import find_entity, name_end, shown_entity
 from downstream.answers.frame import as_frame, as_html, as_records
-from downstream.answers.node_scores import number_text
-from downstream.answers.scored_node import ScoredNode
-from downstream.answers.trained import TrainedRun
-from downstream.reports.tables import markdown_grid
+from downstream.answers.score_scale import importance_of
+from downstream.answers.score_sum import AskedRun, ScoreSum, folds_behind
+from downstream.reports.figures import signed_bars
 from nie.errors import NieError, nearest, shown
-from nie.foreign import markdown_text, one_line
-
-WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class FactShare:
         head, relation, tail: the fact, by names.
         neighbour: the other end, as people read it.
         contribution: in units of the label scale; the mean over the networks that make the score.
-        spread: their population standard deviation.
+        spread: their population standard deviation, as if each network stood for all of them.
     """
 
     head: str
@@ -56,7 +52,8 @@ class Explanation:
         base: the score of a node of mean features without facts; None where contributions do not add up.
         facts: those of the node, the largest contributions first, of either sign.
         channels: contributions of the node's own features, by channel.
-        networks: how many make the score.
+        others: of a blend, what those parts add that are not explained, by name of their run.
+        networks: how many models are behind the contributions.
     """
 
     node: str
@@ -67,6 +64,7 @@ class Explanation:
     base: float | None
     facts: Sequence[FactShare]
     channels: Mapping[str, float]
+    others: Mapping[str, float]
     networks: int
 
     @property
@@ -74,7 +72,36 @@ class Explanation:
         """What the contributions leave of the difference between score and base: the error of the integration."""
         if self.base is None:
             return math.nan
-        return self.score - self.base - sum(fact.contribution for fact in self.facts) - sum(self.channels.values())
+        owed = (*(fact.contribution for fact in self.facts), *self.channels.values(), *self.others.values())
+        return self.score - self.base - sum(owed)
+
+    @property
+    def importance(self) -> float:
+        """The score on the scale of the given importance."""
+        return float(importance_of(np.array(self.score), self.scale).clip(min=0))
+
+    @property
+    def reads_facts(self) -> bool:
+        """Whether any of its facts has to do with the score."""
+        return any(fact.contribution for fact in self.facts)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the remainder is at most 5 % of the difference between score and base."""
+        return self.base is not None and abs(self.remainder) <= ADDS_UP * abs(self.score - self.base)
+
+    @property
+    def sum(self) -> dict[str, float]:
+        """What the score is made of, in words, from the base to the remainder; empty where nothing adds up."""
+        if self.base is None:
+            return {}
+        return {
+            "a node of mean features without facts": self.base,
+            **{f"its own {name} features": value for name, value in self.channels.items()},
+            "its facts": sum(self.by_relation.values()),
+            **{f"the part {name}": value for name, value in self.others.items()},
+            "error of the sum": self.remainder,
+        }
 
     @cached_property
     def by_relation(self) -> dict[str, float]:
@@ -109,100 +136,67 @@ class Explanation:
         return {
             "node": self.node, "text": self.text, "method": self.method, "scale": self.scale, "score": self.score,
             "base": self.base, "remainder": None if self.base is None else self.remainder, "networks": self.networks,
-            "channels": dict(self.channels), "relations": self.by_relation, "neighbours": self.by_neighbour,
+            "channels": dict(self.channels), "others": dict(self.others),
+            "relations": self.by_relation, "neighbours": self.by_neighbour,
             "facts": as_records(self.columns()),
         }  # fmt: skip
+
+    def plot(self, top: int = 10) -> Any:
+        """A bar for each of the ``top`` facts, and one for each channel and each unexplained part of a blend.
+
+        Returns:
+            A ``matplotlib.figure.Figure``.
+
+        Raises:
+            NieError: the extra ``report`` is not installed.
+        """
+        facts = [(f"{name_end(fact.relation, 40)}: {fact.neighbour}", fact.contribution) for fact in self.facts[:top]]
+        own = [*self.channels.items(), *self.others.items()]
+        unit = "attention" if self.method == "attention" else "contribution to the score"
+        return signed_bars([*facts, *own], unit)
 
     def _repr_html_(self) -> str:
         return as_html(f"Why {self.text} has the score {self.score:.3f}", self.columns())
 
 
-def explain(trained: TrainedRun, node: str, method: str = "ig") -> Explanation:
-    """Explain the score of a node by a network's run.
+def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
+    """Explain the score of a node.
 
     Args:
-        trained: the run.
+        run: of `downstream.answers.asked_run.asked_run`.
         node: its name in the graph, or its text.
         method: ``ig`` for integrated gradients, whose contributions add up to the score; ``leave-one-out`` for the
             change when a fact is removed; ``attention`` for what the network looks at.
 
     Raises:
-        NieError: there is no such node or method, or the network cannot be asked.
+        NieError: there is no such node or method, or a model of the run cannot be asked by it.
     """
     if method not in ATTRIBUTIONS:
         hint = nearest(method, ATTRIBUTIONS)
         raise NieError(f"There is no method {shown(method)}{hint}; use one of {', '.join(ATTRIBUTIONS)}.")
-    kg, place = trained.kg, find_entity(trained.kg, node)
-    scored = [ScoredNode(network, place, trained.triples) for network in trained.networks(place)]
-    found = [ATTRIBUTIONS[method](one) for one in scored]
-    owed = np.stack([each.facts for each in found])
-    mean, spread = owed.mean(axis=0), owed.std(axis=0)
+    kg, place = run.kg, find_entity(run.kg, node)
+    folds = folds_behind(run.run, place)
+    made = ScoreSum.of((1 / len(folds), run.score_by(fold, place, method)) for fold in folds)
+    triples = np.flatnonzero((kg.src == place) | (kg.dst == place))
+    owed, spread = made.facts(len(triples)).tolist(), made.spread(len(triples)).tolist()
     shares = []
-    for triple, contribution, sd in zip(scored[0].facts.tolist(), mean.tolist(), spread.tolist(), strict=True):
+    for triple, contribution, deviation in zip(triples.tolist(), owed, spread, strict=True):
         head, tail = int(kg.src[triple]), int(kg.dst[triple])
         other = tail if head == place else head
-        relation = kg.relation_names[int(kg.etype[triple])]
-        names = kg.node_names[head], relation, kg.node_names[tail]
-        shares.append(FactShare(*names, shown_entity(kg, other), contribution, sd))
-    bases = [each.base for each in found if each.base is not None]
+        names = kg.node_names[head], kg.relation_names[int(kg.etype[triple])], kg.node_names[tail]
+        shares.append(FactShare(*names, shown_entity(kg, other), contribution, deviation))
     return Explanation(
         node=kg.node_names[place],
         text=shown_entity(kg, place),
         method=method,
         scale=kg.label_transform,
-        score=float(np.mean([one.score for one in scored])),
-        base=float(np.mean(bases)) if bases else None,
+        score=made.score,
+        base=made.base,
         facts=sorted(shares, key=lambda fact: (-abs(fact.contribution), fact.head, fact.relation, fact.tail)),
-        channels={
-            name: float(np.mean([each.features[name].sum() for each in found])) for name in found[0].features
-        },
-        networks=len(found),
-    )  # fmt: skip
-
-
-def explanation_text(explanation: Explanation, top: int = 10) -> str:
-    """An explanation in words, with its ``top`` facts and relations."""
-    one, facts = explanation, explanation.facts
-    importance = "" if one.scale != "log1p" else f", an importance of {number_text(math.expm1(one.score))}"
-    title = f"{markdown_text(one_line(one.text, 4 * WIDTH))}: score {one.score:.3f}{importance}."
-    rows = [
-        [_signed(one, fact.contribution), _ending(fact.relation), one_line(fact.neighbour, WIDTH)]
-        for fact in facts[:top]
-    ]
-    lines = [title, _METHODS[one.method].format(count=len(facts))]
-    headings = [_HEADINGS[one.method], "relation", "neighbour"]
-    lines.append(markdown_grid(headings, rows) if rows else "The node has no facts.")
-    if len(facts) > top:
-        lines.append(f"The {len(facts) - top:,} other facts: {sum(fact.contribution for fact in facts[top:]):+.3f}.")
-    if one.base is not None:
-        parts = {"a node of mean features without facts": f"{one.base:.3f}"}
-        parts |= {f"its own {name} features": f"{value:+.3f}" for name, value in one.channels.items()}
-        parts |= {"its facts": f"{sum(one.by_relation.values()):+.3f}", "error of the sum": f"{one.remainder:+.3f}"}
-        lines.append(markdown_grid(["what the score is made of", ""], [*map(list, parts.items())]))
-        relations = list(one.by_relation.items())[:top]
-        totals = [[_ending(name), _signed(one, value)] for name, value in relations]
-        lines += [markdown_grid(["relation", "all its facts"], totals)] if totals else []
-    return "\n\n".join(lines)
-
-
-_METHODS = {
-    "ig": "What its {count} facts contribute, in units of the score (integrated gradients; they add up):",
-    "leave-one-out": "By how much the score would fall without each of its {count} facts (they do not add up):",
-    "attention": "What the network looks at among its {count} facts, which is not what the score is owed to:",
-}
-_HEADINGS = {"ig": "contribution", "leave-one-out": "worth", "attention": "attention"}
-
-
-def _signed(one: Explanation, value: float) -> str:
-    if one.method == "attention":
-        return f"{value:.3f}"
-    factor = one.factor(value)
-    return f"{value:+.3f}" if factor is None else f"{value:+.3f} (x {factor:.2f})"
-
-
-def _ending(relation: str) -> str:
-    """A relation's name, of a long one the end, which says what it is."""
-    return one_line(relation if len(relation) <= WIDTH else f"...{relation[3 - WIDTH :]}", WIDTH)
+        channels=made.features,
+        others=made.others,
+        networks=len(made.parts),
+    )
 
 
 def _totals(pairs: Any) -> dict[str, float]:

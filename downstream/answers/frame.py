@@ -7,6 +7,7 @@ import html
 import importlib
 import importlib.util
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,16 @@ def as_csv(columns: Columns) -> str:
     for row in zip(*columns.values(), strict=True):
         writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in row])
     return text.getvalue().rstrip("\n")
+
+
+def as_json(value: Any) -> str:
+    r"""JSON of several lines that can be printed: what is no letter stands as an escape of JSON.
+
+    >>> as_json({"Łódź": "a\x9bb"})
+    '{\n  "Łódź": "a\\u009bb"\n}'
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
 
 
 def as_html(title: str, columns: Columns, rows: int = 10) -> str:

@@ -10,16 +10,15 @@ from typing import Any
 from downstream.answers.coverage import reliability
 from downstream.answers.node_scores import NodeScores
 from downstream.answers.report_facts import report_facts
+from downstream.answers.styled_page import styled_page
 from downstream.reports.figure_files import inside_a_page, svg_text
 from downstream.reports.figures import predicted_against_true, reliability_curve
-from downstream.reports.page import PACKAGES, rendered, write_text
+from downstream.reports.page import PACKAGES, write_text
 from nie.data import KnowledgeGraph
 from nie.disk.writable import check_writable
 from nie.errors import NieError, shown
 from nie.extras import require_all
 from nie.runs.run import Run
-
-TEMPLATE = Path(__file__).with_name("report_page.html.jinja")
 
 _HARMLESS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}
 """Letters that could end a <script>, or begin markup in it, as JSON writes them otherwise."""
@@ -46,7 +45,7 @@ def write_report_page(
     if facts["coverage"] and scores.intervals is not None:
         drawings["reliability"] = reliability_curve(reliability(scores.intervals.calibration))
     figures = {name: _in_any_light(inside_a_page(svg_text(drawing))) for name, drawing in drawings.items()}
-    page = rendered(TEMPLATE, **facts, **figures, data=script_data(facts["ranking"]))
+    page = styled_page("report_page.html.jinja", **facts, **figures, data=script_data(facts["ranking"]))
     write_text(Path(path), page)
 
 

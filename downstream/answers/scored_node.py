@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from downstream.answers.trained import TrainedNetwork
+from downstream.answers.trained_network import TrainedNetwork
 from nie.arrays import Floats, Ints
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from nie.arrays import Floats, Floats32
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
-from pretrain.probe import ridge
+from pretrain.probe import ridge, ridge_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +133,19 @@ def _on_label_scale(score: Floats, given: FoldData) -> Fitted:
 
 def linear_baseline(given: FoldData) -> Fitted:
     """Least squares on the features, without a penalty: the LR of the papers."""
-    train = given.fold.train
-    model = LinearRegression().fit(given.features[train].astype(np.float64), given.targets[train])
-    score: Floats = model.predict(given.features.astype(np.float64))
+    score: Floats = _least_squares(given).predict(given.features.astype(np.float64))
     return Fitted(score, score)
+
+
+def weights_of_linear(given: FoldData) -> tuple[Floats, float]:
+    """The weights (d,) of `linear_baseline`, and what is added to them."""
+    model = _least_squares(given)
+    return model.coef_, float(model.intercept_)
+
+
+def _least_squares(given: FoldData) -> Any:
+    train = given.fold.train
+    return LinearRegression().fit(given.features[train].astype(np.float64), given.targets[train])
 
 
 def forest_baseline(given: FoldData, settings: ForestModel) -> Fitted:
@@ -158,6 +168,11 @@ def ridge_baseline(given: FoldData) -> Fitted:
     """Ridge regression on the features; validation nodes choose the penalty (`pretrain.probe.ridge`)."""
     score = ridge(given.features, given.targets, given.fold)
     return Fitted(score, score)
+
+
+def weights_of_ridge(given: FoldData) -> tuple[Floats, float]:
+    """The weights (d,) of `ridge_baseline`, and what is added to them."""
+    return ridge_weights(given.features, given.targets, given.fold)
 
 
 def boosting_baseline(given: FoldData, settings: BoostingModel) -> Fitted:

@@ -25,6 +25,8 @@ class Method:
         build: of a network, ``(channel_sizes=, num_relations=, tier_outputs=, **settings of the model) -> nn.Module``,
             a model as `nie.models` describes it; ``tier_outputs`` is given where tiers of importance are learned.
         takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
+        weights: of a method that is linear in the features, ``(FoldData) -> (weights, constant)``: those (d,) of the
+            features as they are, and what is added to them.
         sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
         made_of_runs: it reads finished runs of other methods.
     """
@@ -34,6 +36,7 @@ class Method:
     check: Callable[..., Any] = _nothing
     build: Callable[..., Any] | None = None
     takes_masks: bool = False
+    weights: Callable[..., Any] | None = None
     sees_test_labels: bool = False
     made_of_runs: bool = False
 

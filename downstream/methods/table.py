@@ -60,22 +60,23 @@ def network(
 
 
 def baseline(
-    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *, sees_test_labels: bool = False
-) -> Method:
+    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *,
+    weights: Callable[..., Any] | None = None, sees_test_labels: bool = False,
+) -> Method:  # fmt: skip
     """The method of a function of `downstream.methods.baselines`.
 
     Args:
         function: ``(FoldData) -> Fitted``, which fits and predicts; where the settings have a section ``model``,
             ``(FoldData, model) -> Fitted``.
         settings: ``ImportanceConfig`` for a function that looks at the graph alone.
-        sees_test_labels: see `Method`.
+        weights, sees_test_labels: see `Method`.
     """
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
         own = [work.config.model] if "model" in settings.model_fields else []
         return function(later("downstream.methods.baselines:FoldData.of")(work), *own)
 
-    return Method(settings, fit=fit, sees_test_labels=sees_test_labels)
+    return Method(settings, fit=fit, weights=weights, sees_test_labels=sees_test_labels)
 
 
 def _baseline(name: str) -> Callable[..., Any]:
@@ -95,8 +96,8 @@ METHODS: dict[str, Method] = {
     "pagerank": baseline(_baseline("pagerank_baseline"), ImportanceConfig),
     "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
-    "linear": baseline(_baseline("linear_baseline")),
-    "ridge": baseline(_baseline("ridge_baseline")),
+    "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
+    "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
     "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline"), BoostingConfig),

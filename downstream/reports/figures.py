@@ -144,6 +144,18 @@ def training_cost(seconds: Mapping[str, float]) -> Any:
     return figure
 
 
+def signed_bars(values: Sequence[tuple[str, float]], x_label: str) -> Any:
+    """A bar for each value, the first on top: to the right and blue above 0, to the left and orange below."""
+    figure, (axis,) = _axes(1, 1, width=8, height=1 + 0.25 * max(len(values), 1))
+    places, sizes = range(len(values)), [value for _, value in values]
+    axis.barh(places, sizes, color=["tab:blue" if size >= 0 else "tab:orange" for size in sizes])
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set(yticks=places, yticklabels=[_shown(one_line(name, 90)) for name, _ in values], xlabel=x_label)
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    return figure
+
+
 def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) -> Any:
     """Points (n, 2) by title, coloured by importance above and by bin below."""
     figure, axes = _axes(2, len(points), width=3.6, height=3.4)

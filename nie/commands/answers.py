@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
+from nie.disk.atomic import write_bytes
+from nie.disk.writable import check_writable
+from nie.foreign import one_line, visible
 from nie.vocabulary import EXPLANATIONS
+
+FORMATS = ("text", "json", "csv", "html")
 
 
 def add_commands(commands: Commands) -> None:
@@ -20,16 +24,20 @@ def add_commands(commands: Commands) -> None:
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
     coverage_option(predicting)
-    explaining = commands.add("explain", "why a node has its score, from a finished run of a network", _explain)
-    explaining.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
+    explaining = commands.add("explain", "why a node has its score, from a finished run", _explain)
+    explaining.add_argument(
+        "run_folder", metavar="run", type=a_path,
+        help="folder of a stage-2 run of a network, of linear or ridge, or of a blend",
+    )  # fmt: skip
     explaining.add_argument("node", help="its name, or the words in its text")
-    explaining.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="facts and relations to print")
+    explaining.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="facts and relations to show")
     explaining.add_argument(
         "--method", choices=EXPLANATIONS, default="ig",
         help="ig: integrated gradients, which add up to the score; leave-one-out: the change without a fact; "
         "attention: what the network looks at",
     )  # fmt: skip
-    explaining.add_argument("--format", choices=("text", "json", "csv"), default="text", help="what to print")
+    explaining.add_argument("--format", choices=FORMATS, default="text", help="json and csv have all facts")
+    explaining.add_argument("--out", type=a_path, help="file to write, in the place of printing")
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -67,20 +75,31 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.answers.explanation import explain, explanation_text
-    from downstream.answers.frame import as_csv
-    from downstream.answers.trained import TrainedRun
+    from downstream.answers.asked_run import asked_run
+    from downstream.answers.explanation import explain
+    from downstream.answers.explanation_page import explanation_page
+    from downstream.answers.explanation_text import explanation_text
+    from downstream.answers.frame import as_csv, as_json
     from nie.runs.run import read_run
 
-    trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
-    explanation = explain(trained, arguments.node, arguments.method)
+    if arguments.out is not None:
+        check_writable(arguments.out)
+    run = asked_run(read_run(arguments.run_folder), data_root=arguments.data_root)
+    explanation = explain(run, arguments.node, arguments.method)
     match arguments.format:
         case "json":
-            say(json.dumps(explanation.as_json(), ensure_ascii=False, indent=2))
+            made = as_json(explanation.as_json())
         case "csv":
-            say(as_csv(explanation.columns()))
+            made = as_csv(explanation.columns())
+        case "html":
+            made = explanation_page(explanation, arguments.top)
         case _:
-            say(explanation_text(explanation, arguments.top))
+            made = explanation_text(explanation, arguments.top)
+    if arguments.out is None:
+        say(made)
+    else:
+        write_bytes(arguments.out, f"{visible(made)}\n".encode())
+        say(f"Why {one_line(explanation.text, 80)} has its score: {arguments.out}")
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -15,9 +15,11 @@ import torch
 from stage_helpers import run_quietly, small, store_synthetic
 
 from downstream.answers.attribution import ATTRIBUTIONS, integrated_gradients, leave_one_out
-from downstream.answers.explanation import explain, explanation_text
+from downstream.answers.explanation import explain
+from downstream.answers.explanation_text import explanation_text
 from downstream.answers.scored_node import ScoredNode
-from downstream.answers.trained import TrainedNetwork, TrainedRun
+from downstream.answers.trained import TrainedRun
+from downstream.answers.trained_network import TrainedNetwork
 from downstream.methods.network import centred
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate

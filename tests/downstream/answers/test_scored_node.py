@@ -12,7 +12,8 @@ import torch
 from stage_helpers import small
 
 from downstream.answers.scored_node import ScoredNode
-from downstream.answers.trained import TrainedNetwork, TrainedRun
+from downstream.answers.trained import TrainedRun
+from downstream.answers.trained_network import TrainedNetwork
 from downstream.methods.network import centred
 from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph, MessageGraph, synthetic
@@ -131,7 +132,7 @@ def test_what_all_nodes_pass_along_is_kept_within_bounds(root: Path, monkeypatch
 
     def times_made(most: int) -> int:
         made.clear()
-        monkeypatch.setattr("downstream.answers.trained.MOST_KEPT", most)
+        monkeypatch.setattr("downstream.answers.trained_network.MOST_KEPT", most)
         trained = TrainedRun.open(run, data_root=root)
         for network in 2 * trained.networks(node):
             assert network.on_all

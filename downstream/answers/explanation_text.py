@@ -1,0 +1,59 @@
+"""An explanation in words."""
+
+from __future__ import annotations
+
+from downstream.answers.by_name import name_end
+from downstream.answers.explanation import Explanation
+from downstream.answers.node_scores import number_text
+from downstream.reports.tables import markdown_grid
+from nie.foreign import markdown_text, one_line
+
+WIDTH = 60
+
+METHODS = {
+    "ig": "What its {count} facts contribute, in units of the score (integrated gradients; they add up):",
+    "leave-one-out": "By how much the score would fall without each of its {count} facts (they do not add up):",
+    "attention": "What the network looks at among its {count} facts, which is not what the score is owed to:",
+}
+"""What the numbers of a method are."""
+HEADINGS = {"ig": "contribution", "leave-one-out": "worth", "attention": "attention"}
+"""What they are called."""
+MISSES = (
+    "The contributions miss more than 5 % of the difference between the score and that of a node without facts, "
+    "because the score does not change steadily in between; for single facts, leave-one-out is exact."
+)
+NO_FACTS_READ = "The models behind this score read no facts."
+
+
+def explanation_text(one: Explanation, top: int = 10) -> str:
+    """An explanation in words, with its ``top`` facts and relations."""
+    importance = f", an importance of {number_text(one.importance)}" if one.scale == "log1p" else ""
+    lines = [f"{markdown_text(one_line(one.text, 4 * WIDTH))}: score {one.score:.3f}{importance}."]
+    if one.reads_facts:
+        rows = [
+            [signed(one, fact.contribution), name_end(fact.relation, WIDTH), one_line(fact.neighbour, WIDTH)]
+            for fact in one.facts[:top]
+        ]
+        lines += [METHODS[one.method].format(count=len(one.facts))]
+        lines += [markdown_grid([HEADINGS[one.method], "relation", "neighbour"], rows)]
+        if rest := one.facts[top:]:
+            lines.append(f"The {len(rest):,} other facts: {sum(fact.contribution for fact in rest):+.3f}.")
+    else:
+        lines.append(NO_FACTS_READ if one.facts else "The node has no facts.")
+    if one.sum:
+        rows = [[name, f"{value:+.3f}"] for name, value in one.sum.items()]
+        lines.append(markdown_grid(["what the score is made of", ""], rows))
+        if not one.adds_up:
+            lines.append(MISSES)
+    if one.sum and one.reads_facts:
+        totals = [[name_end(name, WIDTH), signed(one, value)] for name, value in list(one.by_relation.items())[:top]]
+        lines.append(markdown_grid(["relation", "all its facts"], totals))
+    return "\n\n".join(lines)
+
+
+def signed(one: Explanation, value: float) -> str:
+    """A contribution as text, with the factor that it is on the importance where it is one."""
+    if one.method == "attention":
+        return f"{value:.3f}"
+    factor = one.factor(value)
+    return f"{value:+.3f}" if factor is None else f"{value:+.3f} (x {factor:.2f})"

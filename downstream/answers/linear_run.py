@@ -1,0 +1,125 @@
+"""A finished run of a method that is linear in the features: what each column adds to a score is known exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from downstream.answers.attribution import Attribution
+from downstream.answers.score_sum import ScorePart, ScoreSum
+from downstream.answers.trained import finished_config
+from downstream.methods.baselines import FoldData
+from downstream.methods.fitted import REACH
+from downstream.methods.fold_work import FoldWork
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
+from downstream.stages.same_graph import check_same_graph
+from nie.arrays import Floats
+from nie.data import KnowledgeGraph
+from nie.errors import NieError
+from nie.runs.run import Run
+from pretrain.inputs import NodeInputs, prepare
+
+ROUNDING = 1e-3
+"""By so much of the label scale may a prediction of the same fit differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRun:
+    """A finished run of a linear method, which is fitted anew to know its weights.
+
+    Attributes:
+        run: its folder.
+        inputs: the graph, the features and the folds.
+        config: its settings.
+        weights: of its `downstream.methods.method.Method`.
+    """
+
+    run: Run
+    inputs: NodeInputs
+    config: ImportanceConfig
+    weights: Callable[[FoldData], tuple[Floats, float]]
+    _fits: dict[int, _Fit] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(
+        cls, run: Run, *, data_root: str | Path = "datasets", inputs: NodeInputs | None = None
+    ) -> LinearRun:  # fmt: skip
+        """Open a run.
+
+        Args:
+            run: of the importance stage.
+            data_root: folder of the datasets.
+            inputs: what it was made from, where that is prepared already.
+
+        Raises:
+            NieError: another stage made the run, it has no finished fold, its data have changed, or its method is not
+                linear.
+        """
+        config = finished_config(run)
+        weights = METHODS[config.method].weights
+        if weights is None:
+            raise NieError(f"{run.path} is a run of {config.method}, which is not linear in the features.")
+        inputs = prepare(config, data_root=data_root) if inputs is None else inputs
+        check_same_graph(run, inputs.made_from)
+        return cls(run, inputs, config, weights)
+
+    @property
+    def kg(self) -> KnowledgeGraph:
+        """The graph."""
+        return self.inputs.kg
+
+    def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
+        """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean."""
+        if method == "attention":
+            raise NieError(f"{self.config.method} has no attention; explain it by ig.")
+        if fold not in self._fits:
+            self._fits[fold] = _Fit.of(self, fold)
+        fit = self._fits[fold]
+        kg, row = self.kg, fit.data.features[node].astype(np.float64)
+        score = float(row @ fit.weights + fit.constant)
+        reach = REACH * float(np.abs(kg.targets[fit.data.fold.train]).max())
+        kept = float(self.run.predictions(fold, kg.num_nodes)[node])
+        if not math.isclose(kept, min(max(score, -reach), reach), rel_tol=ROUNDING, abs_tol=ROUNDING):
+            raise NieError(
+                f"{self.run.path} predicts {kept:.4g} for node {node}, but the same fit gives {score:.4g} today; run "
+                "it again to explain it."
+            )
+        facts = np.zeros(int(((kg.src == node) | (kg.dst == node)).sum()))
+        if method != "ig":
+            return ScoreSum([ScorePart(1.0, score, Attribution(facts))])
+        owed = np.split(fit.weights * (row - fit.usual), np.cumsum([*fit.widths.values()])[:-1])
+        base = float(fit.usual @ fit.weights + fit.constant)
+        return ScoreSum([ScorePart(1.0, score, Attribution(facts, dict(zip(fit.widths, owed, strict=True)), base))])
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The fit of one fold.
+
+    Attributes:
+        data: what it was made from.
+        weights: (d,) of the columns.
+        constant: added to them.
+        usual: (d,) mean features of the training nodes.
+        widths: columns by channel.
+    """
+
+    data: FoldData
+    weights: Floats
+    constant: float
+    usual: Floats
+    widths: dict[str, int]
+
+    @classmethod
+    def of(cls, run: LinearRun, fold: int) -> _Fit:
+        work = FoldWork.of(METHODS[run.config.method], run.config, run.inputs, run.inputs.folds[fold])
+        data = FoldData.of(work)
+        weights, constant = run.weights(data)
+        usual = data.features[data.fold.train].mean(axis=0, dtype=np.float64)
+        widths = {name: sum(one.features.shape[1] for one in features) for name, features in work.channels.items()}
+        return cls(data, weights, constant, usual, widths)

@@ -1,0 +1,126 @@
+"""The score of a node as a sum over the models that make it, and what each of them owes its own part to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from downstream.answers.attribution import Attribution
+from nie.arrays import Floats
+from nie.data import KnowledgeGraph
+from nie.runs.run import Run
+
+
+@dataclass(frozen=True)
+class ScorePart:
+    """What one model has to do with a score.
+
+    Attributes:
+        share: of the model's own score in the whole.
+        score: of the node by the model, on the label scale.
+        owed: what that is owed to.
+    """
+
+    share: float
+    score: float
+    owed: Attribution
+
+
+@dataclass(frozen=True)
+class ScoreSum:
+    """The score of a node, made of models that can be explained, of a constant, and of what other models add.
+
+    Attributes:
+        parts: the models that can be explained.
+        constant: what is there without any of them.
+        others: by name, what other models add.
+
+    Example:
+        >>> one = ScoreSum([ScorePart(1.0, 5.0, Attribution(np.array([2.0, -1.0]), {}, base=4.0))])
+        >>> other = ScoreSum([ScorePart(1.0, 3.0, Attribution(np.array([0.0, -1.0]), {}, base=4.0))])
+        >>> mean = ScoreSum.of([(0.5, one), (0.5, other)])
+        >>> mean.score, mean.base, mean.facts(2).tolist(), mean.spread(2).tolist()
+        (4.0, 4.0, [1.0, -1.0], [1.0, 0.0])
+    """
+
+    parts: Sequence[ScorePart]
+    constant: float = 0.0
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, weighted: Iterable[tuple[float, ScoreSum]]) -> ScoreSum:
+        """The sum of scores, each times a weight."""
+        parts, constant, others = [], 0.0, dict[str, float]()
+        for weight, one in weighted:
+            parts += [replace(part, share=weight * part.share) for part in one.parts]
+            constant += weight * one.constant
+            for name, value in one.others.items():
+                others[name] = others.get(name, 0.0) + weight * value
+        return cls(parts, constant, others)
+
+    @property
+    def score(self) -> float:
+        """On the label scale."""
+        return self.constant + sum(part.share * part.score for part in self.parts) + sum(self.others.values())
+
+    @property
+    def base(self) -> float | None:
+        """The score without all that it is owed to; None where contributions do not add up."""
+        bases = [part.share * part.owed.base for part in self.parts if part.owed.base is not None]
+        return self.constant + sum(bases) if len(bases) == len(self.parts) else None
+
+    def facts(self, count: int) -> Floats:
+        """(F,) contributions of the node's ``count`` facts."""
+        owed = np.zeros(count)
+        for part in self.parts:
+            owed += part.share * part.owed.facts
+        return owed
+
+    def spread(self, count: int) -> Floats:
+        """(F,) deviation of these over the models, where each stands for all of them, and counts by its share."""
+        whole, mean, square = sum(part.share for part in self.parts), self.facts(count), np.zeros(count)
+        for part in self.parts:
+            square += part.share * (whole * part.owed.facts - mean) ** 2
+        return np.asarray(np.sqrt(square / whole)) if whole else square
+
+    @property
+    def features(self) -> dict[str, float]:
+        """Contributions of the node's own features, by channel."""
+        owed: dict[str, float] = {}
+        for part in self.parts:
+            for name, of_columns in part.owed.features.items():
+                owed[name] = owed.get(name, 0.0) + part.share * float(of_columns.sum())
+        return owed
+
+
+class AskedRun(Protocol):
+    """A finished run whose scores can be explained; `downstream.answers.asked_run.asked_run` opens one."""
+
+    @property
+    def run(self) -> Run:
+        """Its folder."""
+
+    @property
+    def kg(self) -> KnowledgeGraph:
+        """Its graph."""
+
+    def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
+        """The score of a node by the models of a finished fold.
+
+        Args:
+            fold: its number.
+            node: the number of the node.
+            method: of `downstream.answers.attribution.ATTRIBUTIONS`.
+
+        Raises:
+            NieError: a model cannot be asked by this method.
+        """
+
+
+def folds_behind(run: Run, node: int) -> list[int]:
+    """The finished folds whose mean is the score of a node: the one that tests it, or else all of them."""
+    finished = run.finished_folds()
+    return [fold for fold in finished if node in run.split(fold)["test"]] or finished
