@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class NodeScores:
         drawn_in: (N,) True where a prediction lay beyond the labels that its model was trained on, and was drawn in.
         intervals: how sure the scores are; None where nothing tells.
         coverage: the share of nodes whose interval is to hold their importance.
+        channel_weights: by channel (N,) how much it counts in the score; empty where nobody asked for it.
 
     Example:
         >>> none, nobody = np.full(3, np.nan), np.zeros(3, bool)
@@ -65,6 +66,7 @@ class NodeScores:
     drawn_in: Bools
     intervals: Intervals | None = None
     coverage: float = COVERAGE
+    channel_weights: Mapping[str, Floats] = field(default_factory=dict)
 
     def at(self, coverage: float) -> NodeScores:
         """The same scores with intervals of another coverage.
@@ -115,7 +117,8 @@ class NodeScores:
     def columns(self) -> dict[str, list[Any]]:
         """The columns of the written table as plain lists, in its `order`; None for what there is not.
 
-        ``node, type, score, lower, upper, rank, rank_in_type, p_top100, known, held_out, extrapolated``.
+        ``node, type, score, lower, upper, rank, rank_in_type, p_top100, known, held_out, extrapolated``, and where
+        there are weights of channels, ``weight_structural`` and so on.
         """
         order, (lower, upper) = self.order, self.interval
         return {
@@ -130,6 +133,7 @@ class NodeScores:
             "known": _or_none(self.known[order]),
             "held_out": self.held_out[order].tolist(),
             "extrapolated": self.extrapolated[order].tolist(),
+            **{f"weight_{name}": weight[order].tolist() for name, weight in self.channel_weights.items()},
         }
 
     def remarks(self) -> dict[str, str]:

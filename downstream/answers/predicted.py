@@ -60,15 +60,23 @@ def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
         spread.append(_spread(run, fold, labels, kg.num_nodes))
         beyond.append((prediction < labels.min() - rounding) | (prediction > labels.max() + rounding))
         fold_of[split["test"]] = row
-    tested, nodes = fold_of >= 0, np.arange(kg.num_nodes)
-
-    def own_or_mean(rows: Sequence[Floats]) -> Floats:
-        own: Floats = np.where(tested, np.stack(rows)[fold_of, nodes], np.mean(rows, axis=0))
-        return own
-
-    drawn_in = np.where(tested, np.stack(beyond)[fold_of, nodes], np.any(beyond, axis=0))
+    drawn_in = np.where(fold_of >= 0, np.stack(beyond)[fold_of, np.arange(kg.num_nodes)], np.any(beyond, axis=0))
     spreads = [one for one in spread if one is not None]
-    return Predicted(own_or_mean(value), fold_of, drawn_in, own_or_mean(spreads) if spreads else None)
+    return Predicted(own_or_mean(value, fold_of), fold_of, drawn_in, own_or_mean(spreads, fold_of) if spreads else None)
+
+
+def own_or_mean(rows: Sequence[Floats], fold_of: Ints) -> Floats:
+    """(N,) of each node the value by the fold that tests it, and by the mean of all where none does.
+
+    Args:
+        rows: (N,) for each fold.
+        fold_of: (N,) the row of the fold that tests a node; -1 for none.
+
+    >>> own_or_mean([np.array([1.0, 2.0]), np.array([3.0, 4.0])], np.array([1, -1])).tolist()
+    [3.0, 3.0]
+    """
+    own: Floats = np.where(fold_of >= 0, np.stack(rows)[fold_of, np.arange(len(fold_of))], np.mean(rows, axis=0))
+    return own
 
 
 def _spread(run: Run, fold: int, labels: Floats, num_nodes: int) -> Floats | None:

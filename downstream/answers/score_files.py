@@ -21,7 +21,7 @@ Columns = Mapping[str, list[Any]]
 _PARQUET = {"node": "string", "type": "string", "score": "float64", "lower": "float64", "upper": "float64",
             "rank": "int64", "rank_in_type": "int64", "p_top100": "float64", "known": "float64", "held_out": "bool_",
             "extrapolated": "bool_"}  # fmt: skip
-"""The types of Parquet, which a column of nothing but None would not tell."""
+"""The types of Parquet, which a column of nothing but None would not tell; further columns are weights of channels."""
 
 
 def write_scores(scores: NodeScores, path: str | Path) -> None:
@@ -63,7 +63,7 @@ def _write_csv(columns: Columns, path: Path) -> None:
 
 def _write_parquet(columns: Columns, path: Path) -> None:
     pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
-    schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in _PARQUET.items()])
+    schema = pyarrow.schema([(name, getattr(pyarrow, _PARQUET.get(name, "float64"))()) for name in columns])
     parquet.write_table(pyarrow.table(dict(columns), schema), path)
 
 

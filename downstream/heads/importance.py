@@ -70,6 +70,13 @@ class ImportanceHead(nn.Module):
         Raises:
             NieError: another number of channels or another size, or a centrality that the head does not read.
         """
+        score, by_channel, _ = self.mixed(tokens, centrality, mask=mask)
+        return score, by_channel
+
+    def mixed(
+        self, tokens: Tensor, centrality: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What `forward` returns, and the weights (N, C) of the channels in the score, 0 for a missing one."""
         if tokens.shape[1:] != (self.num_channels, self.size):
             raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
         if (centrality is None) != (self.scale is None):
@@ -81,7 +88,7 @@ class ImportanceHead(nn.Module):
             by_channel = torch.stack(columns, dim=1)
         if mask is None or bool(mask.all()):
             weight = torch.softmax(tokens @ self.mix, dim=1)  # (N, C)
-            return (weight * by_channel).sum(1), by_channel
+            return (weight * by_channel).sum(1), by_channel, weight
         weight = masked_softmax(tokens @ self.mix, mask)
         score = (weight * by_channel).sum(1)
-        return score, torch.where(mask, by_channel, score[:, None])
+        return score, torch.where(mask, by_channel, score[:, None]), weight

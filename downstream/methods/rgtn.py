@@ -86,10 +86,11 @@ class RGTN(MultiChannelEncoder):
         fused = states.fused
         tiers = None if self.tier_head is None else self.tier_head(fused.vector)
         if isinstance(self.head, nn.Linear):
-            return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers, fused.vector)
+            return ImportanceScores.of(self.head(fused.vector)[:, 0], states, tiers, fused.vector, fused.weights)
         # A node without any channel is scored as if each of its channels were the null vector.
         nothing = ~mask.any(dim=1)
         tokens = torch.where(nothing[:, None, None], fused.vector[:, None], fused.tokens)
         centrality = log_in_degree(last, fused.vector, degrees) if self.centrality_scale else None
-        score, by_channel = self.head(tokens, centrality, mask=mask | nothing[:, None])
-        return ImportanceScores(score, by_channel, states, tiers, fused.vector)
+        assert isinstance(self.head, ImportanceHead)
+        score, by_channel, weights = self.head.mixed(tokens, centrality, mask=mask | nothing[:, None])
+        return ImportanceScores(score, by_channel, states, tiers, fused.vector, weights)

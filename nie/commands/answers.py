@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
@@ -24,6 +25,10 @@ def add_commands(commands: Commands) -> None:
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
     coverage_option(predicting)
+    predicting.add_argument(
+        "--channel-weights", action="store_true",
+        help="add a column for each channel, how much it counts in the score (runs of rgtn)",
+    )  # fmt: skip
     explaining = commands.add("explain", "why a node has its score, from a finished run", _explain)
     explaining.add_argument(
         "run_folder", metavar="run", type=a_path,
@@ -70,6 +75,12 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     check_target(arguments.out)
     run = read_run(arguments.run_folder)
     scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
+    if arguments.channel_weights:
+        from downstream.answers.channel_weights import channel_weights
+        from downstream.answers.trained import TrainedRun
+
+        weights = channel_weights(TrainedRun.open(run, data_root=arguments.data_root))
+        scores = dataclasses.replace(scores, channel_weights=weights)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 

@@ -71,19 +71,34 @@ class CoAttention(nn.Module):
         Raises:
             NieError: another number of channels or another size.
         """
-        if tokens.shape[1:] != (self.num_channels, self.size):
-            raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
-        partial = None if mask is None or bool(mask.all()) else mask
-        tokens = tokens if partial is None else hide(tokens, partial)
-        score = self.query(tokens) @ self.key(tokens).transpose(1, 2) / math.sqrt(self.size)  # (N, C, C)
-        keys = None if partial is None else partial[:, None].expand_as(score)
-        weight = torch.softmax(score, dim=-1) if keys is None else masked_softmax(score, keys)
-        attended = weight @ self.value(tokens)
+        tokens, partial = self._checked(tokens, mask)
+        attended = self._weights(tokens, partial) @ self.value(tokens)
         attended = self.layer_norm(attended + self.feed_forward(attended))
         if partial is not None:
             return self._normed_where(tokens + attended, partial)
         normed: Tensor = self.batch_norm((tokens + attended).flatten(1))
         return normed.view_as(tokens)
+
+    def attention(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(N, C, C) how much each channel attends to each; the arguments are those of the layer itself.
+
+        >>> mask = torch.tensor([[True, False]])
+        >>> CoAttention(8, num_channels=2).attention(torch.randn(1, 2, 8), mask)[0, 0].tolist()
+        [1.0, 0.0]
+        """
+        return self._weights(*self._checked(tokens, mask))
+
+    def _checked(self, tokens: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The tokens, without those that are missing, and the mask where there are such."""
+        if tokens.shape[1:] != (self.num_channels, self.size):
+            raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
+        partial = None if mask is None or bool(mask.all()) else mask
+        return tokens if partial is None else hide(tokens, partial), partial
+
+    def _weights(self, tokens: Tensor, partial: Tensor | None) -> Tensor:
+        score = self.query(tokens) @ self.key(tokens).transpose(1, 2) / math.sqrt(self.size)  # (N, C, C)
+        keys = None if partial is None else partial[:, None].expand_as(score)
+        return torch.softmax(score, dim=-1) if keys is None else masked_softmax(score, keys)
 
     def _normed_where(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """The batch norm of every channel over the nodes that have it; 0 elsewhere."""

@@ -38,6 +38,7 @@ class ImportanceScores:
     A model that reads all channels as one has one column, the score itself, and no ``states``. ``tier_logits`` (N, ...)
     are there where the model has a head for tiers, and ``hidden`` (N, d), the vector that a node's score is read from,
     where there is one: `nie.models.GENI` and `nie.models.SGC` pass numbers along the edges, and have none.
+    ``channel_weights`` (N, C) say how much each channel counts in a node's score, where a model weighs them.
     """
 
     score: Tensor
@@ -45,18 +46,19 @@ class ImportanceScores:
     states: ChannelStates | None = None
     tier_logits: Tensor | None = None
     hidden: Tensor | None = None
+    channel_weights: Tensor | None = None
 
     @classmethod
     def of(
         cls, score: Tensor, states: ChannelStates | None = None, tier_logits: Tensor | None = None,
-        hidden: Tensor | None = None,
+        hidden: Tensor | None = None, channel_weights: Tensor | None = None,
     ) -> ImportanceScores:  # fmt: skip
         """Scores (N,) of a model that reads all channels as one.
 
         >>> ImportanceScores.of(torch.zeros(3)).by_channel.shape
         torch.Size([3, 1])
         """
-        return cls(score, score[:, None], states, tier_logits, hidden)
+        return cls(score, score[:, None], states, tier_logits, hidden, channel_weights)
 
 
 def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:

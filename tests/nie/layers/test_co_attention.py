@@ -64,3 +64,15 @@ def test_reset_parameters_forgets_the_running_statistics() -> None:
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(NieError, match=r"must be \(N, 2, 6\); got \(9, 3, 6\)"):
         build(2)(normal(9, 3, SIZE))
+
+
+def test_the_attention_between_channels_is_that_of_the_layer() -> None:
+    layer, tokens = CoAttention(4, 3).eval(), torch.randn(5, 3, 4)
+    mask = torch.tensor([[True, True, True], [True, False, True], [True, True, False], [True, True, True], [True] * 3])
+    weight = layer.attention(tokens, mask)
+    assert torch.equal(weight.sum(-1).round(decimals=5), torch.ones(5, 3))
+    assert not weight[~mask[:, None].expand_as(weight)].any()
+    attended = weight @ layer.value(tokens.masked_fill(~mask[..., None], 0))
+    attended = layer.layer_norm(attended + layer.feed_forward(attended))
+    expected = layer.batch_norm((tokens + attended).flatten(1)).view_as(tokens)
+    torch.testing.assert_close(layer(tokens, mask)[mask], expected[mask])
