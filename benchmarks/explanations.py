@@ -11,9 +11,9 @@ first 1, 2, 5, 10, 20 of them, and f the score in units of the label scale,
 
 high fid+ and low fid- are good. Where contributions have signs, the facts of fid+ are those of one sign, of that whose
 first facts contribute more, because facts that raise a score and facts that lower it would make up for each other. The
-rivals are facts in random order, facts of the neighbours with most facts, and what
-attention looks at, where there is one. Leaving out each fact in turn is what integrated gradients stand in for; it
-is tried on the first nodes alone, as it takes long.
+rivals are facts in random order, facts of the neighbours with most facts, and what attention looks at, where there is
+one. Leaving out each fact in turn is what integrated gradients stand in for; it is tried on the first nodes alone, as
+it takes long.
 """
 
 from __future__ import annotations
@@ -133,6 +133,8 @@ def main() -> None:
     degree = np.bincount(np.concatenate([kg.src, kg.dst]), minlength=kg.num_nodes)
     test = trained.inputs.folds[arguments.fold].test
     test = test[degree[test] >= LEAST_FACTS]
+    if not len(test):
+        sys.exit(f"No test node of fold {arguments.fold} has {LEAST_FACTS} facts, so that there is nothing to judge.")
     nodes = rng.choice(test, min(arguments.nodes, len(test)), replace=False)
     trained.networks(int(nodes[0]))[0].on_all  # noqa: B018  made once for all nodes, and no part of the time of one
     for place, node in enumerate(nodes.tolist()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -183,3 +184,18 @@ def test_threads_are_measured_beside_busy_loops(script: Script) -> None:
     printed = script("threads.py", "--nodes", "300", "--epochs", "1", "--turns", "1")
     rows = [line for line in printed.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert [row.split(" | ")[0] for row in rows] == ["| 0", "| 1"]  # tests compute on one thread
+
+
+def test_explanations_are_judged_beside_their_rivals(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    run = estimate(small("gat", folds={"run": [0]}), data_root=tmp_path, run_root=tmp_path / "runs")
+    asked = ["explanations.py", str(run.path), "--data-root", str(tmp_path), "--nodes", "3", "--exact", "2"]
+    printed = script(*asked)
+    for which in ("fid+, high is good", "fid-, low is good"):
+        rows = printed.split(which)[1].split("\n\n")[0]
+        nodes = dict(re.findall(r"^\| ([\w-]+) +\| +(\d+) ", rows, re.M))
+        assert nodes == {"ig": "3", "leave-one-out": "2", "attention": "3", "degree": "3", "random": "3"}
+    assert "seconds a node: median" in printed
+    assert "n = 2." in printed
+    with pytest.raises(SystemExit, match=r"has no finished fold|is not a run directory"):
+        script("explanations.py", str(tmp_path), "--data-root", str(tmp_path))
