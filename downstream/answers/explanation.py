@@ -51,7 +51,7 @@ class Explanation:
         score: predicted, on the label scale: the mean over the networks.
         base: the score of a node of mean features without facts; None where contributions do not add up.
         facts: those of the node, the largest contributions first, of either sign.
-        channels: contributions of the node's own features, by channel.
+        features: contributions of the node's own features, by channel and feature.
         others: of a blend, what those parts add that are not explained, by name of their run.
         networks: how many models are behind the contributions.
     """
@@ -63,9 +63,14 @@ class Explanation:
     score: float
     base: float | None
     facts: Sequence[FactShare]
-    channels: Mapping[str, float]
+    features: Mapping[str, Mapping[str, float]]
     others: Mapping[str, float]
     networks: int
+
+    @property
+    def channels(self) -> dict[str, float]:
+        """Contributions of the node's own features, by channel."""
+        return {channel: sum(of.values()) for channel, of in self.features.items()}
 
     @property
     def remainder(self) -> float:
@@ -136,7 +141,8 @@ class Explanation:
         return {
             "node": self.node, "text": self.text, "method": self.method, "scale": self.scale, "score": self.score,
             "base": self.base, "remainder": None if self.base is None else self.remainder, "networks": self.networks,
-            "channels": dict(self.channels), "others": dict(self.others),
+            "channels": self.channels, "features": {channel: dict(of) for channel, of in self.features.items()},
+            "others": dict(self.others),
             "relations": self.by_relation, "neighbours": self.by_neighbour,
             "facts": as_records(self.columns()),
         }  # fmt: skip
@@ -193,7 +199,7 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
         score=made.score,
         base=made.base,
         facts=sorted(shares, key=lambda fact: (-abs(fact.contribution), fact.head, fact.relation, fact.tail)),
-        channels=made.features,
+        features=made.features,
         others=made.others,
         networks=len(made.parts),
     )

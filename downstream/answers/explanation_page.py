@@ -40,8 +40,12 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
         tables.append(_table("Facts", ["relation", "neighbour"], _bars(one, facts), about))
         tables.append(_table("All facts of a relation", ["relation"], _bars(one, _firsts(one.by_relation, top))))
         tables.append(_table("All facts with a neighbour", ["neighbour"], _bars(one, _firsts(one.by_neighbour, top))))
-    if own := {**one.channels, **one.others}:
-        tables.append(_table("Its own features", ["channel"], _bars(one, _firsts(own, len(own)))))
+    own = [((channel, name), value) for channel, of in one.features.items() for name, value in of.items()]
+    if own:
+        tables.append(_table("Its own features", ["channel", "feature"], _bars(one, own)))
+    if one.others:
+        others = _firsts(one.others, len(one.others))
+        tables.append(_table("What other parts of the blend add", ["run"], _bars(one, others)))
     return styled_page(
         "explanation_page.html.jinja",
         one=one,

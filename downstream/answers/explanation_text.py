@@ -37,12 +37,16 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
         lines += [METHODS[one.method].format(count=len(one.facts))]
         lines += [markdown_grid([HEADINGS[one.method], "relation", "neighbour"], rows)]
         if rest := one.facts[top:]:
-            lines.append(f"The {len(rest):,} other facts: {sum(fact.contribution for fact in rest):+.3f}.")
+            lines.append(f"The {len(rest):,} other facts: {signed(one, sum(fact.contribution for fact in rest))}.")
     else:
         lines.append(NO_FACTS_READ if one.facts else "The node has no facts.")
     if one.sum:
         rows = [[name, f"{value:+.3f}"] for name, value in one.sum.items()]
         lines.append(markdown_grid(["what the score is made of", ""], rows))
+        for channel, of in one.features.items():
+            if len(of) > 1:
+                said = ", ".join(f"{name} {value:+.3f}" for name, value in of.items())
+                lines.append(markdown_text(f"Of its own {channel} features: {said}."))
         if not one.adds_up:
             lines.append(MISSES)
     if one.sum and one.reads_facts:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from downstream.answers.attribution import Attribution
+from downstream.answers.feature_columns import feature_columns
 from downstream.answers.score_sum import ScorePart, ScoreSum
 from downstream.answers.trained import finished_config
 from downstream.methods.baselines import FoldData
@@ -92,9 +93,11 @@ class LinearRun:
         facts = np.zeros(int(((kg.src == node) | (kg.dst == node)).sum()))
         if method != "ig":
             return ScoreSum([ScorePart(1.0, score, Attribution(facts))])
-        owed = np.split(fit.weights * (row - fit.usual), np.cumsum([*fit.widths.values()])[:-1])
+        widths = [len(columns) for columns in fit.columns.values()]
+        owed = np.split(fit.weights * (row - fit.usual), np.cumsum(widths)[:-1])
         base = float(fit.usual @ fit.weights + fit.constant)
-        return ScoreSum([ScorePart(1.0, score, Attribution(facts, dict(zip(fit.widths, owed, strict=True)), base))])
+        by_channel = dict(zip(fit.columns, owed, strict=True))
+        return ScoreSum([ScorePart(1.0, score, Attribution(facts, by_channel, base), fit.columns)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +109,14 @@ class _Fit:
         weights: (d,) of the columns.
         constant: added to them.
         usual: (d,) mean features of the training nodes.
-        widths: columns by channel.
+        columns: by channel the feature that each column belongs to.
     """
 
     data: FoldData
     weights: Floats
     constant: float
     usual: Floats
-    widths: dict[str, int]
+    columns: dict[str, list[str]]
 
     @classmethod
     def of(cls, run: LinearRun, fold: int) -> _Fit:
@@ -121,5 +124,4 @@ class _Fit:
         data = FoldData.of(work)
         weights, constant = run.weights(data)
         usual = data.features[data.fold.train].mean(axis=0, dtype=np.float64)
-        widths = {name: sum(one.features.shape[1] for one in features) for name, features in work.channels.items()}
-        return cls(data, weights, constant, usual, widths)
+        return cls(data, weights, constant, usual, feature_columns(work))

@@ -22,11 +22,13 @@ class ScorePart:
         share: of the model's own score in the whole.
         score: of the node by the model, on the label scale.
         owed: what that is owed to.
+        columns: by channel the feature that each column belongs to.
     """
 
     share: float
     score: float
     owed: Attribution
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,14 @@ class ScoreSum:
         return np.asarray(np.sqrt(square / whole)) if whole else square
 
     @property
-    def features(self) -> dict[str, float]:
-        """Contributions of the node's own features, by channel."""
-        owed: dict[str, float] = {}
+    def features(self) -> dict[str, dict[str, float]]:
+        """Contributions of the node's own features, by channel and feature."""
+        owed: dict[str, dict[str, float]] = {}
         for part in self.parts:
-            for name, of_columns in part.owed.features.items():
-                owed[name] = owed.get(name, 0.0) + part.share * float(of_columns.sum())
+            for channel, of_columns in part.owed.features.items():
+                total = owed.setdefault(channel, {})
+                for name, value in zip(part.columns[channel], of_columns.tolist(), strict=True):
+                    total[name] = total.get(name, 0.0) + part.share * value
         return owed
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
+from downstream.answers.feature_columns import feature_columns
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
 from downstream.answers.scored_node import ScoredNode
@@ -24,6 +25,9 @@ from nie.data.message_passing import triples_of
 from nie.errors import NieError
 from nie.runs.run import Run
 from pretrain.inputs import NodeInputs, prepare
+
+SHOWN = "shown label"
+"""What the columns of `downstream.methods.labels_as_input.ShownLabels` are called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +98,10 @@ class TrainedRun:
         """See `downstream.answers.score_sum.AskedRun`: the mean over the networks of the fold."""
         networks, parts = self.networks_of(fold), []
         for network in networks:
-            scored = ScoredNode(network, node, self.triples)
-            parts.append(ScorePart(1 / len(networks), scored.score, ATTRIBUTIONS[method](scored)))
+            scored, columns = ScoredNode(network, node, self.triples), feature_columns(network.given.work)
+            for channel, feat in scored.features.items():
+                columns[channel] += [SHOWN] * (len(feat) - len(columns[channel]))
+            parts.append(ScorePart(1 / len(networks), scored.score, ATTRIBUTIONS[method](scored), columns))
         return ScoreSum(parts)
 
 

@@ -49,6 +49,10 @@ def test_a_linear_score_is_the_sum_of_its_features(root: Path, runs: dict[str, R
     assert found.base == pytest.approx(asked.kg.targets[run.split(0)["train"]].mean())
     assert found.remainder == pytest.approx(0, abs=1e-9)
     assert set(found.channels) == {"structural", "semantic"}
+    assert {channel: list(of) for channel, of in found.features.items()} == {
+        "structural": ["structural", "degrees"],
+        "semantic": ["semantic"],
+    }
     assert not found.reads_facts
     assert "The models behind this score read no facts." in explanation_text(found)
 

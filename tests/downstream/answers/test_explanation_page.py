@@ -27,7 +27,7 @@ HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7 * 
 
 def made(name: str) -> Explanation:
     facts = [FactShare(name, f"/{name}/r", name, name, value, 0.0) for value in (0.5, -0.25)]
-    return Explanation(name, name, "ig", "log1p", 5.0, 4.5, facts, {name: 0.25}, {name: 0.0}, 1)
+    return Explanation(name, name, "ig", "log1p", 5.0, 4.5, facts, {name: {name: 0.5, "b": -0.25}}, {name: 0.0}, 1)
 
 
 class Tags(HTMLParser):
@@ -63,6 +63,11 @@ def test_bars_are_as_long_as_contributions_are_large() -> None:
     assert 'class="plus" style="width: 100.0%"' in page
     assert 'class="minus" style="width: 50.0%"' in page
     assert "-0.250 (x 0.78)" in page
+
+
+def test_features_of_a_channel_are_shown_apart() -> None:
+    assert "Of its own plain features: plain +0.500, b -0.250." in explanation_text(made("plain"))
+    assert '<td class="words">b</td>' in explanation_page(made("plain"))
 
 
 def test_what_is_left_out_of_the_list_is_summed_up() -> None:
