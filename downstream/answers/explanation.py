@@ -17,7 +17,11 @@ from downstream.answers.frame import as_frame, as_html, as_records
 from downstream.answers.score_scale import importance_of
 from downstream.answers.score_sum import AskedRun, ScoreSum, folds_behind
 from downstream.reports.figures import signed_bars
+from nie.data import KnowledgeGraph
 from nie.errors import NieError, nearest, shown
+from nie.foreign import one_line
+
+NAME = 80
 
 
 @dataclass(frozen=True)
@@ -185,12 +189,13 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
     made = ScoreSum.of((1 / len(folds), run.score_by(fold, place, method)) for fold in folds)
     triples = np.flatnonzero((kg.src == place) | (kg.dst == place))
     owed, spread = made.facts(len(triples)).tolist(), made.spread(len(triples)).tolist()
+    neighbours = np.where(kg.src[triples] == place, kg.dst[triples], kg.src[triples]).tolist()
+    called = _told_apart(kg, neighbours)
     shares = []
-    for triple, contribution, deviation in zip(triples.tolist(), owed, spread, strict=True):
-        head, tail = int(kg.src[triple]), int(kg.dst[triple])
-        other = tail if head == place else head
-        names = kg.node_names[head], kg.relation_names[int(kg.etype[triple])], kg.node_names[tail]
-        shares.append(FactShare(*names, shown_entity(kg, other), contribution, deviation))
+    for triple, other, contribution, deviation in zip(triples.tolist(), neighbours, owed, spread, strict=True):
+        ends = kg.node_names[int(kg.src[triple])], kg.node_names[int(kg.dst[triple])]
+        relation = kg.relation_names[int(kg.etype[triple])]
+        shares.append(FactShare(ends[0], relation, ends[1], called[other], contribution, deviation))
     return Explanation(
         node=kg.node_names[place],
         text=shown_entity(kg, place),
@@ -203,6 +208,16 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
         others=made.others,
         networks=len(made.parts),
     )
+
+
+def _told_apart(kg: KnowledgeGraph, nodes: Sequence[int]) -> dict[int, str]:
+    """What nodes are called, with their names where several are called the same."""
+    called = {node: shown_entity(kg, node) for node in nodes}
+    count = Counter(called.values())
+    return {
+        node: text if count[text] == 1 else f"{text} ({one_line(kg.node_names[node], NAME)})"
+        for node, text in called.items()
+    }
 
 
 def _totals(pairs: Any) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from downstream.answers.asked_run import asked_run
 from downstream.answers.explanation import Explanation, explain
 from downstream.answers.explanation_text import explanation_text
 from downstream.stages.estimation import estimate
+from nie.data import synthetic
+from nie.data.store import save
 from nie.errors import NieError
 from nie.runs.run import Run
 
@@ -99,6 +102,15 @@ def test_the_parts_of_a_blend_are_found_where_both_were_moved_to(
         assert explained(blend, root, int(blend.split(0)["test"][0])).sum
     finally:
         hidden.rename(folder)
+
+
+def test_neighbours_that_are_called_the_same_are_told_apart(tmp_path: Path) -> None:
+    kg = replace(synthetic(0), text=["alike"] * 300)
+    save(kg, tmp_path / kg.name / "processed")
+    run = estimate(small("ridge", folds={"run": [0]}), data_root=tmp_path, run_root=tmp_path / "runs")
+    found = explained(run, tmp_path, 3)
+    ends = {end for fact in found.facts for end in (fact.head, fact.tail)} - {kg.node_names[3]}
+    assert set(found.by_neighbour) == {f"alike ({name})" for name in ends}
 
 
 def test_what_cannot_be_explained_is_refused_in_a_sentence(root: Path, runs: dict[str, Run]) -> None:
