@@ -17,6 +17,9 @@ from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_se
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
 
+MOST_NAMED = 5
+"""Rows that have not begun and are still named; a study may have a hundred."""
+
 
 def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], results: Results) -> list[Table]:
     """The tables of what is measured, published, tested, spent and missing."""
@@ -38,7 +41,7 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], res
         tables.append(Table("Published", [*headers, "source"], published, note))
     share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
     comparisons = compare(
-        over_seeds(results, max(len(study.seeds), 1)),
+        over_seeds(results),
         study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
         study.tested,
         share,
@@ -96,7 +99,11 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
         row = arm.repeats[0] if arm.repeats else arm.name
         number[row] += len(wanted[arm.name])
         lacking[row] += len(absent[arm.name])
-    open_rows = [f"{row} ({lacking[row]} of {number[row]} {unit})" for row in number if lacking[row]]
+    open_rows = [f"{row} ({lacking[row]} of {number[row]} {unit})" for row in number if 0 < lacking[row] < number[row]]
+    not_begun = [f"{row} ({lacking[row]} of {number[row]} {unit})" for row in number if 0 < lacking[row] == number[row]]
+    open_rows += not_begun[:MOST_NAMED]
+    if len(not_begun) > MOST_NAMED:
+        open_rows.append(f"and {len(not_begun) - MOST_NAMED} more rows, which have not begun")
     counted = f"{len(runs)} runs, {folds} {unit} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 

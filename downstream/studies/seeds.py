@@ -14,8 +14,8 @@ REPETITION = 1000
 
 SEEDS_NOTE = (
     "Every row is run with several seeds on the same folds: mean and deviation are over all of these runs. Tests "
-    "compare the means over the seeds fold by fold, on folds that have all seeds (in a balanced design that is the "
-    "test of the mixed model with a random effect of the fold), with the correction for training sets that overlap."
+    "compare the means over the seeds that all rows have, fold by fold (in a balanced design that is the test of the "
+    "mixed model with a random effect of the fold), with the correction for training sets that overlap."
 )
 
 
@@ -47,24 +47,29 @@ def of_first_seed(runs: Mapping[str, Run], arms: Sequence[Arm]) -> dict[str, Run
     return {name: run for name, run in runs.items() if name not in further}
 
 
-def over_seeds(results: Results, number: int) -> Results:
-    """Of every row and fold the mean over its ``number`` repetitions; None where one of them is undefined.
+def over_seeds(results: Results) -> Results:
+    """Of every row and fold the mean over the repetitions that all rows have; None where one of them is undefined.
 
-    A fold that lacks a repetition is left out, so that two rows are compared on the same seeds.
+    So two rows are compared on the same seeds, also while a study is under way; a fold that lacks one of them is left
+    out.
 
-    >>> rows = {"a": {0: {"rmse": 1.0}, 1000: {"rmse": 3.0}, 1: {"rmse": 5.0}}}
-    >>> over_seeds(Results("toy", ("rmse",), rows), 2).rows
-    {'a': {0: {'rmse': 2.0}}}
+    >>> rows = {"a": {0: {"rmse": 1.0}, 1000: {"rmse": 3.0}, 1: {"rmse": 5.0}, 2000: {"rmse": 9.0}}}
+    >>> rows["b"] = {0: {"rmse": 2.0}, 1000: {"rmse": 2.0}}
+    >>> over_seeds(Results("toy", ("rmse",), rows)).rows
+    {'a': {0: {'rmse': 2.0}}, 'b': {0: {'rmse': 2.0}}}
     """
+    repetitions = [{fold // REPETITION for fold in folds} for folds in results.rows.values() if folds]
+    shared = set[int].intersection(*repetitions) if repetitions else set()
     rows: dict[str, dict[int, dict[str, float | None]]] = {}
     for name, folds in results.rows.items():
         by_fold: dict[int, list[Mapping[str, float | None]]] = {}
         for fold, made in folds.items():
-            by_fold.setdefault(fold % REPETITION, []).append(made)
+            if fold // REPETITION in shared:
+                by_fold.setdefault(fold % REPETITION, []).append(made)
         rows[name] = {
             fold: {metric: _mean([one.get(metric) for one in made]) for metric in made[0]}
             for fold, made in by_fold.items()
-            if len(made) == number
+            if len(made) == len(shared)
         }
     return replace(results, rows=rows)
 

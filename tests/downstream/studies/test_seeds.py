@@ -40,7 +40,7 @@ def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
     assert list(results.rows) == ["rgtn", "mlp"]
     assert results.summary("rgtn", "rmse")["n"] == 15
     assert results.folds("mlp")[5:7] == [1000, 1001]
-    (one,) = compare(over_seeds(results, 3), [("rgtn", "mlp")], ("rmse",), 2 / 7)
+    (one,) = compare(over_seeds(results), [("rgtn", "mlp")], ("rmse",), 2 / 7)
     assert one.test is not None
     assert one.test.n == 5
     assert abs(one.test.difference - 0.08) < 1e-12
@@ -49,7 +49,7 @@ def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
 def test_a_fold_that_lacks_a_seed_is_not_compared_with_one_that_has_all() -> None:
     rows = {arm.name: {fold: {"rmse": 1.0 + 0.1 * fold} for fold in range(2)} for arm in arms()}
     del rows["rgtn, seed 2"][1]
-    (one,) = compare(over_seeds(merged(Results("toy", ("rmse",), rows), arms()), 3), [("rgtn", "mlp")], ("rmse",), 0.3)
+    (one,) = compare(over_seeds(merged(Results("toy", ("rmse",), rows), arms())), [("rgtn", "mlp")], ("rmse",), 0.3)
     assert one.test is not None
     assert one.test.n == 1
 
@@ -57,3 +57,19 @@ def test_a_fold_that_lacks_a_seed_is_not_compared_with_one_that_has_all() -> Non
 def test_what_is_missing_of_a_row_is_counted_over_its_seeds() -> None:
     note = missing(arms(), {}, "folds")
     assert note == "0 runs, 0 folds in all; not finished: rgtn (15 of 15 folds), mlp (15 of 15 folds)."
+
+
+def test_rows_are_compared_on_the_seeds_that_all_have_while_a_study_is_under_way() -> None:
+    rows = {arm.name: {fold: {"rmse": 1.0 + 0.1 * fold} for fold in range(3)} for arm in arms()}
+    del rows["mlp, seed 2"], rows["mlp, seed 1"]
+    rows["mlp"][0]["rmse"] += 0.3
+    (one,) = compare(over_seeds(merged(Results("toy", ("rmse",), rows), arms())), [("rgtn", "mlp")], ("rmse",), 0.3)
+    assert one.test is not None
+    assert one.test.n == 3
+    assert abs(one.test.difference + 0.1) < 1e-12
+
+
+def test_of_many_rows_that_have_not_begun_a_few_are_named() -> None:
+    settings = Settings("synthetic")
+    many = [Arm(f"mlp {number}", settings.method("mlp")) for number in range(9)]
+    assert missing(many, {}, "folds").endswith("mlp 4 (5 of 5 folds), and 4 more rows, which have not begun.")
