@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from downstream.answers.interval import COVERAGE, Intervals
-from downstream.answers.predicted import predicted
+from downstream.answers.predicted import Predicted, predicted
 from downstream.answers.score_scale import importance_of
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import check_same_graph
 from nie.arguments import inner_share
 from nie.arrays import Array, Bools, Floats, Ints
-from nie.data import load
-from nie.data.node_types import node_types
+from nie.data import KnowledgeGraph, load
+from nie.data.node_types import NodeTypes, node_types
 from nie.data.version import version_of
 from nie.errors import NieError
 from nie.foreign import one_line
@@ -65,6 +65,20 @@ class NodeScores:
     drawn_in: Bools
     intervals: Intervals | None = None
     coverage: float = COVERAGE
+
+    @classmethod
+    def of(cls, found: Predicted, kg: KnowledgeGraph, types: NodeTypes, intervals: Intervals) -> NodeScores:
+        """The scores that predictions are, on the scale of the importance."""
+        return cls(
+            name=[str(name) for name in kg.node_names],
+            type=types.name,
+            score=importance_of(found.value, kg.label_transform),
+            known=np.where(kg.label_mask, kg.labels, np.nan),
+            held_out=(found.fold >= 0) | ~kg.label_mask,
+            extrapolated=types.extrapolated,
+            drawn_in=found.drawn_in,
+            intervals=intervals,
+        )
 
     def at(self, coverage: float) -> NodeScores:
         """The same scores with intervals of another coverage.
@@ -191,17 +205,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets", coverage: float
     kg = load(run.config["dataset"], data_root)
     check_same_graph(run, version_of(kg))
     types, found = node_types(kg), predicted(run, folds, kg)
-    scores = NodeScores(
-        name=[str(name) for name in kg.node_names],
-        type=types.name,
-        score=importance_of(found.value, kg.label_transform),
-        known=np.where(kg.label_mask, kg.labels, np.nan),
-        held_out=(found.fold >= 0) | ~kg.label_mask,
-        extrapolated=types.extrapolated,
-        drawn_in=found.drawn_in,
-        intervals=Intervals.of(found, kg, ~types.extrapolated),
-        coverage=coverage,
-    )
+    scores = NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated)).at(coverage)
     for kind, remark in scores.remarks().items():
         log.log(logging.WARNING if kind in ("extrapolated", "intervals") else logging.INFO, "%s", remark)
     return scores

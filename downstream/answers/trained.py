@@ -98,7 +98,8 @@ class TrainedRun:
         return triples_of(self.inputs.message, self.kg)
 
     @cached_property
-    def _networks(self) -> Mapping[int, list[TrainedNetwork]]:
+    def networks_by_fold(self) -> Mapping[int, list[TrainedNetwork]]:
+        """The networks of each finished fold: one, or those that are averaged."""
         made = {}
         for fold in self.run.finished_folds():
             work = FoldWork.of(METHODS[self.config.method], self.config, self.inputs, self.inputs.folds[fold])
@@ -110,5 +111,5 @@ class TrainedRun:
 
     def networks(self, node: int) -> list[TrainedNetwork]:
         """The networks whose mean is the score of a node: those of the fold that tests it, or else of all folds."""
-        testing = [fold for fold in self._networks if node in self.inputs.folds[fold].test]
-        return [network for fold in testing or self._networks for network in self._networks[fold]]
+        testing = [fold for fold in self.networks_by_fold if node in self.inputs.folds[fold].test]
+        return [network for fold in testing or self.networks_by_fold for network in self.networks_by_fold[fold]]

@@ -1,0 +1,132 @@
+"""A graph with facts taken away or added, and with nodes that it did not have; beside the graph as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from nie.arrays import Bools, Ints
+from nie.data.graph import KnowledgeGraph
+
+
+class NewNode(NamedTuple):
+    """A node that is added: its name, and its text, where it has one."""
+
+    name: str
+    text: str | None
+
+
+def _no_facts() -> Ints:
+    return np.zeros((0, 3), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class GraphChange:
+    """What changes in a graph.
+
+    Attributes:
+        before: the graph as it is.
+        removed: (n, 3) head, relation and tail of facts that go, with all their repetitions.
+        added: (n, 3) of facts that come; the new nodes are numbered behind those of ``before``.
+        nodes: the new nodes. They have no label.
+
+    Example:
+        >>> from nie.data.synthetic_graph import synthetic
+        >>> kg = synthetic(0)
+        >>> change = GraphChange(kg, removed=kg.triples[:1], added=np.array([[300, 0, 5]]), nodes=[NewNode("x", None)])
+        >>> change.after.num_nodes, change.after.num_edges - kg.num_edges, change.new.tolist()
+        (301, 0, [300])
+    """
+
+    before: KnowledgeGraph
+    removed: Ints = field(default_factory=_no_facts)
+    added: Ints = field(default_factory=_no_facts)
+    nodes: Sequence[NewNode] = ()
+
+    @property
+    def new(self) -> Ints:
+        """The numbers of the new nodes."""
+        return np.arange(self.before.num_nodes, self.before.num_nodes + len(self.nodes))
+
+    @cached_property
+    def named(self) -> Ints:
+        """The nodes that a changed fact names, as far as they were there before, in the order of the facts."""
+        ends = np.concatenate([self.removed[:, [0, 2]], self.added[:, [0, 2]]]).ravel().tolist()
+        return np.array([node for node in dict.fromkeys(ends) if node < self.before.num_nodes], dtype=np.int64)
+
+    @cached_property
+    def after(self) -> KnowledgeGraph:
+        """The changed graph: edges that stay keep their order, and stand before those that are added.
+
+        It carries no channels: a feature that was given with a graph says nothing of another.
+        """
+        kg, count = self.before, len(self.nodes)
+        stays = ~among(kg.triples, self.removed, kg)
+        head, relation, tail = np.concatenate([kg.triples[stays], self.added]).T
+        return replace(
+            kg,
+            src=head,
+            etype=relation,
+            dst=tail,
+            labels=np.append(kg.labels, np.full(count, np.nan)),
+            label_mask=np.append(kg.label_mask, np.zeros(count, dtype=bool)),
+            node_names=[*kg.node_names, *(node.name for node in self.nodes)],
+            text=[*kg.text, *(node.text for node in self.nodes)],
+            channels={},
+            held_out={},
+        )
+
+    def around(self, nodes: Ints) -> KnowledgeGraph:
+        """The part of the changed graph that says all of some nodes: their texts, their facts, and the other ends.
+
+        The nodes come first, in this order. Of other nodes it holds neither text nor other facts.
+        """
+        kg = self.after
+        place = np.full(kg.num_nodes, -1)
+        place[nodes] = np.arange(len(nodes))
+        edges = (place[kg.src] >= 0) | (place[kg.dst] >= 0)
+        ends = np.stack([kg.src[edges], kg.dst[edges]])
+        others = np.unique(ends[place[ends] < 0])
+        place[others] = np.arange(len(nodes), len(nodes) + len(others))
+        known = [*nodes.tolist(), *others.tolist()]
+        return replace(
+            kg,
+            src=place[ends[0]],
+            dst=place[ends[1]],
+            etype=kg.etype[edges],
+            labels=np.full(len(known), np.nan),
+            label_mask=np.zeros(len(known), dtype=bool),
+            node_names=[kg.node_names[node] for node in known],
+            text=[kg.text[node] for node in nodes.tolist()] + [None] * len(others),
+        )
+
+    def neighbours(self, node: int) -> Ints:
+        """The nodes that share a fact of the changed graph with a node, each once; not the node itself."""
+        kg = self.after
+        ends: Ints = np.unique(np.concatenate([kg.dst[kg.src == node], kg.src[kg.dst == node]]))
+        others: Ints = ends[ends != node]
+        return others
+
+
+def among(triples: Ints, facts: Ints, kg: KnowledgeGraph) -> Bools:
+    """(n,) whether each of the triples (n, 3) is one of the facts (m, 3), all of nodes and relations of ``kg``.
+
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> kg = synthetic(0)
+    >>> among(kg.triples[:3], kg.triples[1:2], kg).tolist()
+    [False, True, False]
+    """
+    pair_of, fact_pair = (each[:, 0] * kg.num_relations + each[:, 1] for each in (triples, facts))
+    # Heads and relations first: one number for all three could be too large.
+    pairs, fact_pair = np.unique(fact_pair, return_inverse=True)
+    pair = np.searchsorted(pairs, pair_of)
+    there = pair < len(pairs)
+    there[there] = pairs[pair[there]] == pair_of[there]
+    found = np.zeros(len(triples), dtype=bool)
+    size = max(kg.num_nodes, int(facts[:, 2].max(initial=0)) + 1)
+    found[there] = np.isin(pair[there] * size + triples[there, 2], fact_pair * size + facts[:, 2])
+    return found
