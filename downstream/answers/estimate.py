@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from downstream.answers.frame import as_frame, as_html
 from downstream.answers.interval import COVERAGE
@@ -16,6 +16,10 @@ from nie.arguments import inner_share
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 from nie.runs.run import Run, read_run
+
+if TYPE_CHECKING:
+    from downstream.answers.trained import TrainedRun
+    from downstream.answers.what_if import WhatIf
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,30 @@ class Estimate:
             if name not in place:
                 raise NieError(f"There is no node {shown(name)} in the graph{nearest(name, place)}.")
         return as_frame({key: [of[place[name]] for name in nodes] for key, of in columns.items()})
+
+    def what_if(self, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
+        """The scores of the graph without some facts, and with others; of a run of a network.
+
+        Args:
+            remove, add: facts (head, relation, tail), each of them by its name or its text.
+
+        Returns:
+            What changes; ``to_frame()`` has a row for each node that a changed fact names, ``to_frame("changed")`` for
+            the ten whose score changes most.
+
+        Raises:
+            NieError: no fact is given, a node or relation is unknown or stands for several, a fact to remove is not in
+                the graph, one to add is in it already, or the run is not one of a network.
+        """
+        from downstream.answers.what_if import what_if
+
+        return what_if(self._trained, remove, add)
+
+    @cached_property
+    def _trained(self) -> TrainedRun:
+        from downstream.answers.trained import TrainedRun  # loads torch, which scores alone do not need
+
+        return TrainedRun.open(self.run, data_root=self.data_root)
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Mean, population standard deviation and n over the folds of every metric on test nodes."""

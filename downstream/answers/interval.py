@@ -109,14 +109,16 @@ class Intervals:
             chance[nodes] = 1.0
             return chance[self.first :]
         chance[nodes] = 0.0
-        nodes = nodes[self._may_be_top(nodes)]
+        everyone, may = len(nodes), self._may_be_top(nodes)
+        nodes = nodes[may]
         prediction, scale = self.calibration.prediction[nodes], self.calibration.scale[nodes]
         residuals, draw = self.calibration.residuals, np.random.default_rng(0)
         group = residuals.group[nodes]
         start, count = residuals.start[group], residuals.count[group]
         hits = np.zeros(len(nodes))
         for _ in range(DRAWS):  # one draw at a time, so that memory is that of a few columns
-            place = start + (draw.random(len(nodes)) * count).astype(np.int64)
+            # A node's draws do not depend on who else may be at the top, so that a change is seen and not the draw.
+            place = start + (draw.random(everyone)[may] * count).astype(np.int64)
             value = prediction + scale * residuals.sorted[place]
             hits += value >= np.partition(value, -TOP)[-TOP]
         chance[nodes] = hits / DRAWS

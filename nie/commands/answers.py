@@ -1,4 +1,4 @@
-"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie explain``, ``nie complete``."""
+"""What finished runs say: ``nie table``, ``compare``, ``predict``, ``explain``, ``what-if`` and ``complete``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
-from nie.vocabulary import EXPLANATIONS
+from nie.errors import NieError
+from nie.vocabulary import EXPLANATIONS, WHICH_NODES
 
 
 def add_commands(commands: Commands) -> None:
@@ -30,6 +31,7 @@ def add_commands(commands: Commands) -> None:
         "attention: what the network looks at",
     )  # fmt: skip
     explaining.add_argument("--format", choices=("text", "json", "csv"), default="text", help="what to print")
+    _add_what_if(commands)
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -38,6 +40,24 @@ def add_commands(commands: Commands) -> None:
     ends.add_argument("--tail", help="the tail, by name or text, to look for heads")
     completing.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="answers to print")
     completing.add_argument("--known", action="store_true", help="print, too, what the graph knows already")
+
+
+def _add_what_if(commands: Commands) -> None:
+    asking = commands.add("what-if", "scores with facts taken away or added, from a run of a network", _what_if)
+    asking.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
+    for action, words in (("remove", "take a fact away"), ("add", "add a fact")):
+        asking.add_argument(
+            f"--{action}", nargs=3, action="append", default=[], metavar=("HEAD", "RELATION", "TAIL"),
+            help=f"{words}, by names or words; may be given again",
+        )  # fmt: skip
+    asking.add_argument(
+        "--file", type=a_path, help="a table of add or remove, head, relation and tail, without a header"
+    )
+    asking.add_argument(
+        "--nodes", choices=WHICH_NODES, default="named",
+        help="named: the nodes that a changed fact names; changed: the ten whose score changes most",
+    )  # fmt: skip
+    asking.add_argument("--format", choices=("text", "json", "csv"), default="text", help="what to print")
 
 
 def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:
@@ -81,6 +101,29 @@ def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
             say(as_csv(explanation.columns()))
         case _:
             say(explanation_text(explanation, arguments.top))
+
+
+def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.frame import as_csv
+    from downstream.answers.named_change import named_facts, read_changes
+    from downstream.answers.trained import TrainedRun
+    from downstream.answers.what_if import what_if, what_if_text
+    from nie.runs.run import read_run
+
+    facts = {action: named_facts(action, getattr(arguments, action)) for action in ("remove", "add")}
+    for action, listed in (read_changes(arguments.file) if arguments.file else {}).items():
+        facts[action] += listed
+    if not any(facts.values()):
+        raise NieError("Say what changes: give --remove, --add or --file.")
+    trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
+    result = what_if(trained, **facts)
+    match arguments.format:
+        case "json":
+            say(json.dumps(result.as_json(arguments.nodes), ensure_ascii=False, indent=2))
+        case "csv":
+            say(as_csv(result.columns(arguments.nodes)))
+        case _:
+            say(what_if_text(result, arguments.nodes))
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -69,13 +69,15 @@ class ChangedFeatures:
         change: what changes.
         teller: of the graph before the change.
         given: by feature, the rows of the new nodes that are known all the same (n, d).
-        stand_ins: filled by `of`: for each new node, in words, what could not be computed.
+        stand_ins: filled by `of`: for each new node by feature, in words, what stands for what could not be computed.
+        kept: filled by `of`: the features that stay as they were, whatever changes.
     """
 
     change: GraphChange
     teller: FeatureTeller
     given: Mapping[str, Channel] = field(default_factory=dict)
     stand_ins: list[dict[str, str]] = field(init=False)
+    kept: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stand_ins", [{} for _ in self.change.nodes])
@@ -98,6 +100,8 @@ class ChangedFeatures:
         of_text = feature is not None and feature.reads == "text"
         nodes = self._with_new_text if of_text else np.concatenate([self.change.named, self.change.new])
         told = None if learned or not len(nodes) else self.teller.tell(name, self.change.around(nodes))
+        if told is None and not of_text and name not in self.kept:
+            self.kept.append(name)
         if told is not None:
             rows[nodes], mask[nodes] = told.features[: len(nodes)], told.mask[: len(nodes)]
         elif learned or name == EMBEDDING or (feature is not None and not of_text):
