@@ -15,7 +15,7 @@ from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
 from nie.errors import NieError
 from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
-from nie.inputs.channels import ChannelFeatures, feature_names
+from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
 
 PRETRAINED = "pretrained"
@@ -102,9 +102,8 @@ def teller_of(trained: TrainedRun) -> FeatureTeller:
 
 def name_of(trained: TrainedRun, feature: Channel) -> str:
     """What settings call a feature that a network of the run reads, or `PRETRAINED`."""
-    inputs = trained.inputs
-    for channel, names in feature_names(inputs.kg, inputs.config.features).items():
-        for name, own in zip(names.split("+"), inputs.channels[channel], strict=True):
+    for channel, names in trained.feature_names.items():
+        for name, own in zip(names, trained.inputs.channels[channel], strict=True):
             if own is feature:
                 return name
     return PRETRAINED

@@ -94,6 +94,33 @@ class Estimate:
 
         return what_if(self._trained, remove, add)
 
+    def predict_new(
+        self, triples: Any = None, text: Any = None, features: Mapping[str, Any] | None = None, *,
+        interval: float = COVERAGE,
+    ) -> Any:  # fmt: skip
+        """The scores of nodes that training never saw, without training again; of a run of a network.
+
+        Args:
+            triples: their facts, and any further ones: a list of (head, relation, tail), a table or a file, by the
+                names in the graph. A name that the graph does not have is a new node.
+            text: their texts: a dict by node, a table or a file.
+            features: their rows of features that cannot be computed, such as ``node2vec`` or a channel of the graph: a
+                table or a file by the name of the feature.
+            interval: as of `predict`.
+
+        Returns:
+            As of `predict`, with a column ``not_computed`` that says in words what stands for features that could not
+            be computed: for embeddings such as node2vec the mean of the neighbours' vectors.
+
+        Raises:
+            NieError: nothing is given, no node is new, training never saw a relation, a fact is in the graph already,
+                a text is that of a known node, or the run is not one of a network.
+        """
+        from downstream.answers.new_nodes import predict_new
+
+        coverage = inner_share("interval", interval)
+        return as_frame(predict_new(self._trained, triples, text, features).columns(coverage))
+
     @cached_property
     def _trained(self) -> TrainedRun:
         from downstream.answers.trained import TrainedRun  # loads torch, which scores alone do not need

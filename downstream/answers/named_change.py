@@ -85,14 +85,14 @@ def named_change(kg: KnowledgeGraph, remove: Sequence[NamedFact], add: Sequence[
     if not remove and not add:
         raise NieError("Nothing changes; name at least one fact to remove or to add.")
     removed, added = _numbers(kg, remove), _numbers(kg, add)
-    both = among(added, removed, kg)
+    both = among(added, removed)
     if both.any():
         raise NieError(f"{_said(add[int(np.argmax(both))])} is both removed and added; do one of the two.")
-    there = among(removed, kg.triples, kg)
+    there = among(removed, kg.triples)
     if not there.all():
         place = int(np.argmin(there))
         raise NieError(f"{_said(remove[place])} is not in the graph{_instead(kg, removed[place])}.")
-    there = among(added, kg.triples, kg)
+    there = among(added, kg.triples)
     if there.any():
         raise NieError(f"{_said(add[int(np.argmax(there))])} is in the graph already.")
     return GraphChange(kg, _distinct(removed), _distinct(added))

@@ -126,12 +126,16 @@ class NodeScores:
         apart, score = self.extrapolated.tolist(), self.score.tolist()
         return sorted(range(len(score)), key=lambda node: (apart[node], -score[node], self.name[node]))
 
-    def columns(self) -> dict[str, list[Any]]:
+    def columns(self, nodes: Ints | None = None) -> dict[str, list[Any]]:
         """The columns of the written table as plain lists, in its `order`; None for what there is not.
 
+        Of all nodes, or of some, by their numbers:
         ``node, type, score, lower, upper, rank, rank_in_type, p_top100, known, held_out, extrapolated``.
         """
         order, (lower, upper) = self.order, self.interval
+        if nodes is not None:
+            chosen = set(nodes.tolist())
+            order = [node for node in order if node in chosen]
         return {
             "node": [self.name[node] for node in order],
             "type": [self.type[node] for node in order],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
 from nie.errors import NieError
 from nie.vocabulary import EXPLANATIONS, WHICH_NODES
+
+if TYPE_CHECKING:
+    from nie.runs.run import Run
 
 
 def add_commands(commands: Commands) -> None:
@@ -21,6 +25,12 @@ def add_commands(commands: Commands) -> None:
     predicting.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run")
     predicting.add_argument("--out", type=a_path, required=True, help="scores.csv, scores.parquet or scores.json")
     coverage_option(predicting)
+    predicting.add_argument(
+        "--add-triples", type=a_path, metavar="FILE",
+        help="facts of nodes that training never saw, as nie build reads triples; the file then has these nodes alone, "
+        "with a column that says what could not be computed",
+    )  # fmt: skip
+    predicting.add_argument("--add-text", type=a_path, metavar="FILE", help="texts of such nodes: node, text")
     explaining = commands.add("explain", "why a node has its score, from a finished run of a network", _explain)
     explaining.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
     explaining.add_argument("node", help="its name, or the words in its text")
@@ -81,9 +91,24 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
     check_target(arguments.out)
     run = read_run(arguments.run_folder)
+    if arguments.add_triples or arguments.add_text:
+        _predict_new(arguments, run)
+        return
     scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
+
+
+def _predict_new(arguments: argparse.Namespace, run: Run) -> None:
+    from downstream.answers.interval import COVERAGE
+    from downstream.answers.new_nodes import predict_new
+    from downstream.answers.score_files import write_columns
+    from downstream.answers.trained import TrainedRun
+
+    trained = TrainedRun.open(run, data_root=arguments.data_root)
+    columns = predict_new(trained, arguments.add_triples, arguments.add_text).columns(arguments.coverage or COVERAGE)
+    write_columns(columns, arguments.out)
+    say(f"Scores of {len(columns['node']):,} new nodes: {arguments.out}")
 
 
 def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -64,5 +64,6 @@ def test_facts_are_found_among_others_as_a_loop_finds_them(kg: KnowledgeGraph) -
     draw = np.random.default_rng(0)
     facts = np.concatenate([kg.triples[draw.integers(0, kg.num_edges, 50)], draw.integers(0, 3, (20, 3))])
     slow = [tuple(triple) in set(map(tuple, facts.tolist())) for triple in kg.triples.tolist()]
-    assert among(kg.triples, facts, kg).tolist() == slow
-    assert not among(kg.triples, facts[:0], kg).any()
+    assert among(kg.triples, facts).tolist() == slow
+    assert not among(kg.triples, facts[:0]).any()
+    assert not among(kg.triples[:, [1, 1, 2]] + 300, kg.triples).any()
