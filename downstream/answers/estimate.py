@@ -18,6 +18,7 @@ from nie.progress import log
 from nie.runs.run import Run, read_run
 
 if TYPE_CHECKING:
+    from downstream.answers.suggestions import Suggestions
     from downstream.answers.trained import TrainedRun
     from downstream.answers.what_if import WhatIf
 
@@ -93,6 +94,24 @@ class Estimate:
         from downstream.answers.what_if import what_if
 
         return what_if(self._trained, remove, add)
+
+    def suggest(self, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
+        """The single facts, of those that similar nodes have, that would raise the score of a node most.
+
+        Args:
+            node: its name or text.
+            count: facts to give at most.
+            lower: those that would lower it most.
+
+        Returns:
+            The facts; ``to_frame()`` has a row for each.
+
+        Raises:
+            NieError: there is no such node, or the run is not one of a network.
+        """
+        from downstream.answers.suggestions import suggest
+
+        return suggest(self._trained, node, count, lower=lower)
 
     def predict_new(
         self, triples: Any = None, text: Any = None, features: Mapping[str, Any] | None = None, *,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
@@ -12,6 +14,7 @@ from nie.errors import NieError
 from nie.vocabulary import EXPLANATIONS, WHICH_NODES
 
 if TYPE_CHECKING:
+    from downstream.answers.trained import TrainedRun
     from nie.runs.run import Run
 
 
@@ -67,6 +70,12 @@ def _add_what_if(commands: Commands) -> None:
         "--nodes", choices=WHICH_NODES, default="named",
         help="named: the nodes that a changed fact names; changed: the ten whose score changes most",
     )  # fmt: skip
+    asking.add_argument(
+        "--suggest", type=whole_number(1, 1_000_000), metavar="N",
+        help="instead, the N single facts, of those that similar nodes have, that would raise the score of --node most",
+    )  # fmt: skip
+    asking.add_argument("--node", help="of --suggest: its name, or the words in its text")
+    asking.add_argument("--lower", action="store_true", help="with --suggest: facts that would lower the score")
     asking.add_argument("--format", choices=("text", "json", "csv"), default="text", help="what to print")
 
 
@@ -113,23 +122,17 @@ def _predict_new(arguments: argparse.Namespace, run: Run) -> None:
 
 def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.explanation import explain, explanation_text
-    from downstream.answers.frame import as_csv
     from downstream.answers.trained import TrainedRun
     from nie.runs.run import read_run
 
     trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
     explanation = explain(trained, arguments.node, arguments.method)
-    match arguments.format:
-        case "json":
-            say(json.dumps(explanation.as_json(), ensure_ascii=False, indent=2))
-        case "csv":
-            say(as_csv(explanation.columns()))
-        case _:
-            say(explanation_text(explanation, arguments.top))
+    _say_as(
+        arguments.format, lambda: explanation_text(explanation, arguments.top), explanation.as_json, explanation.columns
+    )
 
 
 def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.answers.frame import as_csv
     from downstream.answers.named_change import named_facts, read_changes
     from downstream.answers.trained import TrainedRun
     from downstream.answers.what_if import what_if, what_if_text
@@ -138,17 +141,41 @@ def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
     facts = {action: named_facts(action, getattr(arguments, action)) for action in ("remove", "add")}
     for action, listed in (read_changes(arguments.file) if arguments.file else {}).items():
         facts[action] += listed
-    if not any(facts.values()):
-        raise NieError("Say what changes: give --remove, --add or --file.")
+    if any(facts.values()) == (arguments.suggest is not None):
+        raise NieError("Say what changes with --remove, --add or --file; or, without these, give --suggest.")
+    if (arguments.node is None) != (arguments.suggest is None) or (arguments.lower and not arguments.suggest):
+        raise NieError("--suggest, --node and --lower go together: --suggest 5 --node NODE, with or without --lower.")
     trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
+    if arguments.suggest:
+        _suggest(arguments, trained)
+        return
     result = what_if(trained, **facts)
-    match arguments.format:
+    _say_as(
+        arguments.format, lambda: what_if_text(result, arguments.nodes), lambda: result.as_json(arguments.nodes),
+        lambda: result.columns(arguments.nodes),
+    )  # fmt: skip
+
+
+def _suggest(arguments: argparse.Namespace, trained: TrainedRun) -> None:
+    from downstream.answers.suggestions import suggest, suggestions_text
+
+    found = suggest(trained, arguments.node, arguments.suggest, lower=arguments.lower)
+    _say_as(arguments.format, lambda: suggestions_text(found), lambda: asdict(found), found.columns)
+
+
+def _say_as(
+    form: str, text: Callable[[], str], document: Callable[[], Any], columns: Callable[[], dict[str, list[Any]]]
+) -> None:  # fmt: skip
+    """Print an answer as ``--format`` asks."""
+    from downstream.answers.frame import as_csv
+
+    match form:
         case "json":
-            say(json.dumps(result.as_json(arguments.nodes), ensure_ascii=False, indent=2))
+            say(json.dumps(document(), ensure_ascii=False, indent=2))
         case "csv":
-            say(as_csv(result.columns(arguments.nodes)))
+            say(as_csv(columns()))
         case _:
-            say(what_if_text(result, arguments.nodes))
+            say(text())
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -202,7 +202,7 @@ def test_a_run_that_cannot_be_asked_is_refused_in_a_sentence(root: Path, rgcn: T
         assert message in error
     code, _, error = said(root, rgcn.run.path)
     assert code == 2
-    assert "Say what changes: give --remove, --add or --file." in error
+    assert "Say what changes with --remove, --add or --file; or, without these, give --suggest." in error
 
 
 def test_a_run_on_changed_data_is_refused(tmp_path: Path) -> None:
