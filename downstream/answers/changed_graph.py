@@ -18,9 +18,6 @@ from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
 from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
 
-PRETRAINED = "pretrained"
-"""What an embedding of stage 1 is called among the features."""
-
 
 @dataclass(frozen=True, eq=False)
 class ChangedGraph:
@@ -89,8 +86,7 @@ class ChangedGraph:
 
     def _feature(self, known: Channel) -> Channel:
         if id(known) not in self._made:
-            name = name_of(self.trained, known)
-            self._made[id(known)] = self.features.of(name, known, learned=name == PRETRAINED)
+            self._made[id(known)] = self.features.of(self.trained.inputs.name_of(known), known)
         return self._made[id(known)]
 
 
@@ -98,12 +94,3 @@ def teller_of(trained: TrainedRun) -> FeatureTeller:
     """What tells features of changed nodes; what it fits is kept as long as the run is open."""
     inputs = trained.inputs
     return inputs.once("feature teller", lambda: FeatureTeller(inputs.kg, inputs.config.features, inputs.data_root))
-
-
-def name_of(trained: TrainedRun, feature: Channel) -> str:
-    """What settings call a feature that a network of the run reads, or `PRETRAINED`."""
-    for channel, names in trained.feature_names.items():
-        for name, own in zip(names, trained.inputs.channels[channel], strict=True):
-            if own is feature:
-                return name
-    return PRETRAINED

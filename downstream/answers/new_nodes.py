@@ -76,7 +76,7 @@ def predict_new(
         raise NieError("Give the facts of new nodes, their texts, or both.")
     change = new_nodes(trained.kg, *_read(trained.kg, triples, text))
     given = given_channels(features, [node.name for node in change.nodes])
-    known = [name for names in trained.feature_names.values() for name in names]
+    known = [name for names in trained.inputs.feature_names.values() for name in names]
     for name in given:
         if name not in known:
             raise NieError(f"The run reads no feature {shown(name)}{nearest(name, known)}; it has {', '.join(known)}.")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from downstream.answers.by_name import find_entity, shown_entity
-from downstream.answers.changed_graph import PRETRAINED, name_of, teller_of
+from downstream.answers.changed_graph import teller_of
 from downstream.answers.frame import as_frame, as_html
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedNetwork, TrainedRun
@@ -203,8 +203,8 @@ def _told(
     trained: TrainedRun, teller: FeatureTeller, known: Channel, part: KnowledgeGraph, nodes: list[int]
 ) -> Channel | None:  # fmt: skip
     """The feature of the first two nodes of ``part``, where it depends on their facts."""
-    name = name_of(trained, known)
-    if name == PRETRAINED or (name in FEATURES and FEATURES[name].reads == "text"):
+    name = trained.inputs.name_of(known)
+    if name is None or (name in FEATURES and FEATURES[name].reads == "text"):
         return None
     told = teller.tell(name, part)
     return None if told is None else Channel(told.features[: len(nodes)], told.mask[: len(nodes)])

@@ -22,7 +22,6 @@ from nie.arrays import Ints
 from nie.data import KnowledgeGraph
 from nie.data.message_passing import triples_of
 from nie.errors import NieError
-from nie.inputs.channels import feature_names
 from nie.models import ImportanceScores
 from nie.ops.excerpt import Passed, recording
 from nie.runs.run import Run
@@ -92,12 +91,6 @@ class TrainedRun:
     def kg(self) -> KnowledgeGraph:
         """The graph."""
         return self.inputs.kg
-
-    @cached_property
-    def feature_names(self) -> dict[str, list[str]]:
-        """By channel what settings call its features, in the order of ``inputs.channels``; none of them pretrained."""
-        named = feature_names(self.kg, self.inputs.config.features)
-        return {channel: names.split("+") for channel, names in named.items()}
 
     @cached_property
     def triples(self) -> Ints:

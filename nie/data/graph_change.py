@@ -104,13 +104,6 @@ class GraphChange:
             text=[kg.text[node] for node in nodes.tolist()] + [None] * len(others),
         )
 
-    def neighbours(self, node: int) -> Ints:
-        """The nodes that share a fact of the changed graph with a node, each once; not the node itself."""
-        kg = self.after
-        ends: Ints = np.unique(np.concatenate([kg.dst[kg.src == node], kg.src[kg.dst == node]]))
-        others: Ints = ends[ends != node]
-        return others
-
 
 def among(triples: Ints, facts: Ints) -> Bools:
     """(n,) whether each of the triples (n, 3) is one of the facts (m, 3).

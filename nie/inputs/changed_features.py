@@ -14,10 +14,26 @@ from nie.data.graph_change import GraphChange
 from nie.data.node_features.cache import FEATURES, feature_of_others
 from nie.errors import NieError
 from nie.inputs.channels import settings_of, without_units
+from nie.inputs.neighbour_means import neighbour_means
 from nie.settings.sections import FeaturesConfig
 
 EMBEDDING = "structural"
 """A channel of this name that a graph carries is taken for an embedding of its structure, as node2vec is."""
+PRETRAINED = "pretrained"
+"""What an embedding of stage 1 is called among the features."""
+
+
+def is_learned(kg: KnowledgeGraph, name: str) -> bool:
+    """Whether a feature is an embedding of the whole graph, which new nodes do not have.
+
+    >>> from nie.data import synthetic
+    >>> [is_learned(synthetic(0), name) for name in ("node2vec", "structural", "degrees", "semantic", "tfidf")]
+    [True, True, False, False, False]
+    """
+    if name in kg.channels:
+        return name == EMBEDDING
+    feature = FEATURES.get(name)
+    return feature is not None and feature.reads == "structure" and feature.of_others is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,38 +98,35 @@ class ChangedFeatures:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stand_ins", [{} for _ in self.change.nodes])
 
-    def of(self, name: str, ready: Channel, *, learned: bool = False) -> Channel:
+    def of(self, name: str | None, ready: Channel) -> Channel:
         """One feature of the (N + n) nodes.
 
         Args:
-            name: of the feature, as settings name it.
+            name: of the feature, as settings name it; None for a pretrained embedding.
             ready: of the N nodes of the graph before the change, as networks are given it.
-            learned: whether it is an embedding that a model made, whatever its name.
 
         Raises:
             NieError: the rows that are given have another number of columns.
         """
-        count = len(self.change.nodes)
+        count, kg = len(self.change.nodes), self.change.before
         rows = np.concatenate([ready.features, np.zeros((count, ready.features.shape[1]), np.float32)])
         mask = np.append(ready.mask, np.zeros(count, dtype=bool))
-        feature = None if learned else FEATURES.get(name)
-        of_text = feature is not None and feature.reads == "text"
+        of_text = name in FEATURES and name not in kg.channels and FEATURES[name].reads == "text"
         nodes = self._with_new_text if of_text else np.concatenate([self.change.named, self.change.new])
-        told = None if learned or not len(nodes) else self.teller.tell(name, self.change.around(nodes))
-        if told is None and not of_text and name not in self.kept:
-            self.kept.append(name)
+        told = None if name is None or not len(nodes) else self.teller.tell(name, self.change.around(nodes))
+        called = name or PRETRAINED
         if told is not None:
             rows[nodes], mask[nodes] = told.features[: len(nodes)], told.mask[: len(nodes)]
-        elif learned or name == EMBEDDING or (feature is not None and not of_text):
-            for node in self.change.new.tolist():
-                known = [other for other in self.change.neighbours(node).tolist() if other < len(ready.mask)]
-                known = [other for other in known if ready.mask[other]]
-                self._say(node, name, f"the mean of {len(known)} neighbour{'s' * (len(known) != 1)}")
-                if known:
-                    rows[node], mask[node] = ready.features[known].mean(axis=0), True
+        elif not of_text and called not in self.kept:
+            self.kept.append(called)
+        if count and (name is None or is_learned(kg, name)):
+            means, new = neighbour_means(self.change.after, Channel(rows, mask)), self.change.new
+            rows[new], mask[new] = means.channel.features[new], means.channel.mask[new]
+            for node, known in zip(new.tolist(), means.known[new].tolist(), strict=True):
+                self._say(node, called, f"the mean of {known} neighbour{'s' * (known != 1)}")
         for node in self.change.new[~mask[self.change.new]].tolist():
-            self._say(node, name, "no text" if of_text and not self.change.after.text[node] else "none")
-        self._take_given(name, rows, mask)
+            self._say(node, called, "no text" if of_text and not self.change.after.text[node] else "none")
+        self._take_given(called, rows, mask)
         return Channel(rows, mask)
 
     @property

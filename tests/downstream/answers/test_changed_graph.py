@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import small, store_synthetic
+from stage_helpers import SMALL, small, store_synthetic
 
-from downstream.answers.changed_graph import ChangedGraph, name_of
+from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.trained import TrainedRun
 from downstream.stages.estimation import estimate
 from nie.data import Channel
 from nie.data.graph_change import GraphChange, NewNode
 from nie.data.message_passing import message_graph
 from nie.errors import NieError
+from pretrain.licap import pretrain
+from pretrain.stage import PRETRAINING
 
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn", "mlp")
@@ -137,7 +139,7 @@ def test_a_new_node_has_its_score_once_its_node2vec_is_given(root: Path) -> None
     change, expected = moved_away(trained, node), trained.run.predictions(0, trained.kg.num_nodes)[node]
     without = ChangedGraph(trained, change)
     assert without.predictions()[0][0, -1] != pytest.approx(expected, abs=1e-4)
-    count = len(change.neighbours(trained.kg.num_nodes))
+    count = len(np.unique(facts_of(trained, node)[:, [0, 2]])) - 1
     assert without.features.stand_ins == [{"node2vec": f"the mean of {count} neighbours"}]
     row = trained.inputs.channels["structural"][0].features[[node]]
     known = ChangedGraph(trained, change, {"node2vec": Channel(row, np.array([True]))})
@@ -178,14 +180,25 @@ def test_labels_of_test_nodes_are_never_read(root: Path, rgcn: TrainedRun) -> No
     np.testing.assert_array_equal(*found)
 
 
-def test_embeddings_of_stage_1_are_told_from_features_by_name(rgcn: TrainedRun) -> None:
-    structural, degrees = rgcn.inputs.channels["structural"]
-    assert [name_of(rgcn, one) for one in (structural, degrees)] == ["relations", "degrees"]
-    assert name_of(rgcn, Channel(structural.features, structural.mask)) == "pretrained"
-
-
 def test_vectors_of_another_size_are_refused(rgcn: TrainedRun) -> None:
     change = moved_away(rgcn, a_tested_node(rgcn))
     given = {"relations": Channel(np.ones((1, 2), np.float32), np.array([True]))}
     with pytest.raises(NieError, match="The feature relations of new nodes must have 6 columns, as in training; got 2"):
         ChangedGraph(rgcn, change, given).predictions()
+
+
+def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbours(root: Path) -> None:
+    settings = {**SMALL, "folds": {"run": [0]}, "optim": {"max_epochs": 1}, "features": COMPUTED}
+    stage1 = PRETRAINING.recipes.resolve(overrides={**settings, "loss": {"gamma": 0.2}})
+    pretrained = pretrain(stage1, data_root=root, run_root=root / "runs")
+    trained = opened(root, "rgcn", pretrained=str(pretrained.path))
+    change = moved_away(trained, a_tested_node(trained))
+    changed = ChangedGraph(trained, change)
+    (network,) = trained.networks_by_fold[0]
+    read = changed.read_by(network)
+    assert changed.predictions()[0].shape == (1, 301)
+    count = len(np.unique(facts_of(trained, a_tested_node(trained))[:, [0, 2]])) - 1
+    assert changed.features.stand_ins == [{"pretrained": f"the mean of {count} neighbours"}]
+    for name, feats in network.given.feats.items():
+        kept = slice(None) if name == "semantic" else slice(-2)  # but degrees
+        assert read.feats[name][:300, kept].equal(feats[:, kept])

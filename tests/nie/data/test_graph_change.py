@@ -42,7 +42,6 @@ def test_new_nodes_have_names_texts_and_facts_and_no_label(kg: KnowledgeGraph) -
     assert not after.label_mask[300:].any()
     assert after.triples[-2:].tolist() == added.tolist()
     assert change.named.tolist() == [5, 7]
-    assert change.neighbours(300).tolist() == [5]
 
 
 def test_the_part_around_nodes_has_all_their_facts_and_no_others(kg: KnowledgeGraph) -> None:
