@@ -183,3 +183,17 @@ def test_threads_are_measured_beside_busy_loops(script: Script) -> None:
     printed = script("threads.py", "--nodes", "300", "--epochs", "1", "--turns", "1")
     rows = [line for line in printed.splitlines() if line.startswith("| ") and line[2].isdigit()]
     assert [row.split(" | ")[0] for row in rows] == ["| 0", "| 1"]  # tests compute on one thread
+
+
+def test_new_nodes_are_judged_beside_training_with_them(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    settings = ["--method", "gcn", "--features.structural", "relations+structural", "--optim.max_epochs", "3"]
+    folders = ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "runs")]
+    printed = script("new_nodes.py", "synthetic", "--folds", "0,2", "--share", "0.2", *folders, *settings)
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    names = [row[0].strip("| ") for row in rows]
+    assert names == ["SPEARMAN on 22 hidden nodes"] + [
+        f"{way}{unseen}"
+        for unseen in ("", ", unseen_nodes 0.2")
+        for way in ("in place", "in place, stand-ins", "added afterwards")
+    ]
