@@ -38,6 +38,7 @@ from nie.data.graph_change import GraphChange, NewNode
 from nie.errors import NieError
 from nie.inputs.changed_features import is_learned
 from nie.rank_correlation import spearman
+from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs, prepare
 
 
@@ -130,9 +131,9 @@ class Comparison:
         run = estimate(config, data_root=inputs.data_root, run_root=self.run_root, inputs=inputs)
         return TrainedRun(run, inputs, config)
 
-    def _without_hidden(self, fold: object) -> object:
-        parts = {part: self.place[getattr(fold, part)] for part in ("train", "val", "test")}
-        return replace(fold, **{part: nodes[nodes >= 0] for part, nodes in parts.items()})  # type: ignore[type-var]
+    def _without_hidden(self, fold: Fold) -> Fold:
+        parts = (self.place[nodes] for nodes in (fold.train, fold.val, fold.test))
+        return Fold(fold.index, *(nodes[nodes >= 0] for nodes in parts))
 
 
 def table(config: NetworkConfig, folds: Sequence[int], share: float, unseen: float, roots: tuple[Path, Path]) -> str:

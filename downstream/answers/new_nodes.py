@@ -23,6 +23,7 @@ from nie.data.builders.node_column import NodeColumn, in_graph
 from nie.data.builders.triple_file import read_triples
 from nie.data.builders.triples import Source, Triples, numbered
 from nie.data.graph_change import GraphChange, NewNode, among
+from nie.data.raw import unfit_letter
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 
@@ -62,8 +63,8 @@ def predict_new(
 
     Args:
         trained: the run of a network.
-        triples: facts of new nodes, and further ones of known nodes: a file as `nie build` reads it, a list of (head,
-            relation, tail) or a table, by the names in the graph.
+        triples: facts of new nodes, and further ones of known nodes, by the names in the graph: a file as ``nie data
+            build`` reads it, a list of (head, relation, tail) or a table.
         text: texts of new nodes: a file or a table of nodes and texts, or a dict.
         features: rows of new nodes for features that cannot be computed, such as ``node2vec`` or a channel that the
             graph carries: a file or a table by name of the feature.
@@ -72,6 +73,8 @@ def predict_new(
         NieError: nothing is given, or no new node; a relation that training never saw; a fact that is in the graph
             already; a text of a known node; or what is malformed.
     """
+    if isinstance(triples, Sequence) and not triples:
+        triples = None
     if triples is None and text is None:
         raise NieError("Give the facts of new nodes, their texts, or both.")
     change = new_nodes(trained.kg, *_read(trained.kg, triples, text))
@@ -105,7 +108,7 @@ def new_nodes(kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str], sourc
     names = {in_graph(name, known) for name in [*read.nodes, *texts]} - known.keys()
     if not names:
         raise NieError(f"{source}: no node is new to the graph; 'nie what-if' answers for facts of known nodes.")
-    _check_values(source, names)
+    _check_names(source, names)
     place = {name: kg.num_nodes + number for number, name in enumerate(sorted(names))}
     number = {**known, **place}
     nodes = np.array([number[in_graph(name, known)] for name in read.nodes], dtype=np.int64)
@@ -150,15 +153,15 @@ def _texts(kg: KnowledgeGraph, given: Any) -> dict[str, str]:
     return {name: values[place] for name, place in nodes.items()}
 
 
-def _check_values(source: str, names: set[str]) -> None:
+def _check_names(source: str, names: set[str]) -> None:
     for name in sorted(names):
         if Literal.quoted(name) is not None:
             raise NieError(
                 f"{source}: {shown(name)} is a value and no node; leave its triples out, or in Python give what it "
                 "says as features."
             )
-        if not name:
-            raise NieError(f"{source}: the name of a node must not be empty.")
+        if not name or unfit_letter(name):
+            raise NieError(f"{source}: {unfit_letter(name) or 'the name of a node must not be empty'}.")
 
 
 def _relations(kg: KnowledgeGraph, source: str, names: Sequence[str]) -> np.ndarray:

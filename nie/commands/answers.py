@@ -30,7 +30,7 @@ def add_commands(commands: Commands) -> None:
     coverage_option(predicting)
     predicting.add_argument(
         "--add-triples", type=a_path, metavar="FILE",
-        help="facts of nodes that training never saw, as nie build reads triples; the file then has these nodes alone, "
+        help="facts of nodes that training never saw, as nie data build reads triples; the file has these nodes alone, "
         "with a column that says what could not be computed",
     )  # fmt: skip
     predicting.add_argument("--add-text", type=a_path, metavar="FILE", help="texts of such nodes: node, text")
@@ -134,19 +134,21 @@ def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.named_change import named_facts, read_changes
-    from downstream.answers.trained import TrainedRun
-    from downstream.answers.what_if import what_if, what_if_text
-    from nie.runs.run import read_run
 
     facts = {action: named_facts(action, getattr(arguments, action)) for action in ("remove", "add")}
     for action, listed in (read_changes(arguments.file) if arguments.file else {}).items():
         facts[action] += listed
     if any(facts.values()) == (arguments.suggest is not None):
         raise NieError("Say what changes with --remove, --add or --file; or, without these, give --suggest.")
-    if (arguments.node is None) != (arguments.suggest is None) or (arguments.lower and not arguments.suggest):
+    if (arguments.node is None) != (arguments.suggest is None) or (arguments.lower and arguments.suggest is None):
         raise NieError("--suggest, --node and --lower go together: --suggest 5 --node NODE, with or without --lower.")
+
+    from downstream.answers.trained import TrainedRun
+    from downstream.answers.what_if import what_if, what_if_text
+    from nie.runs.run import read_run
+
     trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
-    if arguments.suggest:
+    if arguments.suggest is not None:
         _suggest(arguments, trained)
         return
     result = what_if(trained, **facts)

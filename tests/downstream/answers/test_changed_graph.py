@@ -202,3 +202,6 @@ def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbo
     for name, feats in network.given.feats.items():
         kept = slice(None) if name == "semantic" else slice(-2)  # but degrees
         assert read.feats[name][:300, kept].equal(feats[:, kept])
+    tuned = opened(root, "rgcn", pretrained=str(pretrained.path), fine_tune=True)
+    with pytest.raises(NieError, match="A run with fine_tune passes messages on two graphs, and cannot be asked yet"):
+        ChangedGraph(tuned, GraphChange(tuned.kg)).predictions()

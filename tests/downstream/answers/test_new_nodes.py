@@ -150,6 +150,9 @@ def test_rows_of_features_can_be_given(tmp_path: Path) -> None:
 
 WRONG: dict[str, tuple[list[Names] | None, dict[str, str] | None, str]] = {
     "nothing": (None, None, "Give the facts of new nodes, their texts, or both"),
+    "no fact": ([], None, "Give the facts of new nodes, their texts, or both"),
+    "no name": (None, {"": "A text."}, "the name of a node must not be empty"),
+    "no letter": (None, {"a\x1b": "A text."}, "holds the control letter U.001B"),
     "no new node": ([("node 1", "cites", "node 299")], None, "no node is new to the graph; 'nie what-if' answers"),
     "relations": (
         [("x", "praisess", "node 1"), ("x", "zzz", "node 2")], None,
