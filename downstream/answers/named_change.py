@@ -12,7 +12,7 @@ from downstream.answers.by_name import find_entity, find_relation
 from nie.arrays import Ints
 from nie.data import KnowledgeGraph
 from nie.data.builders.table_file import table_rows
-from nie.data.graph_change import GraphChange, among
+from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.raw import find_packed
 from nie.errors import NieError, nearest, shown
 
@@ -95,7 +95,7 @@ def named_change(kg: KnowledgeGraph, remove: Sequence[NamedFact], add: Sequence[
     there = among(added, kg.triples)
     if there.any():
         raise NieError(f"{_said(add[int(np.argmax(there))])} is in the graph already.")
-    return GraphChange(kg, _distinct(removed), _distinct(added))
+    return GraphChange(kg, distinct(removed), distinct(added))
 
 
 def _numbers(kg: KnowledgeGraph, facts: Sequence[NamedFact]) -> Ints:
@@ -110,11 +110,6 @@ def _numbers(kg: KnowledgeGraph, facts: Sequence[NamedFact]) -> Ints:
         for head, relation, tail, at in facts
     ]
     return np.array(numbers, dtype=np.int64).reshape(-1, 3)
-
-
-def _distinct(facts: Ints) -> Ints:
-    """The facts in their order, each once."""
-    return facts[np.sort(np.unique(facts, axis=0, return_index=True)[1])]
 
 
 def _said(fact: NamedFact) -> str:

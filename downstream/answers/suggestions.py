@@ -19,7 +19,7 @@ from downstream.reports.tables import markdown_grid
 from nie.arguments import whole_number
 from nie.arrays import Bools, Floats, Ints
 from nie.data import FEATURES, Channel, KnowledgeGraph, message_graph
-from nie.data.graph_change import GraphChange, among
+from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
 from nie.data.node_types import node_types
 from nie.foreign import markdown_text, one_line
@@ -137,14 +137,17 @@ def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidat
         node: the number of the node.
         alike: (N,) True for similar nodes.
     """
-    triples = np.unique(kg.triples, axis=0)
-    found: list[Candidate] = []
+    triples, found = distinct(kg.triples), list[Candidate]()
     for own, other in ((0, 2), (2, 0)):
-        pairs, counts = np.unique(triples[alike[triples[:, own]]][:, [1, other]], axis=0, return_counts=True)
+        theirs = triples[alike[triples[:, own]]]
+        pairs, counts = np.unique(theirs[:, 1] * kg.num_nodes + theirs[:, other], return_counts=True)
         facts = np.full((len(pairs), 3), node)
-        facts[:, 1], facts[:, other] = pairs.T
-        lacks = ~among(facts, triples) & (pairs[:, 1] != node)
-        for (head, relation, tail), similar in zip(facts[lacks].tolist(), counts[lacks].tolist(), strict=True):
+        facts[:, 1], facts[:, other] = np.divmod(pairs, kg.num_nodes)
+        lacks = ~among(facts, triples) & (facts[:, other] != node)
+        order = np.argsort(-counts[lacks], kind="stable")[:MOST_CANDIDATES]
+        for (head, relation, tail), similar in zip(
+            facts[lacks][order].tolist(), counts[lacks][order].tolist(), strict=True
+        ):
             found.append(Candidate((head, relation, tail), similar))
     return sorted(found, key=lambda one: (-one.similar, one.fact))[:MOST_CANDIDATES]
 

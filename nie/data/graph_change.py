@@ -111,11 +111,30 @@ def among(triples: Ints, facts: Ints) -> Bools:
     >>> among(np.array([[0, 0, 7], [7, 1, 0]]), np.array([[7, 1, 0]])).tolist()
     [False, True]
     """
-    both = np.concatenate([triples, facts])
-    if not len(both):
-        return np.zeros(0, dtype=bool)
-    _, relations, tails = (both.max(axis=0) + 1).tolist()
-    # Heads and relations first: one number for all three could be too large.
-    pair = np.unique(both[:, 0] * relations + both[:, 1], return_inverse=True)[1]
-    number = pair * tails + both[:, 2]
+    number = numbers_of(np.concatenate([triples, facts]))
     return np.isin(number[: len(triples)], number[len(triples) :])
+
+
+def numbers_of(triples: Ints) -> Ints:
+    """(n,) a number for each of the triples (n, 3), the same for the same triple.
+
+    >>> numbers_of(np.array([[0, 0, 7], [7, 1, 0], [0, 0, 7]])).tolist()
+    [7, 8, 7]
+    """
+    if not len(triples):
+        return np.zeros(0, dtype=np.int64)
+    _, relations, tails = (triples.max(axis=0) + 1).tolist()
+    # Heads and relations first: one number for all three could be too large.
+    pair = np.unique(triples[:, 0] * relations + triples[:, 1], return_inverse=True)[1]
+    number: Ints = pair * tails + triples[:, 2]
+    return number
+
+
+def distinct(triples: Ints) -> Ints:
+    """The triples in their order, each once.
+
+    >>> distinct(np.array([[7, 1, 0], [0, 0, 7], [7, 1, 0]])).tolist()
+    [[7, 1, 0], [0, 0, 7]]
+    """
+    kept: Ints = triples[np.sort(np.unique(numbers_of(triples), return_index=True)[1])]
+    return kept
