@@ -26,6 +26,8 @@ PRETRAINED = "pretrained"
 def is_learned(kg: KnowledgeGraph, name: str) -> bool:
     """Whether a feature is an embedding of the whole graph, which new nodes do not have.
 
+    A registered feature of structure is taken for one, because nothing tells that each node has it to itself.
+
     >>> from nie.data import synthetic
     >>> [is_learned(synthetic(0), name) for name in ("node2vec", "structural", "degrees", "semantic", "tfidf")]
     [True, True, False, False, False]
