@@ -17,6 +17,7 @@ from downstream.answers.named_change import named_change, named_facts
 from downstream.answers.node_scores import number_text
 from downstream.answers.trained import TrainedRun
 from downstream.reports.tables import markdown_grid
+from nie.arrays import Floats
 from nie.errors import NieError, nearest, shown
 from nie.vocabulary import WHICH_NODES
 
@@ -59,19 +60,23 @@ class WhatIf:
     def columns(self, nodes: str = "named") -> dict[str, list[Any]]:
         """The table as lists by column, as `to_frame` has it."""
         chosen, scores = self.nodes(nodes), self.scores
-        sides = {"before": scores.before, "after": scores.after}
-        told: dict[str, list[Any]] = {
-            "node": [scores.before.name[node] for node in chosen],
+        before, after = scores.before, scores.after
+
+        def column(values: Floats, kind: type = float) -> list[Any]:
+            return [None if value != value else kind(value) for value in values[chosen].tolist()]
+
+        return {
+            "node": [before.name[node] for node in chosen],
             "text": [shown_entity(scores.trained.kg, node) for node in chosen],
+            "score_before": column(before.score),
+            "score_after": column(after.score),
+            "rank_before": column(before.rank, int),
+            "rank_after": column(after.rank, int),
+            "p_top100_before": column(before.p_top100),
+            "p_top100_after": column(after.p_top100),
+            "change": column(scores.change),
+            "spread": column(scores.spread),
         }
-        for title, values in (("score", "score"), ("rank", "rank"), ("p_top100", "p_top100")):
-            for side, one in sides.items():
-                column = getattr(one, values)[chosen].tolist()
-                column = [None if value != value else value for value in column]
-                told[f"{title}_{side}"] = [None if value is None else int(value) for value in column] if (
-                    title == "rank"
-                ) else column  # fmt: skip
-        return told | {"change": scores.change[chosen].tolist(), "spread": scores.spread[chosen].tolist()}
 
     def to_frame(self, nodes: str = "named") -> Any:
         """Scores before and after.
