@@ -25,4 +25,7 @@ LayerActivationName = Literal["linear", "elu"]
 EXPLANATIONS = ("ig", "leave-one-out", "attention")
 """How a score is explained: integrated gradients, its change without a fact, or what the network looks at."""
 
+WHICH_NODES = ("named", "changed")
+"""Whose scores what-if shows: the nodes that a changed fact names, or those whose score changes most."""
+
 REL_MODES: tuple[str, ...] = get_args(RelationMode)

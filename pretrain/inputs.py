@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from nie.data import KnowledgeGraph, load
+from nie.data import Channel, KnowledgeGraph, load
 from nie.data.names_as_words import relations_as_nodes
 from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
@@ -62,6 +62,20 @@ class NodeInputs:
         if key not in self._made:
             self._made[key] = make()
         return cast(Made, self._made[key])
+
+    @functools.cached_property
+    def feature_names(self) -> dict[str, list[str]]:
+        """By channel the names of its features, in the order of ``channels``."""
+        named = feature_names(self.kg, self.config.features) if self.channels else {}
+        return {channel: names.split("+") for channel, names in named.items()}
+
+    def name_of(self, feature: Channel) -> str | None:
+        """What settings call a feature; None for one that is not among ``channels``, as pretrained ones are."""
+        for channel, names in self.feature_names.items():
+            for name, own in zip(names, self.channels[channel], strict=True):
+                if own is feature:
+                    return name
+        return None
 
     @functools.cached_property
     def device(self) -> torch.device:

@@ -199,3 +199,17 @@ def test_explanations_are_judged_beside_their_rivals(script: Script, tmp_path: P
     assert "n = 2." in printed
     with pytest.raises(SystemExit, match=r"has no finished fold|is not a run directory"):
         script("explanations.py", str(tmp_path), "--data-root", str(tmp_path))
+
+
+def test_new_nodes_are_judged_beside_training_with_them(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    settings = ["--method", "gcn", "--features.structural", "relations+structural", "--optim.max_epochs", "3"]
+    folders = ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "runs")]
+    printed = script("new_nodes.py", "synthetic", "--folds", "0,2", "--share", "0.2", *folders, *settings)
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    names = [row[0].strip("| ") for row in rows]
+    assert names == ["SPEARMAN on 22 hidden nodes"] + [
+        f"{way}{unseen}"
+        for unseen in ("", ", unseen_nodes 0.2")
+        for way in ("in place", "in place, stand-ins", "added afterwards")
+    ]

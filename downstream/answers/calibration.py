@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from downstream.metrics.tiers import SHARES, tier_of
-from nie.arrays import Floats, Ints
+from nie.arrays import Bools, Floats, Ints
 from nie.errors import NieError
 
 LEAST = 100
@@ -39,6 +39,7 @@ class Calibration:
             it; -1 for all other nodes, which are compared with those of every part.
         degree: (N,) the number of edges at each node.
         scale: (N,) above 0, how unsure the prediction of each node is compared with others; all 1 where nothing tells.
+        compared: (N,) the held-out nodes whose residuals count; by default all that are of a part.
 
     Example:
         >>> draw = np.random.default_rng(0)
@@ -54,12 +55,17 @@ class Calibration:
     part: Ints
     degree: Ints
     scale: Floats
+    compared: Bools | None = None
+
+    @cached_property
+    def held_out(self) -> Ints:
+        """The nodes that others are compared with."""
+        return np.flatnonzero(self.part >= 0 if self.compared is None else self.compared)
 
     @cached_property
     def nodes(self) -> int:
         """The least number of held-out nodes that any node is compared with, before they are put into bins."""
-        held_out = self.part[self.part >= 0]
-        return len(held_out) - int(np.bincount(held_out).max(initial=0))
+        return len(self.held_out) - int(np.bincount(self.part[self.held_out]).max(initial=0))
 
     @cached_property
     def residuals(self) -> Residuals:
@@ -104,8 +110,7 @@ class Calibration:
         return lower.clip(min=0), upper
 
     def _residuals(self, least: int) -> Residuals:
-        held_out = np.flatnonzero(self.part >= 0)
-        bins = self._bins(held_out, least)
+        held_out, bins = self.held_out, self._bins(self.held_out, least)
         count, parts = int(bins.max()) + 1, int(self.part.max()) + 1
         residual = (self.truth - self.prediction) / self.scale
         groups = []

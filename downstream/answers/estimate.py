@@ -20,6 +20,9 @@ from nie.runs.run import Run, read_run
 if TYPE_CHECKING:
     from downstream.answers.explanation import Explanation
     from downstream.answers.score_sum import AskedRun
+    from downstream.answers.suggestions import Suggestions
+    from downstream.answers.trained import TrainedRun
+    from downstream.answers.what_if import WhatIf
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,75 @@ class Estimate:
         from downstream.answers.asked_run import asked_run
 
         return asked_run(self.run, data_root=self.data_root)
+
+    def what_if(self, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
+        """The scores of the graph without some facts, and with others; of a run of a network.
+
+        Args:
+            remove, add: facts (head, relation, tail), each of them by its name or its text.
+
+        Returns:
+            What changes; ``to_frame()`` has a row for each node that a changed fact names, ``to_frame("changed")`` for
+            the ten whose score changes most.
+
+        Raises:
+            NieError: no fact is given, a node or relation is unknown or stands for several, a fact to remove is not in
+                the graph, one to add is in it already, or the run is not one of a network.
+        """
+        from downstream.answers.what_if import what_if
+
+        return what_if(self._trained, remove, add)
+
+    def suggest(self, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
+        """The single facts, of those that similar nodes have, that would raise the score of a node most.
+
+        Args:
+            node: its name or text.
+            count: facts to give at most.
+            lower: those that would lower it most.
+
+        Returns:
+            The facts; ``to_frame()`` has a row for each.
+
+        Raises:
+            NieError: there is no such node, or the run is not one of a network.
+        """
+        from downstream.answers.suggestions import suggest
+
+        return suggest(self._trained, node, count, lower=lower)
+
+    def predict_new(
+        self, triples: Any = None, text: Any = None, features: Mapping[str, Any] | None = None, *,
+        interval: float = COVERAGE,
+    ) -> Any:  # fmt: skip
+        """The scores of nodes that training never saw, without training again; of a run of a network.
+
+        Args:
+            triples: their facts, and any further ones: a list of (head, relation, tail), a table or a file, by the
+                names in the graph. A name that the graph does not have is a new node.
+            text: their texts: a dict by node, a table or a file.
+            features: their rows of features that cannot be computed, such as ``node2vec`` or a channel of the graph: a
+                table or a file by the name of the feature.
+            interval: as of `predict`.
+
+        Returns:
+            As of `predict`, with a column ``not_computed`` that says in words what stands for features that could not
+            be computed: for embeddings such as node2vec the mean of the neighbours' vectors.
+
+        Raises:
+            NieError: nothing is given, no node is new, training never saw a relation, a fact is in the graph already,
+                a text is that of a known node, or the run is not one of a network.
+        """
+        from downstream.answers.new_nodes import predict_new
+
+        coverage = inner_share("interval", interval)
+        return as_frame(predict_new(self._trained, triples, text, features).columns(coverage))
+
+    @cached_property
+    def _trained(self) -> TrainedRun:
+        from downstream.answers.trained import TrainedRun  # loads torch, which scores alone do not need
+
+        return TrainedRun.open(self.run, data_root=self.data_root)
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Mean, population standard deviation and n over the folds of every metric on test nodes."""

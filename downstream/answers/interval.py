@@ -32,11 +32,13 @@ class Intervals:
         calibration: how far the predictions were off for held-out nodes, on the label scale.
         ranked: (N,) False for nodes of types without any label: nothing tells how far their scores are off.
         label_transform: of the graph.
+        first: the first node that is told of; those before it are there for others to be compared with.
     """
 
     calibration: Calibration
     ranked: Bools
     label_transform: str
+    first: int = 0
 
     @classmethod
     def of(cls, predicted: Predicted, kg: KnowledgeGraph, ranked: Bools) -> Intervals:
@@ -45,12 +47,33 @@ class Intervals:
         Where members are averaged, a node's scale is the spread of its members and, as much again for every node, the
         mean spread: members that happen to agree do not make a prediction sure.
         """
-        scale, tested = np.ones(kg.num_nodes), predicted.fold >= 0
-        if predicted.spread is not None and (mean := predicted.spread[tested].mean()) > 0:
-            scale = predicted.spread + mean
-        degree = np.bincount(np.concatenate([kg.src, kg.dst]), minlength=kg.num_nodes)
-        calibration = Calibration(predicted.value, kg.targets, _parts(predicted.fold), degree, scale)
+        scale = _scale(predicted, predicted)
+        calibration = Calibration(predicted.value, kg.targets, _parts(predicted.fold), _degree(kg), scale)
         return cls(calibration, ranked, kg.label_transform)
+
+    @classmethod
+    def of_changed(
+        cls, before: Predicted, kg: KnowledgeGraph, after: Predicted, changed: KnowledgeGraph, ranked: Bools
+    ) -> Intervals:
+        """Intervals of the nodes of a changed graph, calibrated on the predictions before the change.
+
+        What a prediction on a changed graph misses is not known, as its labels are those of the graph as it is.
+
+        Args:
+            before, kg: predictions and the graph.
+            after, changed: predictions on the changed graph, whose first nodes are those of the graph.
+            ranked: (N,) of the changed graph.
+        """
+        parts, unknown = _parts(before.fold), np.full(changed.num_nodes - kg.num_nodes, -1)
+        calibration = Calibration(
+            prediction=np.append(before.value, after.value),
+            truth=np.append(kg.targets, np.full(changed.num_nodes, np.nan)),
+            part=np.concatenate([parts, parts, unknown]),
+            degree=np.append(_degree(kg), _degree(changed)),
+            scale=np.append(_scale(before, before), _scale(after, before)),
+            compared=np.append(parts >= 0, np.zeros(changed.num_nodes, dtype=bool)),
+        )
+        return cls(calibration, np.append(np.zeros(kg.num_nodes, dtype=bool), ranked), kg.label_transform, kg.num_nodes)
 
     def at(self, coverage: float) -> tuple[Floats, Floats]:
         """Lower and upper ends, (N,) each, of intervals that hold the importance at this chance.
@@ -60,13 +83,14 @@ class Intervals:
         why.
         """
         if self.calibration.shortage(coverage):
-            return np.full(len(self.ranked), np.nan), np.full(len(self.ranked), np.nan)
+            nothing = np.full(len(self.ranked) - self.first, np.nan)
+            return nothing, nothing
         lower, upper = self.calibration.interval(coverage)
         largest = LARGEST_LABEL[self.label_transform]
         most = np.log1p(largest) if self.label_transform == "log1p" else largest
         ends = (lower, np.minimum(upper, np.maximum(most, self.calibration.prediction)))
         lower, upper = (np.where(self.ranked, importance_of(end, self.label_transform), np.nan) for end in ends)
-        return lower, upper
+        return lower[self.first :], upper[self.first :]
 
     @cached_property
     def p_top100(self) -> Floats:
@@ -80,23 +104,25 @@ class Intervals:
         """
         chance, nodes = np.full(len(self.ranked), np.nan), np.flatnonzero(self.ranked)
         if self.calibration.shortage(COVERAGE):
-            return chance
+            return chance[self.first :]
         if len(nodes) <= TOP:
             chance[nodes] = 1.0
-            return chance
+            return chance[self.first :]
         chance[nodes] = 0.0
-        nodes = nodes[self._may_be_top(nodes)]
+        everyone, may = len(nodes), self._may_be_top(nodes)
+        nodes = nodes[may]
         prediction, scale = self.calibration.prediction[nodes], self.calibration.scale[nodes]
         residuals, draw = self.calibration.residuals, np.random.default_rng(0)
         group = residuals.group[nodes]
         start, count = residuals.start[group], residuals.count[group]
         hits = np.zeros(len(nodes))
         for _ in range(DRAWS):  # one draw at a time, so that memory is that of a few columns
-            place = start + (draw.random(len(nodes)) * count).astype(np.int64)
+            # A node's draws do not depend on who else may be at the top, so that a change is seen and not the draw.
+            place = start + (draw.random(everyone)[may] * count).astype(np.int64)
             value = prediction + scale * residuals.sorted[place]
             hits += value >= np.partition(value, -TOP)[-TOP]
         chance[nodes] = hits / DRAWS
-        return chance
+        return chance[self.first :]
 
     def _may_be_top(self, nodes: Ints) -> Bools:
         """Which nodes are, at their best, among the top where all nodes are at their worst; others have no chance."""
@@ -105,6 +131,19 @@ class Intervals:
         worst = known.prediction[nodes] + known.scale[nodes] * residuals.sorted[residuals.start][group]
         best = known.prediction[nodes] + known.scale[nodes] * residuals.sorted[last][group]
         return np.asarray(best >= np.partition(worst, -TOP)[-TOP])
+
+
+def _scale(predicted: Predicted, usual: Predicted) -> Floats:
+    """(N,) how unsure each prediction is: its members' spread and the mean ``usual`` one; 1 where nothing tells."""
+    if predicted.spread is None or usual.spread is None:
+        return np.ones(len(predicted.value))
+    mean = usual.spread[usual.fold >= 0].mean()
+    return predicted.spread + mean if mean > 0 else np.ones(len(predicted.value))
+
+
+def _degree(kg: KnowledgeGraph) -> Ints:
+    """(N,) the number of edges at each node."""
+    return np.bincount(np.concatenate([kg.src, kg.dst]), minlength=kg.num_nodes)
 
 
 def _parts(fold: Ints) -> Ints:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from downstream.answers.interval import COVERAGE, Intervals
-from downstream.answers.predicted import predicted
+from downstream.answers.predicted import Predicted, predicted
 from downstream.answers.score_scale import importance_of
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import check_same_graph
 from nie.arguments import inner_share
 from nie.arrays import Array, Bools, Floats, Ints
-from nie.data import load
-from nie.data.node_types import node_types
+from nie.data import KnowledgeGraph, load
+from nie.data.node_types import NodeTypes, node_types
 from nie.data.version import version_of
 from nie.errors import NieError
 from nie.foreign import one_line
@@ -67,6 +67,20 @@ class NodeScores:
     intervals: Intervals | None = None
     coverage: float = COVERAGE
     channel_weights: Mapping[str, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Predicted, kg: KnowledgeGraph, types: NodeTypes, intervals: Intervals) -> NodeScores:
+        """The scores that predictions are, on the scale of the importance."""
+        return cls(
+            name=[str(name) for name in kg.node_names],
+            type=types.name,
+            score=importance_of(found.value, kg.label_transform),
+            known=np.where(kg.label_mask, kg.labels, np.nan),
+            held_out=(found.fold >= 0) | ~kg.label_mask,
+            extrapolated=types.extrapolated,
+            drawn_in=found.drawn_in,
+            intervals=intervals,
+        )
 
     def at(self, coverage: float) -> NodeScores:
         """The same scores with intervals of another coverage.
@@ -114,13 +128,17 @@ class NodeScores:
         apart, score = self.extrapolated.tolist(), self.score.tolist()
         return sorted(range(len(score)), key=lambda node: (apart[node], -score[node], self.name[node]))
 
-    def columns(self) -> dict[str, list[Any]]:
+    def columns(self, nodes: Ints | None = None) -> dict[str, list[Any]]:
         """The columns of the written table as plain lists, in its `order`; None for what there is not.
 
+        Of all nodes, or of some, by their numbers:
         ``node, type, score, lower, upper, rank, rank_in_type, p_top100, known, held_out, extrapolated``, and where
         there are weights of channels, ``weight_structural`` and so on.
         """
         order, (lower, upper) = self.order, self.interval
+        if nodes is not None:
+            chosen = set(nodes.tolist())
+            order = [node for node in order if node in chosen]
         return {
             "node": [self.name[node] for node in order],
             "type": [self.type[node] for node in order],
@@ -195,17 +213,7 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets", coverage: float
     kg = load(run.config["dataset"], data_root)
     check_same_graph(run, version_of(kg))
     types, found = node_types(kg), predicted(run, folds, kg)
-    scores = NodeScores(
-        name=[str(name) for name in kg.node_names],
-        type=types.name,
-        score=importance_of(found.value, kg.label_transform),
-        known=np.where(kg.label_mask, kg.labels, np.nan),
-        held_out=(found.fold >= 0) | ~kg.label_mask,
-        extrapolated=types.extrapolated,
-        drawn_in=found.drawn_in,
-        intervals=Intervals.of(found, kg, ~types.extrapolated),
-        coverage=coverage,
-    )
+    scores = NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated)).at(coverage)
     for kind, remark in scores.remarks().items():
         log.log(logging.WARNING if kind in ("extrapolated", "intervals") else logging.INFO, "%s", remark)
     return scores

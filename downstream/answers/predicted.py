@@ -38,31 +38,61 @@ class Predicted:
     spread: Floats | None
 
 
+@dataclass(frozen=True, eq=False)
+class FoldPrediction:
+    """What the models of one fold predict for every node, on the label scale.
+
+    Attributes:
+        value: (N,) as the models say it.
+        labels: (n,) of the nodes that they were trained on.
+        test: ids of the nodes that the fold tests.
+        members: (M, N) predictions that ``value`` is the mean of; None where there are not several.
+    """
+
+    value: Floats
+    labels: Floats
+    test: Ints
+    members: Floats | None = None
+
+
 def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
     """Read the predictions of finished folds.
 
-    Nodes that a method ranks but predicts equal are told apart (`downstream.methods.untied.untied`), and predictions
-    beyond the labels that the fold was trained on are drawn in (`downstream.answers.score_scale.within_known`), so that
-    all folds are on one scale.
+    Nodes that a method ranks but predicts equal are told apart (`downstream.methods.untied.untied`).
 
     Args:
         run: of the importance stage.
         folds: its finished folds, at least one.
         kg: the graph that it was made on.
     """
-    value, spread, beyond, fold_of = [], [], [], np.full(kg.num_nodes, -1)
-    for row, fold in enumerate(folds):
+    found = []
+    for fold in folds:
         split = run.split(fold)
-        labels = kg.targets[split["train"]]
-        prediction = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
-        rounding = ROUNDING * labels.max()
-        value.append(within_known(prediction, labels))
-        spread.append(_spread(run, fold, labels, kg.num_nodes))
-        beyond.append((prediction < labels.min() - rounding) | (prediction > labels.max() + rounding))
-        fold_of[split["test"]] = row
-    drawn_in = np.where(fold_of >= 0, np.stack(beyond)[fold_of, np.arange(kg.num_nodes)], np.any(beyond, axis=0))
-    spreads = [one for one in spread if one is not None]
-    return Predicted(own_or_mean(value, fold_of), fold_of, drawn_in, own_or_mean(spreads, fold_of) if spreads else None)
+        value = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
+        members = _members(run, fold, kg.num_nodes)
+        found.append(FoldPrediction(value, kg.targets[split["train"]], split["test"], members))
+    return put_together(found)
+
+
+def put_together(folds: Sequence[FoldPrediction]) -> Predicted:
+    """Give each node the prediction of the fold that tested it, or else the mean over the folds.
+
+    Predictions beyond the labels that the fold was trained on are drawn in
+    (`downstream.answers.score_scale.within_known`), so that all folds are on one scale.
+    """
+    nodes = np.arange(len(folds[0].value))
+    fold_of = np.full(len(nodes), -1)
+    for row, fold in enumerate(folds):
+        fold_of[fold.test] = row
+    beyond = [_beyond(fold.value, fold.labels) for fold in folds]
+    return Predicted(
+        value=own_or_mean([within_known(fold.value, fold.labels) for fold in folds], fold_of),
+        fold=fold_of,
+        drawn_in=np.where(fold_of >= 0, np.stack(beyond)[fold_of, nodes], np.any(beyond, axis=0)),
+        spread=None
+        if any(fold.members is None for fold in folds)
+        else own_or_mean([_spread(fold) for fold in folds], fold_of),
+    )
 
 
 def own_or_mean(rows: Sequence[Floats], fold_of: Ints) -> Floats:
@@ -79,11 +109,22 @@ def own_or_mean(rows: Sequence[Floats], fold_of: Ints) -> Floats:
     return own
 
 
-def _spread(run: Run, fold: int, labels: Floats, num_nodes: int) -> Floats | None:
-    """(N,) the standard deviation over the fold's members; None where there are no members."""
+def _beyond(value: Floats, labels: Floats) -> Bools:
+    rounding = ROUNDING * labels.max()
+    return np.asarray((value < labels.min() - rounding) | (value > labels.max() + rounding))
+
+
+def _spread(fold: FoldPrediction) -> Floats:
+    """(N,) the standard deviation over the members of a fold."""
+    assert fold.members is not None
+    deviation: Floats = np.std([within_known(one, fold.labels) for one in fold.members], axis=0)
+    return deviation
+
+
+def _members(run: Run, fold: int, num_nodes: int) -> Floats | None:
+    """(M, N) predictions of the fold's members; None where there are no members."""
     members = [name for name in run.files(fold) if MEMBER.fullmatch(name)]
     if not members:
         return None
-    _score, prediction = np.stack([run.array(fold, name, (2, num_nodes)) for name in members], axis=1)
-    deviation: Floats = np.std([within_known(one, labels) for one in prediction], axis=0)
-    return deviation
+    rows: Floats = np.stack([run.array(fold, name, (2, num_nodes))[1] for name in members])
+    return rows

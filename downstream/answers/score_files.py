@@ -20,12 +20,17 @@ Columns = Mapping[str, list[Any]]
 
 _PARQUET = {"node": "string", "type": "string", "score": "float64", "lower": "float64", "upper": "float64",
             "rank": "int64", "rank_in_type": "int64", "p_top100": "float64", "known": "float64", "held_out": "bool_",
-            "extrapolated": "bool_"}  # fmt: skip
+            "extrapolated": "bool_", "not_computed": "string"}  # fmt: skip
 """The types of Parquet, which a column of nothing but None would not tell; further columns are weights of channels."""
 
 
 def write_scores(scores: NodeScores, path: str | Path) -> None:
-    """Write `NodeScores.columns` as ``.csv``, ``.parquet`` or ``.json``, a list of records.
+    """Write `NodeScores.columns` as `write_columns` does."""
+    write_columns(scores.columns(), path)
+
+
+def write_columns(columns: Columns, path: str | Path) -> None:
+    """Write columns of scores as ``.csv``, ``.parquet`` or ``.json``, a list of records.
 
     Names are as they are in Parquet and JSON, and `nie.foreign.csv_cell` in CSV. What there is not is an empty cell, or
     null.
@@ -35,7 +40,7 @@ def write_scores(scores: NodeScores, path: str | Path) -> None:
     """
     target = check_target(path)
     with atomic_file(target) as temporary:
-        _WRITERS[target.suffix](scores.columns(), temporary)
+        _WRITERS[target.suffix](columns, temporary)
 
 
 def check_target(path: str | Path) -> Path:
@@ -57,7 +62,7 @@ def _write_csv(columns: Columns, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        words = {name: map(csv_cell, columns[name]) for name in ("node", "type")}
+        words = {name: map(csv_cell, columns[name]) for name in ("node", "type", "not_computed") if name in columns}
         writer.writerows(zip(*{**columns, **words}.values(), strict=True))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from nie.arrays import Floats, Ints
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.ops.edge_weight import weight_of
 from nie.ops.excerpt import OUT_DEGREE, Excerpt, Passed
 
 ROUNDING = 1e-3
@@ -39,7 +41,9 @@ class ScoredNode:
 
     Attributes:
         facts: (F,) the triples of the node.
+        whole: (F,) the weights of the facts as they are: 1, or what the graph has as weights of their edges.
         features: by channel, the features (d,) of the node.
+        neighbours: by channel, the features (n, d) of what is around it.
         usual: by channel, the mean features (d,) of the training nodes, none of which shows its label.
 
     Raises:
@@ -60,7 +64,9 @@ class ScoredNode:
         # Edges of no fact of the node read the weight behind those of the facts, which is 1.
         self._fact = torch.from_numpy(np.where(own, np.searchsorted(self.facts, of_edge), len(self.facts)))
         device = given.train.device
-        self._others = {name: feat[nodes[1:].to(device)] for name, feat in given.predicting.items()}
+        self._nodes = nodes
+        self.whole = self._weights_in(graph).to(device)
+        self.neighbours = {name: feat[nodes[1:].to(device)] for name, feat in given.predicting.items()}
         self.features = {name: feat[node] for name, feat in given.predicting.items()}
         means = {name: feat[given.train].mean(0) for name, feat in given.feats.items()}
         self.usual = {name: F.pad(mean, (0, len(self.features[name]) - len(mean))) for name, mean in means.items()}
@@ -82,20 +88,35 @@ class ScoredNode:
                 "scores cannot be explained."
             )
 
-    @property
-    def whole(self) -> Tensor:
-        """(F,) the weights of the facts as they are."""
-        return torch.ones(len(self.facts), device=self._given.train.device)
+    def _weights_in(self, graph: Any) -> Tensor:
+        """(F,) the weights that a graph has for the edges of the facts."""
+        weight, facts = weight_of(graph), torch.ones(len(self.facts) + 1)
+        if weight is not None:
+            facts[self._fact] = weight[self._excerpt.edges].float()
+        return facts[:-1]
 
-    def __call__(self, weight: Tensor, features: Mapping[str, Tensor] | None = None) -> Tensor:
+    def neighbours_with(self, node: int, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The features of the neighbours, of one of them with other features (d,) in some channels."""
+        place, made = int((self._nodes == node).nonzero()) - 1, dict(self.neighbours)
+        for name, row in features.items():
+            made[name] = made[name].clone()
+            made[name][place] = row
+        return made
+
+    def __call__(
+        self, weight: Tensor, features: Mapping[str, Tensor] | None = None,
+        neighbours: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:  # fmt: skip
         """The prediction on the label scale, differentiable.
 
         Args:
             weight: (F,) of the facts.
             features: by channel (d,), of the node; by default as they are.
+            neighbours: by channel (n, d), of its neighbours; by default as they are.
         """
         own = self.features if features is None else features
-        feats = {name: torch.cat([own[name][None], others]) for name, others in self._others.items()}
+        others = self.neighbours if neighbours is None else neighbours
+        feats = {name: torch.cat([own[name][None], rows]) for name, rows in others.items()}
         by_edge = torch.cat([weight, weight.new_ones(1)])[self._fact.to(weight.device)]
         with self._excerpt.weighted(by_edge):
             outputs = self._given.outputs(self._network.model, feats)

@@ -139,6 +139,8 @@ class FineTuning:
             raise NieError(
                 "fine_tune trains the encoders of a run of stage 1 further; give its folder as --pretrained."
             )
+        if config.unseen_nodes:
+            raise NieError("unseen_nodes replaces embeddings, which fine_tune computes anew; leave one of them out.")
         if config.pretrained_as == "channel":
             raise NieError(
                 "fine_tune puts encoders in front of the channels that they were trained on; use pretrained_as "

@@ -17,6 +17,7 @@ from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from downstream.methods.unseen_nodes import UnseenNodes
 from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
@@ -96,6 +97,11 @@ class FoldNetwork:
         """The training labels as an input; None where they are not one."""
         share = self.config.shown_labels
         return ShownLabels(len(next(iter(self.feats.values()))), self.train, self.labels, share) if share else None
+
+    @functools.cached_property
+    def unseen(self) -> UnseenNodes | None:
+        """Nodes that training feeds as new ones; None where there are none."""
+        return UnseenNodes.of(self.work)
 
     @functools.cached_property
     def predicting(self) -> Mapping[str, Tensor]:

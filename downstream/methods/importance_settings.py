@@ -233,6 +233,7 @@ class NetworkConfig(SearchedConfig):
         lt=1,
         description="share of the training labels that is an input in each epoch, to learn the others from",
     )
+    unseen_nodes: float = Field(0.0, ge=0, lt=1, description="share of the nodes that each epoch feeds as new ones")
     fine_tune: bool = Field(False, description="train the encoders of the pretrained run along with the network")
     fine_tune_lr: float = Field(0.1, gt=0, description="learning rate of these encoders, in shares of optim.lr")
     members: int = Field(1, ge=1, le=10, description="models of different seeds whose outputs are averaged")

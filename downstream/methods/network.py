@@ -127,7 +127,7 @@ def fit_network(work: FoldWork, given: FoldNetwork, folder: Path) -> Fitted:
 # Long because its functions share one network, one generator and one place in torch's random state.
 def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
     work, config, fold = given.work, given.config, given.work.fold
-    shown, train = given.shown, given.train
+    shown, train, unseen = given.shown, given.train, given.unseen
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
@@ -137,7 +137,8 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             return Predictions.of(given.outputs(model, given.predicting), given)
 
         def losses() -> Iterator[Tensor]:
-            feats, rows = shown.draw(given.feats, generator) if shown else (given.feats, everyone)
+            fed = unseen.draw(given.feats, generator) if unseen else given.feats
+            feats, rows = shown.draw(fed, generator) if shown else (fed, everyone)
             if batches is None:
                 yield loss(given.outputs(model, feats), feats, rows)
                 return

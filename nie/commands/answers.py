@@ -1,18 +1,17 @@
-"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie explain``, ``nie complete``."""
+"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie complete``."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+from typing import TYPE_CHECKING
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, coverage_option, whole_number
-from nie.disk.atomic import write_bytes
-from nie.disk.writable import check_writable
-from nie.foreign import one_line, visible
-from nie.vocabulary import EXPLANATIONS
+from nie.errors import NieError
 
-FORMATS = ("text", "json", "csv", "html")
+if TYPE_CHECKING:
+    from nie.runs.run import Run
 
 
 def add_commands(commands: Commands) -> None:
@@ -29,20 +28,12 @@ def add_commands(commands: Commands) -> None:
         "--channel-weights", action="store_true",
         help="add a column for each channel, how much it counts in the score (runs of rgtn)",
     )  # fmt: skip
-    explaining = commands.add("explain", "why a node has its score, from a finished run", _explain)
-    explaining.add_argument(
-        "run_folder", metavar="run", type=a_path,
-        help="folder of a stage-2 run of a network, of linear or ridge, or of a blend",
+    predicting.add_argument(
+        "--add-triples", type=a_path, metavar="FILE",
+        help="facts of nodes that training never saw, as nie data build reads triples; the file has these nodes alone, "
+        "with a column that says what could not be computed",
     )  # fmt: skip
-    explaining.add_argument("node", help="its name, or the words in its text")
-    explaining.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="facts and relations to show")
-    explaining.add_argument(
-        "--method", choices=EXPLANATIONS, default="ig",
-        help="ig: integrated gradients, which add up to the score; leave-one-out: the change without a fact; "
-        "attention: what the network looks at",
-    )  # fmt: skip
-    explaining.add_argument("--format", choices=FORMATS, default="text", help="json and csv have all facts")
-    explaining.add_argument("--out", type=a_path, help="file to write, in the place of printing")
+    predicting.add_argument("--add-text", type=a_path, metavar="FILE", help="texts of such nodes: node, text")
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -74,6 +65,13 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
     check_target(arguments.out)
     run = read_run(arguments.run_folder)
+    if arguments.add_triples or arguments.add_text:
+        if arguments.channel_weights:
+            raise NieError(
+                "--channel-weights is of the nodes that training saw; leave --add-triples and --add-text out."
+            )
+        _predict_new(arguments, run)
+        return
     scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     if arguments.channel_weights:
         from downstream.answers.channel_weights import channel_weights
@@ -85,32 +83,16 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")
 
 
-def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
-    from downstream.answers.asked_run import asked_run
-    from downstream.answers.explanation import explain
-    from downstream.answers.explanation_page import explanation_page
-    from downstream.answers.explanation_text import explanation_text
-    from downstream.answers.frame import as_csv, as_json
-    from nie.runs.run import read_run
+def _predict_new(arguments: argparse.Namespace, run: Run) -> None:
+    from downstream.answers.interval import COVERAGE
+    from downstream.answers.new_nodes import predict_new
+    from downstream.answers.score_files import write_columns
+    from downstream.answers.trained import TrainedRun
 
-    if arguments.out is not None:
-        check_writable(arguments.out)
-    run = asked_run(read_run(arguments.run_folder), data_root=arguments.data_root)
-    explanation = explain(run, arguments.node, arguments.method)
-    match arguments.format:
-        case "json":
-            made = as_json(explanation.as_json())
-        case "csv":
-            made = as_csv(explanation.columns())
-        case "html":
-            made = explanation_page(explanation, arguments.top)
-        case _:
-            made = explanation_text(explanation, arguments.top)
-    if arguments.out is None:
-        say(made)
-    else:
-        write_bytes(arguments.out, f"{visible(made)}\n".encode())
-        say(f"Why {one_line(explanation.text, 80)} has its score: {arguments.out}")
+    trained = TrainedRun.open(run, data_root=arguments.data_root)
+    columns = predict_new(trained, arguments.add_triples, arguments.add_text).columns(arguments.coverage or COVERAGE)
+    write_columns(columns, arguments.out)
+    say(f"Scores of {len(columns['node']):,} new nodes: {arguments.out}")
 
 
 def _complete(arguments: argparse.Namespace, _flags: list[str]) -> None:

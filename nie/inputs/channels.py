@@ -38,32 +38,41 @@ def deviations(rows: Array) -> Array:
     return np.where(differs, spread, 1)
 
 
-def standardized(channel: Channel) -> Array:
+def standardized(channel: Channel, like: Channel | None = None) -> Array:
     """Every column with zero mean and unit variance over the nodes that have the channel; the others stay zero.
+
+    Args:
+        channel: the features.
+        like: those whose nodes give mean and variance, such as those that a network was trained on; by default the
+            features themselves.
 
     >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
     [[-1.0], [1.0], [0.0]]
     """
-    present = channel.features[channel.mask]
+    known = channel if like is None else like
+    present = known.features[known.mask]
     result = np.zeros_like(channel.features)
-    result[channel.mask] = (present - present.mean(axis=0)) / deviations(present)
+    result[channel.mask] = (channel.features[channel.mask] - present.mean(axis=0)) / deviations(present)
     return result
 
 
-def without_units(channel: Channel) -> Channel:
+def without_units(channel: Channel, like: Channel | None = None) -> Channel:
     """The channel with those columns `standardized` that have a value beyond `MOST_RAW`.
 
-    Beside them an encoder that reads features as they are would see nothing else.
+    Beside them an encoder that reads features as they are would see nothing else. With ``like``, its values say which
+    columns these are, and how they are standardised.
 
     >>> rows = np.array([[0.5, 1900.0], [0.1, 2000.0]], np.float32)
     >>> without_units(Channel(rows, np.array([True, True]))).features.tolist()
     [[0.5, -1.0], [0.10000000149011612, 1.0]]
     """
-    wild = np.abs(channel.features).max(axis=0, initial=0) > MOST_RAW
+    known = channel if like is None else like
+    wild = np.abs(known.features).max(axis=0, initial=0) > MOST_RAW
     if not wild.any():
         return channel
     made = np.array(channel.features)
-    made[:, wild] = standardized(Channel(channel.features[:, wild], channel.mask))
+    columns = [Channel(one.features[:, wild], one.mask) for one in (channel, known)]
+    made[:, wild] = standardized(*columns)
     return Channel(made, channel.mask)
 
 
@@ -78,18 +87,21 @@ def softly_limited(values: Array, limit: float) -> Array:
     return limited
 
 
-def input_array(features: ChannelFeatures, config: FeaturesConfig) -> Floats32:
+def input_array(features: ChannelFeatures, config: FeaturesConfig, like: ChannelFeatures | None = None) -> Floats32:
     """The (N, d) input of an encoder: the features of a channel side by side, each standardised if asked for.
 
     If not, the first are as they are, and those behind them, such as degrees, are brought to their scale: standardised,
-    and times the root of the mean square of the first.
+    and times the root of the mean square of the first. With ``like``, the scale is that of these features, such as
+    those that a network was trained on.
     """
-    first, *further = features
+    known = features if like is None else like
     if config.standardize:
-        columns = [standardized(feature) for feature in features]
+        columns = [standardized(feature, one) for feature, one in zip(features, known, strict=True)]
     else:
-        scale = np.sqrt(np.mean(np.square(first.features[first.mask]))) if first.mask.any() else 1.0
-        columns = [first.features, *(scale * standardized(feature) for feature in further)]
+        first = known[0].features[known[0].mask]
+        scale = np.sqrt(np.mean(np.square(first))) if len(first) else 1.0
+        further = (scale * standardized(feature, one) for feature, one in zip(features[1:], known[1:], strict=True))
+        columns = [features[0].features, *further]
     if config.standardize and config.limit is not None:
         columns = [softly_limited(column, config.limit) for column in columns]
     return np.concatenate(columns, axis=1).astype(np.float32)
@@ -138,7 +150,7 @@ def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_
 
     def feature(name: str) -> Channel:
         name, _, control = name.partition("~")
-        computed = features(kg, name, root=data_root, seed=config.seed, **_settings_of(name, config))
+        computed = features(kg, name, root=data_root, seed=config.seed, **settings_of(name, config))
         made = controlled(computed, control, config.seed) if control else computed
         return made if config.standardize else without_units(made)
 
@@ -150,11 +162,11 @@ def channel_packages(
 ) -> Iterator[Package]:  # fmt: skip
     """The packages that `named_features` with these arguments would ask for."""
     for name in features_in(names):
-        settings = _settings_of(name, config)
+        settings = settings_of(name, config)
         yield from missing_packages(kg, name, root=data_root, seed=config.seed, **settings)
 
 
-def _settings_of(name: str, config: FeaturesConfig) -> dict[str, int]:
+def settings_of(name: str, config: FeaturesConfig) -> dict[str, int]:
     """The settings that a feature takes from the section of features."""
     return {"num_walks": config.num_walks, "walk_length": config.walk_length} if name == "node2vec" else {}
 

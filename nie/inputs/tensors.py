@@ -10,9 +10,9 @@ from nie.inputs.channels import ChannelFeatures, input_array
 from nie.settings.sections import FeaturesConfig
 
 
-def input_tensor(features: ChannelFeatures, config: FeaturesConfig) -> Tensor:
+def input_tensor(features: ChannelFeatures, config: FeaturesConfig, like: ChannelFeatures | None = None) -> Tensor:
     """The (N, d) input of an encoder: `nie.inputs.channels.input_array` as a tensor."""
-    return torch.from_numpy(input_array(features, config))
+    return torch.from_numpy(input_array(features, config, like))
 
 
 def presence(features: ChannelFeatures) -> Tensor:

@@ -34,7 +34,7 @@ def fields_of_frames(
         options: those of `nie.data.builders.own_graph.OwnGraph`.
     """
     frame = Frame("triples", triples)
-    blocks = _blocks(frame, quoted=literals == "features")
+    blocks = blocks_of_frame(frame, quoted=literals == "features")
     read = numbered(Source("triples", "row"), blocks, more_nodes)
     if Columns.of_header(frame.columns) is None:
         doubt("triples", read, "name them")
@@ -45,7 +45,7 @@ def fields_of_frames(
     return graph.fields(name, given_channels(features, list(graph.nodes)))
 
 
-def _blocks(frame: Frame, *, quoted: bool) -> Iterator[Block]:
+def blocks_of_frame(frame: Frame, *, quoted: bool) -> Iterator[Block]:
     """The triples of a frame; numbers and dates among names as tails are literals, written as such if ``quoted``."""
     head, relation, tail = frame.triple_columns()
     heads, relations, tails = frame.names(head), frame.names(relation), frame.cells(tail)

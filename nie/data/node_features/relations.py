@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import numpy as np
 
+from nie.arrays import Array
 from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
 
@@ -26,14 +28,49 @@ def relation_profile(kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> Cha
     >>> relation_profile(kg).features.shape[1] == 2 * kg.num_relations
     True
     """
+    return RelationProfile(kg, dim=dim, seed=seed).channel
+
+
+class RelationProfile:
+    """The profile of the nodes of one graph, which can be told of those of another graph with the same relations.
+
+    Args:
+        kg, dim, seed: as of `relation_profile`.
+
+    Attributes:
+        channel: of the graph.
+
+    Example:
+        >>> from nie.data.synthetic_graph import synthetic
+        >>> kg, other = synthetic(0), synthetic(1)
+        >>> RelationProfile(kg, dim=2)(other).features.shape
+        (300, 2)
+    """
+
+    def __init__(self, kg: KnowledgeGraph, *, dim: int = 64, seed: int = 0) -> None:
+        counts, self._reduction = _counts(kg), None
+        if 2 * kg.num_relations <= dim:
+            self.channel = _channel(counts.toarray())
+            return
+        decomposition = importlib.import_module("sklearn.decomposition")
+        self._reduction = decomposition.TruncatedSVD(min(dim, kg.num_nodes), random_state=seed)
+        self.channel = _channel(self._reduction.fit_transform(counts))
+
+    def __call__(self, kg: KnowledgeGraph) -> Channel:
+        """The profile of another graph's nodes, reduced as that of the first."""
+        counts = _counts(kg)
+        return _channel(counts.toarray() if self._reduction is None else self._reduction.transform(counts))
+
+
+def _counts(kg: KnowledgeGraph) -> Any:
+    """(N, 2R) sparse logarithms of one more than the numbers of edges."""
     sparse = importlib.import_module("scipy.sparse")
     nodes, relations = kg.num_nodes, kg.num_relations
     rows, columns = np.concatenate([kg.src, kg.dst]), np.concatenate([kg.etype, kg.etype + relations])
     counts = sparse.coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(nodes, 2 * relations)).tocsr()
     counts.data = np.log1p(counts.data)
-    if 2 * relations <= dim:
-        profile = counts.toarray()
-    else:
-        decomposition = importlib.import_module("sklearn.decomposition")
-        profile = decomposition.TruncatedSVD(min(dim, nodes), random_state=seed).fit_transform(counts)
-    return Channel(np.ascontiguousarray(profile, np.float32), np.ones(nodes, dtype=bool))
+    return counts
+
+
+def _channel(profile: Array) -> Channel:
+    return Channel(np.ascontiguousarray(profile, np.float32), np.ones(len(profile), dtype=bool))

@@ -55,21 +55,53 @@ def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:
     >>> tfidf_svd(synthetic(0), dim=16).features.shape
     (300, 16)
     """
-    # scikit-learn takes a second to import, which users of graphs without text need not wait for.
-    vectorizers = importlib.import_module("sklearn.feature_extraction.text")
-    decomposition = importlib.import_module("sklearn.decomposition")
-    _check(kg)
-    texts, owner, mask = distinct_texts(kg.text)
-    vectorizer = vectorizers.TfidfVectorizer(sublinear_tf=True, max_features=MAX_VOCABULARY, dtype=np.float32)
-    try:
-        terms = vectorizer.fit_transform(texts)
-    except ValueError as error:
-        raise NieError(f"The texts of graph {kg.name} hold no word of two letters or more.") from error
-    if terms.shape[1] == 1:  # one word, which the SVD refuses
-        return spread(terms.toarray(), owner, mask)
-    rank = min(dim, *terms.shape)
-    svd = decomposition.TruncatedSVD(n_components=rank, algorithm="randomized", random_state=seed)
-    return spread(svd.fit_transform(terms), owner, mask)
+    return TfidfSvd(kg, dim=dim, seed=seed).channel
+
+
+class TfidfSvd:
+    """TF-IDF and SVD of the texts of one graph, which can be told of other texts.
+
+    Args:
+        kg, dim, seed: as of `tfidf_svd`.
+
+    Attributes:
+        channel: of the graph.
+
+    Raises:
+        NieError: no node has text, or no text a word.
+
+    Example:
+        >>> from nie.data.synthetic_graph import synthetic
+        >>> kg, other = synthetic(0), synthetic(1)
+        >>> TfidfSvd(kg, dim=16)(other).features.shape
+        (300, 16)
+    """
+
+    def __init__(self, kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> None:
+        # scikit-learn takes a second to import, which users of graphs without text need not wait for.
+        vectorizers = importlib.import_module("sklearn.feature_extraction.text")
+        decomposition = importlib.import_module("sklearn.decomposition")
+        _check(kg)
+        texts, owner, mask = distinct_texts(kg.text)
+        self._words = vectorizers.TfidfVectorizer(sublinear_tf=True, max_features=MAX_VOCABULARY, dtype=np.float32)
+        try:
+            terms = self._words.fit_transform(texts)
+        except ValueError as error:
+            raise NieError(f"The texts of graph {kg.name} hold no word of two letters or more.") from error
+        self._svd = None
+        if terms.shape[1] == 1:  # one word, which the SVD refuses
+            self.channel = spread(terms.toarray(), owner, mask)
+            return
+        rank = min(dim, *terms.shape)
+        self._svd = decomposition.TruncatedSVD(n_components=rank, algorithm="randomized", random_state=seed)
+        self.channel = spread(self._svd.fit_transform(terms), owner, mask)
+
+    def __call__(self, kg: KnowledgeGraph) -> Channel:
+        """The texts of another graph, by the words and dimensions of the first; at least one must not be empty."""
+        _check(kg)
+        texts, owner, mask = distinct_texts(kg.text)
+        terms = self._words.transform(texts)
+        return spread(terms.toarray() if self._svd is None else self._svd.transform(terms), owner, mask)
 
 
 def _check(kg: KnowledgeGraph) -> None:

@@ -19,6 +19,7 @@ from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.graph import LARGEST_LABEL
+from nie.data.graph_change import GraphChange, NewNode
 from nie.data.store import save
 from nie.runs.run import Run
 
@@ -204,3 +205,29 @@ def test_a_node_whose_members_disagree_has_a_wider_interval() -> None:
     lower, upper = found.calibration.interval(0.5)
     width = upper - lower
     assert width[spread == 1].mean() > 2 * width[spread == 0].mean()
+
+
+@pytest.mark.parametrize("members", [False, True])
+def test_what_changes_is_told_by_what_was_missed_before(members: bool, kg: KnowledgeGraph) -> None:
+    """Nodes that do not change keep their intervals, whatever a changed one is predicted, and new ones have some."""
+    draw, count = np.random.default_rng(0), kg.num_nodes
+    fold = np.where(kg.label_mask, np.arange(count) % 3, -1)
+    value = np.nan_to_num(kg.targets, nan=3.0) + draw.normal(0, 0.3, count)
+    spread = draw.uniform(0.1, 0.2, count) if members else None
+    before = Predicted(value, fold, np.zeros(count, bool), spread)
+    changed = value.copy()
+    changed[7] = 50.0
+    after = Predicted(
+        np.append(changed, 4.0), np.append(fold, -1), np.zeros(count + 1, bool),
+        None if spread is None else np.append(spread, 0.15),
+    )  # fmt: skip
+    bigger = GraphChange(kg, nodes=[NewNode("x", None)]).after
+    told = Intervals.of_changed(before, kg, after, bigger, np.ones(count + 1, bool))
+    expected = Intervals.of(before, kg, np.ones(count, bool))
+    for end, known in zip(told.at(0.8), expected.at(0.8), strict=True):
+        assert len(end) == count + 1
+        np.testing.assert_allclose(np.delete(end[:count], 7), np.delete(known, 7))
+    lower, upper = (end[count] for end in told.at(0.8))
+    assert lower < np.expm1(4.0) < upper
+    assert told.p_top100[7] == 1.0
+    assert 0 <= told.p_top100[count] <= 1

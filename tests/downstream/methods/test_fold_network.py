@@ -49,10 +49,13 @@ def test_other_masks_take_the_place_of_the_own(tmp_path: Path) -> None:
     assert not torch.allclose(one, two)
 
 
-def test_what_cannot_be_loaded(tmp_path: Path) -> None:
+def test_every_member_can_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path, members=2)
-    with pytest.raises(NieError, match="must be a run of one member; it averages 2 networks"):
-        given.trained(run, 0)
+    first, second = (given.trained(run, 0, member=member) for member in range(2))
+    assert any((first.state_dict()[name] != tensor).any() for name, tensor in second.state_dict().items())
+
+
+def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     run, given = trained(tmp_path)
     for damage in (lambda path: path.write_bytes(b"junk"), Path.unlink):
         damage(run.fold_path(0) / "model.safetensors")

@@ -113,6 +113,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         {"select": "rmse"},
         {"members": 2},
         {"shown_labels": 0.5},
+        {"unseen_nodes": 0.5},
         {"features": {**SMALL["features"], "limit": 0.5}},
         {"graph": {"inverse_relations": True, "self_loops": False}},
         {"features": {**SMALL["features"], "degrees": False, "standardize": False}},

@@ -11,7 +11,7 @@ from downstream.stages.importance import IMPORTANCE
 from nie.data import Channel, KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
-from nie.inputs.channels import feature_names, standardized, without_units
+from nie.inputs.channels import feature_names, input_array, standardized, without_units
 from nie.settings.sections import FeaturesConfig
 from pretrain.inputs import prepare
 
@@ -119,3 +119,20 @@ def test_features_that_are_read_as_they_are_bring_no_units(tmp_path: Path) -> No
 def test_vectors_are_left_as_they_are() -> None:
     vectors = Channel(np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32), np.ones(50, bool))
     assert without_units(vectors) is vectors
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_features_of_other_nodes_are_scaled_as_those_that_a_network_was_trained_on(standardize: bool) -> None:
+    draw, everyone = np.random.default_rng(0), np.ones(20, bool)
+    known = tuple(Channel((scale * draw.normal(3, 1, (20, 2))).astype(np.float32), everyone) for scale in (1, 9))
+    config = FeaturesConfig(standardize=standardize, limit=1.5 if standardize else None)
+    whole = input_array(known, config)
+    some = tuple(Channel(one.features[4:6], everyone[:2]) for one in known)
+    assert input_array(some, config, known).tolist() == whole[4:6].tolist()
+    assert input_array(some, config).tolist() != whole[4:6].tolist()
+
+
+def test_the_columns_with_a_unit_are_those_that_training_had() -> None:
+    known = Channel(np.array([[0.5, 1900.0], [0.1, 2000.0]], np.float32), np.array([True, True]))
+    other = Channel(np.array([[40.0, 20.0]], np.float32), np.array([True]))
+    assert without_units(other, known).features.tolist() == [[40.0, pytest.approx((20.0 - 1950) / 50)]]

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from nie.data import FEATURES, KnowledgeGraph, features, synthetic
+from nie.data.graph_change import GraphChange
+from nie.data.node_features.cache import feature_of_others
 from nie.errors import NieError
 
 
@@ -201,3 +203,19 @@ def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setitem(FEATURES, name, replace(FEATURES[name], compute=compute))
+
+
+@pytest.mark.parametrize("name", ["degrees", "relations", "tfidf"])
+def test_what_is_fitted_on_a_graph_tells_of_a_part_what_it_told_of_the_whole(name: str, tmp_path: Path) -> None:
+    kg, nodes = synthetic(0), np.array([250, 3, 17])
+    settings = {"dim": 3} if name == "relations" else {}
+    whole, tell = features(kg, name, root=tmp_path, **settings), feature_of_others(kg, name, **settings)
+    assert tell is not None
+    part = tell(GraphChange(kg).around(nodes))
+    np.testing.assert_allclose(part.features[:3], whole.features[nodes], atol=1e-6)
+    assert part.mask[:3].tolist() == whole.mask[nodes].tolist()
+
+
+def test_what_is_trained_or_given_tells_nothing_of_other_graphs() -> None:
+    assert feature_of_others(synthetic(0), "node2vec") is None
+    assert feature_of_others(synthetic(0), "structural") is None

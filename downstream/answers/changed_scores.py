@@ -1,0 +1,106 @@
+"""The scores of all nodes before and after a change of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from downstream.answers.changed_graph import ChangedGraph
+from downstream.answers.interval import Intervals
+from downstream.answers.node_scores import NodeScores
+from downstream.answers.predicted import FoldPrediction, Predicted, put_together
+from downstream.answers.trained import TrainedRun
+from nie.arrays import Floats
+from nie.data.graph_change import GraphChange
+from nie.data.node_types import NodeTypes, node_types
+
+
+@dataclass(frozen=True, eq=False)
+class ChangedScores:
+    """What a run says of a changed graph, beside what it says of the graph as it is.
+
+    Attributes:
+        graph: the changed graph, as the networks read it.
+        predictions: by fold the predictions (M, N + n) of its networks on the changed graph, on the label scale.
+    """
+
+    graph: ChangedGraph
+    predictions: Mapping[int, Floats]
+
+    @classmethod
+    def of(cls, graph: ChangedGraph) -> ChangedScores:
+        """Ask all networks of the run."""
+        return cls(graph, graph.predictions())
+
+    @property
+    def trained(self) -> TrainedRun:
+        """The run."""
+        return self.graph.trained
+
+    @cached_property
+    def before(self) -> NodeScores:
+        """The scores (N,) of the graph as it is, by the same networks on this machine."""
+        kg, found, types = self.trained.kg, self._before, self._types_before
+        return NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated))
+
+    @cached_property
+    def after(self) -> NodeScores:
+        """The scores (N + n,) of the changed graph.
+
+        Nodes that were there before keep their types. How sure the scores are is told from what the run missed on the
+        graph as it is.
+        """
+        change, types = self.graph.change, self._types_before
+        changed, count = change.after, change.before.num_nodes
+        if change.nodes:
+            new = node_types(changed)
+            extrapolated = np.append(types.extrapolated, new.extrapolated[count:])
+            types = NodeTypes(types.relation, [*types.name, *new.name[count:]], extrapolated)
+        intervals = Intervals.of_changed(self._before, change.before, self._after, changed, ~types.extrapolated)
+        return NodeScores.of(self._after, changed, types, intervals)
+
+    @property
+    def change(self) -> Floats:
+        """(N,) how much the prediction of each node changes, on the label scale."""
+        return self._after.value[: self.graph.change.before.num_nodes] - self._before.value
+
+    @property
+    def spread(self) -> Floats:
+        """(N,) population standard deviation of that change over all networks: folds and members."""
+        count = self.graph.change.before.num_nodes
+        shifts = [self.predictions[fold][:, :count] - rows for fold, rows in predictions_before(self.trained).items()]
+        return np.asarray(np.concatenate(shifts).std(axis=0))
+
+    @property
+    def networks(self) -> int:
+        """How many networks were asked."""
+        return sum(map(len, self.predictions.values()))
+
+    @property
+    def _types_before(self) -> NodeTypes:
+        return self.trained.inputs.once("node types", lambda: node_types(self.trained.kg))
+
+    @cached_property
+    def _before(self) -> Predicted:
+        return _put_together(self.trained, predictions_before(self.trained))
+
+    @cached_property
+    def _after(self) -> Predicted:
+        return _put_together(self.trained, self.predictions)
+
+
+def predictions_before(trained: TrainedRun) -> Mapping[int, Floats]:
+    """The predictions on the graph as it is, by fold; computed once for as long as the run is open."""
+    unchanged = ChangedGraph(trained, GraphChange(trained.kg))
+    return trained.inputs.once("predictions", unchanged.predictions)
+
+
+def _put_together(trained: TrainedRun, predictions: Mapping[int, Floats]) -> Predicted:
+    targets, folds = trained.kg.targets, trained.inputs.folds
+    return put_together([
+        FoldPrediction(rows.mean(axis=0), targets[folds[fold].train], folds[fold].test, rows if len(rows) > 1 else None)
+        for fold, rows in predictions.items()
+    ])  # fmt: skip

@@ -1,0 +1,233 @@
+"""Which single facts would raise or lower the score of a node most, of those that similar nodes have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from downstream.answers.by_name import find_entity, shown_entity
+from downstream.answers.changed_graph import teller_of
+from downstream.answers.frame import as_frame, as_html
+from downstream.answers.scored_node import ScoredNode
+from downstream.answers.trained import TrainedRun
+from downstream.answers.trained_network import TrainedNetwork
+from downstream.reports.tables import markdown_grid
+from nie.arguments import whole_number
+from nie.arrays import Bools, Floats, Ints
+from nie.data import FEATURES, Channel, KnowledgeGraph, message_graph
+from nie.data.graph_change import GraphChange, among, distinct
+from nie.data.message_passing import triples_of
+from nie.data.node_types import node_types
+from nie.foreign import markdown_text, one_line
+from nie.inputs.changed_features import FeatureTeller
+from nie.inputs.tensors import input_tensor
+from nie.ops.edge_weight import EDGE_WEIGHT
+from nie.progress import track
+
+MOST_CANDIDATES = 100
+"""Facts that are tried, those first that most similar nodes have."""
+WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A fact that a node does not have.
+
+    Attributes:
+        head, relation, tail: the fact, by names.
+        neighbour: the end that is not the node, as people read it.
+        change: of the score with this fact alone, on the label scale; the mean over the networks that make the score.
+        spread: their population standard deviation.
+        similar: how many similar nodes have such a fact.
+    """
+
+    head: str
+    relation: str
+    tail: str
+    neighbour: str
+    change: float
+    spread: float
+    similar: int
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """The facts that would change the score of a node most, the largest change first.
+
+    Attributes:
+        node, text: the node, by its name, and as people read it.
+        type: of the node; nodes of the same type are similar.
+        lower: whether the score was to fall.
+        tried: how many facts were tried.
+        facts: those of them that change the score most in the direction that was asked for.
+    """
+
+    node: str
+    text: str
+    type: str
+    lower: bool
+    tried: int
+    facts: list[Suggestion]
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for each fact: ``head, relation, tail, neighbour, change, spread, similar``."""
+        names = ("head", "relation", "tail", "neighbour", "change", "spread", "similar")
+        return {name: [getattr(fact, name) for fact in self.facts] for name in names}
+
+    def to_frame(self) -> Any:
+        """The facts as a ``pandas.DataFrame``; a list of dicts without pandas."""
+        return as_frame(self.columns())
+
+    def _repr_html_(self) -> str:
+        return as_html(f"What would {'lower' if self.lower else 'raise'} the score of {self.text}", self.columns())
+
+
+class Candidate(NamedTuple):
+    """A fact of a node by numbers, and how many similar nodes have one like it."""
+
+    fact: tuple[int, int, int]
+    similar: int
+
+
+def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
+    """Try the facts that similar nodes have and a node lacks, one by one.
+
+    Similar are nodes of the same type (`nie.data.node_types.node_types`). A fact is tried on the node and its
+    neighbours alone (`downstream.answers.scored_node.ScoredNode`), with degrees and relation profiles of both its ends
+    as they are with it. This is exact for networks of up to two layers. In deeper ones, what a fact does to its other
+    end is followed to the node's own neighbours and no further.
+
+    Args:
+        trained: the run.
+        node: its name or text.
+        count: facts to give at most.
+        lower: the facts that would lower the score most, in the place of those that raise it.
+
+    Raises:
+        NieError: there is no such node, or the network cannot be asked.
+    """
+    kg, place, count = trained.kg, find_entity(trained.kg, node), whole_number("count", count, 1)
+    types = trained.inputs.once("node types", lambda: node_types(kg))
+    alike = np.array([name == types.name[place] for name in types.name])
+    alike[place] = False
+    candidates = candidates_for(kg, place, alike)
+    changes = np.stack([_changes(trained, network, place, candidates) for network in trained.networks(place)])
+    mean, spread = changes.mean(axis=0), changes.std(axis=0)
+    facts = []
+    for (fact, similar), change, sd in zip(candidates, mean.tolist(), spread.tolist(), strict=True):
+        head, relation, tail = fact
+        names = kg.node_names[head], kg.relation_names[relation], kg.node_names[tail]
+        if (change < 0) if lower else (change > 0):
+            other = shown_entity(kg, tail if head == place else head)
+            facts.append(Suggestion(*names, other, change, sd, similar))
+    facts.sort(key=lambda one: (-abs(one.change), one.head, one.relation, one.tail))
+    name, text = kg.node_names[place], shown_entity(kg, place)
+    return Suggestions(name, text, types.name[place], lower, len(candidates), facts[:count])
+
+
+def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidate]:
+    """The facts that similar nodes have and a node lacks, those first that most of them have.
+
+    Args:
+        kg: the graph.
+        node: the number of the node.
+        alike: (N,) True for similar nodes.
+    """
+    triples, found = distinct(kg.triples), list[Candidate]()
+    for own, other in ((0, 2), (2, 0)):
+        theirs = triples[alike[triples[:, own]]]
+        pairs, counts = np.unique(theirs[:, 1] * kg.num_nodes + theirs[:, other], return_counts=True)
+        facts = np.full((len(pairs), 3), node)
+        facts[:, 1], facts[:, other] = np.divmod(pairs, kg.num_nodes)
+        lacks = ~among(facts, triples) & (facts[:, other] != node)
+        order = np.argsort(-counts[lacks], kind="stable")[:MOST_CANDIDATES]
+        for (head, relation, tail), similar in zip(
+            facts[lacks][order].tolist(), counts[lacks][order].tolist(), strict=True
+        ):
+            found.append(Candidate((head, relation, tail), similar))
+    return sorted(found, key=lambda one: (-one.similar, one.fact))[:MOST_CANDIDATES]
+
+
+def _changes(trained: TrainedRun, network: TrainedNetwork, node: int, candidates: list[Candidate]) -> Floats:
+    """(C,) by how much each fact alone changes the prediction of a network for the node."""
+    kg, changes = trained.kg, np.zeros(len(candidates))
+    if not candidates:
+        return changes
+    added = np.array([one.fact for one in candidates])
+    all_at_once = GraphChange(kg, added=added).after
+    message = message_graph(all_at_once, **trained.config.graph.model_dump())
+    triples = triples_of(message, all_at_once)
+    # In the graph that is run on, none of the facts is there yet.
+    message.graph.edata[EDGE_WEIGHT] = torch.from_numpy((triples < kg.num_edges).astype(np.float32))
+    given = replace(network.given, message=replace(message, etype=message.etype.to(trained.inputs.device)))
+    scored = ScoredNode(replace(network, given=given), node, triples)
+    inputs = track(_inputs_with(trained, network, node, added), "facts", total=len(added))
+    with torch.no_grad():
+        for place, (neighbour, own, theirs) in enumerate(inputs):
+            weight = scored.whole.clone()
+            weight[np.searchsorted(scored.facts, kg.num_edges + place)] = 1
+            found = scored(weight, {**scored.features, **own}, scored.neighbours_with(neighbour, theirs))
+            changes[place] = float(found) - scored.score
+    return changes
+
+
+Rows = dict[str, Tensor]
+
+
+def _inputs_with(
+    trained: TrainedRun, network: TrainedNetwork, node: int, added: Ints
+) -> Iterator[tuple[int, Rows, Rows]]:  # fmt: skip
+    """For each fact alone, its other end, and by channel the inputs (d,) of both ends that depend on their facts."""
+    given, teller, unchanged = network.given, teller_of(trained), GraphChange(trained.kg)
+    for head, relation, tail in added.tolist():
+        neighbour = tail if head == node else head
+        part = unchanged.around(np.array([node, neighbour]))
+        fact = [0, relation, 1] if head == node else [1, relation, 0]
+        part, rows = GraphChange(part, added=np.array([fact])).after, Rows()
+        for channel, known in given.work.channels.items():
+            told = [_told(trained, teller, one, part, [node, neighbour]) for one in known]
+            if any(one is not None for one in told):
+                both = tuple(
+                    Channel(old.features[[node, neighbour]], old.mask[[node, neighbour]]) if new is None else new
+                    for old, new in zip(known, told, strict=True)
+                )
+                told_rows = input_tensor(both, trained.config.features, known).to(given.train.device)
+                # Behind them are labels as input, which stay.
+                labels = given.predicting[channel][[node, neighbour], told_rows.shape[1] :]
+                rows[channel] = torch.cat([told_rows, labels], dim=1)
+        yield neighbour, {name: row[0] for name, row in rows.items()}, {name: row[1] for name, row in rows.items()}
+
+
+def _told(
+    trained: TrainedRun, teller: FeatureTeller, known: Channel, part: KnowledgeGraph, nodes: list[int]
+) -> Channel | None:  # fmt: skip
+    """The feature of the first two nodes of ``part``, where it depends on their facts."""
+    name = trained.inputs.name_of(known)
+    if name is None or (name in FEATURES and FEATURES[name].reads == "text"):
+        return None
+    told = teller.tell(name, part)
+    return None if told is None else Channel(told.features[: len(nodes)], told.mask[: len(nodes)])
+
+
+def suggestions_text(suggestions: Suggestions) -> str:
+    """The facts in words."""
+    one = suggestions
+    direction = "lower" if one.lower else "raise"
+    tried = f"Of {one.tried:,} facts that nodes of the type {one_line(one.type, WIDTH)} have and it lacks"
+    title = markdown_text(one_line(one.text, 4 * WIDTH))
+    if not one.facts:
+        return f"{title}: {tried[0].lower()}{tried[1:]}, none would {direction} its score."
+    rows = [
+        [
+            f"{fact.change:+.3f} ± {fact.spread:.3f}", f"{fact.relation} {'->' if fact.head == one.node else '<-'}",
+            one_line(fact.neighbour, WIDTH), f"{fact.similar:,}",
+        ]
+        for fact in one.facts
+    ]  # fmt: skip
+    table = markdown_grid(["change on the label scale", "relation", "neighbour", "similar nodes that have it"], rows)
+    return f"{title}\n\n{tried}, these alone would {direction} its score most:\n\n{table}"
