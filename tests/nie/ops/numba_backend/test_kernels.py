@@ -15,9 +15,10 @@ from nie.ops.numba_backend import kernels as numba_kernels
 
 
 def test_a_kernel_is_made_once_for_its_sizes() -> None:
-    kernel = numba_dot.dot_forward(2, 3, "mul")
-    assert numba_dot.dot_forward(2, 3, "mul") is kernel
-    assert numba_dot.dot_forward(3, 3, "mul") is not kernel
+    kernel = numba_dot.dot_forward(2, 3, "mul", False)
+    assert numba_dot.dot_forward(2, 3, "mul", False) is kernel
+    assert numba_dot.dot_forward(3, 3, "mul", False) is not kernel
+    assert numba_dot.dot_forward(2, 3, "mul", True) is not kernel  # with weights of edges
 
 
 def test_kernels_on_disk_belong_to_the_shared_code_they_were_made_with() -> None:
