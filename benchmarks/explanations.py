@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from downstream.answers.attribution import Attribution, attention, integrated_gradients, leave_one_out
+from downstream.answers.attribution import ATTRIBUTIONS, Attribution
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
 from downstream.reports.tables import markdown_grid
@@ -78,7 +78,7 @@ class Judged:
             order = np.argsort(-np.abs(found["leave-one-out"].facts), kind="stable")[:MOST_COMPARED]
             self.agreement.append(float(spearman(found["leave-one-out"].facts[order], found["ig"].facts[order])))
         with contextlib.suppress(NieError):  # of a network without any
-            found["attention"] = attention(scored)
+            found["attention"] = ATTRIBUTIONS["attention"](scored)
         kg = trained.kg
         other = np.where(kg.src[scored.facts] == node, kg.dst[scored.facts], kg.src[scored.facts])
         worth = {name: one.facts for name, one in found.items()}
@@ -88,7 +88,7 @@ class Judged:
 
     def _timed(self, name: str, scored: ScoredNode, started: float | None = None) -> Attribution:
         started = time.perf_counter() if started is None else started
-        made = {"ig": integrated_gradients, "leave-one-out": leave_one_out}[name](scored)
+        made = ATTRIBUTIONS[name](scored)
         self.seconds[name].append(time.perf_counter() - started)
         return made
 

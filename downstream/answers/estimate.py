@@ -97,7 +97,11 @@ class Estimate:
     @cached_property
     def _asked(self) -> AskedRun:
         from downstream.answers.asked_run import asked_run
+        from downstream.methods.table import method_of
 
+        method = method_of(self.run)
+        if method is not None and method.is_network:
+            return self._trained  # so that all questions to a network share what it computed
         return asked_run(self.run, data_root=self.data_root)
 
     def what_if(self, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
