@@ -14,7 +14,6 @@ from downstream.methods.fold_network import FoldNetwork
 from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
-from nie.errors import NieError
 from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
 from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
@@ -54,8 +53,7 @@ class ChangedGraph:
             NieError: the network trains the encoders of stage 1 along, which pass messages on a graph of their own.
         """
         given = network.given
-        if given.tuning is not None:
-            raise NieError("A run with fine_tune passes messages on two graphs, and cannot be asked yet.")
+        network.check_one_graph()
         config, device = self.trained.config.features, given.train.device
         changed = {name: self._features(known) for name, known in given.work.channels.items()}
         return replace(

@@ -52,8 +52,7 @@ class ScoredNode:
 
     def __init__(self, network: TrainedNetwork, node: int, triples: Ints) -> None:
         given, (predicted, passed) = network.given, network.on_all
-        if given.tuning is not None:
-            raise NieError("A run with fine_tune passes messages on two graphs, and cannot be asked yet.")
+        network.check_one_graph()
         graph, self._network = given.message.graph, network
         nodes = _around(graph, node, steps=_reach(network.model, passed))
         self._excerpt = Excerpt(graph, given.message.etype, nodes, passed)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from downstream.answers.last_asked import LastAsked
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.network import centred
+from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.ops.excerpt import Passed, recording
 
@@ -43,6 +44,15 @@ class TrainedNetwork:
     given: FoldNetwork
     model: nn.Module
     _kept: LastAsked[OnAll] = field(default_factory=kept_on_all, repr=False)
+
+    def check_one_graph(self) -> None:
+        """Refuse a network that passes messages on two graphs: one that trains the encoders of stage 1 along.
+
+        Raises:
+            NieError: it is such a one.
+        """
+        if self.given.tuning is not None:
+            raise NieError("A run with fine_tune passes messages on two graphs, and cannot be asked yet.")
 
     def predicted(self, outputs: ImportanceScores) -> Tensor:
         """(N,) predictions on the label scale."""
