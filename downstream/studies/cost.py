@@ -17,15 +17,20 @@ COST_NOTE = (
 )
 
 
-def cost_table(runs: Mapping[str, Run], unit: str) -> Table:
+def cost_table(runs: Mapping[str, Run], unit: str, recorded: Mapping[str, float]) -> Table:
     """Seconds, milliseconds per epoch and parameters by row.
 
     Args:
         runs: by row.
         unit: what runs are repeated over, in the plural: "folds" or "repetitions".
+        recorded: seconds of rows whose runs may be gone.
     """
-    seconds = seconds_by_row(runs)
-    rows = [[name, f"{seconds[name]:.1f}" if name in seconds else "—", *_size(run)] for name, run in runs.items()]
+    seconds = {**recorded, **seconds_by_row(runs)}
+    sizes = {name: _size(run) for name, run in runs.items()}
+    rows = [
+        [name, f"{seconds[name]:.1f}" if name in seconds else "—", *sizes.get(name, ("—", "—"))]
+        for name in dict.fromkeys([*recorded, *runs])
+    ]
     headers = ["method", f"seconds a {unit.removesuffix('s')}", "ms an epoch", "parameters"]
     return Table("Cost", headers, rows, COST_NOTE)
 

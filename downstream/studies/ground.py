@@ -49,7 +49,8 @@ class Ground:
         settings: ``(dataset, profile, flags, epochs)``: what arms are made from.
         test_note: a note on how to read paired tests.
         test_share: test nodes over training nodes of a run, by which such a test is corrected; 0 for none.
-        figures: ``(results, runs by row, graph)``: figures by title; None for what cannot be drawn.
+        figures: ``(results, runs by row, graph)``: figures by title; None for what cannot be drawn. Of rows that are
+            only recorded there are no runs.
     """
 
     stage: Stage[Any]
@@ -60,6 +61,8 @@ class Ground:
 
 
 def _figures_of_folds(results: Results, runs: Mapping[str, Run], kg: KnowledgeGraph) -> dict[str, Any]:
+    if not runs:
+        return {"folds": figures.fold_points(results)}
     best = best_run(list(runs.values()))
     name = next(row for row, run in runs.items() if run is best)
     return {
@@ -71,6 +74,8 @@ def _figures_of_folds(results: Results, runs: Mapping[str, Run], kg: KnowledgeGr
 
 
 def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: KnowledgeGraph) -> dict[str, Any]:
+    if not runs:
+        return {"repetitions": figures.fold_points(results, ("mrr", "hits@10"))}
     return {
         "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
         "learning curves": figures.learning_curves(runs, "mrr"),

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from downstream.reports import figures
-from downstream.reports.page import Table
 from downstream.reports.results import Results
-from downstream.stages.runner import Runner
 from downstream.studies.needs import SEMANTIC, Need
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Study, against_first
 from nie.later import later
-from nie.runs.run import Run
 
 GAMMAS = (0.01, 0.05, 0.1, 0.2)  # the values of the paper
 ETA2S = (0.5, 1.0, 10.0, 50.0)
@@ -72,8 +69,8 @@ def grid_name(gamma: float, eta2: float) -> str:
     return f"gamma={gamma:g} eta2={eta2:g}"
 
 
-def _heat_maps(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
-    results, drawn = Results.of(runs), {}
+def _heat_maps(_arms: Sequence[Arm], results: Results) -> dict[str, Any]:
+    drawn = {}
     for metric in figures.DRAWN:
         means = {
             place: results.summary(grid_name(*place), metric)["mean"]
@@ -83,7 +80,7 @@ def _heat_maps(_arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -
         defined = {place: float(mean) for place, mean in means.items() if mean is not None}
         if defined:
             drawn[f"grid {metric}"] = figures.heat_map(defined, "gamma", "eta2", metric)
-    return [], drawn
+    return drawn
 
 
 LICAP_STUDIES = (
@@ -95,7 +92,7 @@ LICAP_STUDIES = (
         "How do the share of top nodes (gamma) and the weight of the finer bins (eta2) matter to RGTN on LICAP?",
         _grid,
         against_first,
-        also=_heat_maps,
+        drawn=_heat_maps,
     ),
     Study(
         "tsne",

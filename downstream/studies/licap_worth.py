@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from downstream.metrics.registry import title
 from downstream.reports import figures
-from downstream.reports.page import Table
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
-from downstream.stages.runner import Runner
 from downstream.studies.methods import raw_arms
 from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
-from downstream.studies.seeds import merged
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study
-from nie.runs.run import Run
 
 METHODS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
 SEEDS = (0, 1, 2)
@@ -76,8 +72,8 @@ def _by_share(settings: Settings) -> list[Arm]:
     return arms
 
 
-def _share_curves(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
-    results, drawn = merged(Results.of(runs), arms), {}
+def _share_curves(arms: Sequence[Arm], results: Results) -> dict[str, Any]:
+    drawn = {}
     for metric in figures.DRAWN:
         for method in SHARE_METHODS:
             curves: dict[str, dict[float, float]] = {}
@@ -91,7 +87,7 @@ def _share_curves(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner)
                 drawn[f"{method} {metric}"] = figures.lines(
                     curves, "labels given for training, %", title(metric), logarithmic=True
                 )
-    return [], drawn
+    return drawn
 
 
 def _by_strength(settings: Settings) -> list[Arm]:
@@ -106,9 +102,9 @@ def _by_strength(settings: Settings) -> list[Arm]:
     return arms
 
 
-def _gains(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tuple[list[Table], dict[str, Any]]:
+def _gains(arms: Sequence[Arm], results: Results) -> dict[str, Any]:
     """What LICAP adds to RGTN, and what an untrained encoder adds, by how good RGTN is without."""
-    results, drawn = merged(Results.of(runs), arms), {}
+    drawn = {}
     for metric in figures.DRAWN:
         gains: dict[str, dict[float, float]] = {}
         for arm in arms:
@@ -122,7 +118,7 @@ def _gains(arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner) -> tup
             drawn[f"gain {metric}"] = figures.lines(
                 ordered, f"{title(metric)} of RGTN on raw features", f"difference in {title(metric)}"
             )
-    return [], drawn
+    return drawn
 
 
 LICAP_WORTH = (
@@ -145,7 +141,7 @@ LICAP_WORTH = (
         _by_share,
         against_raw_and_controls,
         seeds=SEEDS,
-        also=_share_curves,
+        drawn=_share_curves,
         note="Rows of different shares of labels are tested on the same nodes.",
     ),
     Study(
@@ -154,6 +150,6 @@ LICAP_WORTH = (
         _by_strength,
         against_raw_and_controls,
         seeds=SEEDS,
-        also=_gains,
+        drawn=_gains,
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from downstream.metrics.registry import title
@@ -13,6 +14,7 @@ from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
+from downstream.studies.records import Recorded, with_records
 from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
@@ -21,8 +23,16 @@ MOST_NAMED = 5
 """Rows that have not begun and are still named; a study may have a hundred."""
 
 
-def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], results: Results) -> list[Table]:
+def results_of(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], recorded: Recorded) -> Results:
+    """Test figures of the rows, each seed a row of its own, of runs and of records."""
+    found = Results.of(runs, study.columns) if runs or not recorded else None
+    return with_records(found, recorded, arms)
+
+
+def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], recorded: Recorded) -> list[Table]:
     """The tables of what is measured, published, tested, spent and missing."""
+    apart = results_of(study, arms, runs, recorded)
+    results = merged(apart, arms)
     headers, rows = headers_of(results), measured_rows(results, REPETITION if study.seeds else None)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
@@ -33,27 +43,31 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], res
     }
     stage = study.ground.stage
     repeated = SEEDS_NOTE if study.seeds else ""
-    note = " ".join(text for text in (study.note, repeated, stage.caption, missing(arms, runs, stage.unit)) if text)
+    note = " ".join(
+        text for text in (study.note, repeated, stage.caption, missing(arms, apart.rows, stage.unit)) if text
+    )
     tables = [Table("Measured", [*headers, stage.unit], rows, note, marks)]
     published = published_table(results.dataset, results.metrics, stage)
     if published and set(stage.columns) <= set(results.metrics):
         note = "Not measured here; their text features differ from ours."
         tables.append(Table("Published", [*headers, "source"], published, note))
-    share = study.ground.test_share(next(run for run in runs.values() if run.finished_folds()))
+    shares = [study.ground.test_share(run) for run in list(runs.values())[:1]]
+    shares += [record.test_share for of_row in recorded.values() for record in of_row.values()]
     comparisons = compare(
         over_seeds(results),
         study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
         study.tested,
-        share,
+        shares[0],
     )
     if comparisons:
         tables.append(_comparison_table(comparisons, study.ground))
-    return [*tables, cost_table(of_first_seed(runs, arms), stage.unit)]
+    spent = {row: statistics.fmean(one.seconds for one in folds.values()) for row, folds in recorded.items()}
+    return [*tables, cost_table(of_first_seed(runs, arms), stage.unit, of_first_seed(spent, arms))]
 
 
 def write_report(
     folder: Path, command: str, study: Study, arms: Sequence[Arm], runs: Mapping[str, Run],
-    figures: Mapping[str, str] | None = None, further: Sequence[Table] = (),
+    recorded: Recorded, figures: Mapping[str, str] | None = None, further: Sequence[Table] = (),
 ) -> str:  # fmt: skip
     """Write ``table.md``, ``table.csv``, ``table.tex`` and ``folds.csv``, and with figures ``report.html``.
 
@@ -63,6 +77,7 @@ def write_report(
         study: the study.
         arms: all its arms; those without a run are named as missing.
         runs: the finished runs by row.
+        recorded: what was measured before.
         figures: SVG by title, in the order of the page.
         further: tables after those of every study.
 
@@ -72,8 +87,8 @@ def write_report(
     Raises:
         NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    results = merged(Results.of(runs, study.columns), arms)
-    tables = [*study_tables(study, arms, runs, results), *further]
+    results = merged(results_of(study, arms, runs, recorded), arms)
+    tables = [*study_tables(study, arms, runs, recorded), *further]
     write_text(folder / "table.csv", csv_table(results))
     write_text(folder / "table.tex", latex_table(results) + "\n")
     write_text(folder / "folds.csv", folds_csv(results))
@@ -82,17 +97,17 @@ def write_report(
     return write_markdown(folder, study.question, results.dataset, command, tables)
 
 
-def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
+def missing(arms: Sequence[Arm], rows: Mapping[str, Collection[int]], unit: str) -> str:
     """A note on how many runs are behind a table, and which are missing.
 
     Args:
         arms: of the study.
-        runs: the finished ones by row.
+        rows: the finished folds by row, each seed a row of its own.
         unit: what runs are repeated over, in the plural: "folds" or "repetitions".
     """
-    folds = sum(len(run.finished_folds()) for run in runs.values())
+    folds = sum(map(len, rows.values()))
     wanted = {arm.name: set(arm.config.fold_numbers) for arm in arms}
-    absent = {name: wanted[name] - set(runs[name].finished_folds() if name in runs else []) for name in wanted}
+    absent = {name: wanted[name] - set(rows.get(name, ())) for name in wanted}
     number: Counter[str] = Counter()
     lacking: Counter[str] = Counter()
     for arm in arms:
@@ -104,7 +119,7 @@ def missing(arms: Sequence[Arm], runs: Mapping[str, Run], unit: str) -> str:
     open_rows += not_begun[:MOST_NAMED]
     if len(not_begun) > MOST_NAMED:
         open_rows.append(f"and {len(not_begun) - MOST_NAMED} more rows, which have not begun")
-    counted = f"{len(runs)} runs, {folds} {unit} in all"
+    counted = f"{len(rows)} runs, {folds} {unit} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
 
 

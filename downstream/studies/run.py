@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from downstream.reports import figure_files
-from downstream.reports.page import PACKAGES
-from downstream.reports.results import Results
+from downstream.reports.page import PACKAGES, Table
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
-from downstream.studies.report import write_report
+from downstream.studies.records import Records, left_to_run
+from downstream.studies.report import results_of, write_report
 from downstream.studies.seeds import merged, of_first_seed, on_seeds
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Arm, Study, configs_of, finished_arms, run_arms
@@ -22,7 +22,7 @@ from nie.runs.run import Run
 
 def run_study(
     study: Study, settings: StudySettings, *, runner: Runner, folder: Path, command: str,
-    only: Sequence[str] = (), minutes: float | None = None, report_only: bool = False,
+    only: Sequence[str] = (), minutes: float | None = None, report_only: bool = False, records: Path | None = None,
 ) -> str:  # fmt: skip
     """Run what is missing of a study and write its report; return the table as Markdown.
 
@@ -35,6 +35,8 @@ def run_study(
         only: names of the arms to run; the report has those of the others that were finished before, too.
         minutes: stop after so many; the same call goes on.
         report_only: run nothing.
+        records: a file of figures that were measured before, of `downstream.studies.records`: their folds are not run
+            again, and what is measured now is added to it.
 
     Raises:
         NieError: an unknown study or arm, bad input, nothing to report, or arms that failed, after the report of the
@@ -42,9 +44,10 @@ def run_study(
     """
     if study.run is not None:
         require_all(PACKAGES)
-        if only or minutes is not None or settings.epochs is not None:
+        if only or minutes is not None or settings.epochs is not None or records is not None:
             raise NieError(
-                f"The study {study.name} draws maps and has no rows; leave --only, --minutes and --epochs out."
+                f"The study {study.name} draws maps and has no rows; leave --only, --minutes, --epochs and --records "
+                "out."
             )
         return study.run(
             settings, question=study.question, runner=runner, folder=folder, command=command, report_only=report_only
@@ -59,26 +62,38 @@ def run_study(
     chosen = served([arm for arm in every if not only or set(_names(arm)) & set(only)], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
+    before = Records() if records is None else Records.read(records)
+    recorded = before.by_row(arms, runner)
+    chosen = left_to_run(chosen, recorded)
     runner.require_packages(() if report_only else configs_of(chosen), PACKAGES)
+
+    def report(runs: Mapping[str, Run], figures: Mapping[str, str] | None = None, further: Sequence[Table] = ()) -> str:
+        if records is not None:
+            Records.read(records).with_runs(runs, study).write(records)  # which another process may have written to
+        return write_report(folder, command, study, arms, runs, recorded, figures, further)
 
     def report_so_far(made: Mapping[str, Run]) -> None:
         if made:
-            write_report(folder, command, study, arms, finished_arms(arms, runner))
+            report(finished_arms(arms, runner))
 
     failed: list[str] = []
     if not report_only:
         _, failed = run_arms(chosen, runner, minutes=minutes, after=report_so_far)
     runs = finished_arms(arms, runner)
-    if runs or not failed:
+    if runs or recorded or not failed:
         further, own = study.also(arms, runs, runner) if study.also and runs else ([], {})
 
         def draw() -> dict[str, Any]:
-            drawn = {**study.ground.figures(merged(Results.of(runs), arms), of_first_seed(runs, arms), kg), **own}
+            results = merged(results_of(study, arms, runs, recorded), arms)
+            drawn = {
+                **study.ground.figures(results, of_first_seed(runs, arms), kg),
+                **study.drawn(arms, results),
+                **own,
+            }
             return {title: figure for title, figure in drawn.items() if figure is not None}
 
-        made_from = [study.name, *figure_files.drawn_from(runs)]
-        figures = figure_files.kept_or_drawn(folder, made_from, draw)
-        text = write_report(folder, command, study, arms, runs, figures, further)
+        made_from = [study.name, *figure_files.drawn_from(runs), *sorted((one.run, one.fold) for one in before)]
+        text = report(runs, figure_files.kept_or_drawn(folder, made_from, draw), further)
     raise_failures(failed, f"in {folder}")
     return text
 

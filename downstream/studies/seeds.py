@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from downstream.reports.results import Results
 from downstream.studies.study import Arm
-from nie.runs.run import Run
+
+Kept = TypeVar("Kept")
 
 REPETITION = 1000
 """What the folds of a repetition are numbered from: fold 2 with the second seed is 1002."""
@@ -41,10 +43,10 @@ def merged(results: Results, arms: Sequence[Arm]) -> Results:
     return replace(results, rows=rows)
 
 
-def of_first_seed(runs: Mapping[str, Run], arms: Sequence[Arm]) -> dict[str, Run]:
-    """The runs by row, without those of further seeds."""
+def of_first_seed(rows: Mapping[str, Kept], arms: Sequence[Arm]) -> dict[str, Kept]:
+    """What there is by row, without that of further seeds."""
     further = {arm.name for arm in arms if arm.repeats is not None and arm.repeats[1] > 0}
-    return {name: run for name, run in runs.items() if name not in further}
+    return {name: kept for name, kept in rows.items() if name not in further}
 
 
 def over_seeds(results: Results) -> Results:

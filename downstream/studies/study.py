@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from downstream.reports.page import Table
+from downstream.reports.results import Results
 from downstream.stages.runner import Runner
 from downstream.studies.ground import FOLDS, Ground
 from downstream.studies.needs import Need
@@ -73,7 +74,9 @@ class Study:
         pairs: makes the pairs from the arms.
         tested: the metrics on which pairs are tested.
         columns: the metrics of the table; by default those of the papers.
-        also: makes the tables, and the figures by title, that this study alone has.
+        also: makes the tables, and the figures by title, that this study alone has and that need more of its runs than
+            their test figures.
+        drawn: makes the figures by title that this study alone has, from the test figures of all rows and seeds.
         note: what stands below the table, before what its stage says of every table.
         ground: what its rows are repeated on.
         seeds: with each of which every row is run; none for a study that takes the settings' own seed.
@@ -88,6 +91,7 @@ class Study:
     tested: tuple[str, ...] = ("rmse", "spearman")
     columns: tuple[str, ...] = ()
     also: Callable[[Sequence[Arm], Mapping[str, Run], Runner], tuple[list[Table], dict[str, Any]]] | None = None
+    drawn: Callable[[Sequence[Arm], Results], dict[str, Any]] = lambda arms, results: {}
     note: str = ""
     ground: Ground = FOLDS
     seeds: tuple[int, ...] = ()

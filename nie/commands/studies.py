@@ -34,6 +34,11 @@ def add_commands(commands: Commands) -> None:
         "--jobs", type=whole_number(1, 1024), default=1, help="folds that run at a time, in processes of their own"
     )
     study.add_argument("--out", type=a_path, help="folder of the report")
+    study.add_argument(
+        "--records", type=a_path, metavar="FILE",
+        help="figures of folds that were measured before, here or elsewhere: these are not run again, and what is "
+        "measured is added",
+    )  # fmt: skip
     searching = commands.add(
         "search", "search settings on validation nodes, with Optuna", _search, settings=_settings, listed=datasets
     )
@@ -82,6 +87,9 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         name, options = f"{name}-{arguments.profile}", ["--profile", arguments.profile]
     if arguments.epochs is not None:
         name, options = f"{name}-{arguments.epochs}-epochs", [*options, "--epochs", str(arguments.epochs)]
+    if arguments.records:
+        check_writable(arguments.records)
+        options += ["--records", str(arguments.records)]
     options += [word for plugin in arguments.plugins for word in (PLUGINS, plugin)]
     if flags:  # a report with other settings must not take the place of this one
         name = f"{name}-{hashlib.sha256(shlex.join(flags).encode()).hexdigest()[:8]}"
@@ -92,7 +100,7 @@ def _study(arguments: argparse.Namespace, flags: list[str]) -> None:
         study, study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs), folder=folder,
         only=arguments.only, command=shlex.join(["nie", "study", arguments.study, arguments.dataset, *options, *flags]),
         runner=Runner(**roots(arguments), jobs=arguments.jobs),
-        minutes=arguments.minutes, report_only=arguments.report_only,
+        minutes=arguments.minutes, report_only=arguments.report_only, records=arguments.records,
     ))  # fmt: skip
     say(f"Report: {folder}")
 

@@ -134,7 +134,7 @@ def test_a_map_of_equal_points_is_a_point() -> None:
 
 @pytest.mark.usefixtures("short")
 def test_maps_refuse_what_they_have_not(tmp_path: Path) -> None:
-    with pytest.raises(NieError, match="leave --only, --minutes and --epochs out"):
+    with pytest.raises(NieError, match="leave --only, --minutes, --epochs and --records out"):
         study(tmp_path, "tsne", only=["none"])
     with pytest.raises(NieError, match="is not a run directory"):
         study(tmp_path, "tsne", report_only=True)
