@@ -150,11 +150,10 @@ def test_what_is_not_nie_s_is_refused(what: str, root: Path) -> None:
 
 
 def test_no_link_is_followed(root: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    shutil.copytree(old_run(root), outside / "linked-00000000")
+    outside, inside = tmp_path / "outside", old_run(root)
+    shutil.copytree(inside, outside / "linked-00000000")
     (runs_in(root) / "linked-00000000").symlink_to(outside / "linked-00000000")
     (root / "runs" / "links").symlink_to(outside)
-    inside = old_run(root)
     (inside / "elsewhere").symlink_to(outside)
     assert clean(root, runs_in(root) / "linked-00000000")[0] == 2
     assert clean(root, root / "runs" / "links" / "linked-00000000")[0] == 2
