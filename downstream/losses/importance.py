@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from nie.errors import NieError
 
@@ -72,6 +74,40 @@ def listwise_loss(score: Tensor, target: Tensor, lists: Tensor) -> Tensor:
     return -(wanted * found.log_softmax(dim=1)).sum(dim=1).mean()
 
 
+def lambda_loss(score: Tensor, target: Tensor, lists: Tensor) -> Tensor:
+    """LambdaRank's pairwise loss, in which a pair counts by how much its exchange would change the list's NDCG.
+
+    ``mean over lists of sum_{i, j: t_i > t_j} |t_i - t_j| |1 / D_i - 1 / D_j| / ideal * log2(1 + exp(s_j - s_i))`` with
+    ``D = log2(1 + rank by score)``: the LambdaLoss of Wang et al. (CIKM 2018), with the linear gains of
+    `downstream.metrics.importance.ndcg_at_k`; gains are counted from the list's least target, so that targets may be
+    negative. Ranks are constants for the gradient.
+
+    Args:
+        score: (n,) predicted.
+        target: (n,) true.
+        lists: (L, m) long, positions in ``score``; all pairs of a list are made, ``L m^2`` numbers.
+
+    Returns:
+        () tensor; a list of equal targets adds 0.
+
+    Example:
+        >>> target = torch.tensor([3.0, 2.0, 1.0])
+        >>> lists = torch.tensor([[0, 1, 2]])
+        >>> (lambda_loss(3 * target, target, lists) < lambda_loss(-target, target, lists)).item()
+        True
+    """
+    found = score.index_select(0, lists.flatten()).view_as(lists)
+    gain = target[lists] - target[lists].amin(dim=1, keepdim=True)
+    places = torch.arange(2, lists.shape[1] + 2, device=score.device).to(score).log2().reciprocal()  # by rank
+    discount = places[found.detach().argsort(dim=1, descending=True, stable=True).argsort(dim=1)]
+    ideal = (gain.sort(dim=1, descending=True).values * places).sum(dim=1)
+    ideal = torch.where(ideal > 0, ideal, torch.ones_like(ideal))
+    more = (gain[:, :, None] - gain[:, None, :]).clamp(min=0)
+    weight = more * (discount[:, :, None] - discount[:, None, :]).abs() / ideal[:, None, None]
+    wrong = F.softplus(found[:, None, :] - found[:, :, None]) / math.log(2)
+    return (weight * wrong).sum(dim=(1, 2)).mean()
+
+
 def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """The mean squared error, ``mean (prediction - target)^2``.
 
@@ -88,6 +124,7 @@ def importance_loss(
     lists: Tensor,
     *,
     error: Callable[[Tensor, Tensor], Tensor] = squared_error,
+    listwise: Callable[[Tensor, Tensor, Tensor], Tensor] = listwise_loss,
     channel_weight: float = 0.0,
     listwise_weight: float = 0.0,
 ) -> Tensor:
@@ -101,6 +138,7 @@ def importance_loss(
         target: (n,) labels.
         lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
         error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
+        listwise: ``(score, target, lists) -> () tensor``.
         channel_weight: l, between 0 and 1 (RGTN: 0.8 on FB15K, 0.5 elsewhere).
         listwise_weight: a >= 0 (RGTN: 0.3).
 
@@ -116,5 +154,5 @@ def importance_loss(
     whole, channels = error(score, target), error(by_channel, target[:, None].expand_as(by_channel))
     loss = (1 - channel_weight) * whole + channel_weight * channels
     if listwise_weight:
-        loss = loss + listwise_weight * listwise_loss(score, target, lists)
+        loss = loss + listwise_weight * listwise(score, target, lists)
     return loss

@@ -1,6 +1,7 @@
 """The losses that settings choose from by name; reading the names loads no torch.
 
-A new loss is a function and an entry in `IMPORTANCE_LOSSES`, `TIER_LOSSES` or `ALIGNMENTS`. See docs/extending.md.
+A new loss is a function and an entry in `IMPORTANCE_LOSSES`, `LISTWISE_LOSSES`, `TIER_LOSSES` or `ALIGNMENTS`. See
+docs/extending.md.
 """
 
 from __future__ import annotations
@@ -24,6 +25,28 @@ IMPORTANCE_LOSSES: dict[str, Callable[..., Any]] = {
     "huber": later("torch.nn.functional:huber_loss"),
 }
 """``(prediction, target) -> () tensor`` by name: how far scores are from labels."""
+
+
+@dataclass(frozen=True)
+class ListwiseLoss:
+    """A loss of the order of scores.
+
+    Attributes:
+        function: ``(score, target, lists) -> () tensor`` with lists (L, m) of positions.
+        by_pairs: whether it makes all pairs of a list, so that a step takes only as many lists as name every node
+            `LISTS_OF_A_NODE` times in the mean.
+    """
+
+    function: Callable[..., Any]
+    by_pairs: bool = False
+
+
+LISTS_OF_A_NODE = 4
+
+LISTWISE_LOSSES: dict[str, ListwiseLoss] = {
+    "listnet": ListwiseLoss(later("downstream.losses.importance:listwise_loss")),
+    "lambda": ListwiseLoss(later("downstream.losses.importance:lambda_loss"), by_pairs=True),
+}
 
 
 @dataclass(frozen=True)
@@ -104,5 +127,6 @@ ALIGNMENTS: dict[str, Alignment] = {
 """By name, for importance estimation and link prediction. A new alignment is a function and an entry here."""
 
 ImportanceLossName = Annotated[str, one_of("a loss of importance", IMPORTANCE_LOSSES)]
+ListwiseLossName = Annotated[str, one_of("a listwise loss", LISTWISE_LOSSES)]
 TierLossName = Annotated[str, one_of("a loss of tiers", TIER_LOSSES)]
 AlignmentName = Annotated[str, one_of("an alignment", ALIGNMENTS)]

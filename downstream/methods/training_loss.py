@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -10,7 +11,14 @@ from torch import Tensor
 from downstream.heads.tiers import num_logits
 from downstream.losses.alignment import neighbourhood_targets, neighbours
 from downstream.losses.importance import draw_lists, importance_loss
-from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES, tier_loss
+from downstream.losses.table import (
+    ALIGNMENTS,
+    IMPORTANCE_LOSSES,
+    LISTS_OF_A_NODE,
+    LISTWISE_LOSSES,
+    TIER_LOSSES,
+    tier_loss,
+)  # fmt: skip
 from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
@@ -56,11 +64,11 @@ class TrainingLoss:
         """
         given, loss = self.given, self.given.config.loss
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
-        lists = draw_lists(len(rows), loss.list_size, self.generator).to(rows.device)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
+        listwise = LISTWISE_LOSSES[loss.listwise]
         total = importance_loss(
-            outputs.score[at], outputs.by_channel[at], given.labels[rows], lists,
-            error=IMPORTANCE_LOSSES[loss.importance], **weights,
+            outputs.score[at], outputs.by_channel[at], self._labels(rows), self._lists(len(rows), listwise.by_pairs),
+            error=IMPORTANCE_LOSSES[loss.importance], listwise=listwise.function, **weights,
         )  # fmt: skip
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
@@ -76,6 +84,19 @@ class TrainingLoss:
                 known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
                 total = total + beside.variational_weight * _variational(outputs.states, feats, known)
         return total
+
+    def _labels(self, rows: Tensor) -> Tensor:
+        labels, noise = self.given.labels[rows], self.given.config.loss.label_noise
+        if not noise:
+            return labels
+        return labels + noise * torch.randn(labels.shape, generator=self.generator).to(labels)
+
+    def _lists(self, num_rows: int, by_pairs: bool) -> Tensor:
+        lists = draw_lists(num_rows, self.given.config.loss.list_size, self.generator)
+        if by_pairs:
+            enough = math.ceil(LISTS_OF_A_NODE * num_rows / lists.shape[1])
+            lists = lists[torch.randperm(num_rows, generator=self.generator)[:enough]]
+        return lists.to(self.given.labels.device)
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:
         return tier_loss(

@@ -146,6 +146,9 @@ class OptimConfig(Section):
     patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
     clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="decay a step of the moving average of the weights that is judged and kept"
+    )
 
     @model_validator(mode="after")
     def _patience_covers_an_evaluation(self) -> OptimConfig:

@@ -18,6 +18,7 @@ from nie.deadline import OutOfTime, check_time
 from nie.errors import NieError
 from nie.progress import Progress
 from nie.settings.sections import OptimConfig
+from nie.training.averaged import AveragedWeights
 from nie.training.checkpoint import read_checkpoint, write_checkpoint
 
 CHECKPOINT_EVERY_S = 15.0
@@ -100,7 +101,7 @@ def fit(
         losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one
             for each batch; called in train mode with gradients on.
         monitor: computes figures by name; called in eval mode with gradients off.
-        optim: learning rate, schedule, epochs, patience, gradient clipping.
+        optim: learning rate, schedule, epochs, patience, gradient clipping, average of the weights.
         select: the figures of ``monitor`` that each pick a best epoch, and whether higher is better; the first of
             equals wins and ``nan`` never does.
         label: shown beside the progress bar.
@@ -142,10 +143,11 @@ def fit(
             row.update(also_log())
             if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
                 model.eval()
-                with torch.no_grad():
-                    row.update(monitor())
-                for metric, higher_is_better in select.items():
-                    state.keep_if_best(metric, row[metric], higher_is_better)
+                with state.averaged.in_place() if state.averaged else contextlib.nullcontext():
+                    with torch.no_grad():
+                        row.update(monitor())
+                    for metric, higher_is_better in select.items():
+                        state.keep_if_best(metric, row[metric], higher_is_better)
             state.history.train_seconds += time.monotonic() - started
             progress.advance({name: row[name] for name in ("loss", *select) if name in row})
             if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
@@ -188,6 +190,7 @@ class _State:
             if optim.schedule == "one_cycle"
             else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
         )
+        self.averaged = None if optim.ema is None else AveragedWeights(model, optim.ema)
         self.history = History()
         self.best_states: dict[str, dict[str, Tensor]] = {}
 
@@ -210,6 +213,8 @@ class _State:
         if self.optim.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
         self.optimizer.step()
+        if self.averaged is not None:
+            self.averaged.update()
         return value
 
     def keep_if_best(self, metric: str, value: float, higher_is_better: bool) -> None:
@@ -241,6 +246,7 @@ class _State:
             "best_states": self.best_states,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
+            "averaged": self.averaged and self.averaged.state_dict(),
             "history": vars(self.history),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -258,6 +264,9 @@ class _State:
             for parameter, moments in self.optimizer.state.items():
                 _check_shapes({k: v for k, v in moments.items() if k != "step"}, dict.fromkeys(moments, parameter))
             self.scheduler.load_state_dict(document["scheduler"])
+            if self.averaged is not None:
+                _check_shapes(document["averaged"]["weights"], self.averaged.weights)
+                self.averaged.load_state_dict(document["averaged"])
             self.history = History(**document["history"])
             self.best_states = document["best_states"]
             torch.set_rng_state(document["rng"])

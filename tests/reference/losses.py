@@ -81,6 +81,22 @@ def listwise_loss(score: Vector, target: Vector, lists: Sequence[Sequence[int]])
     return total / len(lists)
 
 
+def lambda_loss(score: Vector, target: Vector, lists: Sequence[Sequence[int]]) -> float:
+    total = 0.0
+    for nodes in lists:
+        least = min(target[node] for node in nodes)
+        gain = {node: target[node] - least for node in nodes}
+        ranked = sorted(nodes, key=lambda node: -score[node])
+        discount = {node: 1 / math.log2(2 + place) for place, node in enumerate(ranked)}
+        ideal = sum(g / math.log2(2 + place) for place, g in enumerate(sorted(gain.values(), reverse=True)))
+        for i in nodes:
+            for j in nodes:
+                if gain[i] > gain[j]:
+                    weight = (gain[i] - gain[j]) * abs(discount[i] - discount[j]) / ideal
+                    total += weight * math.log2(1 + math.exp(score[j] - score[i]))
+    return total / len(lists)
+
+
 def squared_error(score: Vector, target: Vector) -> float:
     return sum((s - t) ** 2 for s, t in zip(score, target, strict=True)) / len(score)
 

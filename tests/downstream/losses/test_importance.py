@@ -5,7 +5,7 @@ import torch
 from reference import losses as reference
 from torch import Tensor
 
-from downstream.losses.importance import draw_lists, importance_loss, listwise_loss
+from downstream.losses.importance import draw_lists, importance_loss, lambda_loss, listwise_loss
 from nie.errors import NieError
 
 
@@ -53,6 +53,26 @@ def test_listwise_is_least_at_the_target_and_blind_to_shifts() -> None:
     least = listwise_loss(target, target, LISTS)
     torch.testing.assert_close(listwise_loss(target + 5, target - 3, LISTS), least)
     assert (listwise_loss(target + 0.1 * draw(9, seed=4), target, LISTS) > least).item()
+
+
+def test_lambda_against_a_loop() -> None:
+    score, target = draw(9), draw(9, seed=1) * 3
+    expected = reference.lambda_loss(score.tolist(), target.tolist(), LISTS.tolist())
+    assert lambda_loss(score, target, LISTS).item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_lambda_pushes_the_top_apart_most_and_equal_targets_not_at_all() -> None:
+    score = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+    ranked = score + torch.arange(6, 0, -1) * 1e-9  # the true order, as yet without a distance
+    (slope,) = torch.autograd.grad(lambda_loss(ranked, torch.arange(6.0, 0, -1).double(), torch.arange(6)[None]), score)
+    assert slope[0] < slope[1] < 0 < slope[-1]
+    equal = lambda_loss(score, torch.ones(6, dtype=torch.float64), torch.arange(6)[None])
+    assert torch.autograd.grad(equal, score)[0].abs().max() == 0
+
+
+def test_lambda_does_not_overflow() -> None:
+    score = torch.tensor([0.0, 1e4, -1e4])
+    assert lambda_loss(score, score.flip(0), torch.tensor([[0, 1, 2]])).isfinite()
 
 
 def test_listwise_does_not_overflow() -> None:

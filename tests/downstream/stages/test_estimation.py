@@ -120,7 +120,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         {"model": {"mode": "dot", "residual": False, "activation": "leaky_relu", "centrality_scale": True}},
         {"model": {"mode": "gate", "attn_drop": 0.2, "num_layers": 1}},
         {"loss": {"listwise_weight": 0.0, "channel_weight": 0.0}},
+        {"loss": {"listwise": "lambda", "label_noise": 0.1}},
         {"optim": {"max_epochs": 6, "schedule": "one_cycle", "clip_norm": 1.0, "eval_every": 3}},
+        {"optim": {"max_epochs": 6, "ema": 0.9}},
     ],
     ids=lambda changes: "-".join(changes),
 )

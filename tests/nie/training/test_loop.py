@@ -87,15 +87,23 @@ def test_every_selecting_metric_keeps_its_own_state() -> None:
     )
 
 
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
-def test_an_interrupted_run_continues_to_the_same_bits(schedule: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optim", [{"schedule": "constant"}, {"schedule": "one_cycle"}, {"ema": 0.9}], ids=str)
+def test_an_interrupted_run_continues_to_the_same_bits(optim: dict[str, object], tmp_path: Path) -> None:
     whole, second, checkpoint = Problem(), Problem(), tmp_path / "checkpoint.pt"
-    expected = whole.fit(schedule=schedule)
-    Problem().interrupt(checkpoint, schedule=schedule)
-    history = second.fit(checkpoint, schedule=schedule)
+    expected = whole.fit(**optim)
+    Problem().interrupt(checkpoint, **optim)
+    history = second.fit(checkpoint, **optim)
     assert second.calls == 30 - 12
     assert history.rows == expected.rows
     assert torch.equal(second.weights(), whole.weights())
+
+
+def test_the_average_of_the_weights_is_judged_and_kept_and_training_goes_on_from_the_weights() -> None:
+    plain, averaged = Problem(), Problem()
+    before, after = plain.fit(), averaged.fit(ema=0.9)
+    assert [row["loss"] for row in after.rows] == [row["loss"] for row in before.rows]
+    assert after.rows[0]["error"] != before.rows[0]["error"]
+    assert averaged.monitor()["error"] == after.best["error"]
 
 
 def test_torchs_own_random_state_is_left_alone() -> None:
