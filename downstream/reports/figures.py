@@ -144,6 +144,17 @@ def training_cost(seconds: Mapping[str, float]) -> Any:
     return figure
 
 
+def accuracy_against_cost(points: Mapping[str, tuple[float, float]], y_label: str) -> Any:
+    """A dot for each row at (seconds a fold, metric), with its name beside it."""
+    figure, (axis,) = _axes(1, 1, width=7.5, height=4.5)
+    for name, (seconds, value) in points.items():
+        axis.plot([seconds], [value], "o", color="tab:blue", markersize=5)
+        axis.annotate(_shown(name), (seconds, value), xytext=(4, 3), textcoords="offset points", fontsize=7)
+    axis.set(xscale="log", xlabel="seconds a fold", ylabel=y_label)
+    axis.grid(alpha=0.3)
+    return figure
+
+
 def signed_bars(values: Sequence[tuple[str, float]], x_label: str) -> Any:
     """A bar for each value, the first on top: to the right and blue above 0, to the left and orange below."""
     figure, (axis,) = _axes(1, 1, width=8, height=1 + 0.25 * max(len(values), 1))

@@ -9,6 +9,7 @@ from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
 from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
+from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
 from downstream.studies.study import Study
 from downstream.studies.tiers import TIERS
@@ -20,6 +21,7 @@ STUDIES: dict[str, Study] = {
         *METHOD_STUDIES,
         *LICAP_STUDIES,
         *LICAP_WORTH,
+        *PRACTICE,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,

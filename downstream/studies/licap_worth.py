@@ -10,9 +10,9 @@ from downstream.reports import figures
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.methods import raw_arms
-from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
 from downstream.studies.settings import Settings
+from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares
 from downstream.studies.study import Arm, Pair, Study
 
 METHODS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
@@ -30,7 +30,6 @@ FORMS = (
 JOINT_WEIGHT = 0.1
 
 SHARES = (1, 2, 5, 10, 30, 70)
-"""Percent of all labels that are given for training; 70 are all that a fold has."""
 SHARE_METHODS = ("mlp", "graphsage", "rgtn")
 SHARE_WAYS = (*CONTROLS, LICAP, "licap 1-beta")
 
@@ -63,31 +62,7 @@ def _form_pairs(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _by_share(settings: Settings) -> list[Arm]:
-    arms = []
-    for percent in SHARES:
-        folds = {"train_share": percent / SHARES[-1]}
-        configs = {method: settings.method(method, folds=folds) for method in SHARE_METHODS}
-        raw = [Arm(f"{method}, {percent} %", config, needs=(TRAINING_LABELS,)) for method, config in configs.items()]
-        arms += with_pretrainings(settings, raw, SHARE_WAYS, folds=configs[SHARE_METHODS[0]].folds.model_dump())
-    return arms
-
-
-def _share_curves(arms: Sequence[Arm], results: Results) -> dict[str, Any]:
-    drawn = {}
-    for metric in figures.DRAWN:
-        for method in SHARE_METHODS:
-            curves: dict[str, dict[float, float]] = {}
-            for arm in arms:
-                found = results.summary(arm.name, metric)["mean"] if arm.name in results.rows else None
-                named, _, way = arm.name.partition("+")
-                if found is not None and named.startswith(f"{method}, "):
-                    percent = float(named.removeprefix(f"{method}, ").removesuffix(" %"))
-                    curves.setdefault(way or "raw features", {})[percent] = float(found)
-            if curves:
-                drawn[f"{method} {metric}"] = figures.lines(
-                    curves, "labels given for training, %", title(metric), logarithmic=True
-                )
-    return drawn
+    return by_share(settings, SHARES, dict.fromkeys(SHARE_METHODS, SHARE_WAYS))
 
 
 def _by_strength(settings: Settings) -> list[Arm]:
@@ -141,8 +116,8 @@ LICAP_WORTH = (
         _by_share,
         against_raw_and_controls,
         seeds=SEEDS,
-        drawn=_share_curves,
-        note="Rows of different shares of labels are tested on the same nodes.",
+        drawn=curves_of_shares,
+        note=SHARES_NOTE,
     ),
     Study(
         "licap-strength",

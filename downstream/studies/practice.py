@@ -1,0 +1,97 @@
+"""The studies of somebody with a graph of their own: what is worth its cost, and how many labels are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from downstream.metrics.registry import title
+from downstream.reports import figures
+from downstream.reports.page import Table
+from downstream.reports.results import Results
+from downstream.stages.runner import Runner
+from downstream.studies.cost import seconds_by_row
+from downstream.studies.methods import raw_arms
+from downstream.studies.pretrainings import CONTROLS, pretrained_arm
+from downstream.studies.settings import Settings
+from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares, named
+from downstream.studies.study import Arm, Pair, Study
+from nie.runs.run import Run
+
+TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
+"""What a network must beat to be worth its trouble."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "trivial": ("pagerank",),
+    "tables": ("ridge", "boosting"),
+    "tables with neighbours": (TABLE_WITH_NEIGHBOURS,),
+    "plain GNNs": ("gcn", "graphsage", "gat", "rgcn"),
+    "made for importance": ("geni", "rgtn"),
+}
+BLENDED = ("ridge", "boosting", TABLE_WITH_NEIGHBOURS, "rgcn", "rgtn")
+LICAP = "licap (structural)"
+
+SHARES = (1, 2, 5, 10, 20, 40, 70)
+SHARE_METHODS = {"ridge": (), TABLE_WITH_NEIGHBOURS: (), "rgcn": (*CONTROLS, LICAP), "rgtn": (*CONTROLS, LICAP)}
+NETWORKS = ("rgcn", "rgtn")
+
+
+def _families(settings: Settings) -> list[Arm]:
+    arms = raw_arms(settings, [method for family in FAMILIES.values() for method in family])
+    by_name = {arm.name: arm for arm in arms}
+    pretrained = [pretrained_arm(by_name["rgtn"], way, settings) for way in ("untrained", LICAP)]
+    parts = tuple(by_name[name] for name in BLENDED)
+    return [*arms, *pretrained, Arm("blend", settings.method("blend", parts=BLENDED), parts=parts)]
+
+
+def _against_neighbours(arms: Sequence[Arm]) -> list[Pair]:
+    """Everything that needs a network against boosting with neighbours, and the blend against its best parts."""
+    later = [*FAMILIES["plain GNNs"], *FAMILIES["made for importance"]]
+    networks = [arm.name for arm in arms if arm.name.partition("+")[0] in later]
+    return [*((name, TABLE_WITH_NEIGHBOURS) for name in (*networks, "blend")), (f"rgtn+{LICAP}", "rgtn+untrained")]
+
+
+def _accuracy_and_cost(
+    _arms: Sequence[Arm], runs: Mapping[str, Run], _runner: Runner
+) -> tuple[list[Table], dict[str, Any]]:
+    results, seconds = Results.of(runs), seconds_by_row(runs)
+    drawn = {}
+    for metric in figures.DRAWN:
+        means = {name: results.summary(name, metric)["mean"] for name in results.rows}
+        points = {name: (seconds[name], float(mean)) for name, mean in means.items() if mean and seconds.get(name)}
+        drawn[f"{title(metric)} against cost"] = figures.accuracy_against_cost(points, title(metric))
+    return [], drawn
+
+
+def _few_labels(settings: Settings) -> list[Arm]:
+    return by_share(settings, SHARES, SHARE_METHODS)
+
+
+def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    pairs = []
+    for percent in SHARES:
+        boosted = named(TABLE_WITH_NEIGHBOURS, percent)
+        for network in (named(method, percent) for method in NETWORKS):
+            licap = f"{network}+{LICAP}"
+            pairs += [(network, boosted), (licap, boosted)]
+            pairs += [(licap, other) for other in (network, *(f"{network}+{control}" for control in CONTROLS))]
+    return pairs
+
+
+PRACTICE = (
+    Study(
+        "practitioner",
+        "What is each family of methods worth, at what cost, and what does a network add to boosting with neighbours?",
+        _families,
+        _against_neighbours,
+        also=_accuracy_and_cost,
+    ),
+    Study(
+        "few-labels",
+        "What do a graph, a network and pretraining by labels add where few labels are known?",
+        _few_labels,
+        _few_labels_pairs,
+        seeds=(0, 1, 2),
+        drawn=curves_of_shares,
+        note=f"{SHARES_NOTE} The regime of EASING, not its splits.",
+    ),
+)

@@ -1,0 +1,39 @@
+"""downstream.studies.practice and .shares: what they draw."""
+
+from __future__ import annotations
+
+import pytest
+
+from downstream.reports.figures import accuracy_against_cost
+from downstream.reports.results import Results
+from downstream.studies.catalogue import find_study
+from downstream.studies.settings import Settings
+from downstream.studies.shares import curves_of_shares
+
+pytest.importorskip("matplotlib")
+
+
+def test_a_line_for_each_method_and_pretraining_over_the_shares() -> None:
+    arms = find_study("few-labels").arms(Settings("fb15k"))
+    rows = {
+        name: {0: {"rmse": 1.0, "spearman": 0.5}}
+        for name in ("ridge, 1 %", "ridge, 70 %", "rgcn, 5 %", "rgcn, 5 %+licap (structural)")
+    }
+    drawn = curves_of_shares(arms, Results("fb15k", ("rmse", "spearman"), rows))
+    assert set(drawn) == {"labels rmse", "labels spearman"}
+    (axis,) = drawn["labels rmse"].axes
+    lines = {line.get_label(): list(line.get_xdata()) for line in axis.get_lines()}
+    assert lines == {"ridge": [1.0, 70.0], "rgcn": [5.0], "rgcn+licap (structural)": [5.0]}
+
+
+def test_accuracy_stands_against_seconds() -> None:
+    (axis,) = accuracy_against_cost({"ridge": (0.5, 0.7), "rgtn": (400.0, 0.8)}, "SPEARMAN").axes
+    assert axis.get_xscale() == "log"
+    assert [text.get_text() for text in axis.texts] == ["ridge", "rgtn"]
+
+
+def test_every_network_stands_against_boosting_with_neighbours() -> None:
+    study = find_study("practitioner")
+    pairs = study.pairs(study.arms(Settings("fb15k")))
+    assert ("rgtn+licap (structural)", "boosting-neighbours") in pairs
+    assert ("blend", "boosting-neighbours") in pairs
