@@ -13,12 +13,13 @@ from nie.runs.run import Run, read_run
 
 COST_NOTE = (
     "Mean seconds of training and evaluation, with those of LICAP where it stands in front; other work on the "
-    "machine counts too."
+    "machine counts too. GB: the most memory that the process of a fold had; what ran before in the same process "
+    "counts, too, and with --jobs 2 each fold has its own."
 )
 
 
 def cost_table(runs: Mapping[str, Run], unit: str, recorded: Mapping[str, float]) -> Table:
-    """Seconds, milliseconds per epoch and parameters by row.
+    """Seconds, milliseconds per epoch, memory and parameters by row.
 
     Args:
         runs: by row.
@@ -28,10 +29,10 @@ def cost_table(runs: Mapping[str, Run], unit: str, recorded: Mapping[str, float]
     seconds = {**recorded, **seconds_by_row(runs)}
     sizes = {name: _size(run) for name, run in runs.items()}
     rows = [
-        [name, f"{seconds[name]:.1f}" if name in seconds else "—", *sizes.get(name, ("—", "—"))]
+        [name, f"{seconds[name]:.1f}" if name in seconds else "—", *sizes.get(name, ("—",) * 3)]
         for name in dict.fromkeys([*recorded, *runs])
     ]
-    headers = ["method", f"seconds a {unit.removesuffix('s')}", "ms an epoch", "parameters"]
+    headers = ["method", f"seconds a {unit.removesuffix('s')}", "ms an epoch", "GB", "parameters"]
     return Table("Cost", headers, rows, COST_NOTE)
 
 
@@ -62,10 +63,15 @@ def _seconds(run: Run, fold: int) -> float:
 
 
 def _size(run: Run) -> list[str]:
-    """Milliseconds per epoch and number of parameters of a network, or of all networks together that are averaged."""
+    """Milliseconds per epoch, memory, and number of parameters of a network, or of all that are averaged."""
     fold = run.finished_folds()[0]
     facts = run.metrics(fold).get("fit", {})
     each = [facts, *(member for member in facts.values() if isinstance(member, dict))]
     counts = [one["parameters"] for one in each if "parameters" in one]
     epoch = run.timing(fold).get("seconds_per_epoch")
-    return ["—" if epoch is None else f"{1000 * epoch:.0f}", f"{sum(counts):,}" if counts else "—"]
+    peaks = [peak for one in run.finished_folds() if (peak := run.timing(one).get("peak_memory_gb")) is not None]
+    return [
+        "—" if epoch is None else f"{1000 * epoch:.0f}",
+        f"{max(peaks):.1f}" if peaks else "—",
+        f"{sum(counts):,}" if counts else "—",
+    ]
