@@ -244,10 +244,28 @@ def _written(runs: Iterable[Run]) -> float:
 
 
 def named(runs: Iterable[Run]) -> dict[str, Run]:
-    """Runs by label, which says so where features are pretrained, and with their hash where several share it."""
+    """Runs by label, which says so where features are pretrained.
+
+    Where several share a label, it also names the channels that are pretrained; of those that still share it, the name
+    of the folder, with the hash of the settings.
+    """
     labelled = [(_label(run), run) for run in runs]
     count = Counter(label for label, _ in labelled)
-    return {label if count[label] == 1 else run.path.name: run for label, run in labelled}
+    finer = [(label if count[label] == 1 else label + _channels(run), run) for label, run in labelled]
+    count = Counter(label for label, _ in finer)
+    return {label if count[label] == 1 else run.path.name: run for label, run in finer}
+
+
+def _channels(run: Run) -> str:
+    """The channels that the run reads pretrained, in brackets; "" for none, or where the pretraining is gone."""
+    pretrained = run.config.get("pretrained")
+    if not pretrained:
+        return ""
+    try:
+        channels = run.config.get("replaced") or read_run(pretrained).config["channels"]
+    except (NieError, KeyError):
+        return ""
+    return f" ({', '.join(channels)})"
 
 
 def _label(run: Run) -> str:

@@ -23,6 +23,7 @@ from nie.data.version import version_of
 from nie.errors import NieError
 from nie.runs.files import write_json
 from nie.runs.run import Run, open_run
+from pretrain.stage import PRETRAINING
 
 FIGURES = {"rmse": 0.5, "medianae": 0.4, "spearman": 0.8, "ndcg@100": 0.9, "over@100": 0.3}
 
@@ -50,6 +51,16 @@ def test_one_row_a_run_in_a_fixed_order(tmp_path: Path) -> None:
     assert "| rgtn       | 0.5000 ± 0.0000 | 0.4000 ± 0.0000 | 0.9000 ± 0.0000 | 0.8000 ± 0.0000 |" in table
     assert "0, 1 (n=2)" in table
     assert "population standard deviation" in table
+
+
+def test_rows_of_one_label_name_the_channels_that_are_pretrained(tmp_path: Path) -> None:
+    runs = []
+    for channels in (["structural"], ["structural", "semantic"]):
+        settings = PRETRAINING.recipes.resolve(overrides={"dataset": "toy", "channels": channels})
+        stage1 = open_run(settings, root=tmp_path)
+        runs.append(Run(tmp_path / f"rgtn-{len(channels):08x}", {"label": "rgtn", "pretrained": str(stage1.path)}))
+    gone = Run(tmp_path / "rgtn-0000000f", {"label": "rgtn", "pretrained": str(tmp_path / "licap-0000000f")})
+    assert list(named([*runs, gone])) == ["rgtn+licap (structural)", "rgtn+licap (structural, semantic)", "rgtn+licap"]
 
 
 def test_runs_of_one_label_are_told_apart(tmp_path: Path) -> None:
