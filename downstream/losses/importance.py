@@ -88,6 +88,7 @@ def importance_loss(
     lists: Tensor,
     *,
     error: Callable[[Tensor, Tensor], Tensor] = squared_error,
+    value_error: Callable[[Tensor, Tensor], Tensor] | None = None,
     channel_weight: float = 0.0,
     listwise_weight: float = 0.0,
 ) -> Tensor:
@@ -101,6 +102,7 @@ def importance_loss(
         target: (n,) labels.
         lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
         error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
+        value_error: in the place of e for the final scores.
         channel_weight: l, between 0 and 1 (RGTN: 0.8 on FB15K, 0.5 elsewhere).
         listwise_weight: a >= 0 (RGTN: 0.3).
 
@@ -113,7 +115,7 @@ def importance_loss(
         >>> importance_loss(target, target[:, None] + 2, target, lists, channel_weight=0.5, listwise_weight=0.0)
         tensor(2.)
     """
-    whole, channels = error(score, target), error(by_channel, target[:, None].expand_as(by_channel))
+    whole, channels = (value_error or error)(score, target), error(by_channel, target[:, None].expand_as(by_channel))
     loss = (1 - channel_weight) * whole + channel_weight * channels
     if listwise_weight:
         loss = loss + listwise_weight * listwise_loss(score, target, lists)

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from downstream.methods.importance_settings import (
-    ChannelLossConfig,
     FeatureConfig,
     ImportanceConfig,
-    ImportanceLossConfig,
     ModelConfig,
     NetworkConfig,
 )
+from downstream.methods.loss_settings import ChannelLossConfig, ImportanceLossConfig
 from downstream.methods.method import Method
 from downstream.methods.method_settings import (
     BlendConfig,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from downstream.heads.tiers import num_logits
 from downstream.losses.alignment import neighbourhood_targets, neighbours
+from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import draw_lists, importance_loss
 from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES, tier_loss
 from downstream.losses.tiers import balanced_weights
@@ -57,10 +59,13 @@ class TrainingLoss:
         given, loss = self.given, self.given.config.loss
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
         lists = draw_lists(len(rows), loss.list_size, self.generator).to(rows.device)
+        value_error = None
+        if outputs.log_variance is not None:
+            value_error = functools.partial(_gaussian, log_variance=outputs.log_variance[at], beta=loss.beta)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
         total = importance_loss(
             outputs.score[at], outputs.by_channel[at], given.labels[rows], lists,
-            error=IMPORTANCE_LOSSES[loss.importance], **weights,
+            error=IMPORTANCE_LOSSES[loss.importance], value_error=value_error, **weights,
         )  # fmt: skip
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
@@ -98,6 +103,10 @@ class TrainingLoss:
             further["soft_targets"] = neighbourhood_targets(self.linked, ids).to(projected)
         aligned: Tensor = ALIGNMENTS[kind].function(projected, mask, **further)
         return aligned
+
+
+def _gaussian(score: Tensor, target: Tensor, *, log_variance: Tensor, beta: float) -> Tensor:
+    return gaussian_loss(score, log_variance, target, beta)
 
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:

@@ -1,0 +1,84 @@
+"""The settings of what a network of stage 2 is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from downstream.losses.table import AlignmentName, ImportanceLossName, TierLossName
+from nie.settings.sections import Section
+from pretrain.licap_settings import ContrastConfig
+
+ValueName = Literal["point", "gaussian"]
+
+
+class ImportanceLossConfig(Section):
+    """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021); tiers and a contrast besides."""
+
+    listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
+    list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
+    importance: ImportanceLossName = Field("mse", description="loss of importance itself: mse, mae, huber")
+    importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
+    value: ValueName = Field(
+        "point", description="what is learned of a label: point, the score alone; gaussian, its variance, too"
+    )
+    beta: float = Field(0.5, ge=0, le=1, description="power of the variance that weighs the nodes of gaussian")
+    tier_weight: float = Field(
+        0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
+    )
+    tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+    contrast_weight: float = Field(
+        0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
+    )
+    contrast: ContrastConfig = ContrastConfig()
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> ImportanceLossConfig:
+        if self.importance_weight == 0 and self.tier_weight == 0:
+            raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        if self.contrast_weight == 0 and self.contrast != ContrastConfig():
+            raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
+        if self.value == "gaussian" and (self.importance != "mse" or self.importance_weight == 0):
+            raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
+        if self.value == "point" and self.beta != type(self).model_fields["beta"].default:
+            raise ValueError("beta is for value gaussian; leave it out, or give --loss.value gaussian")
+        return self
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Kind and name of the losses that have a weight."""
+        if self.importance_weight:
+            yield "loss of importance", self.importance
+        if self.tier_weight:
+            yield "loss of tiers", self.tier_loss
+
+    @property
+    def of_channels(self) -> ChannelLossConfig | None:
+        """These settings, with those of a network's channels; None for a network that reads all channels as one."""
+        return None
+
+
+class ChannelLossConfig(ImportanceLossConfig):
+    """The same, and what the channels of a network are trained on besides."""
+
+    channel_weight: float = Field(0.5, ge=0, le=1, description="l: share of the channels' own errors")
+    alignment_weight: float = Field(
+        0.0, ge=0, description="weight of the alignment of channels; needs model.projection_size"
+    )
+    alignment: AlignmentName = Field(
+        "combined",
+        description="how channels are aligned; neighbourhood: nodes that share neighbours are partly the same",
+    )
+    variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Those of importance and tiers, and the alignment."""
+        yield from super().uses()
+        if self.alignment_weight:
+            yield "loss of alignment", self.alignment
+
+    @property
+    def of_channels(self) -> ChannelLossConfig:
+        """These settings."""
+        return self
