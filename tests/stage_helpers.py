@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from downstream.answers.trained import TrainedRun
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
+from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from nie.__main__ import main
 from nie.data import KnowledgeGraph, synthetic
@@ -28,6 +30,11 @@ def small(method: str, **changes: Any) -> ImportanceConfig:
     """The small settings that a method of stage 2 knows, with ``changes``."""
     known = {key: value for key, value in SMALL.items() if key in METHODS[method].settings.model_fields}
     return IMPORTANCE.recipes.resolve(overrides={**known, "method": method, **changes})
+
+
+def opened(root: Path, method: str, **changes: Any) -> TrainedRun:
+    """A network trained with the small settings on the stored graph under ``root``, ready to be asked."""
+    return TrainedRun.open(estimate(small(method, **changes), data_root=root, run_root=root / "runs"), data_root=root)
 
 
 SMALL_FLAGS = [

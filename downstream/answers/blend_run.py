@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from downstream.answers.score_sum import AskedRun, ScoreSum
+from downstream.answers.finished_run import RunInputs, finished_config
+from downstream.answers.score_sum import AskedRun, ScoreSum, is_same_score
 from downstream.methods.untied import untied
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
-
-ROUNDING = 1e-3
-"""By so much of the label scale may the parts' predictions miss that of the blend."""
+from pretrain.cross_validation import Fold
+from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,45 +22,56 @@ class BlendRun:
 
     Attributes:
         run: its folder.
-        kg: its graph.
+        inputs: its graph and its folds.
         asked: by name of a part, the part where it can be explained.
         others: the further parts.
     """
 
     run: Run
-    kg: KnowledgeGraph
+    inputs: NodeInputs
     asked: Mapping[str, AskedRun]
     others: Mapping[str, Run]
 
     @classmethod
-    def open(cls, run: Run, kg: KnowledgeGraph, asked: Callable[[Run], AskedRun | None]) -> BlendRun:
+    def open(cls, run: Run, shared: RunInputs, asked: Callable[[Run], AskedRun | None]) -> BlendRun:
         """Open a blend and its parts.
 
         Args:
             run: the blend.
-            kg: its graph.
+            shared: what runs that are opened with it have in common.
             asked: opens a part; None for one that cannot be explained. Parts without any weight are not opened.
 
         Raises:
-            NieError: a part is no more.
+            NieError: its data have changed, or a part is no more.
         """
+        inputs = shared.of(run, finished_config(run))
         weights = [run.metrics(fold)["fit"]["weights"] for fold in run.finished_folds()]
         paths = {name: path for path in run.config["parts"] if any(of[name := Path(path).name] for of in weights)}
         parts = {name: _part(run, path) for name, path in paths.items()}
         opened = {name: found for name, part in parts.items() if (found := asked(part)) is not None}
-        return cls(run, kg, opened, {name: part for name, part in parts.items() if name not in opened})
+        return cls(run, inputs, opened, {name: part for name, part in parts.items() if name not in opened})
+
+    @property
+    def kg(self) -> KnowledgeGraph:
+        """The graph."""
+        return self.inputs.kg
+
+    @property
+    def folds(self) -> Sequence[Fold]:
+        """Its folds, by number."""
+        return self.inputs.folds
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """See `downstream.answers.score_sum.AskedRun`: the weighted sum of the parts' own explanations."""
         weights = self.run.metrics(fold)["fit"]["weights"]
-        centre = float(self.kg.targets[self.run.split(fold)["train"]].mean())
+        centre = float(self.kg.targets[self.folds[fold].train].mean())
         explained = {name: weight for name, weight in weights.items() if weight and name in self.asked}
         others = {name: weights[name] * (self._predicted(name, fold, node) - centre) for name in self.others}
         rest = ScoreSum([], centre * (1 - sum(explained.values())), {name: of for name, of in others.items() if of})
         parts = [(weight, self.asked[name].score_by(fold, node, method)) for name, weight in explained.items()]
         whole = ScoreSum.of([*parts, (1.0, rest)])
         kept = float(self.run.predictions(fold, self.kg.num_nodes)[node])
-        if not math.isclose(whole.score, kept, rel_tol=ROUNDING, abs_tol=ROUNDING):
+        if not is_same_score(kept, whole.score):
             raise NieError(
                 f"{self.run.path} predicts {kept:.4g} for node {node}, but its parts give {whole.score:.4g} today; "
                 "blend them again to explain it."

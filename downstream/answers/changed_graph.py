@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
 from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.network import deviation_of
 from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
@@ -67,13 +69,25 @@ class ChangedGraph:
 
     def predictions(self) -> dict[int, Floats]:
         """By fold the predictions (M, N) of its networks for all nodes of the changed graph, on the label scale."""
-        found = {}
+        return {fold: values for fold, (values, _) in self.told.items()}
+
+    def deviations(self) -> dict[int, Floats]:
+        """By fold the standard deviations (N,) that its networks predict of the labels; only where these learn them."""
+        return {fold: deviation for fold, (_, deviation) in self.told.items() if deviation is not None}
+
+    @cached_property
+    def told(self) -> dict[int, tuple[Floats, Floats | None]]:
+        """By fold the predictions of its networks, and the standard deviation of a label by their mean variance."""
+        found: dict[int, tuple[Floats, Floats | None]] = {}
         for fold in self.trained.run.finished_folds():
             networks = self.trained.networks_of(fold)
             given = self.read_by(networks[0])  # which all members of a fold read
             with torch.no_grad():
-                rows = [one.predicted(given.outputs(one.model, given.predicting)) for one in networks]
-            found[fold] = torch.stack(rows).double().cpu().numpy()
+                outputs = [given.outputs(one.model, given.predicting) for one in networks]
+                rows = [one.predicted(made) for one, made in zip(networks, outputs, strict=True)]
+            deviations = [deviation for one in outputs if (deviation := deviation_of(one)) is not None]
+            deviation = np.sqrt(np.mean(np.square(deviations), axis=0)) if deviations else None
+            found[fold] = torch.stack(rows).double().cpu().numpy(), deviation
         return found
 
     @cached_property

@@ -85,22 +85,29 @@ class ChangedScores:
 
     @cached_property
     def _before(self) -> Predicted:
-        return _put_together(self.trained, predictions_before(self.trained))
+        return _put_together(_unchanged(self.trained))
 
     @cached_property
     def _after(self) -> Predicted:
-        return _put_together(self.trained, self.predictions)
+        return _put_together(self.graph)
 
 
 def predictions_before(trained: TrainedRun) -> Mapping[int, Floats]:
     """The predictions on the graph as it is, by fold; computed once for as long as the run is open."""
-    unchanged = ChangedGraph(trained, GraphChange(trained.kg))
-    return trained.inputs.once("predictions", unchanged.predictions)
+    return _unchanged(trained).predictions()
 
 
-def _put_together(trained: TrainedRun, predictions: Mapping[int, Floats]) -> Predicted:
-    targets, folds = trained.kg.targets, trained.inputs.folds
+def _unchanged(trained: TrainedRun) -> ChangedGraph:
+    key = "unchanged graph", trained.run.path  # runs may share their inputs
+    return trained.inputs.once(key, lambda: ChangedGraph(trained, GraphChange(trained.kg)))
+
+
+def _put_together(graph: ChangedGraph) -> Predicted:
+    targets, folds, deviations = graph.trained.kg.targets, graph.trained.folds, graph.deviations()
     return put_together([
-        FoldPrediction(rows.mean(axis=0), targets[folds[fold].train], folds[fold].test, rows if len(rows) > 1 else None)
-        for fold, rows in predictions.items()
+        FoldPrediction(
+            rows.mean(axis=0), targets[folds[fold].train], folds[fold].test, rows if len(rows) > 1 else None,
+            deviations.get(fold),
+        )
+        for fold, rows in graph.predictions().items()
     ])  # fmt: skip

@@ -34,5 +34,5 @@ def channel_weights(trained: TrainedRun) -> dict[str, Floats]:
             made.append(weights.double().cpu().numpy())
             names = list(given.predicting)
         by_fold.append(np.mean(made, axis=0))
-        fold_of[trained.run.split(fold)["test"]] = row
+        fold_of[trained.folds[fold].test] = row
     return {name: own_or_mean([one[:, place] for one in by_fold], fold_of) for place, name in enumerate(names)}

@@ -185,7 +185,7 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
         hint = nearest(method, ATTRIBUTIONS)
         raise NieError(f"There is no method {shown(method)}{hint}; use one of {', '.join(ATTRIBUTIONS)}.")
     kg, place = run.kg, find_entity(run.kg, node)
-    folds = folds_behind(run.run, place)
+    folds = folds_behind(run, place)
     made = ScoreSum.of((1 / len(folds), run.score_by(fold, place, method)) for fold in folds)
     triples = np.flatnonzero((kg.src == place) | (kg.dst == place))
     owed, spread = made.facts(len(triples)).tolist(), made.spread(len(triples)).tolist()

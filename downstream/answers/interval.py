@@ -45,7 +45,9 @@ class Intervals:
         """Calibrate the predictions of a run on the labels of those nodes that its folds tested.
 
         Where members are averaged, a node's scale is the spread of its members and, as much again for every node, the
-        mean spread: members that happen to agree do not make a prediction sure.
+        mean spread: members that happen to agree do not make a prediction sure. Where the networks learned the variance
+        of labels (`downstream.heads.interval`), it is the standard deviation that they predict, with that of the
+        members' predictions.
         """
         scale = _scale(predicted, predicted)
         calibration = Calibration(predicted.value, kg.targets, _parts(predicted.fold), _degree(kg), scale)
@@ -134,7 +136,13 @@ class Intervals:
 
 
 def _scale(predicted: Predicted, usual: Predicted) -> Floats:
-    """(N,) how unsure each prediction is: its members' spread and the mean ``usual`` one; 1 where nothing tells."""
+    """(N,) how unsure each prediction is.
+
+    That is the deviation that was learned, together with the members' spread; where none was learned, the members'
+    spread and the mean ``usual`` one; and 1 where nothing tells.
+    """
+    if predicted.deviation is not None and usual.deviation is not None:
+        return np.hypot(predicted.deviation, 0.0 if predicted.spread is None else predicted.spread)
     if predicted.spread is None or usual.spread is None:
         return np.ones(len(predicted.value))
     mean = usual.spread[usual.fold >= 0].mean()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,22 +10,19 @@ import numpy as np
 
 from downstream.answers.attribution import Attribution
 from downstream.answers.feature_columns import feature_columns
-from downstream.answers.score_sum import ScorePart, ScoreSum
-from downstream.answers.trained import finished_config
+from downstream.answers.finished_run import RunInputs, finished_config
+from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData
 from downstream.methods.fitted import REACH
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
-from downstream.stages.same_graph import check_same_graph
 from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.inputs import NodeInputs, prepare
-
-ROUNDING = 1e-3
-"""By so much of the label scale may a prediction of the same fit differ."""
+from pretrain.cross_validation import Fold
+from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +44,14 @@ class LinearRun:
 
     @classmethod
     def open(
-        cls, run: Run, *, data_root: str | Path = "datasets", inputs: NodeInputs | None = None
+        cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None
     ) -> LinearRun:  # fmt: skip
         """Open a run.
 
         Args:
             run: of the importance stage.
             data_root: folder of the datasets.
-            inputs: what it was made from, where that is prepared already.
+            shared: what runs that are opened with it have in common, in the place of ``data_root``.
 
         Raises:
             NieError: another stage made the run, it has no finished fold, its data have changed, or its method is not
@@ -65,14 +61,18 @@ class LinearRun:
         weights = METHODS[config.method].weights
         if weights is None:
             raise NieError(f"{run.path} is a run of {config.method}, which is not linear in the features.")
-        inputs = prepare(config, data_root=data_root) if inputs is None else inputs
-        check_same_graph(run, inputs.made_from)
+        inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, config, weights)
 
     @property
     def kg(self) -> KnowledgeGraph:
         """The graph."""
         return self.inputs.kg
+
+    @property
+    def folds(self) -> Sequence[Fold]:
+        """Its folds, by number."""
+        return self.inputs.folds
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean."""
@@ -85,7 +85,7 @@ class LinearRun:
         score = float(row @ fit.weights + fit.constant)
         reach = REACH * float(np.abs(kg.targets[fit.data.fold.train]).max())
         kept = float(self.run.predictions(fold, kg.num_nodes)[node])
-        if not math.isclose(kept, min(max(score, -reach), reach), rel_tol=ROUNDING, abs_tol=ROUNDING):
+        if not is_same_score(kept, min(max(score, -reach), reach)):
             raise NieError(
                 f"{self.run.path} predicts {kept:.4g} for node {node}, but the same fit gives {score:.4g} today; run "
                 "it again to explain it."

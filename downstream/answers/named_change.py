@@ -92,10 +92,24 @@ def named_change(kg: KnowledgeGraph, remove: Sequence[NamedFact], add: Sequence[
     if not there.all():
         place = int(np.argmin(there))
         raise NieError(f"{_said(remove[place])} is not in the graph{_instead(kg, removed[place])}.")
+    check_new(kg, added, add.__getitem__)
+    return GraphChange(kg, distinct(removed), distinct(added))
+
+
+def check_new(kg: KnowledgeGraph, added: Ints, named: Callable[[int], NamedFact]) -> None:
+    """Refuse facts that are there already.
+
+    Args:
+        kg: the graph.
+        added: (n, 3) the facts by numbers.
+        named: gives the name of one by its place among them.
+
+    Raises:
+        NieError: one is there.
+    """
     there = among(added, kg.triples)
     if there.any():
-        raise NieError(f"{_said(add[int(np.argmax(there))])} is in the graph already.")
-    return GraphChange(kg, distinct(removed), distinct(added))
+        raise NieError(f"{_said(named(int(np.argmax(there))))} is in the graph already.")
 
 
 def _numbers(kg: KnowledgeGraph, facts: Sequence[NamedFact]) -> Ints:

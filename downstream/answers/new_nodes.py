@@ -12,7 +12,7 @@ import numpy as np
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.changed_scores import ChangedScores
 from downstream.answers.interval import COVERAGE
-from downstream.answers.named_change import named_facts
+from downstream.answers.named_change import NamedFact, check_new, named_facts
 from downstream.answers.trained import TrainedRun
 from nie.data import KnowledgeGraph
 from nie.data.builders.frame import Frame
@@ -22,7 +22,7 @@ from nie.data.builders.literals import Literal
 from nie.data.builders.node_column import NodeColumn, in_graph
 from nie.data.builders.triple_file import read_triples
 from nie.data.builders.triples import Source, Triples, numbered
-from nie.data.graph_change import GraphChange, NewNode, among
+from nie.data.graph_change import GraphChange, NewNode
 from nie.data.raw import unfit_letter
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
@@ -115,11 +115,12 @@ def new_nodes(kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str], sourc
     relations = _relations(kg, source, list(read.relations))
     head, relation, tail = read.edges.T
     added = np.stack([nodes[head], relations[relation], nodes[tail]], axis=1)
-    there = among(added, kg.triples)
-    if there.any():
-        head, relation, tail = added[int(np.argmax(there))].tolist()
-        names_of = shown(kg.node_names[head]), shown(kg.relation_names[relation]), shown(kg.node_names[tail])
-        raise NieError(f"{source}: the fact ({', '.join(names_of)}) is in the graph already.")
+
+    def named(row: int) -> NamedFact:  # asked for known nodes alone
+        head, relation, tail = added[row].tolist()
+        return NamedFact(kg.node_names[head], kg.relation_names[relation], kg.node_names[tail], source)
+
+    check_new(kg, added, named)
     return GraphChange(kg, added=added, nodes=[NewNode(name, texts.get(name)) for name in place])
 
 

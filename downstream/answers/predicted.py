@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from downstream.answers.score_scale import within_known
+from downstream.methods.fitted import DEVIATION_FILE
 from downstream.methods.untied import untied
 from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
@@ -30,12 +31,14 @@ class Predicted:
         drawn_in: (N,) True where a prediction lay beyond the labels that its model was trained on, and was drawn in.
         spread: (N,) the standard deviation of the members' predictions, of the same folds as ``value``; None where a
             run does not average members.
+        deviation: (N,) the standard deviation that the models predict of a label, likewise; None where they learn none.
     """
 
     value: Floats
     fold: Ints
     drawn_in: Bools
     spread: Floats | None
+    deviation: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +50,14 @@ class FoldPrediction:
         labels: (n,) of the nodes that they were trained on.
         test: ids of the nodes that the fold tests.
         members: (M, N) predictions that ``value`` is the mean of; None where there are not several.
+        deviation: (N,) what they predict as the standard deviation of a label; None where they learn none.
     """
 
     value: Floats
     labels: Floats
     test: Ints
     members: Floats | None = None
+    deviation: Floats | None = None
 
 
 def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
@@ -70,7 +75,9 @@ def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
         split = run.split(fold)
         value = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
         members = _members(run, fold, kg.num_nodes)
-        found.append(FoldPrediction(value, kg.targets[split["train"]], split["test"], members))
+        learned = DEVIATION_FILE in run.files(fold)
+        deviation = run.array(fold, DEVIATION_FILE, (kg.num_nodes,)) if learned else None
+        found.append(FoldPrediction(value, kg.targets[split["train"]], split["test"], members, deviation))
     return put_together(found)
 
 
@@ -85,6 +92,7 @@ def put_together(folds: Sequence[FoldPrediction]) -> Predicted:
     for row, fold in enumerate(folds):
         fold_of[fold.test] = row
     beyond = [_beyond(fold.value, fold.labels) for fold in folds]
+    deviations = [fold.deviation for fold in folds if fold.deviation is not None]
     return Predicted(
         value=own_or_mean([within_known(fold.value, fold.labels) for fold in folds], fold_of),
         fold=fold_of,
@@ -92,6 +100,7 @@ def put_together(folds: Sequence[FoldPrediction]) -> Predicted:
         spread=None
         if any(fold.members is None for fold in folds)
         else own_or_mean([_spread(fold) for fold in folds], fold_of),
+        deviation=own_or_mean(deviations, fold_of) if len(deviations) == len(folds) else None,
     )
 
 

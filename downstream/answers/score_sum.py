@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -12,6 +13,10 @@ from downstream.answers.attribution import Attribution
 from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.runs.run import Run
+from pretrain.cross_validation import Fold
+
+ROUNDING = 1e-3
+"""By so much of the label scale may the same score differ from one computation to the next."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,10 @@ class AskedRun(Protocol):
     def kg(self) -> KnowledgeGraph:
         """Its graph."""
 
+    @property
+    def folds(self) -> Sequence[Fold]:
+        """Its folds, by number."""
+
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """The score of a node by the models of a finished fold.
 
@@ -124,7 +133,16 @@ class AskedRun(Protocol):
         """
 
 
-def folds_behind(run: Run, node: int) -> list[int]:
+def folds_behind(asked: AskedRun, node: int) -> list[int]:
     """The finished folds whose mean is the score of a node: the one that tests it, or else all of them."""
-    finished = run.finished_folds()
-    return [fold for fold in finished if node in run.split(fold)["test"]] or finished
+    finished = asked.run.finished_folds()
+    return [fold for fold in finished if node in asked.folds[fold].test] or finished
+
+
+def is_same_score(kept: float, today: float) -> bool:
+    """Whether a score that is computed anew is the one that a run kept.
+
+    >>> is_same_score(5.0, 5.0004), is_same_score(5.0, 5.1)
+    (True, False)
+    """
+    return math.isclose(kept, today, rel_tol=ROUNDING, abs_tol=ROUNDING)

@@ -79,6 +79,8 @@ class ScoredNode:
             masks={name: mask[nodes.to(device)] for name, mask in given.masks.items()},
         )  # fmt: skip
         self.score = float(predicted[node])
+        # This run has derivatives, which tell what of the network later runs leave out; the next one checks that.
+        self(self.whole.clone().requires_grad_())
         with torch.no_grad():
             found = float(self(self.whole))
         if abs(found - self.score) > ROUNDING * max(1.0, abs(self.score)):
@@ -117,7 +119,7 @@ class ScoredNode:
         others = self.neighbours if neighbours is None else neighbours
         feats = {name: torch.cat([own[name][None], rows]) for name, rows in others.items()}
         by_edge = torch.cat([weight, weight.new_ones(1)])[self._fact.to(weight.device)]
-        with self._excerpt.weighted(by_edge):
+        with self._excerpt.weighted(by_edge, first_alone=True):
             outputs = self._given.outputs(self._network.model, feats)
         return self._network.predicted(outputs)[0]
 

@@ -19,7 +19,7 @@ from downstream.answers.trained_network import TrainedNetwork
 from downstream.reports.tables import markdown_grid
 from nie.arguments import whole_number
 from nie.arrays import Bools, Floats, Ints
-from nie.data import FEATURES, Channel, KnowledgeGraph, message_graph
+from nie.data import FEATURES, Channel, KnowledgeGraph, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
 from nie.data.node_types import node_types
@@ -116,7 +116,8 @@ def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = Fa
     alike = np.array([name == types.name[place] for name in types.name])
     alike[place] = False
     candidates = candidates_for(kg, place, alike)
-    changes = np.stack([_changes(trained, network, place, candidates) for network in trained.networks(place)])
+    tried = TriedFacts.of(trained, place, np.array([one.fact for one in candidates]).reshape(-1, 3))
+    changes = np.stack([tried.changes(network) for network in trained.networks(place)])
     mean, spread = changes.mean(axis=0), changes.std(axis=0)
     facts = []
     for (fact, similar), change, sd in zip(candidates, mean.tolist(), spread.tolist(), strict=True):
@@ -153,27 +154,49 @@ def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidat
     return sorted(found, key=lambda one: (-one.similar, one.fact))[:MOST_CANDIDATES]
 
 
-def _changes(trained: TrainedRun, network: TrainedNetwork, node: int, candidates: list[Candidate]) -> Floats:
-    """(C,) by how much each fact alone changes the prediction of a network for the node."""
-    kg, changes = trained.kg, np.zeros(len(candidates))
-    if not candidates:
+@dataclass(frozen=True, eq=False)
+class TriedFacts:
+    """Facts of a node that it does not have, to be tried one by one.
+
+    Attributes:
+        trained: the run.
+        node: the number of the node.
+        added: (C, 3) the facts, each of them between the node and another one.
+        message: the message graph with all of them, each with the weight 0: none of them is there yet.
+        triples: (E',) the fact that each edge of ``message`` stands for, the ``added`` ones behind those of the graph.
+    """
+
+    trained: TrainedRun
+    node: int
+    added: Ints
+    message: MessageGraph
+    triples: Ints
+
+    @classmethod
+    def of(cls, trained: TrainedRun, node: int, added: Ints) -> TriedFacts:
+        """Make the message graph, which all networks of the run share."""
+        kg, all_at_once = trained.kg, GraphChange(trained.kg, added=added).after
+        message = message_graph(all_at_once, **trained.config.graph.model_dump())
+        triples = triples_of(message, all_at_once)
+        message.graph.edata[EDGE_WEIGHT] = torch.from_numpy((triples < kg.num_edges).astype(np.float32))
+        message = replace(message, etype=message.etype.to(trained.inputs.device))
+        return cls(trained, node, added, message, triples)
+
+    def changes(self, network: TrainedNetwork) -> Floats:
+        """(C,) by how much each fact alone changes the prediction of a network for the node."""
+        changes = np.zeros(len(self.added))
+        if not len(self.added):
+            return changes
+        given = replace(network.given, message=self.message)
+        scored = ScoredNode(replace(network, given=given), self.node, self.triples)
+        inputs = track(_inputs_with(self.trained, network, self.node, self.added), "facts", total=len(self.added))
+        with torch.no_grad():
+            for place, (neighbour, own, theirs) in enumerate(inputs):
+                weight = scored.whole.clone()
+                weight[np.searchsorted(scored.facts, self.trained.kg.num_edges + place)] = 1
+                found = scored(weight, {**scored.features, **own}, scored.neighbours_with(neighbour, theirs))
+                changes[place] = float(found) - scored.score
         return changes
-    added = np.array([one.fact for one in candidates])
-    all_at_once = GraphChange(kg, added=added).after
-    message = message_graph(all_at_once, **trained.config.graph.model_dump())
-    triples = triples_of(message, all_at_once)
-    # In the graph that is run on, none of the facts is there yet.
-    message.graph.edata[EDGE_WEIGHT] = torch.from_numpy((triples < kg.num_edges).astype(np.float32))
-    given = replace(network.given, message=replace(message, etype=message.etype.to(trained.inputs.device)))
-    scored = ScoredNode(replace(network, given=given), node, triples)
-    inputs = track(_inputs_with(trained, network, node, added), "facts", total=len(added))
-    with torch.no_grad():
-        for place, (neighbour, own, theirs) in enumerate(inputs):
-            weight = scored.whole.clone()
-            weight[np.searchsorted(scored.facts, kg.num_edges + place)] = 1
-            found = scored(weight, {**scored.features, **own}, scored.neighbours_with(neighbour, theirs))
-            changes[place] = float(found) - scored.score
-    return changes
 
 
 Rows = dict[str, Tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,22 +10,22 @@ from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
 from downstream.answers.feature_columns import feature_columns
+from downstream.answers.finished_run import RunInputs, finished_config
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained_network import OnAll, TrainedNetwork, kept_on_all
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
+from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.table import METHODS
-from downstream.stages.importance import IMPORTANCE
-from downstream.stages.same_graph import check_same_graph
 from nie.arrays import Ints
 from nie.data import KnowledgeGraph
 from nie.data.message_passing import triples_of
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.inputs import NodeInputs, prepare
+from pretrain.cross_validation import Fold
+from pretrain.inputs import NodeInputs
 
 SHOWN = "shown label"
 """What the columns of `downstream.methods.labels_as_input.ShownLabels` are called."""
@@ -48,14 +49,14 @@ class TrainedRun:
 
     @classmethod
     def open(
-        cls, run: Run, *, data_root: str | Path = "datasets", inputs: NodeInputs | None = None
+        cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None
     ) -> TrainedRun:  # fmt: skip
         """Open a run.
 
         Args:
             run: of the importance stage.
             data_root: folder of the datasets.
-            inputs: what it was made from, where that is prepared already.
+            shared: what runs that are opened with it have in common, in the place of ``data_root``.
 
         Raises:
             NieError: another stage made the run, it has no finished fold, its data have changed, or its method is no
@@ -67,14 +68,18 @@ class TrainedRun:
                 f"{run.path} is a run of {config.method}, which passes no messages along facts; ask a run of a "
                 "network, such as rgcn or rgtn."
             )
-        inputs = prepare(config, data_root=data_root) if inputs is None else inputs
-        check_same_graph(run, inputs.made_from)
+        inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, cast(NetworkConfig, config))
 
     @property
     def kg(self) -> KnowledgeGraph:
         """The graph."""
         return self.inputs.kg
+
+    @property
+    def folds(self) -> Sequence[Fold]:
+        """Its folds, by number."""
+        return self.inputs.folds
 
     @cached_property
     def triples(self) -> Ints:
@@ -83,7 +88,7 @@ class TrainedRun:
 
     def networks(self, node: int) -> list[TrainedNetwork]:
         """The networks whose mean is the score of a node: those of the fold that tests it, or else of all folds."""
-        return [network for fold in folds_behind(self.run, node) for network in self.networks_of(fold)]
+        return [network for fold in folds_behind(self, node) for network in self.networks_of(fold)]
 
     def networks_of(self, fold: int) -> list[TrainedNetwork]:
         """The networks of a finished fold, of which there are several where a run averages members."""
@@ -103,15 +108,3 @@ class TrainedRun:
                 columns[channel] += [SHOWN] * (len(feat) - len(columns[channel]))
             parts.append(ScorePart(1 / len(networks), scored.score, ATTRIBUTIONS[method](scored), columns))
         return ScoreSum(parts)
-
-
-def finished_config(run: Run) -> ImportanceConfig:
-    """The settings of a run of which a fold is finished.
-
-    Raises:
-        NieError: another stage made the run, or it has no finished fold.
-    """
-    run.check_stage(IMPORTANCE.name)
-    if not run.finished_folds():
-        raise NieError(f"{run.path} has no finished fold; run 'nie {IMPORTANCE.command}' to its end first.")
-    return IMPORTANCE.recipes.resolve(overrides=dict(run.config))

@@ -125,6 +125,7 @@ def importance_loss(
     *,
     error: Callable[[Tensor, Tensor], Tensor] = squared_error,
     listwise: Callable[[Tensor, Tensor, Tensor], Tensor] = listwise_loss,
+    value_error: Callable[[Tensor, Tensor], Tensor] | None = None,
     channel_weight: float = 0.0,
     listwise_weight: float = 0.0,
 ) -> Tensor:
@@ -139,6 +140,7 @@ def importance_loss(
         lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
         error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
         listwise: ``(score, target, lists) -> () tensor``.
+        value_error: in the place of e for the final scores.
         channel_weight: l, between 0 and 1 (RGTN: 0.8 on FB15K, 0.5 elsewhere).
         listwise_weight: a >= 0 (RGTN: 0.3).
 
@@ -151,7 +153,7 @@ def importance_loss(
         >>> importance_loss(target, target[:, None] + 2, target, lists, channel_weight=0.5, listwise_weight=0.0)
         tensor(2.)
     """
-    whole, channels = error(score, target), error(by_channel, target[:, None].expand_as(by_channel))
+    whole, channels = (value_error or error)(score, target), error(by_channel, target[:, None].expand_as(by_channel))
     loss = (1 - channel_weight) * whole + channel_weight * channels
     if listwise_weight:
         loss = loss + listwise_weight * listwise(score, target, lists)

@@ -13,6 +13,9 @@ from nie.arrays import Floats
 TIERS_FILE = "tiers.npy"
 """Where a fold keeps the probability of every tier."""
 
+DEVIATION_FILE = "deviation.npy"
+"""Where a fold keeps the standard deviation of every label, where a network learns it."""
+
 REACH = 8.0
 """Predictions lie within so many times the largest training label."""
 
@@ -25,6 +28,7 @@ class Fitted:
         score: (N,) for the ranking metrics.
         prediction: (N,) on the label scale, for RMSE and MedianAE; often the score itself.
         probability: (N, C) of every tier, where a method learns them.
+        deviation: (N,) the standard deviation of a label around its prediction, where a method learns it.
         agreement: of a network's channels on the test nodes, by name of the metric.
         facts: kept in ``metrics.json``: the same for the same seed on the same machine.
         timing: kept in ``timing.json``.
@@ -35,6 +39,7 @@ class Fitted:
     score: Floats
     prediction: Floats
     probability: Floats | None = None
+    deviation: Floats | None = None
     agreement: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from downstream.heads.interval import with_variance
 from downstream.heads.tiers import num_logits
 from downstream.losses.table import TIER_LOSSES
 from downstream.methods.fine_tuning import FineTuning
@@ -121,6 +122,8 @@ class FoldNetwork:
         build = self.work.method.build
         assert build is not None
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
+        if self.config.loss.value == "gaussian":
+            model = with_variance(model.to(self.train.device), sizes)
         if self.tuning is not None:
             model = self.tuning.in_front_of(model)
         return model.to(self.train.device)

@@ -20,7 +20,6 @@ from nie.settings.sections import BatchConfig, ChannelName, Channels, OptimConfi
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
-
 PretrainedAs = Literal["replacement", "addition", "channel"]
 
 

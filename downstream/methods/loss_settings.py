@@ -1,14 +1,17 @@
-"""The settings of the loss of stage 2."""
+"""The settings of what a network of stage 2 is trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from downstream.losses.table import AlignmentName, ImportanceLossName, ListwiseLossName, TierLossName
 from nie.settings.sections import Section
 from pretrain.licap_settings import ContrastConfig
+
+ValueName = Literal["point", "gaussian"]
 
 
 class ImportanceLossConfig(Section):
@@ -24,6 +27,10 @@ class ImportanceLossConfig(Section):
     )
     importance: ImportanceLossName = Field("mse", description="loss of importance itself: mse, mae, huber")
     importance_weight: float = Field(1.0, ge=0, description="weight of importance itself; 0 to learn tiers alone")
+    value: ValueName = Field(
+        "point", description="what is learned of a label: point, the score alone; gaussian, its variance, too"
+    )
+    beta: float = Field(0.5, ge=0, le=1, description="power of the variance that weighs the nodes of gaussian")
     tier_weight: float = Field(
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
     )
@@ -39,6 +46,10 @@ class ImportanceLossConfig(Section):
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
         if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
+        if self.value == "gaussian" and (self.importance != "mse" or self.importance_weight == 0):
+            raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
+        if self.value == "point" and self.beta != type(self).model_fields["beta"].default:
+            raise ValueError("beta is for value gaussian; leave it out, or give --loss.value gaussian")
         return self
 
     def uses(self) -> Iterator[tuple[str, str]]:

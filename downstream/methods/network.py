@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from downstream.heads.tiers import tier_means, tier_probabilities
 from downstream.losses.table import TIER_LOSSES
 from downstream.methods.channel_agreement import agreement
-from downstream.methods.fitted import TIERS_FILE, Fitted
+from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE, Fitted
 from downstream.methods.fold_network import FoldNetwork, folder_of_member
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.hidden_contrast import HiddenContrast
@@ -114,10 +114,12 @@ def fit_network(work: FoldWork, given: FoldNetwork, folder: Path) -> Fitted:
             _store(own, fitted)
         fits.append(fitted)
     probabilities = [one.probability for one in fits if one.probability is not None]
+    deviations = [one.deviation for one in fits if one.deviation is not None]
     return Fitted(
         score=np.mean([one.score for one in fits], axis=0),
         prediction=np.mean([one.prediction for one in fits], axis=0),
         probability=np.mean(probabilities, axis=0) if probabilities else None,
+        deviation=np.sqrt(np.mean(np.square(deviations), axis=0)) if deviations else None,
         agreement={name: float(np.mean([one.agreement[name] for one in fits])) for name in fits[0].agreement},
         facts={f"member{member}": one.facts for member, one in enumerate(fits)},
         timing={name: sum(one.timing[name] for one in fits) for name in fits[0].timing},
@@ -175,6 +177,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
         score=chosen.prediction,
         prediction=value.prediction,
         probability=chosen.probability,
+        deviation=value.deviation,
         agreement=agreement(chosen.states, fold.test, given.masks) if chosen.states else {},
         facts={
             "centre": given.centre,
@@ -197,11 +200,13 @@ class Predictions:
         prediction: (N,) on the label scale.
         probability: (N, C) of every tier, where it learns them.
         states: of its channels, where it has such.
+        deviation: (N,) the standard deviation of the label, where it learns it.
     """
 
     prediction: Floats
     probability: Floats | None
     states: ChannelStates | None
+    deviation: Floats | None = None
 
     @classmethod
     def of(cls, outputs: ImportanceScores, given: FoldNetwork) -> Predictions:
@@ -214,7 +219,16 @@ class Predictions:
         prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
         if not np.isfinite(prediction).all():
             raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
-        return cls(prediction, None if probability is None else probability.cpu().numpy(), outputs.states)
+        chance = None if probability is None else probability.cpu().numpy()
+        return cls(prediction, chance, outputs.states, deviation_of(outputs))
+
+
+def deviation_of(outputs: ImportanceScores) -> Floats | None:
+    """(N,) the standard deviation that a network predicts of each label; None where it learns none."""
+    if outputs.log_variance is None:
+        return None
+    deviation: Floats = (outputs.log_variance / 2).exp().double().cpu().numpy()
+    return deviation
 
 
 def centred(outputs: ImportanceScores, given: FoldNetwork) -> tuple[Tensor, Tensor | None]:
@@ -235,6 +249,8 @@ def _store(folder: Path, fitted: Fitted) -> None:
     write_array(folder / "outputs.npy", np.stack([fitted.score, fitted.prediction]))
     if fitted.probability is not None:
         write_array(folder / TIERS_FILE, fitted.probability)
+    if fitted.deviation is not None:
+        write_array(folder / DEVIATION_FILE, fitted.deviation)
     write_json(folder / "member.json", {"agreement": fitted.agreement, "facts": fitted.facts, **fitted.timing})
     finish(folder)
 
@@ -249,7 +265,8 @@ def _stored(folder: Path) -> Fitted | None:
     score, prediction = read_npy(folder / "outputs.npy", mapped=False)
     probability = read_npy(tiers, mapped=False) if tiers.exists() else None
     agreed, facts = document.pop("agreement"), document.pop("facts")
-    return Fitted(score, prediction, probability, agreed, facts, document)
+    deviation = read_npy(own, mapped=False) if (own := folder / DEVIATION_FILE).exists() else None
+    return Fitted(score, prediction, probability, deviation, agreed, facts, document)
 
 
 def _batches(given: FoldNetwork, model: nn.Module) -> NeighbourBatches | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from downstream.heads.tiers import num_logits
 from downstream.losses.alignment import neighbourhood_targets, neighbours
+from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import draw_lists, importance_loss
 from downstream.losses.table import (
     ALIGNMENTS,
@@ -64,11 +66,14 @@ class TrainingLoss:
         """
         given, loss = self.given, self.given.config.loss
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
+        value_error = None
+        if outputs.log_variance is not None:
+            value_error = functools.partial(_gaussian, log_variance=outputs.log_variance[at], beta=loss.beta)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
         listwise = LISTWISE_LOSSES[loss.listwise]
         total = importance_loss(
             outputs.score[at], outputs.by_channel[at], self._labels(rows), self._lists(len(rows), listwise.by_pairs),
-            error=IMPORTANCE_LOSSES[loss.importance], listwise=listwise.function, **weights,
+            error=IMPORTANCE_LOSSES[loss.importance], listwise=listwise.function, value_error=value_error, **weights,
         )  # fmt: skip
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
@@ -119,6 +124,10 @@ class TrainingLoss:
             further["soft_targets"] = neighbourhood_targets(self.linked, ids).to(projected)
         aligned: Tensor = ALIGNMENTS[kind].function(projected, mask, **further)
         return aligned
+
+
+def _gaussian(score: Tensor, target: Tensor, *, log_variance: Tensor, beta: float) -> Tensor:
+    return gaussian_loss(score, log_variance, target, beta)
 
 
 def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from downstream.methods.fitted import TIERS_FILE
+from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
@@ -67,6 +67,8 @@ def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
         write_array(folder / "scores.npy", fitted.score)
     if fitted.probability is not None:
         write_array(folder / TIERS_FILE, fitted.probability.astype(np.float32))
+    if fitted.deviation is not None:
+        write_array(folder / DEVIATION_FILE, fitted.deviation)
     write_json(folder / "metrics.json", {
         "binding": binding(kg, fold), "val": val, "test": {**test, **fitted.agreement}, "fit": fitted.facts,
     })  # fmt: skip

@@ -38,7 +38,8 @@ class ImportanceScores:
     A model that reads all channels as one has one column, the score itself, and no ``states``. ``tier_logits`` (N, ...)
     are there where the model has a head for tiers, and ``hidden`` (N, d), the vector that a node's score is read from,
     where there is one: `nie.models.GENI` and `nie.models.SGC` pass numbers along the edges, and have none.
-    ``channel_weights`` (N, C) say how much each channel counts in a node's score, where a model weighs them.
+    ``channel_weights`` (N, C) say how much each channel counts in a node's score, where a model weighs them, and
+    ``log_variance`` (N,) how sure the score is, where a head for it stands behind the model.
     """
 
     score: Tensor
@@ -47,6 +48,7 @@ class ImportanceScores:
     tier_logits: Tensor | None = None
     hidden: Tensor | None = None
     channel_weights: Tensor | None = None
+    log_variance: Tensor | None = None
 
     @classmethod
     def of(

@@ -44,13 +44,19 @@ def operate(
     Raises:
         NieError: weights that do not fit, or for a backend that has none.
     """
-
     record(graph, name, inputs)
     excerpt = running(graph)
-    if excerpt is not None:
-        graph, inputs, rest = excerpt.completed(name, inputs, rest)
-    weight = weight_of(graph, edge_weight)
 
+    def compute(graph: dgl.DGLGraph, inputs: Sequence[Tensor | None], rest: Sequence[Any]) -> tuple[Any, ...]:
+        return _computed(name, graph, inputs, rest, value, backend, weight_of(graph, edge_weight))
+
+    return compute(graph, inputs, rest) if excerpt is None else excerpt.operated(name, inputs, rest, compute)
+
+
+def _computed(
+    name: str, graph: dgl.DGLGraph, inputs: Sequence[Tensor | None], rest: Sequence[Any], value: Tensor,
+    backend: str | None, weight: Tensor | None,
+) -> tuple[Any, ...]:  # fmt: skip
     def compute(module: Any, weight: Tensor | None, *inputs: Tensor | None) -> Outputs:
         further = {} if weight is None else {"edge_weight": weight}
         found: Tensor | Outputs = getattr(module, name)(graph, *inputs, *rest, **further)
@@ -65,6 +71,4 @@ def operate(
         module = backend_module(chosen) if weight is None or chosen == WEIGHING else plain_backend
         made = compute(module, *wide)
         first, *further = with_second_derivatives(made, wide, functools.partial(compute, plain_backend))
-    if excerpt is not None:
-        excerpt.seen(name, [first, *further])
     return (None if first is None else first.to(value.dtype), *further)

@@ -142,3 +142,12 @@ def y_aware_info_nce(
             share = kernel[j] / sum(kernel.values())
             total += -share * math.log(math.exp(dot(unit[i], unit[j]) / temperature) / below)
     return total / count
+
+
+def gaussian_loss(mean: Vector, log_variance: Vector, target: Vector, beta: float) -> float:
+    total = 0.0
+    for mu, log_var, y in zip(mean, log_variance, target, strict=True):
+        variance = math.exp(log_var)
+        density = math.exp(-((y - mu) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        total += variance**beta * (-2 * math.log(density) - math.log(2 * math.pi))
+    return total / len(target)

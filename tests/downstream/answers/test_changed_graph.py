@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import SMALL, small, store_synthetic
+from stage_helpers import SMALL, opened, store_synthetic
 
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.trained import TrainedRun
-from downstream.stages.estimation import estimate
 from nie.data import Channel
 from nie.data.graph_change import GraphChange, NewNode
 from nie.data.message_passing import message_graph
@@ -21,13 +20,8 @@ from pretrain.licap import pretrain
 from pretrain.stage import PRETRAINING
 
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
+ONE_FOLD: dict[str, Any] = {"graph": {"inverse_relations": True}, "folds": {"run": [0]}}
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn", "mlp")
-
-
-def opened(root: Path, method: str, **changes: Any) -> TrainedRun:
-    settings = {"graph": {"inverse_relations": True}, "features": COMPUTED, "folds": {"run": [0]}, **changes}
-    run = estimate(small(method, **settings), data_root=root, run_root=root / "runs")
-    return TrainedRun.open(run, data_root=root)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rgcn(root: Path) -> TrainedRun:
-    return opened(root, "rgcn", shown_labels=0.5)
+    return opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, shown_labels=0.5)
 
 
 def facts_of(trained: TrainedRun, node: int) -> np.ndarray:
@@ -67,7 +61,7 @@ def moved_away(trained: TrainedRun, node: int) -> GraphChange:
 @pytest.mark.parametrize("method", NETWORKS)
 @pytest.mark.parametrize("standardize", [True, False])
 def test_a_graph_without_a_change_has_the_runs_predictions(root: Path, method: str, standardize: bool) -> None:
-    trained = opened(root, method, features={**COMPUTED, "standardize": standardize})
+    trained = opened(root, method, **ONE_FOLD, features={**COMPUTED, "standardize": standardize})
     (rows,) = ChangedGraph(trained, GraphChange(trained.kg)).predictions()[0]
     np.testing.assert_allclose(rows, trained.run.predictions(0, trained.kg.num_nodes), atol=1e-5)
 
@@ -78,7 +72,7 @@ def test_inputs_of_a_changed_graph_are_those_of_that_graph_on_the_scale_of_train
 ) -> None:
     """Computed slowly: the features of the whole changed graph, scaled by the means of the graph before."""
     features = {"structural": "relations", "semantic": "tfidf", "standardize": standardize, "limit": None}
-    trained = opened(root, "rgcn", features=features)
+    trained = opened(root, "rgcn", **ONE_FOLD, features=features)
     change = GraphChange(trained.kg, removed=facts_of(trained, a_tested_node(trained))[:2], added=np.array([[1, 2, 3]]))
     network = trained.networks_of(0)[0]
     read = ChangedGraph(trained, change).read_by(network)
@@ -120,7 +114,7 @@ def test_a_fact_that_is_removed_and_added_again_leaves_the_scores(rgcn: TrainedR
 
 @pytest.mark.parametrize("method", ["rgcn", "rgtn", "geni", "gcn"])
 def test_a_new_node_with_the_facts_and_the_text_of_another_has_its_score(root: Path, method: str) -> None:
-    trained = opened(root, method)
+    trained = opened(root, method, **ONE_FOLD, features=COMPUTED)
     node = a_tested_node(trained)
     changed = ChangedGraph(trained, moved_away(trained, node))
     (rows,) = changed.predictions()[0]
@@ -134,7 +128,7 @@ def test_a_new_node_with_the_facts_and_the_text_of_another_has_its_score(root: P
 def test_a_new_node_has_its_score_once_its_node2vec_is_given(root: Path) -> None:
     pytest.importorskip("gensim")
     features = {"structural": "node2vec", "semantic": "tfidf", "num_walks": 2}
-    trained = opened(root, "rgtn", features=features)
+    trained = opened(root, "rgtn", **ONE_FOLD, features=features)
     node = a_tested_node(trained)
     change, expected = moved_away(trained, node), trained.run.predictions(0, trained.kg.num_nodes)[node]
     without = ChangedGraph(trained, change)
@@ -149,7 +143,7 @@ def test_a_new_node_has_its_score_once_its_node2vec_is_given(root: Path) -> None
 
 def test_new_nodes_without_facts_or_text_have_no_stand_ins_for_them(root: Path) -> None:
     features = {"structural": "structural+relations", "semantic": "tfidf+semantic"}
-    trained = opened(root, "rgtn", features=features)
+    trained = opened(root, "rgtn", **ONE_FOLD, features=features)
     nodes = [NewNode("alone", None), NewNode("beside 5", "A legendary thing.")]
     changed = ChangedGraph(trained, GraphChange(trained.kg, added=np.array([[301, 0, 5], [301, 1, 300]]), nodes=nodes))
     read = changed.read_by(trained.networks_of(0)[0])
@@ -191,7 +185,7 @@ def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbo
     settings = {**SMALL, "folds": {"run": [0]}, "optim": {"max_epochs": 1}, "features": COMPUTED}
     stage1 = PRETRAINING.recipes.resolve(overrides={**settings, "loss": {"gamma": 0.2}})
     pretrained = pretrain(stage1, data_root=root, run_root=root / "runs")
-    trained = opened(root, "rgcn", pretrained=str(pretrained.path))
+    trained = opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, pretrained=str(pretrained.path))
     change = moved_away(trained, a_tested_node(trained))
     changed = ChangedGraph(trained, change)
     (network,) = trained.networks_of(0)
@@ -202,6 +196,6 @@ def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbo
     for name, feats in network.given.feats.items():
         kept = slice(None) if name == "semantic" else slice(-2)  # but degrees
         assert read.feats[name][:300, kept].equal(feats[:, kept])
-    tuned = opened(root, "rgcn", pretrained=str(pretrained.path), fine_tune=True)
+    tuned = opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, pretrained=str(pretrained.path), fine_tune=True)
     with pytest.raises(NieError, match="A run with fine_tune passes messages on two graphs, and cannot be asked yet"):
         ChangedGraph(tuned, GraphChange(tuned.kg)).predictions()

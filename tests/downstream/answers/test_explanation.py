@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stage_helpers import run_quietly, small, store_synthetic
+from stage_helpers import opened, run_quietly, small, store_synthetic
 
 from downstream.answers.attribution import ATTRIBUTIONS, integrated_gradients, leave_one_out
 from downstream.answers.explanation import explain
@@ -28,12 +28,7 @@ from nie.dgl_compat import dgl
 from nie.errors import NieError
 
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn")
-BOTH_WAYS = {"graph": {"inverse_relations": True}}
-
-
-def opened(root: Path, method: str, **changes: Any) -> TrainedRun:
-    run = estimate(small(method, **{**BOTH_WAYS, **changes}), data_root=root, run_root=root / "runs")
-    return TrainedRun.open(run, data_root=root)
+BOTH_WAYS: dict[str, Any] = {"graph": {"inverse_relations": True}}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rgcn(root: Path) -> TrainedRun:
-    return opened(root, "rgcn")
+    return opened(root, "rgcn", **BOTH_WAYS)
 
 
 def node_with_facts(trained: TrainedRun, fold: int = 0, facts: int = 3) -> int:
@@ -57,7 +52,7 @@ def node_with_facts(trained: TrainedRun, fold: int = 0, facts: int = 3) -> int:
 
 @pytest.mark.parametrize("method", NETWORKS)
 def test_a_score_without_a_fact_is_that_of_the_graph_without_it(root: Path, method: str) -> None:
-    trained = opened(root, method, folds={"run": [0]})
+    trained = opened(root, method, **BOTH_WAYS, folds={"run": [0]})
     node = node_with_facts(trained)
     (network,) = trained.networks(node)
     scored = ScoredNode(network, node, trained.triples)
@@ -103,7 +98,7 @@ def test_a_node_that_no_fold_tested_is_explained_by_all_folds(rgcn: TrainedRun) 
 
 
 def test_members_are_all_asked(root: Path) -> None:
-    trained = opened(root, "gcn", members=2, folds={"run": [0]})
+    trained = opened(root, "gcn", **BOTH_WAYS, members=2, folds={"run": [0]})
     node = node_with_facts(trained)
     explanation = explain(trained, trained.kg.node_names[node])
     assert explanation.networks == 2
@@ -119,7 +114,7 @@ def test_methods_agree_on_what_matters_in_a_linear_network(root: Path) -> None:
 
 
 def test_what_a_node_without_facts_and_of_mean_features_scores_is_the_base(root: Path) -> None:
-    trained = opened(root, "mlp", folds={"run": [0]})
+    trained = opened(root, "mlp", **BOTH_WAYS, folds={"run": [0]})
     node = node_with_facts(trained)
     explanation = explain(trained, trained.kg.node_names[node])
     assert explanation.base is not None
@@ -146,7 +141,7 @@ def test_the_command_prints_text_json_and_csv(rgcn: TrainedRun, root: Path) -> N
 
 
 def test_attention_is_shown_where_there_is_some(root: Path, rgcn: TrainedRun) -> None:
-    trained = opened(root, "gat", folds={"run": [0]})
+    trained = opened(root, "gat", **BOTH_WAYS, folds={"run": [0]})
     node = node_with_facts(trained)
     explanation = explain(trained, trained.kg.node_names[node], "attention")
     assert 0 < sum(fact.contribution for fact in explanation.facts) < 1  # the rest is the node's own loop

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import small, store_synthetic
+from stage_helpers import opened, small, store_synthetic
 
 from downstream.answers.explanation import explain
 from downstream.answers.feature_columns import feature_columns
-from downstream.answers.trained import TrainedRun
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS
-from downstream.stages.estimation import estimate
 from nie.data import Channel
 from pretrain.inputs import prepare
 
@@ -42,8 +40,7 @@ def test_every_column_is_known_by_its_feature(root: Path) -> None:
 
 
 def test_a_shown_label_is_a_feature_of_its_own(root: Path) -> None:
-    config = small("sgc", folds={"run": [0]}, optim={"max_epochs": 3}, shown_labels=0.5)
-    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    trained = opened(root, "sgc", folds={"run": [0]}, optim={"max_epochs": 3}, shown_labels=0.5)
     tested, learned = (int(trained.run.split(0)[part][0]) for part in ("test", "train"))
     for node in (tested, learned):
         found = explain(trained, trained.kg.node_names[node])

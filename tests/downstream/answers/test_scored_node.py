@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stage_helpers import small
+from stage_helpers import opened, small
 
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
@@ -76,8 +76,7 @@ def score_without(network: TrainedNetwork, node: int, left_out: torch.Tensor) ->
     ],
 )
 def test_every_fact_can_be_left_out_exactly(root: Path, method: str, changes: dict[str, Any]) -> None:
-    config = small(method, folds={"run": [0]}, optim={"max_epochs": 2}, **changes)
-    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    trained = opened(root, method, folds={"run": [0]}, optim={"max_epochs": 2}, **changes)
     kg = trained.kg
     hub = int(np.bincount(np.concatenate([kg.src, kg.dst])).argmax())
     tested = int(trained.inputs.folds[0].test[0])
@@ -98,8 +97,7 @@ def test_every_fact_can_be_left_out_exactly(root: Path, method: str, changes: di
 
 
 def test_other_features_of_a_node_change_its_score_as_on_the_whole_graph(root: Path) -> None:
-    config = small("gat", folds={"run": [0]}, optim={"max_epochs": 2}, model={"num_layers": 4})
-    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    trained = opened(root, "gat", folds={"run": [0]}, optim={"max_epochs": 2}, model={"num_layers": 4})
     (network,) = trained.networks_of(0)
     given = network.given
     for node in (LOOPED, ALONE):
@@ -113,8 +111,7 @@ def test_other_features_of_a_node_change_its_score_as_on_the_whole_graph(root: P
 
 
 def test_the_usual_node_shows_no_label(root: Path) -> None:
-    config = small("sgc", folds={"run": [0]}, optim={"max_epochs": 2}, shown_labels=0.5)
-    trained = TrainedRun.open(estimate(config, data_root=root, run_root=root / "runs"), data_root=root)
+    trained = opened(root, "sgc", folds={"run": [0]}, optim={"max_epochs": 2}, shown_labels=0.5)
     (network,) = trained.networks_of(0)
     scored = ScoredNode(network, int(network.given.train[0]), trained.triples)
     first = next(iter(scored.usual))

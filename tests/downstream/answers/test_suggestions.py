@@ -10,26 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import run_quietly, small, store_synthetic
+from stage_helpers import opened, run_quietly, store_synthetic
 
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.estimate import Estimate
-from downstream.answers.suggestions import Candidate, _changes, candidates_for, suggest
+from downstream.answers.suggestions import Candidate, TriedFacts, candidates_for, suggest
 from downstream.answers.trained import TrainedRun
-from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph
 from nie.data.graph_change import GraphChange
 from nie.errors import NieError
 
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn")
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
+ONE_FOLD: dict[str, Any] = {"graph": {"inverse_relations": True}, "folds": {"run": [0]}}
 NODE = 40
-
-
-def opened(root: Path, method: str, **changes: Any) -> TrainedRun:
-    settings = {"graph": {"inverse_relations": True}, "features": COMPUTED, "folds": {"run": [0]}, **changes}
-    run = estimate(small(method, **settings), data_root=root, run_root=root / "runs")
-    return TrainedRun.open(run, data_root=root)
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +35,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rgcn(root: Path) -> TrainedRun:
-    return opened(root, "rgcn", members=2)
+    return opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, members=2)
 
 
 @pytest.mark.parametrize("method", NETWORKS)
 def test_a_fact_changes_the_score_as_it_does_in_the_whole_graph(root: Path, method: str) -> None:
-    trained = opened(root, method, **({"shown_labels": 0.5} if method == "rgcn" else {}))
+    trained = opened(root, method, **ONE_FOLD, features=COMPUTED, **({"shown_labels": 0.5} if method == "rgcn" else {}))
     alike = np.arange(300) != NODE
     candidates = candidates_for(trained.kg, NODE, alike)[:3] + candidates_for(trained.kg, NODE, alike)[-3:]
     (network,) = trained.networks(NODE)[:1]
-    found = _changes(trained, network, NODE, candidates)
+    found = TriedFacts.of(trained, NODE, np.array([one.fact for one in candidates])).changes(network)
     before = ChangedGraph(trained, GraphChange(trained.kg)).predictions()[0][0, NODE]
     for one, change in zip(candidates, found, strict=True):
         whole = ChangedGraph(trained, GraphChange(trained.kg, added=np.array([one.fact]))).predictions()[0][0, NODE]
@@ -128,5 +122,7 @@ def test_what_cannot_be_suggested_is_refused_in_a_sentence(root: Path, rgcn: Tra
 
 
 def test_an_mlp_is_changed_by_what_its_features_say_of_facts_alone(root: Path) -> None:
-    trained = opened(root, "mlp", features={"structural": "structural", "semantic": "semantic", "degrees": False})
+    trained = opened(
+        root, "mlp", **ONE_FOLD, features={"structural": "structural", "semantic": "semantic", "degrees": False}
+    )
     assert suggest(trained, "node 40").facts == []

@@ -7,11 +7,10 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import run_quietly, small, store_synthetic
+from stage_helpers import opened, run_quietly, small, store_synthetic
 
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.changed_scores import ChangedScores
@@ -30,11 +29,6 @@ COMPUTED = {"structural": "relations", "semantic": "tfidf"}
 Names = tuple[str, str, str]
 
 
-def opened(root: Path, method: str = "rgcn", **changes: Any) -> TrainedRun:
-    run = estimate(small(method, **{"features": COMPUTED, **changes}), data_root=root, run_root=root / "runs")
-    return TrainedRun.open(run, data_root=root)
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("what_if")
@@ -44,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rgcn(root: Path) -> TrainedRun:
-    return opened(root, members=2)
+    return opened(root, "rgcn", features=COMPUTED, members=2)
 
 
 def names_of(kg: KnowledgeGraph, place: int) -> Names:
@@ -69,7 +63,7 @@ def same(one: NodeScores, other: NodeScores, tolerance: float = 1e-4) -> None:
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_without_a_change_scores_ranks_chances_and_intervals_are_those_of_the_run(root: Path, members: int) -> None:
-    trained = opened(root, members=members)
+    trained = opened(root, "rgcn", features=COMPUTED, members=members)
     scores = ChangedScores.of(ChangedGraph(trained, GraphChange(trained.kg)))
     expected = score_nodes(trained.run, data_root=root)
     same(scores.before, expected)
@@ -118,7 +112,7 @@ def test_the_nodes_shown_are_those_named_or_those_changed_most(rgcn: TrainedRun)
 
 
 def test_features_that_stay_as_they_were_are_named(root: Path) -> None:
-    trained = opened(root, features={"structural": "structural+relations", "semantic": "tfidf"})
+    trained = opened(root, "rgcn", features={"structural": "structural+relations", "semantic": "tfidf"})
     result = what_if(trained, remove=[names_of(trained.kg, 0)])
     assert result.kept == ["structural"]
     assert what_if_text(result).endswith("structural stays as before.")

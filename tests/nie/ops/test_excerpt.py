@@ -1,4 +1,7 @@
-"""nie.ops.excerpt: a model on a few nodes computes for them what it does on the whole graph."""
+"""nie.ops.excerpt and later_calls: a model on a few nodes computes for them what it does on the whole graph.
+
+To `nie.ops.later_calls`, see what is asked for the first node alone.
+"""
 
 from __future__ import annotations
 
@@ -102,3 +105,35 @@ def test_nothing_is_kept_outside_a_recording_and_other_operations_are_refused() 
     ):
         neighbour_sum(excerpt.graph, neighbour_sum(excerpt.graph, value[[3]]))
     assert neighbour_sum(excerpt.graph, value[[3]]).shape == (1, 2)  # outside, it is a graph like any other
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_what_is_asked_for_the_first_alone_is_the_same_with_its_derivatives(name: str) -> None:
+    torch.manual_seed(0)
+    graph, etype = both_ways()
+    model, feats = BUILD[name]().eval(), torch.randn(NODES, 4)
+    with recording(graph) as passed:
+        scores(model, graph, feats, etype)
+    around = torch.cat([torch.tensor([7]), graph.in_edges(7)[0]])
+    around = torch.cat([around[:1], around[around != 7].unique()])
+    excerpt, found = Excerpt(graph, etype, around, passed), []
+    for first_alone in (False, True, True):  # the second run learns what the third leaves out
+        inside = excerpt.targets == 0
+        weight = torch.where(inside, 0.5, 1.0).requires_grad_()
+        rows = feats[around].requires_grad_()
+        with excerpt.weighted(weight, first_alone=first_alone):
+            score = scores(model, excerpt.graph, rows, excerpt.etype)[0]
+        slopes = torch.autograd.grad(score, [weight, rows])
+        found.append((score.detach(), slopes[0][inside], slopes[1][0], *(one[inside] for one in excerpt.attention)))
+    for again in found[1:]:
+        torch.testing.assert_close(again, found[0], rtol=0, atol=1e-5)
+
+
+def test_what_other_nodes_add_follows_the_weights_of_their_edges() -> None:
+    graph, value = dgl.graph(([0, 1, 2], [1, 2, 3])), torch.tensor([[1.0], [10.0], [100.0], [1000.0]])
+    with recording(graph) as passed:
+        neighbour_sum(graph, value)
+    excerpt = Excerpt(graph, torch.zeros(3, dtype=torch.int64), torch.tensor([3, 2]), passed)
+    for weight in (1.0, 0.5, 0.0):
+        with excerpt.weighted(torch.tensor([1.0, weight])):
+            assert neighbour_sum(excerpt.graph, value[[3, 2]]).flatten().tolist() == [100.0, 10.0 * weight]

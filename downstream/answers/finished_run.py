@@ -1,0 +1,57 @@
+"""What has to be there to ask a finished run: its settings, and what it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.stages.importance import IMPORTANCE
+from downstream.stages.same_graph import check_same_graph
+from nie.data import KnowledgeGraph, load
+from nie.errors import NieError
+from nie.runs.run import Run
+from pretrain.inputs import NodeInputs, inputs_key, prepare
+
+
+def finished_config(run: Run) -> ImportanceConfig:
+    """The settings of a run of which a fold is finished.
+
+    Raises:
+        NieError: another stage made the run, or it has no finished fold.
+    """
+    run.check_stage(IMPORTANCE.name)
+    if not run.finished_folds():
+        raise NieError(f"{run.path} has no finished fold; run 'nie {IMPORTANCE.command}' to its end first.")
+    return IMPORTANCE.recipes.resolve(overrides=dict(run.config))
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """The graph, the features and the folds of finished runs, which runs that were made from the same share.
+
+    Attributes:
+        data_root: folder of the datasets.
+    """
+
+    data_root: str | Path = "datasets"
+    _graphs: dict[str, KnowledgeGraph] = field(default_factory=dict, repr=False)
+    _inputs: dict[str, NodeInputs] = field(default_factory=dict, repr=False)
+
+    def of(self, run: Run, config: ImportanceConfig) -> NodeInputs:
+        """What a run was made from.
+
+        Args:
+            run: of the importance stage.
+            config: its settings.
+
+        Raises:
+            NieError: it cannot be had, or has changed since.
+        """
+        name, key = config.dataset, inputs_key(config)
+        if name not in self._graphs:
+            self._graphs[name] = load(name, self.data_root)
+        if key not in self._inputs:
+            self._inputs[key] = prepare(config, data_root=self.data_root, kg=self._graphs[name])
+        check_same_graph(run, self._inputs[key].made_from)
+        return self._inputs[key]

@@ -1,0 +1,86 @@
+"""How sure a network is of each of its scores: a head for the variance of the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.models import ImportanceScores
+
+BOUND = 7.0
+"""Log-variances lie between plus and minus this: deviations between 0.03 and 33 times the unit of the label scale."""
+
+
+class VarianceHead(nn.Module):
+    r"""The logarithm of the variance of a node's label, from the vector h that its score is read from.
+
+    .. math:: \log \sigma^2 = w \cdot h + b
+
+    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
+
+    Args:
+        size: of h.
+
+    Example:
+        >>> VarianceHead(8)(torch.randn(5, 8)).tolist()
+        [0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size, 1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Reset to the variance 1 everywhere, from where the mean is learned as by the squared error."""
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The log-variances (N,) of ``hidden`` (N, size), within `BOUND`."""
+        log_variance: Tensor = self.linear(hidden)[:, 0]
+        return log_variance.clamp(-BOUND, BOUND)
+
+
+def with_variance(model: nn.Module, channel_sizes: Mapping[str, int]) -> nn.Module:
+    """A network whose outputs have a ``log_variance``, by a `VarianceHead` among its modules.
+
+    Args:
+        model: as `nie.models` describes it; changed in place.
+        channel_sizes: size of the features by channel.
+
+    Raises:
+        NieError: its outputs have no ``hidden``.
+    """
+    head = VarianceHead(_hidden_size(model, channel_sizes))
+    model.add_module("variance_head", head)
+    model.register_forward_hook(_add_log_variance)
+    return model
+
+
+def _add_log_variance(model: nn.Module, _inputs: Any, outputs: ImportanceScores) -> ImportanceScores:
+    assert outputs.hidden is not None
+    head: Any = model.variance_head
+    return replace(outputs, log_variance=head(outputs.hidden))
+
+
+def _hidden_size(model: nn.Module, channel_sizes: Mapping[str, int]) -> int:
+    """The size of the hidden vectors of a network, which is run on a graph of one node to see it."""
+    device = next(model.parameters()).device
+    feats = {name: torch.zeros(1, size, device=device) for name, size in channel_sizes.items()}
+    training = model.training
+    with torch.no_grad():
+        outputs = model.eval()(dgl.graph(([0], [0])), feats, torch.zeros(1, dtype=torch.int64, device=device))
+    model.train(training)
+    if outputs.hidden is None:
+        raise NieError(
+            "loss.value gaussian reads the variance from the vectors that scores are read from, and this network has "
+            "none; leave it out."
+        )
+    return int(outputs.hidden.shape[1])
