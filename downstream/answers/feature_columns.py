@@ -10,7 +10,11 @@ PRETRAINED = "pretrained"
 
 
 def feature_columns(work: FoldWork) -> dict[str, list[str]]:
-    """By channel the name of the feature, such as ``degrees``, that each of its columns belongs to."""
+    """By channel the name of the feature, such as ``degrees``, that each of its columns belongs to.
+
+    Single columns have no names: no graph says what the columns of a channel are, not even of numbers such as FB15K's
+    ``facts``. Contributions are therefore told by feature, and not by column.
+    """
     inputs, columns = work.inputs, dict[str, list[str]]()
     names = feature_names(inputs.kg, inputs.config.features)
     for channel, features in work.channels.items():
