@@ -64,7 +64,7 @@ def test_hidden_nodes_are_ranked_nearly_as_by_a_network_that_was_trained_with_th
     kg = synthetic(0)  # whose texts tell nodes apart by their numbers, which tell nothing else
     whole = replace(kg, channels={}, text=[text and text.partition(" with")[0] for text in kg.text])
     # Three are averaged: of single networks that never saw these 27 nodes, seed 0 had .75, and 1 and 2 .96 and .92.
-    training = {"optim": {"max_epochs": 60}, "folds": {"run": [0]}, "members": 3}
+    training = {"optim": {"max_epochs": 60}, "folds": {"run": [0]}}
     in_place = trained_on(whole, tmp_path / "whole", **training)
     hidden = in_place.inputs.folds[0].test[::2].tolist()
     apart = trained_on(without(whole, hidden), tmp_path / "part", **training)
