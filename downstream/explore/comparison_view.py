@@ -14,6 +14,7 @@ from downstream.explore.ranking_view import node_table
 from downstream.metrics.registry import title
 from downstream.reports.comparisons import FOLDS_NOTE, TESTED_HEADERS, tested_cells
 from downstream.reports.tables import headers_of, measured_rows
+from downstream.stages.importance import IMPORTANCE
 
 DISAGREEING = 20
 """Nodes that are listed on which the two runs disagree most."""
@@ -32,7 +33,10 @@ def comparison_view(explored: Explored, places: Places) -> Any:
     return html.Div([
         heading("Two runs", 1),
         html.P(found.verdict, className="lead"),
-        grid(headers_of(found.results), measured_rows(found.results), caption="Figures of both on test nodes"),
+        grid(
+            [*headers_of(found.results), IMPORTANCE.unit], measured_rows(found.results),
+            caption="Figures of both on test nodes",
+        ),
         heading("Differences, the first less the second", 3),
         grid(["metric", *TESTED_HEADERS], tests, caption="Paired tests"),
         html.P(FOLDS_NOTE, className="quiet"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from dash import dcc, html
 
+from downstream.answers.by_name import name_end
 from downstream.reports.page import Table
 from nie.errors import NieError
 from nie.foreign import one_line, visible
@@ -52,6 +53,11 @@ def report_table(table: Table) -> Any:
     """A table of a report, with its note."""
     note = [html.P(table.note, className="quiet")] if table.note else []
     return html.Div([heading(table.heading, 3), grid(table.headers, table.rows, caption=table.heading), *note])
+
+
+def directed(relation: str, *, leaving: bool) -> Any:
+    """A relation behind an arrow that says whether it leads away from the node; no line ends between the two."""
+    return html.Span(f"{'→' if leaving else '←'}\N{NO-BREAK SPACE}{name_end(relation, 60)}")
 
 
 def bar(share: float) -> Any:

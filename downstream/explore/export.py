@@ -21,6 +21,7 @@ from downstream.reports.comparisons import FOLDS_NOTE, TESTED_HEADERS, tested_ce
 from downstream.reports.figure_files import inside_a_page
 from downstream.reports.page import Table, write_text
 from downstream.reports.tables import headers_of, measured_rows
+from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.foreign import one_line
 from nie.progress import track
@@ -87,7 +88,7 @@ def _tables(explored: Explored, quality: Quality) -> list[Table]:
     tables = [*([quality.coverage] if quality.coverage else []), *quality.errors]
     if (found := explored.comparison) is not None:
         tests = [[title(one.metric), *tested_cells(one)] for one in found.comparisons]
-        tables.append(Table("Two runs", headers_of(found.results), measured_rows(found.results)))
+        tables.append(Table("Two runs", [*headers_of(found.results), IMPORTANCE.unit], measured_rows(found.results)))
         tables.append(Table("The first less the second", ["metric", *TESTED_HEADERS], tests, FOLDS_NOTE))
     return tables
 

@@ -27,7 +27,7 @@ def name_lists(explored: Explored) -> Any:
 def entity_field(words: str, place: str, value: str = "") -> Any:
     """A field for the name of a node, or the first words of its text."""
     identifier = {"type": "entity", "place": place}
-    control = dcc.Input(id=identifier, type="text", value=value, list=ENTITIES, debounce=0.2, autoComplete="off")
+    control = dcc.Input(id=identifier, type="text", value=value, list=ENTITIES, autoComplete="off")
     return html.Div(html.Label([words, control]), className="field grow")
 
 

@@ -12,15 +12,15 @@ from nie.foreign import one_line
 
 MOST = 14
 """Facts that are drawn, those first that contribute most."""
-RADIUS = 190
+RADIUS = 170
 PLUS, MINUS, INK, PAPER = "#1f5fbf", "#b45309", "#1d2433", "#ffffff"
 
 STYLESHEET = [
     {
         "selector": "node",
         "style": {
-            "label": "data(label)", "font-size": 13, "color": INK, "background-color": "#8791a5", "width": 18,
-            "height": 18, "text-wrap": "wrap", "text-max-width": 120, "text-valign": "bottom", "text-margin-y": 4,
+            "label": "data(label)", "font-size": 15, "color": INK, "background-color": "#8791a5", "width": 18,
+            "height": 18, "text-wrap": "wrap", "text-max-width": 150, "text-valign": "bottom", "text-margin-y": 4,
             "text-background-color": PAPER, "text-background-opacity": 0.85, "text-background-padding": 2,
         },
     },
@@ -50,14 +50,14 @@ def neighbour_elements(one: Explanation, numbers: Mapping[str, int]) -> list[dic
     largest = max((abs(fact.contribution) for fact in facts), default=0.0) or 1.0
     places = {one.node: (0.0, 0.0)} | {
         name: (
-            1.5 * RADIUS * math.sin(2 * math.pi * place / len(ends)),
+            2.4 * RADIUS * math.sin(2 * math.pi * place / len(ends)),
             -RADIUS * math.cos(2 * math.pi * place / len(ends)),
         )
         for place, name in enumerate(ends)
     }
     nodes = [
         {
-            "data": {"id": str(numbers[name]), "label": one_line(called[name], 40)},
+            "data": {"id": str(numbers[name]), "label": _first_words(called[name])},
             "position": {"x": round(x), "y": round(y)},
             "classes": "asked" if name == one.node else "",
         }
@@ -74,6 +74,15 @@ def neighbour_elements(one: Explanation, numbers: Mapping[str, int]) -> list[dic
         for fact in facts
     ]  # fmt: skip
     return [*nodes, *edges]
+
+
+def _first_words(text: str) -> str:
+    """A text up to its first full stop, as many begin with what they are about.
+
+    >>> _first_words("Alien. Alien is a film.")
+    'Alien'
+    """
+    return one_line(text.partition(". ")[0], 36)
 
 
 def _neighbour(one: Explanation, fact: FactShare) -> str:

@@ -11,7 +11,7 @@ from dash import ALL, Input, Output, State, dcc, html
 from downstream.answers.by_name import find_entity, find_relation, name_end
 from downstream.answers.suggestions import Suggestions
 from downstream.answers.what_if import WhatIf, what_if_rows
-from downstream.explore.elements import answered, grid, heading, said, waiting
+from downstream.explore.elements import answered, directed, grid, heading, said, waiting
 from downstream.explore.explored import Explored
 from downstream.explore.naming import entity_field, relation_field
 from downstream.explore.questions import Fact
@@ -226,9 +226,8 @@ def _suggested(found: Suggestions) -> Any:
             "Add", id={"type": "add-suggested", "fact": place}, type="button", className="small",
             **{"aria-label": f"Add {name_end(fact.relation, 60)} {fact.neighbour}"},
         )  # fmt: skip
-        way = "→" if fact.head == found.node else "←"
         rows.append([
-            f"{way} {name_end(fact.relation, 60)}", one_line(fact.neighbour, 80),
+            directed(fact.relation, leaving=fact.head == found.node), one_line(fact.neighbour, 80),
             f"{fact.change:+.3f} ± {fact.spread:.3f}", f"{fact.similar:,}", button,
         ])  # fmt: skip
     headers = ["relation", "neighbour", "change on the label scale", "similar nodes that have it", ""]

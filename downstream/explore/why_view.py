@@ -12,7 +12,7 @@ from dash import Input, Output, dcc, html
 from downstream.answers.by_name import name_end
 from downstream.answers.explanation import Explanation, FactShare
 from downstream.answers.explanation_text import HEADINGS, METHODS, MISSES, NO_FACTS_READ, signed
-from downstream.explore.elements import bar, definitions, grid, heading, labelled, said, waiting
+from downstream.explore.elements import bar, definitions, directed, grid, heading, labelled, said, waiting
 from downstream.explore.explored import Explored
 from downstream.explore.neighbours import MOST, STYLESHEET, neighbour_elements
 from downstream.explore.places import Places
@@ -101,8 +101,7 @@ def _facts(one: Explanation, shown: Sequence[FactShare], numbers: Mapping[str, i
         )
         value = html.Div([signed(one, fact.contribution), bar(fact.contribution / largest)])
         link = dcc.Link(one_line(fact.neighbour, 100), href=places.card(other))
-        way = "→" if fact.head == one.node else "←"
-        rows.append([f"{way} {name_end(fact.relation, 60)}", link, value, button])
+        rows.append([directed(fact.relation, leaving=fact.head == one.node), link, value, button])
     headers = ["relation", "neighbour", HEADINGS[one.method], ""]
     return html.Div(grid(headers, rows, caption="Facts", words=2), className="facts")
 
@@ -112,9 +111,9 @@ def _graph(one: Explanation, numbers: Mapping[str, int]) -> Any:
     return html.Figure([
         dash_cytoscape.Cytoscape(
             id="neighbours", elements=neighbour_elements(one, numbers), stylesheet=STYLESHEET, minZoom=0.3, maxZoom=2,
-            layout={"name": "preset", "fit": True, "padding": 50}, className="graph", userZoomingEnabled=False,
+            layout={"name": "preset", "fit": True, "padding": 40}, className="graph", userZoomingEnabled=False,
             autoungrabify=True, boxSelectionEnabled=False, responsive=True,
-            style={"width": "100%", "height": "26rem"},
+            style={"width": "100%", "height": "30rem"},
         ),
         html.Figcaption(
             f"The {drawn} facts above all others: blue lines raise the score, orange and dashed ones lower it, and the "
