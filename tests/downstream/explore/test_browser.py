@@ -28,8 +28,9 @@ FLAGS = (
 )  # fmt: skip
 PATIENCE = 60
 NAMELESS = """return [...document.querySelectorAll("input, select, textarea, button, [role=combobox]")].filter(one =>
-    one.type !== "hidden" && !one.ariaHidden && one.offsetParent && !one.getAttribute("aria-label") && !one.textContent.trim()
-    && !(one.labels && one.labels.length) && !document.getElementById(one.getAttribute("aria-labelledby"))
+    one.type !== "hidden" && !one.ariaHidden && one.offsetParent && !one.getAttribute("aria-label")
+    && !one.textContent.trim() && !(one.labels && one.labels.length)
+    && !document.getElementById(one.getAttribute("aria-labelledby"))
 ).map(one => one.outerHTML)"""
 """Controls that whoever does not see them would not know the name of."""
 
