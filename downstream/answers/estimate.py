@@ -101,7 +101,7 @@ class Estimate:
 
         method = method_of(self.run)
         if method is not None and method.is_network:
-            return self._trained  # so that all questions to a network share what it computed
+            return self.trained  # so that all questions to a network share what it computed
         return asked_run(self.run, data_root=self.data_root)
 
     def what_if(self, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
@@ -120,7 +120,7 @@ class Estimate:
         """
         from downstream.answers.what_if import what_if
 
-        return what_if(self._trained, remove, add)
+        return what_if(self.trained, remove, add)
 
     def suggest(self, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
         """The single facts, of those that similar nodes have, that would raise the score of a node most.
@@ -138,7 +138,7 @@ class Estimate:
         """
         from downstream.answers.suggestions import suggest
 
-        return suggest(self._trained, node, count, lower=lower)
+        return suggest(self.trained, node, count, lower=lower)
 
     def predict_new(
         self, triples: Any = None, text: Any = None, features: Mapping[str, Any] | None = None, *,
@@ -165,10 +165,15 @@ class Estimate:
         from downstream.answers.new_nodes import predict_new
 
         coverage = inner_share("interval", interval)
-        return as_frame(predict_new(self._trained, triples, text, features).columns(coverage))
+        return as_frame(predict_new(self.trained, triples, text, features).columns(coverage))
 
     @cached_property
-    def _trained(self) -> TrainedRun:
+    def trained(self) -> TrainedRun:
+        """The networks of the run on its graph, which all questions to them share.
+
+        Raises:
+            NieError: the run is not one of a network, or its data have changed.
+        """
         from downstream.answers.trained import TrainedRun  # loads torch, which scores alone do not need
 
         return TrainedRun.open(self.run, data_root=self.data_root)

@@ -78,7 +78,7 @@ def report_facts(
         "ranking": _ranking(scores, kg),
         "interval": f"{100 * scores.coverage:.4g} % interval" if covered else "",
         "coverage": covered,
-        "errors": [_errors_by_type(scores, kg, tested), _errors_by_degree(scores, kg, tested)],
+        "errors": [errors_by_type(scores, kg, tested), errors_by_degree(scores, kg, tested)],
         "methods": _methods(results),
         "graph": _graph(kg),
         "holdings": [_types(scores, kg), _relations(kg)],
@@ -163,7 +163,8 @@ def _other_words(kg: KnowledgeGraph, node: int) -> str:
     return "" if text == kg.node_names[node] else one_line(text, 120)
 
 
-def _errors_by_type(scores: NodeScores, kg: KnowledgeGraph, tested: Ints) -> Table:
+def errors_by_type(scores: NodeScores, kg: KnowledgeGraph, tested: Ints) -> Table:
+    """The errors of the tested nodes by their type, of the most frequent types."""
     types = np.array([scores.type[node] for node in tested], dtype=object)
     names = [name for name, _ in Counter(types.tolist()).most_common()]
     groups = {name: types == name for name in names[:MOST_ROWS]}
@@ -172,7 +173,8 @@ def _errors_by_type(scores: NodeScores, kg: KnowledgeGraph, tested: Ints) -> Tab
     return _errors("Error by type", "type", groups, scores, kg, tested)
 
 
-def _errors_by_degree(scores: NodeScores, kg: KnowledgeGraph, tested: Ints) -> Table:
+def errors_by_degree(scores: NodeScores, kg: KnowledgeGraph, tested: Ints) -> Table:
+    """The errors of the tested nodes by how many edges they have."""
     degree = np.bincount(np.concatenate([kg.src, kg.dst]), minlength=kg.num_nodes)[tested]
     groups: dict[str, Bools] = {}
     for low, high in zip(DEGREES, [*DEGREES[1:], None], strict=True):

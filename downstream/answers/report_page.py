@@ -49,8 +49,8 @@ def write_report_page(
     write_text(Path(path), page)
 
 
-def check_page(path: str | Path) -> None:
-    """Raise for a page that could not be written; called before a long job.
+def check_page(path: str | Path) -> Path:
+    """Return ``path`` if a page can be written there; called before a long job as well as after it.
 
     Raises:
         NieError: another file ending, a place that cannot be written, or the extra ``report`` is not installed.
@@ -60,6 +60,7 @@ def check_page(path: str | Path) -> None:
         raise NieError(f"{shown(str(target))} must end in .html.")
     check_writable(target)
     require_all(PACKAGES)
+    return target
 
 
 def script_data(value: Any) -> str:

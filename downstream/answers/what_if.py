@@ -137,17 +137,22 @@ def what_if_text(result: WhatIf, nodes: str = "named") -> str:
     kept = f"{', '.join(result.kept)} stay{'s' * (len(result.kept) == 1)} as before." if result.kept else ""
     if not told["node"]:
         return "\n\n".join(filter(None, (title, "No score changes.", kept)))
-    logarithms = scores.trained.kg.label_transform == "log1p"
+    header, rows = what_if_rows(result, nodes)
+    return "\n\n".join(filter(None, (title, markdown_grid(header, rows, width=80), kept)))
+
+
+def what_if_rows(result: WhatIf, nodes: str = "named") -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table in words, a row for each node of `WhatIf.nodes`."""
+    logarithms = result.scores.trained.kg.label_transform == "log1p"
     rows = [
         [
             row["text"], _from_to(number_text, row, "score"),
             f"{row['change']:+.3f} ± {row['spread']:.3f}" + (f" (x {np.exp(row['change']):.2f})" if logarithms else ""),
             _from_to("{:,}".format, row, "rank"), _from_to("{:.0%}".format, row, "p_top100"),
         ]
-        for row in as_records(told)
+        for row in as_records(result.columns(nodes))
     ]  # fmt: skip
-    header = ["node", "score", "change on the label scale", "rank", "chance of the top 100"]
-    return "\n\n".join(filter(None, (title, markdown_grid(header, rows, width=80), kept)))
+    return ["node", "score", "change on the label scale", "rank", "chance of the top 100"], rows
 
 
 def _from_to(text: Any, row: dict[str, Any], title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 
-from nie.commands import answers, checks, clean, data, main_job, questions, stages, studies
+from nie.commands import answers, checks, clean, data, explore, main_job, questions, stages, studies
 from nie.commands.parser import Commands, SettingsParser
 
 DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
@@ -16,6 +16,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser = SettingsParser(prog="nie", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
     commands = Commands(parser)
-    for family in (data, main_job, stages, studies, answers, questions, checks, clean):
+    for family in (data, main_job, stages, studies, answers, questions, explore, checks, clean):
         family.add_commands(commands)
     return parser
