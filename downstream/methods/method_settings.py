@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig, SearchedConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import EncoderName, FusionName, RelationsConfig, Section
+from nie.settings.sections import (
+    NEIGHBOUR_LABELS,
+    NEIGHBOURS,
+    EncoderName,
+    FeaturesConfig,
+    FusionName,
+    RelationsConfig,
+    Section,
+    features_in,
+)
 from nie.vocabulary import ActivationName, GCNNorm, LayerActivationName, ReadoutName, RelationMode, RGCNNorm
 
 
@@ -134,10 +143,7 @@ class GATConfig(HiddenConfig):
 
     def check(self, settings: NetworkConfig) -> None:
         """Check that the heads can share the hidden size evenly."""
-        if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"model.hidden_size must be a multiple of model.num_heads; got {self.hidden_size} and {self.num_heads}"
-            )
+        check_heads(self.hidden_size, self.num_heads)
 
 
 class SGCConfig(ModelConfig):
@@ -156,6 +162,12 @@ class RGCNConfig(ConvolutionConfig):
     norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
 
 
+def check_heads(hidden_size: int, num_heads: int) -> None:
+    """Raise ValueError unless the heads can share the hidden size evenly."""
+    if hidden_size % num_heads:
+        raise ValueError(f"model.hidden_size must be a multiple of model.num_heads; got {hidden_size} and {num_heads}")
+
+
 class BoostingModel(Section):
     """Gradient-boosted trees; the defaults are scikit-learn's, but for the rounds."""
 
@@ -170,6 +182,29 @@ class BoostingConfig(SearchedConfig):
     """Stage 2 by gradient boosting."""
 
     model: BoostingModel = BoostingModel()
+
+
+class NeighbourBoostingConfig(BoostingConfig):
+    """Stage 2 by gradient boosting on what stands around a node besides.
+
+    The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
+    ``neighbour-labels`` and ``centrality``.
+    """
+
+    features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
+
+    @field_validator("features")
+    @classmethod
+    def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
+        named = {"structural": given.structural, "semantic": given.semantic, **given.more}
+        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
+        made = {}
+        for channel, names in named.items():
+            if names != "none":
+                around = [NEIGHBOURS] if NEIGHBOURS not in features_in(names) else []
+                made[channel], once = "+".join([names, *once, *around]), []
+        more = {channel: made.pop(channel) for channel in given.more if channel in made}
+        return given.model_copy(update={**made, "more": {**given.more, **more}})
 
 
 class ForestModel(Section):

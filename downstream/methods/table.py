@@ -28,6 +28,7 @@ from downstream.methods.method_settings import (
     GCNConfig,
     GENIConfig,
     HiddenConfig,
+    NeighbourBoostingConfig,
     RGCNConfig,
     RGTNConfig,
     SGCConfig,
@@ -60,8 +61,7 @@ def network(
 
 
 def baseline(
-    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *,
-    weights: Callable[..., Any] | None = None, sees_test_labels: bool = False,
+    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, **fields: Any
 ) -> Method:  # fmt: skip
     """The method of a function of `downstream.methods.baselines`.
 
@@ -69,14 +69,14 @@ def baseline(
         function: ``(FoldData) -> Fitted``, which fits and predicts; where the settings have a section ``model``,
             ``(FoldData, model) -> Fitted``.
         settings: ``ImportanceConfig`` for a function that looks at the graph alone.
-        weights, sees_test_labels: see `Method`.
+        fields: further ones of `Method`.
     """
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
         own = [work.config.model] if "model" in settings.model_fields else []
         return function(later("downstream.methods.baselines:FoldData.of")(work), *own)
 
-    return Method(settings, fit=fit, weights=weights, sees_test_labels=sees_test_labels)
+    return Method(settings, fit=fit, **fields)
 
 
 def _baseline(name: str) -> Callable[..., Any]:
@@ -94,13 +94,15 @@ def method_of(run: Run) -> Method | None:
 
 METHODS: dict[str, Method] = {
     "pagerank": baseline(_baseline("pagerank_baseline"), ImportanceConfig),
+    "degree": baseline(_baseline("degree_baseline"), ImportanceConfig),
+    "in-degree": baseline(_baseline("in_degree_baseline"), ImportanceConfig),
     "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
-    "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline"), BoostingConfig),
+    "boosting-neighbours": baseline(_baseline("boosting_baseline"), NeighbourBoostingConfig),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", GCNConfig()),
     "graphsage": _convolution("graphsage", ConvolutionConfig()),

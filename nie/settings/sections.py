@@ -35,6 +35,10 @@ def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = la
     return AfterValidator(check)
 
 
+NEIGHBOURS = "neighbours"
+"""The feature that puts together those of a node's neighbours (`nie.inputs.neighbours`)."""
+NEIGHBOUR_LABELS = "neighbour-labels"
+"""The feature that is made of the training labels around a node, so that it is another one in each fold."""
 ChannelName = Literal["structural", "semantic"]
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 
@@ -83,11 +87,14 @@ class FeaturesConfig(Section):
     """The input channels: structural, semantic and any more.
 
     A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place) or ``~flags``
-    (only whether a node has it) is a control.
+    (only whether a node has it) is a control. ``neighbours`` puts together the features beside it in its channel of a
+    node's neighbours; ``neighbour-labels`` is made of the training labels around a node.
     """
 
     structural: str = Field(
-        "auto", description="auto, node2vec, relations, a channel of the graph, some joined by +, or none"
+        "auto",
+        description="auto, node2vec, relations, centrality, neighbours, neighbour-labels, a channel of the graph, some "
+        "joined by +, or none",
     )
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
