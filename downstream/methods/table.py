@@ -28,10 +28,15 @@ from downstream.methods.method_settings import (
     GCNConfig,
     GENIConfig,
     HiddenConfig,
+    LightGBMConfig,
     NeighbourBoostingConfig,
     RGCNConfig,
     RGTNConfig,
     SGCConfig,
+    TunedConfig,
+    TunedGATConfig,
+    TunedGCNConfig,
+    TunedRGCNConfig,
 )
 from nie.later import later
 from nie.runs.run import Run
@@ -87,6 +92,10 @@ def _convolution(name: str, model: ModelConfig) -> Method:
     return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
 
 
+def _tuned(name: str, model: ModelConfig) -> Method:
+    return network(model, functools.partial(later("nie.models:ResidualModel"), name))
+
+
 def method_of(run: Run) -> Method | None:
     """The method of a run; None for a run of another stage, or of a method in a file that is not loaded now."""
     return METHODS.get(str(run.config.get("method")))
@@ -102,6 +111,11 @@ METHODS: dict[str, Method] = {
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
+    "lightgbm": baseline(
+        later("downstream.methods.lightgbm:lightgbm_baseline"),
+        LightGBMConfig,
+        check=later("downstream.methods.lightgbm:check_lightgbm"),
+    ),
     "boosting-neighbours": baseline(_baseline("boosting_baseline"), NeighbourBoostingConfig),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", GCNConfig()),
@@ -109,6 +123,10 @@ METHODS: dict[str, Method] = {
     "gat": _convolution("gat", GATConfig()),
     "sgc": network(SGCConfig(), later("nie.models:SGC")),
     "rgcn": _convolution("rgcn", RGCNConfig()),
+    "tuned-gcn": _tuned("gcn", TunedGCNConfig()),
+    "tuned-graphsage": _tuned("graphsage", TunedConfig()),
+    "tuned-gat": _tuned("gat", TunedGATConfig()),
+    "tuned-rgcn": _tuned("rgcn", TunedRGCNConfig()),
     "geni": network(GENIConfig(), later("nie.models:GENI")),
     "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig(), takes_masks=True),
     "blend": Method(

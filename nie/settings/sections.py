@@ -146,13 +146,24 @@ class FoldsConfig(Section):
 class OptimConfig(Section):
     """Adam, its schedule and when to stop."""
 
-    lr: float = Field(0.005, gt=0, description="learning rate; the peak with one_cycle")
+    lr: float = Field(0.005, gt=0, description="learning rate; the peak with one_cycle and cosine")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty in Adam")
-    schedule: Literal["constant", "one_cycle"] = Field("constant", description="learning rate over the epochs")
-    max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle)")
+    schedule: Literal["constant", "one_cycle", "cosine"] = Field(
+        "constant",
+        description="learning rate over the epochs; cosine: it rises to lr in the first epochs, and falls to 0 along a "
+        "cosine",
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the epochs in which the rate of cosine rises")
+    max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle and cosine)")
     patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
     clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
+
+    @model_validator(mode="after")
+    def _warmup_is_of_cosine(self) -> OptimConfig:
+        if self.schedule != "cosine" and self.warmup != OptimConfig.model_fields["warmup"].default:
+            raise ValueError(f"warmup is for the schedule cosine; got {self.schedule}")
+        return self
 
     @model_validator(mode="after")
     def _patience_covers_an_evaluation(self) -> OptimConfig:

@@ -1,5 +1,6 @@
 """nie.training.loop."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
@@ -87,7 +88,7 @@ def test_every_selecting_metric_keeps_its_own_state() -> None:
     )
 
 
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle", "cosine"])
 def test_an_interrupted_run_continues_to_the_same_bits(schedule: str, tmp_path: Path) -> None:
     whole, second, checkpoint = Problem(), Problem(), tmp_path / "checkpoint.pt"
     expected = whole.fit(schedule=schedule)
@@ -96,6 +97,16 @@ def test_an_interrupted_run_continues_to_the_same_bits(schedule: str, tmp_path: 
     assert second.calls == 30 - 12
     assert history.rows == expected.rows
     assert torch.equal(second.weights(), whole.weights())
+
+
+def test_cosine_rises_to_the_rate_and_falls_to_nothing() -> None:
+    rates = [row["lr"] for row in Problem().fit(schedule="cosine", warmup=0.2, lr=0.1).rows]
+    assert rates[:6] == pytest.approx([0.1 * step / 6 for step in range(1, 7)])
+    assert rates[6:] == pytest.approx([0.05 * (1 + math.cos(math.pi * step / 24)) for step in range(24)])
+    assert 0 < rates[-1] < 0.001
+    assert Problem().fit(schedule="cosine", warmup=0.0, lr=0.1, max_epochs=1).rows[0]["lr"] == 0.1
+    with pytest.raises(ValueError, match="warmup is for the schedule cosine; got one_cycle"):
+        OptimConfig(schedule="one_cycle", warmup=0.2)
 
 
 def test_torchs_own_random_state_is_left_alone() -> None:
