@@ -68,6 +68,14 @@ def test_every_setting_changes_what_it_predicts(given_: FoldData, changes: dict[
     assert not np.array_equal(changed.score, lightgbm_baseline(given_, SETTINGS).score)
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_few_nodes_and_features_that_say_nothing(given_: FoldData, count: int) -> None:
+    fold = replace(given_.fold, train=given_.fold.train[:count])
+    for features in (given_.features, np.zeros_like(given_.features)):
+        made = lightgbm_baseline(replace(given_, fold=fold, features=features), SETTINGS)
+        assert np.isfinite(made.score).all()
+
+
 def test_without_the_extra_it_says_what_to_install_before_a_file_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from stage_helpers import small, store_synthetic, with_labels
 
+from downstream.methods import fold_features
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.neighbour_labels import PARTS, neighbour_labels
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
 from nie.arrays import Floats, Floats32, Ints
-from nie.data import KnowledgeGraph, synthetic
+from nie.data import Channel, KnowledgeGraph, synthetic
 from nie.errors import NieError
+from nie.inputs.neighbours import neighbours as neighbours_of
 from pretrain.cross_validation import make_folds
 from pretrain.inputs import prepare
 
@@ -165,3 +167,18 @@ def test_a_network_that_passes_messages_would_be_told_its_own_label_by_its_neigh
         estimate(small("gcn", features=FEATURES), data_root=root, run_root=tmp_path)
     run = estimate(small("mlp", features=FEATURES), data_root=root, run_root=tmp_path)
     assert np.isfinite(run.predictions(0, 300)).all()
+
+
+def test_pretrained_embeddings_have_neighbours_of_their_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"structural": "structural+neighbours+neighbour-labels", "semantic": "semantic+neighbours"}
+    config = small("ridge", features=names, pretrained="elsewhere/structure-0a1b2c3d", replaced=["structural"])
+    inputs = prepare(config, data_root=root)
+    rows = np.random.default_rng(0).normal(size=(300, 40))
+    embedding = Channel(rows, np.ones(300, bool))
+    monkeypatch.setattr(fold_features, "read_embeddings", lambda *_: {"structural": embedding})
+    work = FoldWork.of(METHODS["ridge"], config, inputs, inputs.folds[0])
+    own, around, labels, degrees = work.channels["structural"]
+    assert own is embedding
+    np.testing.assert_array_equal(around.features, neighbours_of(inputs.kg, (embedding, degrees)).features)
+    assert [work.name_of(one) for one in (labels, degrees)] == ["neighbour-labels", "degrees"]
+    assert work.channels["semantic"] == inputs.channels["semantic"]
