@@ -17,8 +17,8 @@ import networkx
 import numpy as np
 from tabulate import tabulate
 
-from downstream.methods.pagerank import pagerank
 from nie.data import KnowledgeGraph, load
+from nie.data.pagerank import pagerank
 from pretrain.cross_validation import make_folds
 
 

@@ -16,7 +16,7 @@ from nie.data.names_as_words import relations_as_nodes
 from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
 from nie.extras import Package, require_all
-from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features
+from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features, without_labels
 from nie.progress import log
 from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold, make_folds
@@ -38,7 +38,7 @@ class NodeInputs:
     Attributes:
         kg: the knowledge graph.
         channels: raw features by channel, each standardised apart; the degrees are the last of the structural channel.
-            Empty for a method that reads none.
+            Empty for a method that reads none. What is made of labels is not among them, as each fold has its own.
         folds: all folds, indexed by number.
         config: the settings; only those of the graph, the features and the device are read.
         data_root: folder of the datasets, where further features are kept.
@@ -67,7 +67,7 @@ class NodeInputs:
     def feature_names(self) -> dict[str, list[str]]:
         """By channel the names of its features, in the order of ``channels``."""
         named = feature_names(self.kg, self.config.features) if self.channels else {}
-        return {channel: names.split("+") for channel, names in named.items()}
+        return {channel: without_labels(names) for channel, names in named.items()}
 
     def name_of(self, feature: Channel) -> str | None:
         """What settings call a feature; None for one that is not among ``channels``, as pretrained ones are."""
@@ -164,7 +164,11 @@ def prepare(
     if names:
         said = (f"{channel} features are {name.replace('+', ', ')}" for channel, name in names.items())
         log.info("%s: %s", kg.name, "; ".join(said))
-    channels = {channel: named_features(kg, name, config.features, data_root) for channel, name in names.items()}
+    if config.reads_training_labels:
+        names = {channel: "+".join(without_labels(name)) for channel, name in names.items()}
+    channels = {
+        channel: named_features(kg, name, config.features, data_root) if name else () for channel, name in names.items()
+    }
     return NodeInputs(kg, channels, folds, config, data_root)
 
 

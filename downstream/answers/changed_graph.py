@@ -17,7 +17,6 @@ from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
 from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
-from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
 
 
@@ -57,7 +56,10 @@ class ChangedGraph:
         given = network.given
         network.check_one_graph()
         config, device = self.trained.config.features, given.train.device
-        changed = {name: self._features(known) for name, known in given.work.channels.items()}
+        changed = {
+            name: tuple(self._feature(given.work.name_of(one), one) for one in known)
+            for name, known in given.work.channels.items()
+        }
         return replace(
             given,
             message=self.message,
@@ -95,12 +97,9 @@ class ChangedGraph:
         """The features of the changed graph, and what of them could not be computed."""
         return ChangedFeatures(self.change, teller_of(self.trained), self.given)
 
-    def _features(self, known: ChannelFeatures) -> ChannelFeatures:
-        return tuple(self._feature(one) for one in known)
-
-    def _feature(self, known: Channel) -> Channel:
+    def _feature(self, name: str | None, known: Channel) -> Channel:
         if id(known) not in self._made:
-            self._made[id(known)] = self.features.of(self.trained.inputs.name_of(known), known)
+            self._made[id(known)] = self.features.of(name, known)
         return self._made[id(known)]
 
 

@@ -213,7 +213,7 @@ def _inputs_with(
         fact = [0, relation, 1] if head == node else [1, relation, 0]
         part, rows = GraphChange(part, added=np.array([fact])).after, Rows()
         for channel, known in given.work.channels.items():
-            told = [_told(trained, teller, one, part, [node, neighbour]) for one in known]
+            told = [_told(given.work.name_of(one), teller, part, [node, neighbour]) for one in known]
             if any(one is not None for one in told):
                 both = tuple(
                     Channel(old.features[[node, neighbour]], old.mask[[node, neighbour]]) if new is None else new
@@ -227,10 +227,9 @@ def _inputs_with(
 
 
 def _told(
-    trained: TrainedRun, teller: FeatureTeller, known: Channel, part: KnowledgeGraph, nodes: list[int]
+    name: str | None, teller: FeatureTeller, part: KnowledgeGraph, nodes: list[int]
 ) -> Channel | None:  # fmt: skip
     """The feature of the first two nodes of ``part``, where it depends on their facts."""
-    name = trained.inputs.name_of(known)
     if name is None or (name in FEATURES and FEATURES[name].reads == "text"):
         return None
     told = teller.tell(name, part)

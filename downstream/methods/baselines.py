@@ -19,10 +19,9 @@ from sklearn.linear_model import LinearRegression
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.method_settings import BoostingModel, ForestModel
-from downstream.methods.neighbourhood import neighbour_labels, neighbour_means
-from downstream.methods.pagerank import pagerank
-from nie.arrays import Floats, Floats32
+from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
+from nie.data.pagerank import pagerank
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.probe import ridge, ridge_weights
@@ -111,6 +110,20 @@ def pagerank_baseline(given: FoldData) -> Fitted:
     return _on_label_scale(pagerank(given.kg), given)
 
 
+def degree_baseline(given: FoldData) -> Fitted:
+    """The number of edges of a node, whatever their direction, mapped to the label scale as PageRank is."""
+    return _on_label_scale(_edges(given, given.kg.src) + _edges(given, given.kg.dst), given)
+
+
+def in_degree_baseline(given: FoldData) -> Fitted:
+    """The number of edges that end in a node, mapped to the label scale as PageRank is."""
+    return _on_label_scale(_edges(given, given.kg.dst), given)
+
+
+def _edges(given: FoldData, ends: Ints) -> Floats:
+    return np.bincount(ends, minlength=given.kg.num_nodes).astype(np.float64)
+
+
 def ppr_baseline(given: FoldData) -> Fitted:
     """Personalised PageRank that restarts at the *training* nodes, in proportion to their importance."""
     restart = np.zeros(given.kg.num_nodes)
@@ -181,26 +194,7 @@ def boosting_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
     scikit-learn's histogram boosting; the number of rounds is the one with the least squared error on the validation
     nodes.
     """
-    return _boosted(given, given.features, settings)
-
-
-def boosting_neighbours_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
-    """The same on a node's own features and on what stands around it (`downstream.methods.neighbourhood`).
-
-    These are the mean features of its neighbours, its PageRank, and the training labels one and two steps away: what a
-    practitioner would try before any network.
-    """
-    around = [
-        neighbour_means(given.kg, given.features),
-        neighbour_labels(given.kg, given.targets, given.fold.train, given.seed),
-    ]
-    features = np.concatenate([given.features, *around], axis=1)
-    known = np.isfinite(features[given.fold.train]).any(axis=0)  # scikit-learn cannot bin a column without a value
-    return _boosted(given, features[:, known], settings)
-
-
-def _boosted(given: FoldData, features: Floats32, settings: BoostingModel) -> Fitted:
-    fold, targets = given.fold, given.targets
+    fold, targets, features = given.fold, given.targets, given.features
     model = HistGradientBoostingRegressor(
         learning_rate=settings.learning_rate,
         max_iter=settings.rounds,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from downstream.methods.fitted import REACH, Fitted, within_reach
+from downstream.methods.fold_features import fold_channels, label_features
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
-from nie.errors import NieError
+from nie.data import Channel
 from nie.inputs.channels import ChannelFeatures
 from nie.progress import log
 from pretrain.cross_validation import Fold
-from pretrain.embeddings import read_embeddings
 from pretrain.inputs import NodeInputs
 
 
@@ -30,6 +30,7 @@ class FoldWork:
         fold: the nodes.
         channels: the fold's features by channel: raw, or pretrained where the settings say so.
         judge: figures of predictions.
+        of_labels: the features among ``channels`` that are made of the fold's training labels, by name.
     """
 
     method: Method
@@ -38,6 +39,7 @@ class FoldWork:
     fold: Fold
     channels: Mapping[str, ChannelFeatures]
     judge: FoldJudge
+    of_labels: Mapping[str, Channel] = field(default_factory=dict)
 
     @classmethod
     def of(cls, method: Method, config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> FoldWork:
@@ -47,7 +49,9 @@ class FoldWork:
             NieError: pretrained embeddings are missing, or are not of this fold.
         """
         judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
-        return cls(method, config, inputs, fold, _channels(config, inputs, fold), judge)
+        of_labels = label_features(config, inputs, fold)
+        channels = fold_channels(config, inputs, fold, of_labels)
+        return cls(method, config, inputs, fold, channels, judge, of_labels)
 
     def fit(self, checked: Any, folder: Path) -> Fitted:
         """Fit the method, which writes what is worth keeping to ``folder``; its predictions are `within_reach`.
@@ -68,32 +72,12 @@ class FoldWork:
             )  # fmt: skip
         return bounded
 
+    def name_of(self, feature: Channel) -> str | None:
+        """What settings call a feature of ``channels``; None for a pretrained one."""
+        own = (name for name, known in self.of_labels.items() if known is feature)
+        return next(own, None) or self.inputs.name_of(feature)
+
     @property
     def network(self) -> NetworkConfig:
         """``config`` as the settings of a network; only to be asked where ``method`` is one."""
         return cast(NetworkConfig, self.config)
-
-
-def _channels(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> dict[str, ChannelFeatures]:
-    """The features of the fold by channel, with those embeddings that are asked for.
-
-    A structural channel that is replaced keeps its degrees.
-    """
-    channels = dict(inputs.channels)
-    asked = config.embeddings
-    if asked is not None:
-        embeddings = read_embeddings(asked.pretrained, inputs.kg, fold)
-        for name in asked.replaced or embeddings:
-            if name not in embeddings:
-                raise NieError(
-                    f"The pretrained run {asked.pretrained} has no embedding of the channel {name}; "
-                    f"use --replaced {','.join(embeddings)}."
-                )
-            if asked.pretrained_as == "channel":
-                channels[f"pretrained_{name}"] = (embeddings[name],)
-            elif asked.pretrained_as == "addition":
-                channels[name] = (embeddings[name], *channels[name])
-            else:
-                degrees = channels[name][-1:] if name == "structural" and config.features.degrees else ()
-                channels[name] = (embeddings[name], *degrees)
-    return channels

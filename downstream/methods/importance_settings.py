@@ -68,6 +68,7 @@ class FeatureConfig(ImportanceConfig):
     """Stage 2 on raw or pretrained features."""
 
     reads_features: ClassVar[bool] = True
+    reads_training_labels: ClassVar[bool] = True
     runs_in: ClassVar[tuple[str, ...]] = ("pretrained",)
 
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig, SearchedConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import EncoderName, FusionName, RelationsConfig, Section
+from nie.settings.sections import (
+    NEIGHBOUR_LABELS,
+    NEIGHBOURS,
+    EncoderName,
+    FeaturesConfig,
+    FusionName,
+    RelationsConfig,
+    Section,
+    features_in,
+)
 from nie.vocabulary import ActivationName, GCNNorm, LayerActivationName, ReadoutName, RelationMode, RGCNNorm
 
 
@@ -134,10 +143,7 @@ class GATConfig(HiddenConfig):
 
     def check(self, settings: NetworkConfig) -> None:
         """Check that the heads can share the hidden size evenly."""
-        if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"model.hidden_size must be a multiple of model.num_heads; got {self.hidden_size} and {self.num_heads}"
-            )
+        check_heads(self.hidden_size, self.num_heads)
 
 
 class SGCConfig(ModelConfig):
@@ -156,6 +162,48 @@ class RGCNConfig(ConvolutionConfig):
     norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
 
 
+class TunedConfig(HiddenConfig):
+    """Graph convolutions within residual blocks."""
+
+    hidden_size: int = Field(128, ge=1, le=65_536, description="size of every hidden layer")
+    num_layers: int = Field(3, ge=1, le=100, description="convolutions")
+    feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
+    hidden_drop: float = Field(0.3, ge=0, lt=1, description="dropout of hidden layers")
+
+
+class TunedGCNConfig(TunedConfig):
+    """GCN within residual blocks."""
+
+    norm: GCNNorm = Field("symmetric", description="how neighbours are weighed: by both degrees, or not at all")
+
+
+class TunedGATConfig(TunedConfig):
+    """GAT within residual blocks."""
+
+    num_heads: int = Field(8, ge=1, le=1024, description="heads that share the hidden size")
+    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
+
+    def check(self, settings: NetworkConfig) -> None:
+        """Check that the heads can share the hidden size evenly."""
+        check_heads(self.hidden_size, self.num_heads)
+
+
+class TunedRGCNConfig(TunedConfig):
+    """R-GCN within residual blocks."""
+
+    num_bases: int | None = Field(
+        4, ge=1, le=1024, description="matrices that the relations' matrices are sums of; none: a free one for each"
+    )
+    norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
+
+
+def check_heads(hidden_size: int, num_heads: int) -> None:
+    """Raise ValueError unless the heads can share the hidden size evenly."""
+    if hidden_size % num_heads:
+        raise ValueError(f"model.hidden_size must be a multiple of model.num_heads; got {hidden_size} and {num_heads}")
+
+
 class BoostingModel(Section):
     """Gradient-boosted trees; the defaults are scikit-learn's, but for the rounds."""
 
@@ -170,6 +218,48 @@ class BoostingConfig(SearchedConfig):
     """Stage 2 by gradient boosting."""
 
     model: BoostingModel = BoostingModel()
+
+
+class NeighbourBoostingConfig(BoostingConfig):
+    """Stage 2 by gradient boosting on what stands around a node besides.
+
+    The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
+    ``neighbour-labels`` and ``centrality``.
+    """
+
+    features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
+
+    @field_validator("features")
+    @classmethod
+    def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
+        named = {"structural": given.structural, "semantic": given.semantic, **given.more}
+        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
+        made = {}
+        for channel, names in named.items():
+            if names != "none":
+                around = [NEIGHBOURS] if NEIGHBOURS not in features_in(names) else []
+                made[channel], once = "+".join([names, *once, *around]), []
+        more = {channel: made.pop(channel) for channel in given.more if channel in made}
+        return given.model_copy(update={**made, "more": {**given.more, **more}})
+
+
+class LightGBMModel(Section):
+    """Gradient-boosted trees of LightGBM."""
+
+    learning_rate: float = Field(0.05, gt=0, le=1, description="how much each round adds")
+    rounds: int = Field(3000, ge=1, le=100_000, description="rounds at most")
+    patience: int = Field(100, ge=1, description="stop after so many rounds without a better validation error")
+    leaves: int = Field(31, ge=2, le=65_536, description="leaves of a tree at most")
+    min_samples: int = Field(20, ge=1, description="training nodes in a leaf at least")
+    l2: float = Field(1.0, ge=0, description="penalty on the squared values of leaves")
+    split_share: float = Field(0.3, gt=0, le=1, description="share of the features that a tree is made of")
+    node_share: float = Field(0.8, gt=0, le=1, description="share of the training nodes that a tree is made of")
+
+
+class LightGBMConfig(SearchedConfig):
+    """Stage 2 by LightGBM."""
+
+    model: LightGBMModel = LightGBMModel()
 
 
 class ForestModel(Section):

@@ -53,9 +53,15 @@ def check_network(work: FoldWork) -> FoldNetwork:
         )
     with seeded(0):
         model = given.build()  # built only to see that the settings go together
-    if work.network.batch.size is not None and not hasattr(model, "num_hops"):
+    hops: Any = getattr(model, "num_hops", None)
+    if work.network.batch.size is not None and hops is None:
         raise NieError(
             f"batch.size needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
+        )
+    if work.of_labels and hops != 0:
+        raise NieError(
+            f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "
+            f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast

@@ -24,13 +24,14 @@ from nie.data import Channel, KnowledgeGraph
 from nie.data.node_features.cache import FEATURES, Feature
 from nie.errors import NieError, shown
 from nie.plugins import register
+from nie.settings.sections import NEIGHBOUR_LABELS, NEIGHBOURS
 
 if TYPE_CHECKING:
     from downstream.methods.importance_settings import ModelConfig
 
 LossKind = Literal["importance", "tiers", "alignment"]
 _NAME, _METRIC_NAME = re.compile(r"[^\W\d_][\w.-]{0,63}"), re.compile(r"[^\W\d_][\w.@-]{0,63}")
-_TAKEN_FEATURES = ("auto", "none")
+_TAKEN_FEATURES = ("auto", "none", NEIGHBOURS, NEIGHBOUR_LABELS)
 
 
 def register_method(

@@ -27,9 +27,15 @@ from downstream.methods.method_settings import (
     GCNConfig,
     GENIConfig,
     HiddenConfig,
+    LightGBMConfig,
+    NeighbourBoostingConfig,
     RGCNConfig,
     RGTNConfig,
     SGCConfig,
+    TunedConfig,
+    TunedGATConfig,
+    TunedGCNConfig,
+    TunedRGCNConfig,
 )
 from nie.later import later
 from nie.runs.run import Run
@@ -59,8 +65,7 @@ def network(
 
 
 def baseline(
-    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, *,
-    weights: Callable[..., Any] | None = None, sees_test_labels: bool = False,
+    function: Callable[..., Any], settings: type[ImportanceConfig] = FeatureConfig, **fields: Any
 ) -> Method:  # fmt: skip
     """The method of a function of `downstream.methods.baselines`.
 
@@ -68,14 +73,14 @@ def baseline(
         function: ``(FoldData) -> Fitted``, which fits and predicts; where the settings have a section ``model``,
             ``(FoldData, model) -> Fitted``.
         settings: ``ImportanceConfig`` for a function that looks at the graph alone.
-        weights, sees_test_labels: see `Method`.
+        fields: further ones of `Method`.
     """
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
         own = [work.config.model] if "model" in settings.model_fields else []
         return function(later("downstream.methods.baselines:FoldData.of")(work), *own)
 
-    return Method(settings, fit=fit, weights=weights, sees_test_labels=sees_test_labels)
+    return Method(settings, fit=fit, **fields)
 
 
 def _baseline(name: str) -> Callable[..., Any]:
@@ -86,6 +91,10 @@ def _convolution(name: str, model: ModelConfig) -> Method:
     return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
 
 
+def _tuned(name: str, model: ModelConfig) -> Method:
+    return network(model, functools.partial(later("nie.models:ResidualModel"), name))
+
+
 def method_of(run: Run) -> Method | None:
     """The method of a run; None for a run of another stage, or of a method in a file that is not loaded now."""
     return METHODS.get(str(run.config.get("method")))
@@ -93,19 +102,30 @@ def method_of(run: Run) -> Method | None:
 
 METHODS: dict[str, Method] = {
     "pagerank": baseline(_baseline("pagerank_baseline"), ImportanceConfig),
+    "degree": baseline(_baseline("degree_baseline"), ImportanceConfig),
+    "in-degree": baseline(_baseline("in_degree_baseline"), ImportanceConfig),
     "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
-    "boosting-neighbours": baseline(_baseline("boosting_neighbours_baseline"), BoostingConfig),
+    "lightgbm": baseline(
+        later("downstream.methods.lightgbm:lightgbm_baseline"),
+        LightGBMConfig,
+        check=later("downstream.methods.lightgbm:check_lightgbm"),
+    ),
+    "boosting-neighbours": baseline(_baseline("boosting_baseline"), NeighbourBoostingConfig),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", GCNConfig()),
     "graphsage": _convolution("graphsage", ConvolutionConfig()),
     "gat": _convolution("gat", GATConfig()),
     "sgc": network(SGCConfig(), later("nie.models:SGC")),
     "rgcn": _convolution("rgcn", RGCNConfig()),
+    "tuned-gcn": _tuned("gcn", TunedGCNConfig()),
+    "tuned-graphsage": _tuned("graphsage", TunedConfig()),
+    "tuned-gat": _tuned("gat", TunedGATConfig()),
+    "tuned-rgcn": _tuned("rgcn", TunedRGCNConfig()),
     "geni": network(GENIConfig(), later("nie.models:GENI")),
     "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig(), takes_masks=True),
     "blend": Method(

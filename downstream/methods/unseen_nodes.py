@@ -36,7 +36,7 @@ class UnseenNodes:
         """Those of a fold; None where the settings do not ask for them, or no feature is an embedding."""
         share, inputs, means = work.network.unseen_nodes, work.inputs, {}
         for channel, known in work.channels.items() if share else ():
-            names = [inputs.name_of(one) for one in known]
+            names = [work.name_of(one) for one in known]
             learned = [name is None or is_learned(inputs.kg, name) for name in names]
             if any(learned):
                 features = tuple(

@@ -31,7 +31,7 @@ def has_text(kg: KnowledgeGraph) -> bool:
 
 
 def _has_semantic_channel(kg: KnowledgeGraph, config: Any) -> bool:
-    name, _, _control = config.features.semantic.partition("~")
+    name, _, _control = config.features.semantic.split("+")[0].partition("~")
     return name != "none" and (name != "auto" or "semantic" in kg.channels or has_text(kg))
 
 

@@ -13,7 +13,8 @@ from nie.data import Channel, KnowledgeGraph, features
 from nie.data.node_features.cache import missing_packages
 from nie.errors import NieError, nearest
 from nie.extras import Package
-from nie.settings.sections import CHANNELS, FeaturesConfig, features_in
+from nie.inputs.neighbours import neighbours
+from nie.settings.sections import CHANNELS, NEIGHBOUR_LABELS, NEIGHBOURS, FeaturesConfig, features_in
 
 ChannelFeatures: TypeAlias = tuple[Channel, ...]
 """The features of one channel, each with its mask; an encoder reads them side by side."""
@@ -129,7 +130,7 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
         if name != "auto":
             continue
         if channel == "semantic" and channel not in kg.channels and not any(kg.text):
-            names[channel] = "+".join(more) or "none"
+            names[channel] = "+".join(one for one in more if features_in(one) != [NEIGHBOURS]) or "none"
         else:
             usual = channel if channel in kg.channels else computed
             given = kg.meta.get("inputs", {}).get(channel, usual)
@@ -145,16 +146,44 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
 def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> ChannelFeatures:
     """The features that ``names``, joined by ``+``, stand for; with ``~shuffled`` or the like at the end, a control.
 
-    Where ``config`` leaves features as they are, they are `without_units`.
+    Where ``config`` leaves features as they are, they are `without_units`. ``neighbours`` are those of the features
+    beside them.
+
+    Raises:
+        NieError: a feature cannot be had, or is made of the labels of a fold.
     """
+    if NEIGHBOUR_LABELS in features_in(names):
+        raise NieError(
+            f"The feature {NEIGHBOUR_LABELS} is made of a fold's training labels, which only methods of importance "
+            "estimation read as a feature; leave it out here."
+        )
 
-    def feature(name: str) -> Channel:
+    def feature(name: str, beside: ChannelFeatures) -> Channel:
         name, _, control = name.partition("~")
-        computed = features(kg, name, root=data_root, seed=config.seed, **settings_of(name, config))
-        made = controlled(computed, control, config.seed) if control else computed
-        return made if config.standardize else without_units(made)
+        if name == NEIGHBOURS:
+            return as_configured(neighbours(kg, beside), control, config)
+        made = features(kg, name, root=data_root, seed=config.seed, **settings_of(name, config))
+        return as_configured(made, control, config)
 
-    return tuple(feature(name) for name in names.split("+"))
+    named = names.split("+")
+    own = {place: feature(one, ()) for place, one in enumerate(named) if features_in(one) != [NEIGHBOURS]}
+    beside = tuple(own.values())
+    return tuple(own[place] if place in own else feature(one, beside) for place, one in enumerate(named))
+
+
+def as_configured(channel: Channel, control: str, config: FeaturesConfig) -> Channel:
+    """A feature, or its ``control`` where that is given, `without_units` where features are not standardised."""
+    made = controlled(channel, control, config.seed) if control else channel
+    return made if config.standardize else without_units(made)
+
+
+def without_labels(names: str) -> list[str]:
+    """The features of a channel that are the same in every fold.
+
+    >>> without_labels("node2vec+neighbour-labels+degrees")
+    ['node2vec', 'degrees']
+    """
+    return [name for name in names.split("+") if features_in(name) != [NEIGHBOUR_LABELS]]
 
 
 def channel_packages(

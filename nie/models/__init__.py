@@ -12,6 +12,7 @@ from nie.models.convolutional import CONVOLUTIONS, ConvolutionalModel
 from nie.models.geni import GENI
 from nie.models.outputs import ChannelStates, ImportanceScores
 from nie.models.pregat import PreGAT
+from nie.models.residual import ResidualModel
 from nie.models.rgtn import MultiChannelEncoder
 from nie.models.sgc import SGC
 from nie.models.vision_text import DualEncoding, VisionTextDualEncoder
@@ -27,5 +28,6 @@ __all__ = [
     "ImportanceScores",
     "MultiChannelEncoder",
     "PreGAT",
+    "ResidualModel",
     "VisionTextDualEncoder",
 ]

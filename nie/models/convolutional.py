@@ -73,6 +73,18 @@ CONVOLUTIONS: dict[str, Convolution] = {
 }
 
 
+def convolution_named(name: str) -> Convolution:
+    """The convolution of this name.
+
+    Raises:
+        NieError: there is none.
+    """
+    if name not in CONVOLUTIONS:
+        hint = nearest(name, CONVOLUTIONS)
+        raise NieError(f"There is no convolution {name!r}{hint}; use one of {', '.join(CONVOLUTIONS)}.")
+    return CONVOLUTIONS[name]
+
+
 class ConvolutionalModel(nn.Module):
     r"""A stack of one kind of convolution with ReLU, and a linear readout or a last convolution that gives the score.
 
@@ -116,10 +128,7 @@ class ConvolutionalModel(nn.Module):
         super().__init__()
         expect_sizes(0, tier_outputs=tier_outputs)
         expect_sizes(num_relations=num_relations, hidden_size=hidden_size, num_layers=num_layers)
-        if convolution not in CONVOLUTIONS:
-            hint = nearest(convolution, CONVOLUTIONS)
-            raise NieError(f"There is no convolution {convolution!r}{hint}; use one of {', '.join(CONVOLUTIONS)}.")
-        kind = CONVOLUTIONS[convolution]
+        kind = convolution_named(convolution)
         if readout == "convolution" and (kind.shared_by_heads or tier_outputs):
             reason = f"heads share the output of {convolution}" if kind.shared_by_heads else "tiers are read from it"
             raise NieError(f"The readout must be linear, as {reason}; got {readout!r}.")

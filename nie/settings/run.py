@@ -110,6 +110,9 @@ class FoldsRunConfig(RunConfig):
     reads_features: ClassVar[bool] = True
     """False for a method that reads only the graph or other runs, so that no features are computed for it."""
 
+    reads_training_labels: ClassVar[bool] = False
+    """True where features may be made of the training labels of a fold."""
+
     graph: GraphConfig = GraphConfig()
     features: FeaturesConfig = FeaturesConfig()
     folds: FoldsConfig = FoldsConfig()

@@ -35,6 +35,10 @@ def one_of(what: str, table: Mapping[str, Any], fits: Callable[[Any], bool] = la
     return AfterValidator(check)
 
 
+NEIGHBOURS = "neighbours"
+"""The feature that puts together those of a node's neighbours (`nie.inputs.neighbours`)."""
+NEIGHBOUR_LABELS = "neighbour-labels"
+"""The feature that is made of the training labels around a node, so that it is another one in each fold."""
 ChannelName = Literal["structural", "semantic"]
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 
@@ -83,11 +87,14 @@ class FeaturesConfig(Section):
     """The input channels: structural, semantic and any more.
 
     A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place) or ``~flags``
-    (only whether a node has it) is a control.
+    (only whether a node has it) is a control. ``neighbours`` puts together the features beside it in its channel of a
+    node's neighbours; ``neighbour-labels`` is made of the training labels around a node.
     """
 
     structural: str = Field(
-        "auto", description="auto, node2vec, relations, a channel of the graph, some joined by +, or none"
+        "auto",
+        description="auto, node2vec, relations, centrality, neighbours, neighbour-labels, a channel of the graph, some "
+        "joined by +, or none",
     )
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
@@ -139,16 +146,27 @@ class FoldsConfig(Section):
 class OptimConfig(Section):
     """Adam, its schedule and when to stop."""
 
-    lr: float = Field(0.005, gt=0, description="learning rate; the peak with one_cycle")
+    lr: float = Field(0.005, gt=0, description="learning rate; the peak with one_cycle and cosine")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty in Adam")
-    schedule: Literal["constant", "one_cycle"] = Field("constant", description="learning rate over the epochs")
-    max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle)")
+    schedule: Literal["constant", "one_cycle", "cosine"] = Field(
+        "constant",
+        description="learning rate over the epochs; cosine: it rises to lr in the first epochs, and falls to 0 along a "
+        "cosine",
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the epochs in which the rate of cosine rises")
+    max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle and cosine)")
     patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
     clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
     ema: float | None = Field(
         None, gt=0, lt=1, description="decay a step of the moving average of the weights that is judged and kept"
     )
+
+    @model_validator(mode="after")
+    def _warmup_is_of_cosine(self) -> OptimConfig:
+        if self.schedule != "cosine" and self.warmup != OptimConfig.model_fields["warmup"].default:
+            raise ValueError(f"warmup is for the schedule cosine; got {self.schedule}")
+        return self
 
     @model_validator(mode="after")
     def _patience_covers_an_evaluation(self) -> OptimConfig:

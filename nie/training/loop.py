@@ -20,6 +20,7 @@ from nie.progress import Progress
 from nie.settings.sections import OptimConfig
 from nie.training.averaged import AveragedWeights
 from nie.training.checkpoint import read_checkpoint, write_checkpoint
+from nie.training.schedules import scheduler_of
 
 CHECKPOINT_EVERY_S = 15.0
 
@@ -184,12 +185,7 @@ class _State:
         self.model, self.optim, self.generators = model, optim, generators
         groups = rate_groups(model, optim.lr)
         self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay, fused=True)
-        peaks = [group["lr"] for group in groups]
-        self.scheduler = (
-            torch.optim.lr_scheduler.OneCycleLR(self.optimizer, peaks, total_steps=max(optim.max_epochs, 2))
-            if optim.schedule == "one_cycle"
-            else torch.optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0, total_iters=0)
-        )
+        self.scheduler = scheduler_of(self.optimizer, optim)
         self.averaged = None if optim.ema is None else AveragedWeights(model, optim.ema)
         self.history = History()
         self.best_states: dict[str, dict[str, Tensor]] = {}

@@ -17,6 +17,7 @@ import numpy as np
 from nie.arguments import a_path, of_kind, positive, whole_number
 from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
+from nie.data.node_features.centrality import centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import RelationProfile, relation_profile
@@ -61,6 +62,7 @@ class Feature:
 FEATURES: dict[str, Feature] = {
     "node2vec": Feature(node2vec, "structure", (Package("gensim", "structure"),)),
     "degrees": Feature(degree_features, "structure", of_others=lambda _: degree_features),
+    "centrality": Feature(centrality, "structure"),
     "relations": Feature(relation_profile, "structure", of_others=RelationProfile),
     "minilm": Feature(
         sentence_embeddings,
@@ -88,7 +90,7 @@ def features(
 
     Args:
         kg: the graph.
-        name: "node2vec", "degrees", "relations", "minilm", "tfidf", or a channel of ``kg``.
+        name: "node2vec", "degrees", "centrality", "relations", "minilm", "tfidf", or a channel of ``kg``.
         root: folder of the datasets.
         seed: seed of the features that draw at random; the others ignore it.
         settings: keyword arguments of the feature function.

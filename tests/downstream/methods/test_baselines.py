@@ -16,16 +16,16 @@ from downstream.methods import baselines
 from downstream.methods.baselines import FoldData, MonotoneScale
 from downstream.methods.fitted import Fitted
 from downstream.methods.method_settings import BoostingModel, ForestModel
-from downstream.methods.pagerank import pagerank
 from downstream.metrics.importance import rmse
 from nie.data.node_features.degrees import degree_features
+from nie.data.pagerank import pagerank
 from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold, make_folds
 from pretrain.probe import PENALTIES
 
-MODELS = {"forest": ForestModel(), "boosting": BoostingModel(), "boosting-neighbours": BoostingModel()}
+MODELS = {"forest": ForestModel(), "boosting": BoostingModel()}
 """Settings of those that have some."""
 BASELINES: dict[str, Callable[[FoldData], Fitted]] = {
     (short := name.removesuffix("_baseline").replace("_", "-")): (
@@ -62,6 +62,17 @@ def test_pagerank_ranks_by_the_raw_score(given_: FoldData) -> None:
     assert (np.diff(made.prediction[order]) >= 0).all()
     train = given_.fold.train
     assert made.prediction[train].mean() == pytest.approx(given_.targets[train].mean())
+
+
+def test_degrees_rank_by_the_number_of_edges(given_: FoldData) -> None:
+    kg = given_.kg
+    entering = np.array([(kg.dst == node).sum() for node in range(kg.num_nodes)])
+    leaving = np.array([(kg.src == node).sum() for node in range(kg.num_nodes)])
+    for name, expected in (("in-degree", entering), ("degree", entering + leaving)):
+        made, train = BASELINES[name](given_), given_.fold.train
+        np.testing.assert_array_equal(made.score, expected)
+        assert (np.diff(made.prediction[np.argsort(expected, kind="stable")]) >= 0).all()
+        assert made.prediction[train].mean() == pytest.approx(given_.targets[train].mean())
 
 
 def with_noise(given: FoldData, columns: int) -> FoldData:
@@ -108,7 +119,7 @@ def test_learns_something(given_: FoldData, name: str) -> None:
     assert made.score.dtype == made.prediction.dtype == np.float64
     if name.startswith("ppr"):  # what it scores best are the nodes that it restarts at
         return
-    if name == "pagerank":  # the labels do not depend on the degree: at best the mean
+    if name in ("pagerank", "degree", "in-degree"):  # the labels do not depend on the degree: at best the mean
         assert rmse(truth[test], made.prediction[test]) < 1.1 * truth[test].std()
     else:
         assert spearman(truth[test], made.score[test]) > 0.8
@@ -166,13 +177,6 @@ def test_linear_against_sklearn(given_: FoldData) -> None:
     train, x = given_.fold.train, given_.features.astype(np.float64)
     expected = LinearRegression().fit(x[train], given_.targets[train]).predict(x)
     np.testing.assert_allclose(BASELINES["linear"](given_).prediction, expected, atol=1e-10)
-
-
-def test_boosting_with_neighbours_reads_a_graph_in_which_no_labels_are_near(given_: FoldData) -> None:
-    """A column without any value, such as labels two steps away where there are none, is left out."""
-    none = np.empty(0, dtype=np.int64)
-    alone = replace(given_, kg=replace(given_.kg, src=none, dst=none, etype=none))
-    assert np.isfinite(BASELINES["boosting-neighbours"](alone).prediction).all()
 
 
 def test_trees_at_their_defaults_are_as_they_were_before_they_had_settings(given_: FoldData) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from downstream.answers.node_scores import NodeScores, top_table
 from downstream.methods.baselines import MonotoneScale
-from downstream.methods.pagerank import pagerank
 from downstream.methods.untied import untied
 from downstream.metrics.fold_judge import FoldJudge
 from nie.data import KnowledgeGraph, build
+from nie.data.pagerank import pagerank
 from pretrain.cross_validation import Fold, make_folds
 
 

@@ -1,5 +1,6 @@
 """nie.training.loop."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
@@ -87,7 +88,9 @@ def test_every_selecting_metric_keeps_its_own_state() -> None:
     )
 
 
-@pytest.mark.parametrize("optim", [{"schedule": "constant"}, {"schedule": "one_cycle"}, {"ema": 0.9}], ids=str)
+@pytest.mark.parametrize(
+    "optim", [{"schedule": "constant"}, {"schedule": "one_cycle"}, {"schedule": "cosine"}, {"ema": 0.9}], ids=str
+)
 def test_an_interrupted_run_continues_to_the_same_bits(optim: dict[str, object], tmp_path: Path) -> None:
     whole, second, checkpoint = Problem(), Problem(), tmp_path / "checkpoint.pt"
     expected = whole.fit(**optim)
@@ -104,6 +107,16 @@ def test_the_average_of_the_weights_is_judged_and_kept_and_training_goes_on_from
     assert [row["loss"] for row in after.rows] == [row["loss"] for row in before.rows]
     assert after.rows[0]["error"] != before.rows[0]["error"]
     assert averaged.monitor()["error"] == after.best["error"]
+
+
+def test_cosine_rises_to_the_rate_and_falls_to_nothing() -> None:
+    rates = [row["lr"] for row in Problem().fit(schedule="cosine", warmup=0.2, lr=0.1).rows]
+    assert rates[:6] == pytest.approx([0.1 * step / 6 for step in range(1, 7)])
+    assert rates[6:] == pytest.approx([0.05 * (1 + math.cos(math.pi * step / 24)) for step in range(24)])
+    assert 0 < rates[-1] < 0.001
+    assert Problem().fit(schedule="cosine", warmup=0.0, lr=0.1, max_epochs=1).rows[0]["lr"] == 0.1
+    with pytest.raises(ValueError, match="warmup is for the schedule cosine; got one_cycle"):
+        OptimConfig(schedule="one_cycle", warmup=0.2)
 
 
 def test_torchs_own_random_state_is_left_alone() -> None:

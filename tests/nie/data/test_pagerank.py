@@ -1,4 +1,4 @@
-"""downstream.methods.pagerank."""
+"""nie.data.pagerank."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import networkx
 import numpy as np
 import pytest
 
-from downstream.methods.pagerank import pagerank
 from nie.data.graph import KnowledgeGraph
+from nie.data.pagerank import pagerank
 from nie.data.synthetic_graph import synthetic
 from nie.errors import NieError
 
@@ -83,8 +83,6 @@ def test_pagerank_bad_input() -> None:
 def test_the_head_start_changes_nothing_but_the_time(damping: float, monkeypatch: pytest.MonkeyPatch) -> None:
     kg = synthetic(seed=1)
     fast = pagerank(kg, damping=damping)
-    monkeypatch.setattr(
-        "downstream.methods.pagerank.bicgstab", lambda flow, restart, **_: (np.full_like(restart, np.nan), 1)
-    )
+    monkeypatch.setattr("nie.data.pagerank.bicgstab", lambda flow, restart, **_: (np.full_like(restart, np.nan), 1))
     slow = pagerank(kg, damping=damping, max_iterations=1_000_000)
     np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-8)
