@@ -21,10 +21,11 @@ from nie.runs.run import Run
 TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
 """What a network must beat to be worth its trouble."""
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "trivial": ("pagerank",),
-    "tables": ("ridge", "boosting"),
+    "trivial": ("degree", "in-degree", "pagerank"),
+    "tables": ("ridge", "boosting", "lightgbm"),
     "tables with neighbours": (TABLE_WITH_NEIGHBOURS,),
     "plain GNNs": ("gcn", "graphsage", "gat", "rgcn"),
+    "tuned GNNs": ("tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn"),
     "made for importance": ("geni", "rgtn"),
 }
 BLENDED = ("ridge", "boosting", TABLE_WITH_NEIGHBOURS, "rgcn", "rgtn")
@@ -45,8 +46,8 @@ def _families(settings: Settings) -> list[Arm]:
 
 def _against_neighbours(arms: Sequence[Arm]) -> list[Pair]:
     """Everything that needs a network against boosting with neighbours, and the blend against its best parts."""
-    later = [*FAMILIES["plain GNNs"], *FAMILIES["made for importance"]]
-    networks = [arm.name for arm in arms if arm.name.partition("+")[0] in later]
+    of_networks = [*FAMILIES["plain GNNs"], *FAMILIES["tuned GNNs"], *FAMILIES["made for importance"]]
+    networks = [arm.name for arm in arms if arm.name.partition("+")[0] in of_networks]
     return [*((name, TABLE_WITH_NEIGHBOURS) for name in (*networks, "blend")), (f"rgtn+{LICAP}", "rgtn+untrained")]
 
 
