@@ -168,7 +168,7 @@ class TunedConfig(HiddenConfig):
     hidden_size: int = Field(128, ge=1, le=65_536, description="size of every hidden layer")
     num_layers: int = Field(3, ge=1, le=100, description="convolutions")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
-    hidden_drop: float = Field(0.3, ge=0, lt=1, description="dropout of hidden layers")
+    hidden_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each convolution")
 
 
 class TunedGCNConfig(TunedConfig):

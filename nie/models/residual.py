@@ -18,12 +18,14 @@ from nie.ops.shapes import expect_sizes
 class ResidualModel(nn.Module):
     r"""A stack of one kind of convolution, each within a residual block, and a linear readout.
 
-    .. math:: h_0 = \mathrm{dropout}(W x), \quad
-              h_l = h_{l-1} + \mathrm{dropout}(\mathrm{ReLU}(\mathrm{conv}_l(\mathrm{LayerNorm}(h_{l-1})))), \quad
-              \mathrm{score} = w \cdot \mathrm{LayerNorm}(h_L) + b
+    .. math:: h_0 = W \, \mathrm{dropout}(x), \quad
+              h_l = h_{l-1} + \mathrm{ReLU}(\mathrm{conv}_l(\mathrm{dropout}(\mathrm{LayerNorm}(h_{l-1})))), \quad
+              \mathrm{score} = w \cdot h_L + b
 
-    So are plain networks built in comparisons that find them as good as newer ones (Platonov et al., ICLR 2023; Luo et
-    al., NeurIPS 2024).
+    Dropout stands behind a normalisation, never between two, and none is before the readout: what a norm divides by
+    would be larger in training than in prediction, and predictions would lie too far from their mean. So are plain
+    networks built in comparisons that find them as good as newer ones (Platonov et al., ICLR 2023; Luo et al., NeurIPS
+    2024).
 
     Args:
         convolution: ``mlp``, ``gcn``, ``graphsage``, ``gat`` or ``rgcn``.
@@ -32,7 +34,7 @@ class ResidualModel(nn.Module):
         hidden_size: size of every hidden layer; the heads of ``gat`` share it.
         num_layers: number L of convolutions.
         feat_drop: dropout probability of the features.
-        hidden_drop: dropout probability of hidden layers.
+        hidden_drop: dropout probability of the input of every convolution.
         tier_outputs: size of a further linear readout, for tiers of importance; 0 for none.
         settings: settings of the convolution, see `nie.models.ConvolutionalModel`.
 
@@ -61,7 +63,7 @@ class ResidualModel(nn.Module):
         self.layers = nn.ModuleList(
             self.kind.make(hidden_size, hidden_size, num_relations, **settings) for _ in range(num_layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(num_layers + 1))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(num_layers))
         self.readout = nn.Linear(hidden_size, 1)
         self.tier_head = nn.Linear(hidden_size, tier_outputs) if tier_outputs else None
 
@@ -80,12 +82,11 @@ class ResidualModel(nn.Module):
         self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None
     ) -> ImportanceScores:
         """Return the scores of all nodes, or of the last block's destinations; arguments as of `ConvolutionalModel`."""
-        h = self.hidden_drop(self.project(self.feat_drop(side_by_side(feats, self.channels))))
+        h = self.project(self.feat_drop(side_by_side(feats, self.channels)))
         given = per_layer(graph, etype, self.num_hops) or [(graph, None)] * len(self.layers)
-        for layer, norm, (block, relations) in zip(self.layers, self.norms, given, strict=False):
-            made = self.kind.call(layer, block, norm(h), relations, degrees)
-            h = h[: len(made)] + self.hidden_drop(F.relu(made))  # the first nodes of a block are its destinations
-        h = self.norms[-1](h)
+        for layer, norm, (block, relations) in zip(self.layers, self.norms, given, strict=True):
+            made = self.kind.call(layer, block, self.hidden_drop(norm(h)), relations, degrees)
+            h = h[: len(made)] + F.relu(made)  # the first nodes of a block are its destinations
         tiers = None if self.tier_head is None else self.tier_head(h)
         return ImportanceScores.of(self.readout(h).squeeze(1), tier_logits=tiers, hidden=h)
 
