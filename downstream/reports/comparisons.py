@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from downstream.metrics.registry import METRICS
 from downstream.reports.paired_tests import PairedTest, holm, paired_test
@@ -48,14 +48,26 @@ class Comparison:
 
 
 def compare(
-    results: Results, pairs: Sequence[tuple[str, str]], tested: Sequence[str], test_share: float
-) -> list[Comparison]:
-    """Test pairs of rows on the metrics ``tested``, over the folds that both have; a pair without such is left out."""
+    results: Results, pairs: Sequence[tuple[str, str]], tested: Sequence[str], test_share: float,
+    of_a_pair: Callable[[Results], Results] = lambda results: results,
+) -> list[Comparison]:  # fmt: skip
+    """Test pairs of rows on the metrics ``tested``, over the folds that both have; a pair without such is left out.
+
+    Args:
+        results: with the rows.
+        pairs: names of two rows each.
+        tested: metrics.
+        test_share: test nodes over training nodes.
+        of_a_pair: makes what is compared from the results of two rows.
+    """
     made: list[tuple[str, str, str, PairedTest | None, int]] = []
     for ours, theirs in pairs:
-        shared = [fold for fold in results.rows.get(ours, {}) if fold in results.rows.get(theirs, {})]
+        rows = of_a_pair(
+            replace(results, rows={row: results.rows[row] for row in (ours, theirs) if row in results.rows})
+        ).rows
+        shared = [fold for fold in rows.get(ours, {}) if fold in rows.get(theirs, {})]
         for metric in tested if shared else ():
-            sides = [[results.rows[row][fold].get(metric) for fold in shared] for row in (ours, theirs)]
+            sides = [[rows[row][fold].get(metric) for fold in shared] for row in (ours, theirs)]
             values = [[value for value in side if value is not None] for side in sides]
             if min(map(len, values)) < len(shared):
                 made.append((ours, theirs, metric, None, 0))

@@ -98,12 +98,12 @@ def with_pretrainings(settings: Settings, raw: Sequence[Arm], names: Sequence[st
 
 
 def against_raw_and_controls(arms: Sequence[Arm]) -> list[Pair]:
-    """Every row of LICAP against its method on raw features and on those of the controls that are rows, too."""
+    """Every pretrained row against its method on raw features, and on those of its controls that are rows, too."""
     names = {arm.name for arm in arms}
     pairs = []
     for arm in arms:
         method, _, way = arm.name.partition("+")
-        if way in PRETRAININGS and PRETRAININGS[way].controls:
+        if way in PRETRAININGS:
             others = (method, *(f"{method}+{name}" for name in PRETRAININGS[way].controls))
             pairs += [(arm.name, other) for other in others if other in names]
     return pairs

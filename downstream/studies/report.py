@@ -54,10 +54,11 @@ def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], rec
     shares = [study.ground.test_share(run) for run in list(runs.values())[:1]]
     shares += [record.test_share for of_row in recorded.values() for record in of_row.values()]
     comparisons = compare(
-        over_seeds(results),
+        results,
         study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
         study.tested,
         shares[0],
+        over_seeds,
     )
     if comparisons:
         tables.append(_comparison_table(comparisons, study.ground))

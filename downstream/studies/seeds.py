@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ REPETITION = 1000
 
 SEEDS_NOTE = (
     "Every row is run with several seeds on the same folds: mean and deviation are over all of these runs. Tests "
-    "compare the means over the seeds that all rows have, fold by fold (in a balanced design that is the test of the "
+    "compare the means over the seeds that both rows have, fold by fold (in a balanced design that is the test of the "
     "mixed model with a random effect of the fold), with the correction for training sets that overlap."
 )
 
@@ -52,15 +53,15 @@ def of_first_seed(rows: Mapping[str, Kept], arms: Sequence[Arm]) -> dict[str, Ke
 def over_seeds(results: Results) -> Results:
     """Of every row and fold the mean over the repetitions that all rows have; None where one of them is undefined.
 
-    So two rows are compared on the same seeds, also while a study is under way; a fold that lacks one of them is left
-    out.
+    So two rows are compared on the same seeds, also while a study is under way: a repetition that lacks folds which
+    another one has does not count, and a fold that lacks a repetition is left out.
 
     >>> rows = {"a": {0: {"rmse": 1.0}, 1000: {"rmse": 3.0}, 1: {"rmse": 5.0}, 2000: {"rmse": 9.0}}}
     >>> rows["b"] = {0: {"rmse": 2.0}, 1000: {"rmse": 2.0}}
     >>> over_seeds(Results("toy", ("rmse",), rows)).rows
-    {'a': {0: {'rmse': 2.0}}, 'b': {0: {'rmse': 2.0}}}
+    {'a': {0: {'rmse': 1.0}, 1: {'rmse': 5.0}}, 'b': {0: {'rmse': 2.0}}}
     """
-    repetitions = [{fold // REPETITION for fold in folds} for folds in results.rows.values() if folds]
+    repetitions = [_whole(folds) for folds in results.rows.values() if folds]
     shared = set[int].intersection(*repetitions) if repetitions else set()
     rows: dict[str, dict[int, dict[str, float | None]]] = {}
     for name, folds in results.rows.items():
@@ -74,6 +75,12 @@ def over_seeds(results: Results) -> Results:
             if len(made) == len(shared)
         }
     return replace(results, rows=rows)
+
+
+def _whole(folds: Iterable[int]) -> set[int]:
+    """The repetitions that have as many folds as any."""
+    number = Counter(fold // REPETITION for fold in folds)
+    return {repetition for repetition, count in number.items() if count == max(number.values())}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

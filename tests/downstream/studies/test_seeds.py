@@ -46,12 +46,16 @@ def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
     assert abs(one.test.difference - 0.08) < 1e-12
 
 
-def test_a_fold_that_lacks_a_seed_is_not_compared_with_one_that_has_all() -> None:
+def test_a_seed_that_lacks_a_fold_does_not_count_and_other_rows_play_no_part() -> None:
     rows = {arm.name: {fold: {"rmse": 1.0 + 0.1 * fold} for fold in range(2)} for arm in arms()}
     del rows["rgtn, seed 2"][1]
-    (one,) = compare(over_seeds(merged(Results("toy", ("rmse",), rows), arms())), [("rgtn", "mlp")], ("rmse",), 0.3)
+    for fold in range(2):
+        rows["mlp, seed 1"][fold] = {"rmse": 2.0 + 0.1 * fold + fold**2}
+    results = merged(Results("toy", ("rmse",), {**rows, "gcn": {0: {"rmse": 0.0}}}), arms())
+    (one,) = compare(results, [("rgtn", "mlp")], ("rmse",), 0.3, over_seeds)
     assert one.test is not None
-    assert one.test.n == 1
+    assert one.test.n == 2
+    assert abs(one.test.difference + (0.5 + 1.0) / 2) < 1e-12
 
 
 def test_what_is_missing_of_a_row_is_counted_over_its_seeds() -> None:
