@@ -65,7 +65,8 @@ class Runner:
         stage = STAGES[config.stage]
         key = stage.inputs_key(config)
         if key not in self._inputs:
-            kept = dict(list(self._inputs.items())[-2:])  # runs alternate between three: graph alone, features, stage 1
+            # Runs alternate between four: the graph alone, features, these with neighbours, and stage 1.
+            kept = dict(list(self._inputs.items())[-3:])
             made = stage.prepare(config, data_root=self.data_root, kg=self.graph(config.dataset))
             self._inputs = {**kept, key: made}
         return self._inputs[key]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from nie.arrays import Floats, Ints
 
@@ -32,7 +32,8 @@ def undirected(kg: KnowledgeGraph) -> csr_array:
     """
     proper = kg.src != kg.dst
     ends = np.concatenate([kg.src[proper], kg.dst[proper]]), np.concatenate([kg.dst[proper], kg.src[proper]])
-    joined = coo_array((np.ones(len(ends[0])), ends), shape=(kg.num_nodes, kg.num_nodes)).tocsr()
+    sparse = importlib.import_module("scipy.sparse")  # here, because features are also named where nothing is computed
+    joined = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(kg.num_nodes, kg.num_nodes)).tocsr()
     joined.data[:] = 1
     return joined
 

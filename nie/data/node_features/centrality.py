@@ -8,7 +8,9 @@ from nie.data.centrality import PIVOTS, betweenness, core_number, undirected
 from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
 from nie.data.node_features.degrees import degree_features
-from nie.data.pagerank import pagerank
+from nie.later import later
+
+pagerank = later("nie.data.pagerank:pagerank")  # which loads scipy; features are also named where nothing is computed
 
 
 def centrality(kg: KnowledgeGraph, *, pivots: int = PIVOTS, seed: int = 0) -> Channel:

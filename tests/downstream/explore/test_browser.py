@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ FLAGS = (
     "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,1400",
 )  # fmt: skip
 PATIENCE = 60
+RETRIES = 20
 NAMELESS = """return [...document.querySelectorAll("input, select, textarea, button, [role=combobox]")].filter(one =>
     one.type !== "hidden" && !one.ariaHidden && one.offsetParent && !one.getAttribute("aria-label")
     && !one.textContent.trim() && !(one.labels && one.labels.length)
@@ -64,15 +66,26 @@ class Browser:
         return waiting.until(found, f"no {css} with {words!r}")
 
     def type(self, css: str, text: str) -> None:
-        self.all(css)[0].send_keys(text)
+        self._with_first(css, "", lambda element: element.send_keys(text))
 
     def click(self, css: str) -> None:
-        element = self.all(css)[0]
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        def into_view_and_click(element: Any) -> None:
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+
+        self._with_first(css, "", into_view_and_click)
 
     def text(self, css: str, words: str = "") -> str:
-        return str(self.all(css, words)[0].text)
+        return str(self._with_first(css, words, lambda element: element.text))
+
+    def _with_first(self, css: str, words: str, action: Callable[[Any], Any]) -> Any:
+        """Do something with the first element; with its successor where the page replaces it meanwhile."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        for _ in range(RETRIES):
+            with contextlib.suppress(StaleElementReferenceException):
+                return action(self.all(css, words)[0])
+        return action(self.all(css, words)[0])
 
     def script(self, code: str) -> Any:
         return self.driver.execute_script(code)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+import downstream.methods.fold_features
 import downstream.methods.fold_work
 import downstream.metrics.fold_judge
 import downstream.stages.runner
@@ -48,8 +49,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count("graph", module, "load")
     count("features of a channel", pretrain.inputs, "named_features")
     count("message graph", nie.data.message_passing, "message_graph")
-    count("features of a fold", downstream.methods.fold_work, "_channels")
-    count("embeddings of a fold", downstream.methods.fold_work, "read_embeddings")
+    count("features of a fold", downstream.methods.fold_work, "fold_channels")
+    count("embeddings of a fold", downstream.methods.fold_features, "read_embeddings")
     count("judge", FoldJudge, "__init__")
     count("borders of tiers", downstream.metrics.fold_judge, "tier_borders")
     count("network of a fold", FoldNetwork, "of")
@@ -68,12 +69,12 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
     runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
     main_job("synthetic", preset="quick", settings=settings_of_flags(SMALL_FLAGS), minutes=60, runner=runner)
     folds = channels = stages = 2  # each stage feeds its networks in its own way
-    inputs = 2  # of stage 2: PageRank's have no channel, all other rows share theirs
+    inputs = 3  # of stage 2: PageRank's have no channel, boosting reads neighbours, too, all other rows share theirs
     rows, networks, pretrained = 8, 2, 1
     judges = inputs * folds + folds  # the latter before the job, to see that they can choose epochs
     assert made == {
         "graph": 1,
-        "features of a channel": stages * channels,
+        "features of a channel": (stages + 1) * channels,  # and those with neighbours
         "message graph": stages,
         "features of a fold": rows * folds,
         "embeddings of a fold": pretrained * folds,
