@@ -33,7 +33,7 @@ def undirected(kg: KnowledgeGraph) -> csr_array:
     proper = kg.src != kg.dst
     ends = np.concatenate([kg.src[proper], kg.dst[proper]]), np.concatenate([kg.dst[proper], kg.src[proper]])
     sparse = importlib.import_module("scipy.sparse")  # here, because features are also named where nothing is computed
-    joined = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(kg.num_nodes, kg.num_nodes)).tocsr()
+    joined: csr_array = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(kg.num_nodes, kg.num_nodes)).tocsr()
     joined.data[:] = 1
     return joined
 
