@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from downstream.answers.finished_run import RunInputs, finished_config
+from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
 from downstream.answers.score_sum import AskedRun, ScoreSum, is_same_score
 from downstream.methods.untied import untied
-from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
-from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
-class BlendRun:
+class BlendRun(HasInputs):
     """A finished blend: ``c + sum_i w_i (prediction_i - c)``, c the mean training label.
 
     Attributes:
@@ -50,16 +48,6 @@ class BlendRun:
         parts = {name: _part(run, path) for name, path in paths.items()}
         opened = {name: found for name, part in parts.items() if (found := asked(part)) is not None}
         return cls(run, inputs, opened, {name: part for name, part in parts.items() if name not in opened})
-
-    @property
-    def kg(self) -> KnowledgeGraph:
-        """The graph."""
-        return self.inputs.kg
-
-    @property
-    def folds(self) -> Sequence[Fold]:
-        """Its folds, by number."""
-        return self.inputs.folds
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """See `downstream.answers.score_sum.AskedRun`: the weighted sum of the parts' own explanations."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from downstream.stages.same_graph import check_same_graph
 from nie.data import KnowledgeGraph, load
 from nie.errors import NieError
 from nie.runs.run import Run
+from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs, inputs_key, prepare
 
 
@@ -24,6 +26,22 @@ def finished_config(run: Run) -> ImportanceConfig:
     if not run.finished_folds():
         raise NieError(f"{run.path} has no finished fold; run 'nie {IMPORTANCE.command}' to its end first.")
     return IMPORTANCE.recipes.resolve(overrides=dict(run.config))
+
+
+class HasInputs:
+    """The graph and the folds of a run that is opened with its inputs."""
+
+    inputs: NodeInputs
+
+    @property
+    def kg(self) -> KnowledgeGraph:
+        """The graph."""
+        return self.inputs.kg
+
+    @property
+    def folds(self) -> Sequence[Fold]:
+        """Its folds, by number."""
+        return self.inputs.folds
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from downstream.answers.attribution import Attribution
 from downstream.answers.feature_columns import feature_columns
-from downstream.answers.finished_run import RunInputs, finished_config
+from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
 from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData
 from downstream.methods.fitted import REACH
@@ -18,15 +18,13 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Floats
-from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
-class LinearRun:
+class LinearRun(HasInputs):
     """A finished run of a linear method, which is fitted anew to know its weights.
 
     Attributes:
@@ -63,16 +61,6 @@ class LinearRun:
             raise NieError(f"{run.path} is a run of {config.method}, which is not linear in the features.")
         inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, config, weights)
-
-    @property
-    def kg(self) -> KnowledgeGraph:
-        """The graph."""
-        return self.inputs.kg
-
-    @property
-    def folds(self) -> Sequence[Fold]:
-        """Its folds, by number."""
-        return self.inputs.folds
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean."""

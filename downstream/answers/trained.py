@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
 from downstream.answers.feature_columns import feature_columns
-from downstream.answers.finished_run import RunInputs, finished_config
+from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
 from downstream.answers.scored_node import ScoredNode
@@ -20,11 +19,9 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Ints
-from nie.data import KnowledgeGraph
 from nie.data.message_passing import triples_of
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs
 
 SHOWN = "shown label"
@@ -32,7 +29,7 @@ SHOWN = "shown label"
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedRun:
+class TrainedRun(HasInputs):
     """A finished run of a network, on its graph.
 
     Attributes:
@@ -70,16 +67,6 @@ class TrainedRun:
             )
         inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, cast(NetworkConfig, config))
-
-    @property
-    def kg(self) -> KnowledgeGraph:
-        """The graph."""
-        return self.inputs.kg
-
-    @property
-    def folds(self) -> Sequence[Fold]:
-        """Its folds, by number."""
-        return self.inputs.folds
 
     @cached_property
     def triples(self) -> Ints:

@@ -177,16 +177,8 @@ class TunedGCNConfig(TunedConfig):
     norm: GCNNorm = Field("symmetric", description="how neighbours are weighed: by both degrees, or not at all")
 
 
-class TunedGATConfig(TunedConfig):
+class TunedGATConfig(TunedConfig, GATConfig):
     """GAT within residual blocks."""
-
-    num_heads: int = Field(8, ge=1, le=1024, description="heads that share the hidden size")
-    attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
-    negative_slope: float = Field(0.2, ge=0, description="slope of the LeakyReLU on attention scores below 0")
-
-    def check(self, settings: NetworkConfig) -> None:
-        """Check that the heads can share the hidden size evenly."""
-        check_heads(self.hidden_size, self.num_heads)
 
 
 class TunedRGCNConfig(TunedConfig):

@@ -29,10 +29,10 @@ def results_of(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], recor
     return with_records(found, recorded, arms)
 
 
-def study_tables(study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], recorded: Recorded) -> list[Table]:
-    """The tables of what is measured, published, tested, spent and missing."""
-    apart = results_of(study, arms, runs, recorded)
-    results = merged(apart, arms)
+def study_tables(
+    study: Study, arms: Sequence[Arm], runs: Mapping[str, Run], recorded: Recorded, apart: Results, results: Results
+) -> list[Table]:
+    """The tables of what is measured, published, tested, spent and missing, from rows apart by seed and merged."""
     headers, rows = headers_of(results), measured_rows(results, REPETITION if study.seeds else None)
     places = [results.places(metric) for metric in results.metrics]
     marks = {
@@ -88,8 +88,9 @@ def write_report(
     Raises:
         NieError: no run has a finished fold, or the extra ``report`` is not installed.
     """
-    results = merged(results_of(study, arms, runs, recorded), arms)
-    tables = [*study_tables(study, arms, runs, recorded), *further]
+    apart = results_of(study, arms, runs, recorded)
+    results = merged(apart, arms)
+    tables = [*study_tables(study, arms, runs, recorded, apart, results), *further]
     write_text(folder / "table.csv", csv_table(results))
     write_text(folder / "table.tex", latex_table(results) + "\n")
     write_text(folder / "folds.csv", folds_csv(results))

@@ -8,7 +8,6 @@ from typing import Any
 from downstream.metrics.registry import title
 from downstream.reports import figures
 from downstream.reports.results import Results
-from downstream.studies.methods import raw_arms
 from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.pretrainings import with_pretrainings
 from downstream.studies.settings import Settings
@@ -32,8 +31,7 @@ def by_share(settings: Settings, shares: Sequence[int], methods: Mapping[str, Se
         folds = {"train_share": percent / ALL}
         for method, ways in methods.items():
             config = settings.method(method, folds=folds)
-            (raw,) = raw_arms(settings, [method])
-            raw = Arm(named(method, percent), config, needs=(*raw.needs, TRAINING_LABELS))
+            raw = Arm(named(method, percent), config, needs=(TRAINING_LABELS,))
             arms += with_pretrainings(settings, [raw], ways, folds=config.folds.model_dump())
     return arms
 
