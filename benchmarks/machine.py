@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from nie.runs.provenance import git_commit, installed_version
+from nie.extras import installed_version
+from nie.runs.provenance import git_commit
 
 PACKAGES = ("torch", "dgl", "torch-geometric", "numba", "llvmlite", "triton", "numpy", "nie")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")

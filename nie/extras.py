@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
 from types import ModuleType
@@ -60,3 +61,15 @@ def _missing(packages: list[Package]) -> NieError:
     extras = ",".join(sorted({package.extra for package in packages}))
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     return NieError(f"This needs the package{'s' * (len(names) > 1)} {listed}: pip install 'nie[{extras}]'.")
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed package, or None; a checkout that ``PYTHONPATH`` names has none.
+
+    >>> installed_version("no-such-package") is None
+    True
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -20,9 +20,9 @@ from downstream.reports.results import Results
 from downstream.reports.tables import cell, measured_rows
 from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
+from nie.extras import installed_version
 from nie.foreign import one_line, without_password
 from nie.rank_correlation import spearman
-from nie.runs.provenance import installed_version
 from nie.runs.run import Run
 
 MOST_RANKED = 5_000

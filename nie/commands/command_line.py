@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 
 from nie.commands import answers, checks, clean, data, explore, main_job, questions, stages, studies
 from nie.commands.parser import Commands, SettingsParser
+from nie.extras import installed_version
 
 DESCRIPTION = "Node importance estimation and link prediction on knowledge graphs."
 
@@ -14,7 +14,7 @@ DESCRIPTION = "Node importance estimation and link prediction on knowledge graph
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what is parsed holds the function to call as ``run``."""
     parser = SettingsParser(prog="nie", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"nie {importlib.metadata.version('nie')}")
+    parser.add_argument("--version", action="version", version=f"nie {installed_version('nie') or '(not installed)'}")
     commands = Commands(parser)
     for family in (data, main_job, stages, studies, answers, questions, explore, checks, clean):
         family.add_commands(commands)

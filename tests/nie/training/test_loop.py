@@ -218,6 +218,6 @@ def test_a_run_begun_on_a_gpu_continues_without_one(checkpoint: Path, monkeypatc
 @pytest.mark.cuda
 def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu(tmp_path: Path) -> None:
     checkpoint, first = tmp_path / "checkpoint.pt", Problem()
-    first.model, first.x = first.model.cuda(), first.x.cuda()
+    first.model, first.x, first.y = first.model.cuda(), first.x.cuda(), first.y.cuda()
     first.interrupt(checkpoint)
     assert Problem().fit(checkpoint).epochs == 30
