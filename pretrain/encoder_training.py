@@ -22,7 +22,7 @@ from pretrain.cross_fit import cross_fitted, parts_of
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
 from pretrain.licap_settings import LicapConfig
-from pretrain.objectives import BinContrast, Objective, label_objective
+from pretrain.objectives import BinContrast, LabelObjective, Objective, Summed, label_objective, regression
 from pretrain.probe import probe_of
 
 
@@ -115,9 +115,14 @@ def train_encoder(
 
 
 def _objective(config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator) -> Objective:
-    if config.loss.objective == "licap":
-        bins = contrast_sets(config, inputs, fold)
-        return BinContrast(Contrast.of(bins, inputs.device, config.loss.repel), config.loss)
     train = torch.from_numpy(fold.train).to(inputs.device)
     labels = torch.from_numpy(inputs.kg.targets[fold.train]).float().to(inputs.device)
-    return label_objective(config.loss, train, labels, size, generator)
+    objective: BinContrast | LabelObjective
+    if config.loss.objective == "licap":
+        bins = contrast_sets(config, inputs, fold)
+        objective = BinContrast(Contrast.of(bins, inputs.device, config.loss.repel), config.loss)
+    else:
+        objective = label_objective(config.loss, train, labels, size, generator)
+    if not config.loss.squared_error:
+        return objective
+    return Summed(objective, regression(train, labels - labels.mean(), size), config.loss.squared_error)

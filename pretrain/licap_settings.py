@@ -75,6 +75,15 @@ class LicapLossConfig(ContrastConfig):
         "learns the label itself; untrained, the control that learns nothing",
     )
     bandwidth: float = Field(0.5, gt=0, description="width of the kernel on labels of y-aware, on the label scale")
+    squared_error: float = Field(
+        0.0, ge=0, description="weight of the squared error of a linear head on the embedding, beside a contrast"
+    )
+
+    @model_validator(mode="after")
+    def _squared_error_beside_a_contrast(self) -> LicapLossConfig:
+        if self.squared_error and self.objective in ("regression", "untrained"):
+            raise ValueError(f"squared_error stands beside a contrast, and the objective {self.objective} has none")
+        return self
 
 
 class LicapConfig(FoldsRunConfig):
@@ -103,6 +112,8 @@ class LicapConfig(FoldsRunConfig):
     def _settings_go_together(self) -> LicapConfig:
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
+        if self.loss.squared_error and self.batch.size is not None:
+            raise ValueError("loss.squared_error reads the whole graph in one step; leave batch.size out")
         return self
 
     def run_label(self) -> str:
@@ -111,6 +122,7 @@ class LicapConfig(FoldsRunConfig):
         further = {
             loss.bins: loss.bins != "top",
             "far": loss.repel == "far",
+            "regression": loss.squared_error > 0,
             "cross-fitted": self.cross_fit is not None,
         }
         return self.label or "-".join([loss.objective, *(word for word, holds in further.items() if holds)])

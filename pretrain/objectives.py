@@ -88,7 +88,30 @@ class LabelObjective:
             yield self.rows[drawn], replace(self, rows=rows, labels=self.labels[drawn], most=None)
 
 
-Objective = BinContrast | LabelObjective
+@dataclass(frozen=True, eq=False)
+class Summed:
+    """A contrast and ``weight`` times a regression, of an embedding of all nodes."""
+
+    contrast: BinContrast | LabelObjective
+    regression: LabelObjective
+    weight: float
+
+    @property
+    def head(self) -> nn.Module | None:
+        """That of the regression."""
+        return self.regression.head
+
+    def __call__(self, embedding: Tensor) -> Tensor:
+        """The loss of an embedding of all nodes."""
+        return self.contrast(embedding) + self.weight * self.regression(embedding)
+
+    def epoch(self, size: int | None, generator: torch.Generator) -> Iterator[Step]:
+        """One step on all nodes; the contrast may draw its own."""
+        for nodes, contrast in self.contrast.epoch(size, generator):
+            yield nodes, lambda embedding, of=contrast: of(embedding) + self.weight * self.regression(embedding)
+
+
+Objective = BinContrast | LabelObjective | Summed
 """A loss of an embedding.
 
 Called with an embedding of all nodes, it draws nothing, so that evaluations compare; ``epoch`` gives the steps of
@@ -111,9 +134,20 @@ def label_objective(
     order = torch.randperm(len(rows), generator=generator).to(rows.device)
     rows, labels = rows[order], labels[order] - labels.mean()
     if loss.objective == "regression":
-        head = nn.Linear(size, 1).to(rows.device)
-        return LabelObjective(rows, labels, lambda nodes, own: (head(nodes)[:, 0] - own).square().mean(), head=head)
+        return regression(rows, labels, size)
     compare: Callable[..., Tensor] = (
         rank_n_contrast if loss.objective == "rank-n-contrast" else partial(y_aware_info_nce, bandwidth=loss.bandwidth)
     )
     return LabelObjective(rows, labels, partial(compare, temperature=loss.temperature), most=MOST_PAIRED)
+
+
+def regression(rows: Tensor, labels: Tensor, size: int) -> LabelObjective:
+    """The mean squared error of a new linear head.
+
+    Args:
+        rows: (n,) ids of the training nodes.
+        labels: (n,) their labels, less their mean.
+        size: of an embedding.
+    """
+    head = nn.Linear(size, 1).to(rows.device)
+    return LabelObjective(rows, labels, lambda nodes, own: (head(nodes)[:, 0] - own).square().mean(), head=head)

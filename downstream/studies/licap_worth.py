@@ -25,7 +25,7 @@ WAYS = (
 FORM_METHODS = ("graphsage", "rgcn", "rgtn")
 FORMS = (
     *CONTROLS, LICAP, "licap, equal bins", "licap 1-beta", "rank-n-contrast", "y-aware", "licap cross-fitted",
-    "licap fine-tuned",
+    "licap fine-tuned", "licap and regression", "regression cross-fitted",
 )  # fmt: skip
 JOINT_WEIGHT = 0.1
 

@@ -35,6 +35,8 @@ def _structural(*controls: str, method: Mapping[str, Any] | None = None, **licap
     return Pretraining({"channels": ("structural",), **licap}, method or {}, controls=controls)
 
 
+SQUARED_ERROR = 10.0
+"""A contrast is about as large as this times a squared error of labels."""
 BESIDE = {"pretrained_as": "addition"}
 PRETRAININGS: dict[str, Pretraining] = {
     "untrained": _structural(loss={"objective": "untrained"}),
@@ -52,6 +54,8 @@ PRETRAININGS: dict[str, Pretraining] = {
     "licap beside": _structural("untrained beside", method=BESIDE),
     "licap, equal bins": _structural(*CONTROLS, loss={"bins": "top-quantiles", "num_bins": 5}),
     "licap cross-fitted": _structural("licap (structural)", cross_fit=5),
+    "licap and regression": _structural(*CONTROLS, loss={"squared_error": SQUARED_ERROR}),
+    "regression cross-fitted": _structural("regression", loss={"objective": "regression"}, cross_fit=5),
     "licap fine-tuned": _structural("licap (structural)", method={"fine_tune": True}),
     "rank-n-contrast": _structural(*CONTROLS, loss={"objective": "rank-n-contrast"}),
     "y-aware": _structural(*CONTROLS, loss={"objective": "y-aware"}),

@@ -17,6 +17,7 @@ from nie.runs.run import Run
 from pretrain.contrast import Contrast
 from pretrain.contrast_sets import contrast_sets
 from pretrain.inputs import prepare
+from pretrain.objectives import LabelObjective, Summed, regression
 from pretrain.stage import PRETRAINING
 
 OBJECTIVES = ("licap", "rank-n-contrast", "y-aware", "regression", "untrained")
@@ -142,3 +143,38 @@ def test_constant_training_labels_are_refused(objective: str, kg: KnowledgeGraph
     save(with_labels(kg, labels), tmp_path / "flat" / "data" / kg.name / "processed")
     with pytest.raises(NieError, match="training labels of fold 0 are equal"):
         run(tmp_path / "flat", {"objective": objective})
+
+
+@pytest.mark.parametrize("objective", ["licap", "rank-n-contrast"])
+def test_a_contrast_takes_a_squared_error_beside_it(objective: str, kg: KnowledgeGraph, tmp_path: Path) -> None:
+    once = {"max_epochs": 1}
+    plain, with_error = (
+        run(tmp_path, {"objective": objective, "squared_error": weight}, optim=once) for weight in (0.0, 2.0)
+    )
+    assert with_error.path.name.startswith(f"{objective}-regression-")
+    assert not np.array_equal(embedding(plain), embedding(with_error))
+
+
+def test_summed_is_the_contrast_and_its_share_of_the_regression() -> None:
+    rows, labels = torch.arange(6), torch.arange(6.0) - 2.5
+    error = regression(rows, labels, 3)
+    contrast = LabelObjective(rows, labels, lambda nodes, own: nodes.sum())
+    both, nodes = Summed(contrast, error, 0.5), torch.randn(6, 3)
+    torch.testing.assert_close(both(nodes), nodes.sum() + 0.5 * error(nodes))
+    (_, step), *others = both.epoch(None, torch.Generator().manual_seed(0))
+    assert not others
+    torch.testing.assert_close(step(nodes), both(nodes))
+    assert both.head is error.head
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"loss": {"objective": "regression", "squared_error": 1.0}}, "stands beside a contrast, and the objective"),
+        ({"loss": {"squared_error": 1.0}, "batch": {"size": 60}}, "reads the whole graph in one step"),
+        ({"loss": {"squared_error": -1.0}}, "greater than or equal to 0"),
+    ],
+)
+def test_a_squared_error_that_has_no_place_is_refused(changes: dict[str, Any], what: str) -> None:
+    with pytest.raises(NieError, match=what):
+        PRETRAINING.recipes.resolve(overrides={**SMALL, "channels": ["structural"], **changes})
