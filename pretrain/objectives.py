@@ -103,12 +103,15 @@ class Summed:
 
     def __call__(self, embedding: Tensor) -> Tensor:
         """The loss of an embedding of all nodes."""
-        return self.contrast(embedding) + self.weight * self.regression(embedding)
+        return self._with_regression(self.contrast, embedding)
 
     def epoch(self, size: int | None, generator: torch.Generator) -> Iterator[Step]:
-        """One step on all nodes; the contrast may draw its own."""
+        """One step on all nodes, of which the contrast may draw its own."""
         for nodes, contrast in self.contrast.epoch(size, generator):
-            yield nodes, lambda embedding, of=contrast: of(embedding) + self.weight * self.regression(embedding)
+            yield nodes, partial(self._with_regression, contrast)
+
+    def _with_regression(self, contrast: Callable[[Tensor], Tensor], embedding: Tensor) -> Tensor:
+        return contrast(embedding) + self.weight * self.regression(embedding)
 
 
 Objective = BinContrast | LabelObjective | Summed
