@@ -18,6 +18,7 @@ from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from downstream.methods.teachers import Teachers
 from downstream.methods.unseen_nodes import UnseenNodes
 from nie.arrays import Ints
 from nie.data import MessageGraph
@@ -103,6 +104,15 @@ class FoldNetwork:
     def unseen(self) -> UnseenNodes | None:
         """Nodes that training feeds as new ones; None where there are none."""
         return UnseenNodes.of(self.work)
+
+    @functools.cached_property
+    def teachers(self) -> Teachers | None:
+        """The runs that teach; None where there are none. Only training reads them.
+
+        Raises:
+            NieError: one cannot teach on this fold.
+        """
+        return Teachers.of(self.work, self.centre)
 
     @functools.cached_property
     def predicting(self) -> Mapping[str, Tensor]:

@@ -155,8 +155,13 @@ class ModelConfig(Section):
 class NetworkConfig(SearchedConfig):
     """Stage 2 by a neural network; `NetworkConfig.of` gives the class of one network's settings."""
 
+    runs_in: ClassVar[tuple[str, ...]] = (*SearchedConfig.runs_in, "teachers")
+
     model: ModelConfig
     loss: ImportanceLossConfig = ImportanceLossConfig()
+    teachers: tuple[str, ...] = Field(
+        (), description="folders of finished runs of the same folds, whose mean prediction is learned beside the labels"
+    )
     batch: BatchConfig = BatchConfig()
     optim: OptimConfig = OptimConfig()
     centre_labels: bool = Field(True, description="learn the difference to the mean training label")
@@ -181,6 +186,8 @@ class NetworkConfig(SearchedConfig):
             yield "fine-tuned"
         if self.loss.contrast_weight:
             yield "joint"
+        if self.teachers:
+            yield "taught"
 
     @classmethod
     def of(cls, model: ModelConfig, loss: ImportanceLossConfig | None = None) -> type[NetworkConfig]:
@@ -230,5 +237,11 @@ class NetworkConfig(SearchedConfig):
             )
         if self.fine_tune_lr != NetworkConfig.model_fields["fine_tune_lr"].default and not self.fine_tune:
             raise ValueError("fine_tune_lr is for fine_tune, which is off")
+        taught_by = {name: getattr(self.loss, name) for name in ("teacher_weight", "teacher_rank_weight")}
+        defaults = {name: type(self.loss).model_fields[name].default for name in taught_by}
+        if not self.teachers and taught_by != defaults:
+            raise ValueError("teacher_weight and teacher_rank_weight are for teachers; name finished runs as teachers")
+        if self.teachers and not any(taught_by.values()):
+            raise ValueError("teacher_weight and teacher_rank_weight are both 0, so that teachers would teach nothing")
         self.model.check(self)
         return self

@@ -35,6 +35,12 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
     )
     tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+    teacher_weight: float = Field(
+        1.0, ge=0, description="weight of the squared error to the teachers' mean prediction, at every node"
+    )
+    teacher_rank_weight: float = Field(
+        0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
+    )
     contrast_weight: float = Field(
         0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
     )

@@ -63,6 +63,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "
             f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
+    _ = given.teachers  # read before training, so that a run that cannot teach is told first
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
         with torch.no_grad():

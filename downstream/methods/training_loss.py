@@ -1,4 +1,4 @@
-"""The loss of one training step: importance, tiers, LICAP's contrast, the agreement of channels, variational."""
+"""The loss of one training step: importance, tiers, teachers, LICAP's contrast, channels that agree, variational."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ ALIGNED_NODES = 1024
 
 
 class TrainingLoss:
-    """``i importance_loss + t tier_loss + c contrast + a alignment + v variational_loss``, with weights of ``loss``.
+    """``i importance_loss + t tier_loss + teachers + c contrast + a alignment + v variational_loss``.
+
+    The weights are those of the settings' ``loss``.
 
     Args:
         given: what the network reads; its settings say what is learned.
@@ -78,6 +80,8 @@ class TrainingLoss:
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
             total = total + loss.tier_weight * self._tiers(outputs.tier_logits[at], given.tiers[rows])
+        if given.teachers is not None:
+            total = total + given.teachers.loss(outputs.score, nodes, loss.list_size, self.generator)
         if self.contrast is not None:
             assert outputs.hidden is not None, "a network without hidden vectors is refused before it is trained"
             total = total + loss.contrast_weight * self.contrast(outputs.hidden[at], given.train[rows])

@@ -16,14 +16,15 @@ import torch
 from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
-from downstream.methods.table import METHODS
+from downstream.methods.table import METHODS, method_of
 from downstream.metrics.importance import COLUMNS
+from nie.errors import NieError
 from nie.ops.backend import choose_backend
 from nie.progress import log
 from nie.runs.files import write_array, write_json
 from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
-from nie.runs.run import Run, open_run
+from nie.runs.run import Run, open_run, read_run
 from pretrain.cross_validation import binding, write_split
 from pretrain.inputs import NodeInputs, prepare
 
@@ -43,6 +44,7 @@ def estimate(
     Raises:
         NieError: bad input, in one sentence.
     """
+    _refuse_leaks(config)
     inputs = inputs or prepare(config, data_root=data_root)
     ready = {}
     for fold in config.folds.run:  # what cannot work is refused before anything is written
@@ -52,6 +54,19 @@ def estimate(
     # What a fold reads may be large, so it is freed when the fold is finished.
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))
     return run
+
+
+def _refuse_leaks(config: ImportanceConfig) -> None:
+    """Raise where a finished run that these settings read has seen the test labels, which this run would see by it."""
+    for folders in config.reads_runs().values():
+        for folder in [folders] if isinstance(folders, str) else folders:
+            read = read_run(folder)
+            method = method_of(read)
+            if method is not None and method.sees_test_labels:
+                raise NieError(
+                    f"{folder} is a run of {read.config['method']}, which sees the test labels; {config.method} would "
+                    "see them by it, so leave it out."
+                )
 
 
 def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from downstream.studies.best import BEST
 from downstream.studies.channels import CHANNEL_STUDIES
+from downstream.studies.distil import DISTIL
 from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
@@ -22,6 +23,7 @@ STUDIES: dict[str, Study] = {
         *LICAP_STUDIES,
         *LICAP_WORTH,
         *PRACTICE,
+        DISTIL,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,

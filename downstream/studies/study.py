@@ -34,7 +34,7 @@ class Arm:
         name: of the row.
         config: settings of stage 2, or of link prediction.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
-        parts: the arms that it blends.
+        parts: the arms whose runs it reads: those that it blends, or that teach it.
         needs: what it reads that not every graph has.
         repeats: the arm that it repeats with another seed, and the number of that seed, from 0.
     """
@@ -50,7 +50,7 @@ class Arm:
         """Its settings, with the folders in which the runs that it reads are or will be."""
         if self.parts:
             paths = tuple(str(runner.path(part.settings_in(runner))) for part in self.parts)
-            return self.config.model_copy(update={"parts": paths})
+            return self.config.model_copy(update={self.config.runs_in[-1]: paths})
         if self.licap is None:
             return self.config
         return self.config.model_copy(update={"pretrained": str(runner.path(self.licap))})
@@ -154,14 +154,12 @@ def run_arms(
 
 
 def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[str]:
-    """Run the arms with the pretraining that they read, and blends last; return a sentence for each failure."""
+    """Run the arms with the pretraining that they read, those made of others last; a sentence for each failure."""
     stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
     tried |= dict.fromkeys(stage1, "")
     failed = runner.attempt(list(stage1.values()))
-    for blends in (False, True):
-        failed += runner.attempt(
-            [arm.settings_in(runner).on_folds(*_ready_folds(arm, runner)) for arm in ready if bool(arm.parts) == blends]
-        )
+    for chosen in ([arm for arm in ready if not arm.parts], [arm for arm in ready if arm.parts]):
+        failed += runner.attempt([arm.settings_in(runner).on_folds(*_ready_folds(arm, runner)) for arm in chosen])
     return failed
 
 

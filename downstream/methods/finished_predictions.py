@@ -1,0 +1,42 @@
+"""What finished runs predict on a fold, for methods that are made of other runs."""
+
+from __future__ import annotations
+
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.untied import untied
+from nie.arrays import Floats
+from nie.data import KnowledgeGraph
+from nie.errors import NieError
+from nie.runs.run import Run, read_run
+from pretrain.cross_validation import Fold, binding
+
+
+def runs_to(verb: str, folders: tuple[str, ...]) -> list[Run]:
+    """Open different stage-2 runs.
+
+    Args:
+        verb: what is done with them, for messages.
+        folders: of the runs.
+
+    Raises:
+        NieError: one is no run of importance estimation, or stands there twice.
+    """
+    runs = [read_run(folder, ImportanceConfig.stage) for folder in folders]
+    names = [run.path.name for run in runs]
+    if len(set(names)) < len(names):
+        raise NieError(f"The runs to {verb} must be different ones; got {', '.join(names)}.")
+    return runs
+
+
+def prediction(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+    """(N,) what a finished run predicts on a fold, nodes of equal values in the order of its scores.
+
+    Raises:
+        NieError: it has not finished the fold, or is of another dataset or fold.
+    """
+    if not run.is_done(fold.index):
+        raise NieError(f"{run.path} has no finished fold {fold.index} to {verb}; run it first.")
+    if run.metrics(fold.index).get("binding") != binding(kg, fold):
+        raise NieError(f"{run.path} is of another dataset or fold; {verb} only with runs of the same.")
+    # On steps of PageRank's fit many nodes are equal, whose order it knows.
+    return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))

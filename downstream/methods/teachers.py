@@ -1,0 +1,70 @@
+"""Distillation: a network that learns what finished runs predict, beside the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from downstream.losses.importance import draw_lists, listwise_loss
+from downstream.methods.finished_predictions import prediction, runs_to
+from downstream.methods.fold_work import FoldWork
+
+RANKED_NODES = 1024
+"""Nodes of a step that are ranked as the teachers rank them; lists of all nodes of a large graph would not fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Teachers:
+    """What the runs ``teachers`` say of all nodes of a fold: the mean of their predictions.
+
+    They were trained on the same fold, so that they have seen no label of a validation or test node, and their
+    predictions there are as honest as the student's. (A blend has fitted its few weights on validation labels.)
+
+    Attributes:
+        target: (N,) the mean prediction, less what is taken from the labels.
+        weight: of the squared error.
+        rank_weight: of the listwise loss.
+    """
+
+    target: Tensor
+    weight: float
+    rank_weight: float
+
+    @classmethod
+    def of(cls, work: FoldWork, centre: float) -> Teachers | None:
+        """The teachers of a fold; None where the settings name none.
+
+        Raises:
+            NieError: a run cannot teach: another fold, other data, unfinished, or one that sees test labels.
+        """
+        config, inputs = work.network, work.inputs
+        if not config.teachers:
+            return None
+        runs = runs_to("teach", config.teachers)
+        mean = np.mean([prediction("teach", run, inputs.kg, work.fold) for run in runs], axis=0) - centre
+        target = torch.from_numpy(mean.astype(np.float32)).to(inputs.device)
+        return cls(target, config.loss.teacher_weight, config.loss.teacher_rank_weight)
+
+    def loss(self, score: Tensor, nodes: Tensor | None, list_size: int, generator: torch.Generator) -> Tensor:
+        """``w mean_v (s_v - t_v)^2 + r listwise(s, t)``, of labelled and unlabelled nodes alike.
+
+        The squared error is that of Hinton et al. (2015, section 2) for a single number; the listwise term compares
+        the order of at most `RANKED_NODES` nodes, drawn anew, as RGTN compares scores with labels
+        (`downstream.losses.importance.listwise_loss`).
+
+        Args:
+            score: of ``nodes``, on the scale of ``target``.
+            nodes: ids; None for all nodes.
+            list_size: nodes in a list.
+            generator: draws nodes and lists.
+        """
+        target = self.target if nodes is None else self.target[nodes]
+        total = self.weight * (score - target).square().mean()
+        if self.rank_weight and len(score) > 1:
+            drawn = torch.randperm(len(score), generator=generator)[:RANKED_NODES].to(score.device)
+            lists = draw_lists(len(drawn), list_size, generator).to(score.device)
+            total = total + self.rank_weight * listwise_loss(score[drawn], target[drawn], lists)
+        return total
