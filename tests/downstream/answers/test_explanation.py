@@ -171,8 +171,8 @@ def test_a_network_that_passes_messages_by_other_means_is_refused(
 ) -> None:
     node = node_with_facts(rgcn)
     (network,) = rgcn.networks(node)
-    predicted, passed = network.on_all
-    monkeypatch.setattr(TrainedNetwork, "on_all", (predicted + 1, passed))
+    told, passed = network.on_all
+    monkeypatch.setattr(TrainedNetwork, "on_all", (told._replace(prediction=told.prediction + 1), passed))
     with pytest.raises(NieError, match=r"by other means than the operations of nie\.ops"):
         ScoredNode(network, node, rgcn.triples)
 
