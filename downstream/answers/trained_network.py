@@ -82,8 +82,11 @@ class TrainedNetwork:
 
     @property
     def on_all(self) -> OnAll:
-        """What one run on the whole graph gives, which is kept for the next node as long as there is room for it."""
-        return self._kept.get(self, self._on_all)
+        """What one run on the whole graph gives, which is kept for the next node as long as there is room for it.
+
+        Facts of weight 0, such as those that are suggested, change nothing of it.
+        """
+        return self._kept.get(self.model, self._on_all)
 
     def _on_all(self) -> OnAll:
         with recording(self.given.message.graph) as passed:

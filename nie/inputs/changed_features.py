@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ class ChangedFeatures:
         elif not of_text and called not in self.kept:
             self.kept.append(called)
         if count and (name is None or is_learned(kg, name)):
-            means, new = neighbour_means(self.change.after, Channel(rows, mask)), self.change.new
+            means, new = neighbour_means(self._facts_of_new, Channel(rows, mask)), self.change.new
             rows[new], mask[new] = means.channel.features[new], means.channel.mask[new]
             for node, known in zip(new.tolist(), means.known[new].tolist(), strict=True):
                 self._say(node, called, f"the mean of {known} neighbour{'s' * (known != 1)}")
@@ -139,6 +140,13 @@ class ChangedFeatures:
             self._say(node, called, "no text" if of_text and not self.change.after.text[node] else "none")
         self._take_given(called, rows, mask)
         return Channel(rows, mask)
+
+    @cached_property
+    def _facts_of_new(self) -> KnowledgeGraph:
+        """The changed graph with the facts of new nodes alone."""
+        kg, count = self.change.after, self.change.before.num_nodes
+        own = (kg.src >= count) | (kg.dst >= count)
+        return replace(kg, src=kg.src[own], dst=kg.dst[own], etype=kg.etype[own])
 
     @property
     def _with_new_text(self) -> Ints:
