@@ -180,6 +180,20 @@ def test_intervals_are_judged_beside_plain_ones(script: Script, tmp_path: Path) 
         script("intervals.py", str(run.path), "--data-root", str(tmp_path), "--coverage", "0.99")
 
 
+def test_intervals_are_compared_by_their_scales(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    settings = {"members": 2, "loss": {"value": "gaussian"}, "folds": {"run": [0, 1]}}
+    run = estimate(small("rgcn", **settings), data_root=tmp_path, run_root=tmp_path / "runs")
+    printed = script("intervals.py", str(run.path), "--data-root", str(tmp_path), "--scales")
+    cells = next(line for line in printed.splitlines() if line.startswith("| all")).split("|")[3:-1]
+    pairs = [tuple(float(value) for value in cell.split(",")) for cell in cells]
+    assert len({width for _, width in pairs}) == 3
+    assert all(0.7 < share <= 1 for share, _ in pairs)
+    alone = estimate(small("ridge"), data_root=tmp_path, run_root=tmp_path / "runs")
+    with pytest.raises(SystemExit, match="must average members and learn the variance"):
+        script("intervals.py", str(alone.path), "--data-root", str(tmp_path), "--scales")
+
+
 def test_threads_are_measured_beside_busy_loops(script: Script) -> None:
     printed = script("threads.py", "--nodes", "300", "--epochs", "1", "--turns", "1")
     rows = [line for line in printed.splitlines() if line.startswith("| ") and line[2].isdigit()]

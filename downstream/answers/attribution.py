@@ -12,8 +12,8 @@ from downstream.answers.scored_node import ScoredNode
 from nie.arrays import Floats
 from nie.vocabulary import EXPLANATIONS
 
-STEPS = (16, 64)
-"""Points of the integration rule: few first, and many where the contributions of few do not add up."""
+STEPS = (16, 64, 256)
+"""Points of the integration rule: few first, and more where the contributions of few do not add up."""
 ADDS_UP = 0.05
 """Contributions add up where they miss no more than this share of what they explain."""
 POWER = 3

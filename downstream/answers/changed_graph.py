@@ -12,11 +12,11 @@ import torch
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
 from downstream.methods.fold_network import FoldNetwork
-from downstream.methods.network import deviation_of
 from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
 from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
+from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
 
 
@@ -38,11 +38,12 @@ class ChangedGraph:
     change: GraphChange
     given: Mapping[str, Channel] = field(default_factory=dict)
     _made: dict[int, Channel] = field(default_factory=dict, repr=False)
+    _read: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def message(self) -> MessageGraph:
         """The message graph, as `pretrain.inputs.NodeInputs` has that of the run's own graph."""
-        if not (len(self.change.removed) or len(self.change.added) or self.change.nodes):
+        if self.change.is_none:
             return self.trained.inputs.message
         message = message_graph(self.change.after, **self.trained.config.graph.model_dump())
         return replace(message, etype=message.etype.to(self.trained.inputs.device))
@@ -55,19 +56,21 @@ class ChangedGraph:
         """
         given = network.given
         network.check_one_graph()
-        config, device = self.trained.config.features, given.train.device
-        changed = {
-            name: tuple(self._feature(given.work.name_of(one), one) for one in known)
-            for name, known in given.work.channels.items()
-        }
-        return replace(
-            given,
-            message=self.message,
-            feats={
-                name: input_tensor(own, config, given.work.channels[name]).to(device) for name, own in changed.items()
-            },
-            masks={name: presence(own).to(device) for name, own in changed.items()},
-        )
+        feats, masks = dict(given.feats), dict(given.masks)
+        for name, known in given.work.channels.items():
+            changed = tuple(self._feature(given.work.name_of(one), one) for one in known)
+            if any(new is not one for new, one in zip(changed, known, strict=True)):
+                feats[name], masks[name] = self._tensors(changed, known)
+        return replace(given, message=self.message, feats=feats, masks=masks)
+
+    def _tensors(self, changed: ChannelFeatures, known: ChannelFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """The input and the mask of a channel, which folds with the same features share."""
+        key = tuple(map(id, known))
+        if key not in self._read:
+            device = self.trained.inputs.device
+            made = input_tensor(changed, self.trained.config.features, known).to(device)
+            self._read[key] = made, presence(changed).to(device)
+        return self._read[key]
 
     def predictions(self) -> dict[int, Floats]:
         """By fold the predictions (M, N) of its networks for all nodes of the changed graph, on the label scale."""
@@ -84,12 +87,10 @@ class ChangedGraph:
         for fold in self.trained.run.finished_folds():
             networks = self.trained.networks_of(fold)
             given = self.read_by(networks[0])  # which all members of a fold read
-            with torch.no_grad():
-                outputs = [given.outputs(one.model, given.predicting) for one in networks]
-                rows = [one.predicted(made) for one, made in zip(networks, outputs, strict=True)]
-            deviations = [deviation for one in outputs if (deviation := deviation_of(one)) is not None]
+            told = [one.on_all.told if self.change.is_none else one.told_of(given) for one in networks]
+            deviations = [one.deviation for one in told if one.deviation is not None]
             deviation = np.sqrt(np.mean(np.square(deviations), axis=0)) if deviations else None
-            found[fold] = torch.stack(rows).double().cpu().numpy(), deviation
+            found[fold] = torch.stack([one.prediction for one in told]).double().cpu().numpy(), deviation
         return found
 
     @cached_property
@@ -107,3 +108,17 @@ def teller_of(trained: TrainedRun) -> FeatureTeller:
     """What tells features of changed nodes; what it fits is kept as long as the run is open."""
     inputs = trained.inputs
     return inputs.once("feature teller", lambda: FeatureTeller(inputs.kg, inputs.config.features, inputs.data_root))
+
+
+def tell_one_node(trained: TrainedRun) -> None:
+    """Compute every feature of one node, so that what tells them is there for the next one.
+
+    Raises:
+        NieError: a package is missing that a feature needs.
+    """
+    kg = trained.kg
+    node = next((place for place, text in enumerate(kg.text) if text), 0)
+    part = GraphChange(kg).around(np.array([node]))
+    for names in trained.inputs.feature_names.values():
+        for name in names:
+            teller_of(trained).tell(name, part)

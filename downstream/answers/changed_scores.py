@@ -43,8 +43,7 @@ class ChangedScores:
     @cached_property
     def before(self) -> NodeScores:
         """The scores (N,) of the graph as it is, by the same networks on this machine."""
-        kg, found, types = self.trained.kg, self._before, self._types_before
-        return NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated))
+        return scores_before(self.trained)
 
     @cached_property
     def after(self) -> NodeScores:
@@ -53,19 +52,20 @@ class ChangedScores:
         Nodes that were there before keep their types. How sure the scores are is told from what the run missed on the
         graph as it is.
         """
-        change, types = self.graph.change, self._types_before
+        change, types = self.graph.change, types_before(self.trained)
         changed, count = change.after, change.before.num_nodes
         if change.nodes:
             new = node_types(changed)
             extrapolated = np.append(types.extrapolated, new.extrapolated[count:])
             types = NodeTypes(types.relation, [*types.name, *new.name[count:]], extrapolated)
-        intervals = Intervals.of_changed(self._before, change.before, self._after, changed, ~types.extrapolated)
+        before = _predicted_before(self.trained)
+        intervals = Intervals.of_changed(before, change.before, self._after, changed, ~types.extrapolated)
         return NodeScores.of(self._after, changed, types, intervals)
 
     @property
     def change(self) -> Floats:
         """(N,) how much the prediction of each node changes, on the label scale."""
-        return self._after.value[: self.graph.change.before.num_nodes] - self._before.value
+        return self._after.value[: self.graph.change.before.num_nodes] - _predicted_before(self.trained).value
 
     @property
     def spread(self) -> Floats:
@@ -79,26 +79,37 @@ class ChangedScores:
         """How many networks were asked."""
         return sum(map(len, self.predictions.values()))
 
-    @property
-    def _types_before(self) -> NodeTypes:
-        return self.trained.inputs.once("node types", lambda: node_types(self.trained.kg))
-
-    @cached_property
-    def _before(self) -> Predicted:
-        return _put_together(_unchanged(self.trained))
-
     @cached_property
     def _after(self) -> Predicted:
         return _put_together(self.graph)
 
 
+def scores_before(trained: TrainedRun) -> NodeScores:
+    """The scores (N,) of the graph as it is; computed once for as long as the run is open, as all that is before."""
+
+    def make() -> NodeScores:
+        kg, found, types = trained.kg, _predicted_before(trained), types_before(trained)
+        return NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated))
+
+    return trained.inputs.once(("scores before", trained.run.path), make)  # runs may share their inputs
+
+
+def types_before(trained: TrainedRun) -> NodeTypes:
+    """The types of the nodes of the graph as it is."""
+    return trained.inputs.once("node types", lambda: node_types(trained.kg))
+
+
 def predictions_before(trained: TrainedRun) -> Mapping[int, Floats]:
-    """The predictions on the graph as it is, by fold; computed once for as long as the run is open."""
+    """The predictions on the graph as it is, by fold."""
     return _unchanged(trained).predictions()
 
 
+def _predicted_before(trained: TrainedRun) -> Predicted:
+    return trained.inputs.once(("predicted before", trained.run.path), lambda: _put_together(_unchanged(trained)))
+
+
 def _unchanged(trained: TrainedRun) -> ChangedGraph:
-    key = "unchanged graph", trained.run.path  # runs may share their inputs
+    key = "unchanged graph", trained.run.path
     return trained.inputs.once(key, lambda: ChangedGraph(trained, GraphChange(trained.kg)))
 
 

@@ -51,7 +51,7 @@ class ScoredNode:
     """
 
     def __init__(self, network: TrainedNetwork, node: int, triples: Ints) -> None:
-        given, (predicted, passed) = network.given, network.on_all
+        given, (told, passed) = network.given, network.on_all
         network.check_one_graph()
         graph, self._network = given.message.graph, network
         nodes = _around(graph, node, steps=_reach(network.model, passed))
@@ -78,7 +78,7 @@ class ScoredNode:
             ),
             masks={name: mask[nodes.to(device)] for name, mask in given.masks.items()},
         )  # fmt: skip
-        self.score = float(predicted[node])
+        self.score = float(told.prediction[node])
         # This run has derivatives, which tell what of the network later runs leave out; the next one checks that.
         self(self.whole.clone().requires_grad_())
         with torch.no_grad():

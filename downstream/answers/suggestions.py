@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from downstream.answers.by_name import find_entity, shown_entity
 from downstream.answers.changed_graph import teller_of
+from downstream.answers.changed_scores import types_before
 from downstream.answers.frame import as_frame, as_html
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
@@ -22,9 +23,7 @@ from nie.arrays import Bools, Floats, Ints
 from nie.data import FEATURES, Channel, KnowledgeGraph, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
-from nie.data.node_types import node_types
 from nie.foreign import markdown_text, one_line
-from nie.inputs.changed_features import FeatureTeller
 from nie.inputs.tensors import input_tensor
 from nie.ops.edge_weight import EDGE_WEIGHT
 from nie.progress import track
@@ -112,7 +111,7 @@ def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = Fa
         NieError: there is no such node, or the network cannot be asked.
     """
     kg, place, count = trained.kg, find_entity(trained.kg, node), whole_number("count", count, 1)
-    types = trained.inputs.once("node types", lambda: node_types(kg))
+    types = types_before(trained)
     alike = np.array([name == types.name[place] for name in types.name])
     alike[place] = False
     candidates = candidates_for(kg, place, alike)
@@ -139,9 +138,9 @@ def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidat
         node: the number of the node.
         alike: (N,) True for similar nodes.
     """
-    triples, found = distinct(kg.triples), list[Candidate]()
+    triples, found = kg.triples, list[Candidate]()
     for own, other in ((0, 2), (2, 0)):
-        theirs = triples[alike[triples[:, own]]]
+        theirs = distinct(triples[alike[triples[:, own]]])
         pairs, counts = np.unique(theirs[:, 1] * kg.num_nodes + theirs[:, other], return_counts=True)
         facts = np.full((len(pairs), 3), node)
         facts[:, 1], facts[:, other] = np.divmod(pairs, kg.num_nodes)
@@ -171,6 +170,7 @@ class TriedFacts:
     added: Ints
     message: MessageGraph
     triples: Ints
+    _of_ends: dict[str, Channel] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, trained: TrainedRun, node: int, added: Ints) -> TriedFacts:
@@ -189,51 +189,60 @@ class TriedFacts:
             return changes
         given = replace(network.given, message=self.message)
         scored = ScoredNode(replace(network, given=given), self.node, self.triples)
-        inputs = track(_inputs_with(self.trained, network, self.node, self.added), "facts", total=len(self.added))
+        rows = self._inputs(network)
         with torch.no_grad():
-            for place, (neighbour, own, theirs) in enumerate(inputs):
+            for place in track(range(len(self.added)), "facts"):
+                own, theirs = ({name: feat[place, end] for name, feat in rows.items()} for end in range(2))
                 weight = scored.whole.clone()
                 weight[np.searchsorted(scored.facts, self.trained.kg.num_edges + place)] = 1
-                found = scored(weight, {**scored.features, **own}, scored.neighbours_with(neighbour, theirs))
-                changes[place] = float(found) - scored.score
+                others = scored.neighbours_with(int(self.neighbours[place]), theirs)
+                changes[place] = float(scored(weight, {**scored.features, **own}, others)) - scored.score
         return changes
 
+    @cached_property
+    def neighbours(self) -> Ints:
+        """(C,) the end of each fact that is not the node."""
+        return np.where(self.added[:, 0] == self.node, self.added[:, 2], self.added[:, 0])
 
-Rows = dict[str, Tensor]
-
-
-def _inputs_with(
-    trained: TrainedRun, network: TrainedNetwork, node: int, added: Ints
-) -> Iterator[tuple[int, Rows, Rows]]:  # fmt: skip
-    """For each fact alone, its other end, and by channel the inputs (d,) of both ends that depend on their facts."""
-    given, teller, unchanged = network.given, teller_of(trained), GraphChange(trained.kg)
-    for head, relation, tail in added.tolist():
-        neighbour = tail if head == node else head
-        part = unchanged.around(np.array([node, neighbour]))
-        fact = [0, relation, 1] if head == node else [1, relation, 0]
-        part, rows = GraphChange(part, added=np.array([fact])).after, Rows()
+    def _inputs(self, network: TrainedNetwork) -> dict[str, Tensor]:
+        """By channel that depends on facts, the inputs (C, 2, d) of the node and the neighbour with each fact alone."""
+        given, rows = network.given, dict[str, Tensor]()
+        ends = np.stack([np.full(len(self.added), self.node), self.neighbours], axis=1)
         for channel, known in given.work.channels.items():
-            told = [_told(given.work.name_of(one), teller, part, [node, neighbour]) for one in known]
+            told = [self._told(given.work.name_of(one)) for one in known]
             if any(one is not None for one in told):
-                both = tuple(
-                    Channel(old.features[[node, neighbour]], old.mask[[node, neighbour]]) if new is None else new
+                flat = tuple(
+                    Channel(old.features[ends.ravel()], old.mask[ends.ravel()]) if new is None else new
                     for old, new in zip(known, told, strict=True)
                 )
-                told_rows = input_tensor(both, trained.config.features, known).to(given.train.device)
+                read = input_tensor(flat, self.trained.config.features, known).to(given.train.device)
                 # Behind them are labels as input, which stay.
-                labels = given.predicting[channel][[node, neighbour], told_rows.shape[1] :]
-                rows[channel] = torch.cat([told_rows, labels], dim=1)
-        yield neighbour, {name: row[0] for name, row in rows.items()}, {name: row[1] for name, row in rows.items()}
+                labels = given.predicting[channel][torch.from_numpy(ends.ravel()).to(read.device), read.shape[1] :]
+                rows[channel] = torch.cat([read, labels], dim=1).reshape(*ends.shape, -1)
+        return rows
 
+    def _told(self, name: str | None) -> Channel | None:
+        """A feature of both ends (2 C, d) with each fact alone, where it depends on facts; None where it does not."""
+        teller = teller_of(self.trained)
+        if name is None or (name in FEATURES and FEATURES[name].reads == "text") or not teller.can_tell(name):
+            return None
+        if name not in self._of_ends:
+            found = [teller.tell(name, part) for part in self._parts]
+            features, mask = zip(*((one.features[:2], one.mask[:2]) for one in found if one is not None), strict=True)
+            self._of_ends[name] = Channel(np.concatenate(features), np.concatenate(mask))
+        return self._of_ends[name]
 
-def _told(
-    name: str | None, teller: FeatureTeller, part: KnowledgeGraph, nodes: list[int]
-) -> Channel | None:  # fmt: skip
-    """The feature of the first two nodes of ``part``, where it depends on their facts."""
-    if name is None or (name in FEATURES and FEATURES[name].reads == "text"):
-        return None
-    told = teller.tell(name, part)
-    return None if told is None else Channel(told.features[: len(nodes)], told.mask[: len(nodes)])
+    @cached_property
+    def _parts(self) -> list[KnowledgeGraph]:
+        """For each fact alone the graph with it, as far as it says all of the node and the neighbour, its first two."""
+        known = np.unique(np.append(self.neighbours, self.node))
+        near, place = GraphChange(GraphChange(self.trained.kg).around(known)), np.searchsorted(known, self.node)
+        parts = []
+        for (head, relation, _), neighbour in zip(self.added.tolist(), self.neighbours.tolist(), strict=True):
+            part = near.around(np.array([place, np.searchsorted(known, neighbour)]))
+            fact = [0, relation, 1] if head == self.node else [1, relation, 0]
+            parts.append(GraphChange(part, added=np.array([fact])).after)
+        return parts
 
 
 def suggestions_text(suggestions: Suggestions) -> str:

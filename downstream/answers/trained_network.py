@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from downstream.answers.last_asked import LastAsked
 from downstream.methods.fold_network import FoldNetwork
-from downstream.methods.network import centred
+from downstream.methods.network import centred, deviation_of
+from nie.arrays import Floats
 from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.ops.excerpt import Passed, recording
@@ -18,8 +19,29 @@ from nie.ops.excerpt import Passed, recording
 MOST_KEPT = 2 << 30
 """Bytes of what networks of a run computed for all nodes: those of six RGTN of 115,000 nodes, or of 46 on FB15K."""
 
-OnAll: TypeAlias = tuple[Tensor, list[Passed]]
-"""The predictions (N,) of all nodes, and what all pass along their edges."""
+
+class Told(NamedTuple):
+    """What a network says of all nodes, on the label scale.
+
+    Attributes:
+        prediction: (N,).
+        deviation: (N,) the standard deviation that it predicts of each label; None where it learns none.
+    """
+
+    prediction: Tensor
+    deviation: Floats | None
+
+
+class OnAll(NamedTuple):
+    """What a network gives on the graph as it is.
+
+    Attributes:
+        told: of all nodes.
+        passed: what all nodes pass along their edges.
+    """
+
+    told: Told
+    passed: list[Passed]
 
 
 def kept_on_all() -> LastAsked[OnAll]:
@@ -28,8 +50,8 @@ def kept_on_all() -> LastAsked[OnAll]:
 
 
 def _bytes_of(on_all: OnAll) -> int:
-    predicted, passed = on_all
-    return sum(rows.nbytes for rows in (predicted, *(rows for call in passed for rows in call.rows)))
+    rows = [on_all.told.prediction, *(rows for call in on_all.passed for rows in call.rows)]
+    return sum(each.nbytes for each in rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +82,19 @@ class TrainedNetwork:
 
     @property
     def on_all(self) -> OnAll:
-        """What one run on the whole graph gives, which is kept for the next node as long as there is room for it."""
-        return self._kept.get(self, self._on_all)
+        """What one run on the whole graph gives, which is kept for the next node as long as there is room for it.
+
+        Facts of weight 0, such as those that are suggested, change nothing of it.
+        """
+        return self._kept.get(self.model, self._on_all)
 
     def _on_all(self) -> OnAll:
-        with recording(self.given.message.graph) as passed, torch.no_grad():
-            outputs = self.given.outputs(self.model, self.given.predicting)
-        return self.predicted(outputs), passed
+        with recording(self.given.message.graph) as passed:
+            told = self.told_of(self.given)
+        return OnAll(told, passed)
+
+    def told_of(self, given: FoldNetwork) -> Told:
+        """What the network says where it reads ``given``: its fold, or what this is on a changed graph."""
+        with torch.no_grad():
+            outputs = given.outputs(self.model, given.predicting)
+        return Told(self.predicted(outputs), deviation_of(outputs))

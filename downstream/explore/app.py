@@ -11,6 +11,7 @@ import dash
 from dash import Input, Output, dcc, html
 
 from downstream.answers import styled_page
+from downstream.explore import unforeseen
 from downstream.explore.card import card
 from downstream.explore.comparison_view import comparison_view
 from downstream.explore.elements import answered, heading
@@ -41,6 +42,7 @@ def make_app(explored: Explored, token: str) -> dash.Dash:
         "nie", requests_pathname_prefix=places.prefix, routes_pathname_prefix=places.prefix, serve_locally=True,
         include_assets_files=False, suppress_callback_exceptions=True, title=markup.escape(explored.title),
         update_title="", add_log_handler=False, compress=False, index_string=_frame(),
+        on_error=unforeseen.tell,
     )  # fmt: skip
     views = VIEWS | (COMPARISON if explored.other else {})
     app.layout = html.Div([
@@ -49,6 +51,7 @@ def make_app(explored: Explored, token: str) -> dash.Dash:
             html.P(explored.title, className="quiet"),
             html.Nav(id="views", **{"aria-label": "Views"}),
         ]),
+        unforeseen.place_for_errors(),
         html.Main(id="content", tabIndex=-1),
         name_lists(explored),
         dcc.Location(id="place", refresh="callback-nav"),
@@ -57,6 +60,7 @@ def make_app(explored: Explored, token: str) -> dash.Dash:
 
     @app.callback(Output("content", "children"), Output("views", "children"), Input("place", "pathname"))
     def show(path: Any) -> Any:
+        unforeseen.forget()
         name, node = places.found(str(path))
         links = [
             dcc.Link(words, href=places.view(view), className="here" if view == name else "")

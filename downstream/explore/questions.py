@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from downstream.answers.changed_graph import tell_one_node
+from downstream.answers.changed_scores import scores_before
 from downstream.answers.estimate import Estimate
 from downstream.answers.explanation import Explanation
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.new_nodes import predict_new
 from downstream.answers.suggestions import Suggestions
 from downstream.answers.what_if import WhatIf
+from downstream.methods.table import method_of
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.progress import log
@@ -73,10 +76,17 @@ class Questions:
             return predict_new(self.model.trained, facts or None, dict(texts) or None).columns()
 
     def warm_up(self) -> None:
-        """Ask each fold once, so that whoever asks first does not wait for what a network keeps for the next time."""
-        run = self.model.run
+        """Make what is kept for the next time, so that whoever asks first does not wait for it.
+
+        That is what each network gives on the graph as it is, the scores of that graph, and the encoder of texts.
+        """
+        run, method = self.model.run, method_of(self.model.run)
         try:
             for fold in run.finished_folds():
                 self.explain(int(run.split(fold)["test"][0]))
+            if method is not None and method.is_network:
+                with self._asking():
+                    scores_before(self.model.trained)
+                tell_one_node(self.model.trained)  # loads libraries for seconds, during which others may ask
         except NieError as error:  # the page says so where somebody asks
             log.info("%s", error)

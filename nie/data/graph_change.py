@@ -48,6 +48,11 @@ class GraphChange:
     nodes: Sequence[NewNode] = ()
 
     @property
+    def is_none(self) -> bool:
+        """Whether nothing changes."""
+        return not (len(self.removed) or len(self.added) or self.nodes)
+
+    @property
     def new(self) -> Ints:
         """The numbers of the new nodes."""
         return np.arange(self.before.num_nodes, self.before.num_nodes + len(self.nodes))
@@ -111,8 +116,25 @@ def among(triples: Ints, facts: Ints) -> Bools:
     >>> among(np.array([[0, 0, 7], [7, 1, 0]]), np.array([[7, 1, 0]])).tolist()
     [False, True]
     """
-    number = numbers_of(np.concatenate([triples, facts]))
-    return np.isin(number[: len(triples)], number[len(triples) :])
+    found = np.zeros(len(triples), dtype=bool)
+    # Most are told apart by their ends alone, which is quick: one of the two is usually a handful beside a graph.
+    possible = _with_ends_of(triples, facts)
+    facts = facts[_with_ends_of(facts, triples)]
+    number = numbers_of(np.concatenate([triples[possible], facts]))
+    found[possible] = np.isin(number[: len(possible)], number[len(possible) :])
+    return found
+
+
+def _with_ends_of(triples: Ints, others: Ints) -> Ints:
+    """The places of triples (n, 3) whose head is one of the heads of others (m, 3), and whose tail is one of theirs."""
+    places = np.arange(len(triples))
+    if not len(triples) or not len(others):
+        return places[:0]
+    for end in (0, 2):
+        known = np.zeros(1 + max(triples[:, end].max(), others[:, end].max()), dtype=bool)
+        known[others[:, end]] = True
+        places = places[known[triples[places, end]]]
+    return places
 
 
 def numbers_of(triples: Ints) -> Ints:
@@ -123,9 +145,10 @@ def numbers_of(triples: Ints) -> Ints:
     """
     if not len(triples):
         return np.zeros(0, dtype=np.int64)
-    _, relations, tails = (triples.max(axis=0) + 1).tolist()
-    # Heads and relations first: one number for all three could be too large.
-    pair = np.unique(triples[:, 0] * relations + triples[:, 1], return_inverse=True)[1]
+    heads, relations, tails = (triples.max(axis=0) + 1).tolist()
+    pair = triples[:, 0] * relations + triples[:, 1]
+    if heads * relations * tails > np.iinfo(np.int64).max:
+        pair = np.unique(pair, return_inverse=True)[1]
     number: Ints = pair * tails + triples[:, 2]
     return number
 

@@ -96,4 +96,6 @@ def _edges(kg: KnowledgeGraph, inverse_relations: bool, self_loops: bool) -> tup
         nodes = np.arange(kg.num_nodes, dtype=np.int64)
         src, dst = [*src, nodes], [*dst, nodes]
     source, target = np.concatenate(src), np.concatenate(dst)
-    return source, target, np.lexsort((source, target))
+    # One key for both ends is sorted several times as fast as the two of np.lexsort, in the same order.
+    order = torch.from_numpy(target * kg.num_nodes + source).argsort(stable=True).numpy()
+    return source, target, order

@@ -126,9 +126,10 @@ def _role_sets(kg: KnowledgeGraph, without: int | None) -> tuple[list[tuple[int,
     roles = 2 * max(kg.num_relations, 1)
     told = ~np.isin(kg.etype, sorted(_reverses(kg)))
     heads = told if without is None else told & (kg.etype != without)
-    pairs = np.unique(np.concatenate([
+    pairs = np.sort(np.concatenate([
         kg.src[heads] * roles + kg.etype[heads], kg.dst[told] * roles + kg.etype[told] + kg.num_relations
     ]))  # fmt: skip
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # several times as fast as np.unique
     ends = np.searchsorted(pairs // roles, np.arange(kg.num_nodes), side="right").tolist()
     listed, numbers = (pairs % roles).tolist(), dict[tuple[int, ...], int]()
     starts = [0, *ends][:-1]

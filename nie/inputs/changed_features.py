@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,17 @@ class FeatureTeller:
             name: of the feature.
             part: a graph with the same relations, such as `nie.data.graph_change.GraphChange.around` gives.
         """
+        tell = self._telling(name)
+        return None if tell is None else self.without_units(name, tell(part))
+
+    def can_tell(self, name: str) -> bool:
+        """Whether a feature can be computed for the nodes of another graph."""
+        return self._telling(name) is not None
+
+    def _telling(self, name: str) -> Callable[[KnowledgeGraph], Channel] | None:
         if name not in self._made:
             self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed)
-        tell = self._made[name]
-        if tell is None:
-            return None
-        return self.without_units(name, tell(part))
+        return self._made[name]
 
     def without_units(self, name: str, channel: Channel) -> Channel:
         """A raw feature as `nie.inputs.channels.named_features` gives those of the graph."""
@@ -101,7 +107,7 @@ class ChangedFeatures:
         object.__setattr__(self, "stand_ins", [{} for _ in self.change.nodes])
 
     def of(self, name: str | None, ready: Channel) -> Channel:
-        """One feature of the (N + n) nodes.
+        """One feature of the (N + n) nodes; ``ready`` itself where nothing of it changes.
 
         Args:
             name: of the feature, as settings name it; None for a pretrained embedding.
@@ -111,18 +117,22 @@ class ChangedFeatures:
             NieError: the rows that are given have another number of columns.
         """
         count, kg = len(self.change.nodes), self.change.before
+        of_text = name in FEATURES and name not in kg.channels and FEATURES[name].reads == "text"
+        called = name or PRETRAINED
+        if not count and (self.change.is_none or name is None or of_text or not self.teller.can_tell(name)):
+            if not (of_text or called in self.kept):
+                self.kept.append(called)
+            return ready
         rows = np.concatenate([ready.features, np.zeros((count, ready.features.shape[1]), np.float32)])
         mask = np.append(ready.mask, np.zeros(count, dtype=bool))
-        of_text = name in FEATURES and name not in kg.channels and FEATURES[name].reads == "text"
         nodes = self._with_new_text if of_text else np.concatenate([self.change.named, self.change.new])
         told = None if name is None or not len(nodes) else self.teller.tell(name, self.change.around(nodes))
-        called = name or PRETRAINED
         if told is not None:
             rows[nodes], mask[nodes] = told.features[: len(nodes)], told.mask[: len(nodes)]
         elif not of_text and called not in self.kept:
             self.kept.append(called)
         if count and (name is None or is_learned(kg, name)):
-            means, new = neighbour_means(self.change.after, Channel(rows, mask)), self.change.new
+            means, new = neighbour_means(self._facts_of_new, Channel(rows, mask)), self.change.new
             rows[new], mask[new] = means.channel.features[new], means.channel.mask[new]
             for node, known in zip(new.tolist(), means.known[new].tolist(), strict=True):
                 self._say(node, called, f"the mean of {known} neighbour{'s' * (known != 1)}")
@@ -130,6 +140,13 @@ class ChangedFeatures:
             self._say(node, called, "no text" if of_text and not self.change.after.text[node] else "none")
         self._take_given(called, rows, mask)
         return Channel(rows, mask)
+
+    @cached_property
+    def _facts_of_new(self) -> KnowledgeGraph:
+        """The changed graph with the facts of new nodes alone."""
+        kg, count = self.change.after, self.change.before.num_nodes
+        own = (kg.src >= count) | (kg.dst >= count)
+        return replace(kg, src=kg.src[own], dst=kg.dst[own], etype=kg.etype[own])
 
     @property
     def _with_new_text(self) -> Ints:

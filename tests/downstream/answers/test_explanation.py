@@ -92,6 +92,23 @@ def test_contributions_add_up_to_the_score(rgcn: TrainedRun) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+class Returning:
+    """A score that falls as its first facts come, bends, and comes back to near the base."""
+
+    whole, features, usual, score = torch.ones(2), dict[str, Any](), dict[str, Any](), 0.2
+
+    def __call__(self, weight: torch.Tensor, features: Any) -> torch.Tensor:
+        share = weight.mean()
+        return 0.2 * share - 0.5 * torch.minimum(share / 0.05, (1 - share) / 0.95)
+
+
+def test_more_points_are_taken_where_few_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: Any = Returning()
+    assert integrated_gradients(scored).total == pytest.approx(scored.score, abs=0.05 * scored.score)
+    monkeypatch.setattr("downstream.answers.attribution.STEPS", (16, 64))
+    assert integrated_gradients(scored).total != pytest.approx(scored.score, abs=0.05 * scored.score)
+
+
 def test_a_node_that_no_fold_tested_is_explained_by_all_folds(rgcn: TrainedRun) -> None:
     tested = np.concatenate([rgcn.inputs.folds[fold].test for fold in (0, 1)])
     node = int(np.setdiff1d(np.arange(rgcn.kg.num_nodes), tested)[0])
@@ -171,8 +188,8 @@ def test_a_network_that_passes_messages_by_other_means_is_refused(
 ) -> None:
     node = node_with_facts(rgcn)
     (network,) = rgcn.networks(node)
-    predicted, passed = network.on_all
-    monkeypatch.setattr(TrainedNetwork, "on_all", (predicted + 1, passed))
+    told, passed = network.on_all
+    monkeypatch.setattr(TrainedNetwork, "on_all", (told._replace(prediction=told.prediction + 1), passed))
     with pytest.raises(NieError, match=r"by other means than the operations of nie\.ops"):
         ScoredNode(network, node, rgcn.triples)
 

@@ -13,7 +13,7 @@ from stage_helpers import opened, small
 
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
-from downstream.answers.trained_network import TrainedNetwork
+from downstream.answers.trained_network import OnAll, Told, TrainedNetwork
 from downstream.methods.network import centred
 from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph, MessageGraph, synthetic
@@ -124,8 +124,8 @@ def test_what_all_nodes_pass_along_is_kept_within_bounds(root: Path, monkeypatch
     config = small("sgc", optim={"max_epochs": 2})
     run = estimate(config, data_root=root, run_root=root / "runs")
     node = ALONE
-    made = []
-    monkeypatch.setattr(TrainedNetwork, "_on_all", lambda network: made.append(network) or (torch.zeros(9), []))
+    made, nothing = [], OnAll(Told(torch.zeros(9), None), [])
+    monkeypatch.setattr(TrainedNetwork, "_on_all", lambda network: made.append(network) or nothing)
 
     def times_made(most: int) -> int:
         made.clear()
