@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -217,7 +217,7 @@ class NeighbourBoostingConfig(BoostingConfig):
     """Stage 2 by gradient boosting on what stands around a node besides.
 
     The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
-    ``neighbour-labels`` and ``centrality``.
+    ``neighbour-labels``, ``centrality`` and ``relation-counts``.
     """
 
     features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
@@ -226,7 +226,8 @@ class NeighbourBoostingConfig(BoostingConfig):
     @classmethod
     def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
         named = {"structural": given.structural, "semantic": given.semantic, **given.more}
-        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
+        present = features_in("+".join(named.values()))
+        once = [name for name in (NEIGHBOUR_LABELS, "centrality", "relation-counts") if name not in present]
         made = {}
         for channel, names in named.items():
             if names != "none":
@@ -271,9 +272,17 @@ class ForestConfig(SearchedConfig):
     model: ForestModel = ForestModel()
 
 
+BlendedAverage = Literal["scores", "ranks", "chosen"]
+
+
 class BlendConfig(ImportanceConfig):
     """Stage 2 by blending finished runs."""
 
     runs_in: ClassVar[tuple[str, ...]] = ("parts",)
 
     parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+    average: BlendedAverage = Field(
+        "scores",
+        description="what is averaged: scores, the ranks of the nodes by them, or chosen: which of the two orders "
+        "validation nodes better",
+    )

@@ -61,7 +61,7 @@ class FeatureTeller:
             part: a graph with the same relations, such as `nie.data.graph_change.GraphChange.around` gives.
         """
         if name not in self._made:
-            self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed)
+            self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed, **settings_of(name, self.config))
         tell = self._made[name]
         if tell is None:
             return None
