@@ -217,7 +217,7 @@ class NeighbourBoostingConfig(BoostingConfig):
     """Stage 2 by gradient boosting on what stands around a node besides.
 
     The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
-    ``neighbour-labels``, ``centrality`` and ``relation-counts``.
+    ``neighbour-labels`` and ``centrality``.
     """
 
     features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
@@ -226,8 +226,7 @@ class NeighbourBoostingConfig(BoostingConfig):
     @classmethod
     def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
         named = {"structural": given.structural, "semantic": given.semantic, **given.more}
-        present = features_in("+".join(named.values()))
-        once = [name for name in (NEIGHBOUR_LABELS, "centrality", "relation-counts") if name not in present]
+        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
         made = {}
         for channel, names in named.items():
             if names != "none":

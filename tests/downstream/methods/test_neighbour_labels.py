@@ -148,7 +148,7 @@ def test_a_fold_reads_its_own_training_labels_and_no_others(root: Path) -> None:
 
 def test_boosting_with_neighbours_is_boosting_on_features_by_name(root: Path, tmp_path: Path) -> None:
     config = small("boosting-neighbours")
-    assert config.features.structural == "structural+neighbour-labels+centrality+relation-counts+neighbours"
+    assert config.features.structural == "structural+neighbour-labels+centrality+neighbours"
     assert config.features.semantic == "semantic+neighbours"
     named = small("boosting", features=config.features.model_dump())
     one, two = (estimate(each, data_root=root, run_root=tmp_path) for each in (config, named))
@@ -156,7 +156,7 @@ def test_boosting_with_neighbours_is_boosting_on_features_by_name(root: Path, tm
     again = small("boosting-neighbours", features=config.features.model_dump())
     assert again.features == config.features
     alone = small("boosting-neighbours", features={"structural": "none", "semantic": "none", "more": {"a": "tfidf"}})
-    assert alone.features.more == {"a": "tfidf+neighbour-labels+centrality+relation-counts+neighbours"}
+    assert alone.features.more == {"a": "tfidf+neighbour-labels+centrality+neighbours"}
     assert alone.features.structural == "none"
 
 
