@@ -40,9 +40,14 @@ class BlendRun(HasInputs):
             asked: opens a part; None for one that cannot be explained. Parts without any weight are not opened.
 
         Raises:
-            NieError: its data have changed, or a part is no more.
+            NieError: its data have changed, a part is no more, or it averages ranks.
         """
         inputs = shared.of(run, finished_config(run))
+        if any(run.metrics(fold)["fit"].get("average") == "ranks" for fold in run.finished_folds()):
+            raise NieError(
+                f"{run.path} averages ranks, of which no part has a share in units of labels; explain one of its "
+                "parts, or blend them with --average scores."
+            )
         weights = [run.metrics(fold)["fit"]["weights"] for fold in run.finished_folds()]
         paths = {name: path for path in run.config["parts"] if any(of[name := Path(path).name] for of in weights)}
         parts = {name: _part(run, path) for name, path in paths.items()}

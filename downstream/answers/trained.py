@@ -62,8 +62,8 @@ class TrainedRun(HasInputs):
         config = finished_config(run)
         if not METHODS[config.method].is_network:
             raise NieError(
-                f"{run.path} is a run of {config.method}, which passes no messages along facts; ask a run of a "
-                "network, such as rgcn or rgtn."
+                f"{run.path} is a run of {config.method}, of which no model is kept that could read a changed "
+                "graph or new nodes; ask a run of a network, such as rgcn or rgtn."
             )
         inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, cast(NetworkConfig, config))

@@ -128,30 +128,23 @@ def alignment_loss(
     return sum((ratio * term for ratio, term in zip(ratios, terms, strict=True)), projected.new_zeros(()))
 
 
-def neighbours(src: Ints, dst: Ints, num_nodes: int) -> sparse.csr_matrix:
-    """(N, N) which nodes are joined by an edge, without direction and without a node's edges to itself."""
-    apart = src != dst
-    ends, others = np.concatenate([src[apart], dst[apart]]), np.concatenate([dst[apart], src[apart]])
-    linked = sparse.csr_matrix((np.ones(len(ends), np.float32), (ends, others)), shape=(num_nodes, num_nodes))
-    linked.data[:] = 1
-    return linked
-
-
-def neighbourhood_targets(linked: sparse.csr_matrix, ids: Ints) -> Tensor:
+def neighbourhood_targets(linked: sparse.csr_array, ids: Ints) -> Tensor:
     """(n, n) soft targets: a node is itself, and partly every node that shares neighbours with it.
 
     The cosine of the neighbourhoods as sets, plus the identity; rows sum to 1.
 
     Args:
-        linked: of `neighbours`.
+        linked: (N, N) of `nie.data.adjacency.adjacency`, edges taken both ways.
         ids: (n,) the nodes to compare.
 
     Example:
-        >>> neighbourhood_targets(neighbours(np.array([0, 1]), np.array([2, 2]), 3), np.array([0, 1])).tolist()
+        >>> from nie.data.adjacency import adjacency, both_ways
+        >>> linked = adjacency(*both_ways(np.array([0, 1]), np.array([2, 2])), 3)
+        >>> neighbourhood_targets(linked, np.array([0, 1])).tolist()
         [[0.6666666865348816, 0.3333333432674408], [0.3333333432674408, 0.6666666865348816]]
     """
     of_ids = linked[ids]
-    length = np.sqrt(np.maximum(of_ids.sum(axis=1).A1, 1))
+    length = np.sqrt(np.maximum(of_ids.sum(axis=1), 1))
     shared = (of_ids @ of_ids.T).toarray() / length[:, None] / length
     np.fill_diagonal(shared, 2)  # the cosine with itself, and the identity
     return torch.from_numpy((shared / shared.sum(axis=1, keepdims=True)).astype(np.float32))

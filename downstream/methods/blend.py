@@ -1,44 +1,36 @@
-"""A blend of finished runs: the weighted mean of their predictions."""
+"""A blend of finished runs: the weighted mean of their predictions, or of the ranks that these give the nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.optimize import nnls
 
+from downstream.methods.finished_predictions import prediction_of, runs_to
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.importance_settings import ImportanceConfig
-from downstream.methods.method import Method
-from downstream.methods.untied import untied
+from downstream.methods.method_settings import BlendConfig, BlendedAverage
 from nie.arrays import Floats, Ints
 from nie.data import KnowledgeGraph
-from nie.errors import NieError
-from nie.runs.run import Run, read_run
-from pretrain.cross_validation import Fold, binding
+from nie.rank_correlation import average_ranks, spearman
+from pretrain.cross_validation import Fold
 
 PARTS = 5
 """Of the validation nodes, for the figures of a blend on them."""
 
 
-def check_blend(method_of: Callable[[Run], Method | None], work: FoldWork) -> Fitted:
+def check_blend(work: FoldWork) -> Fitted:
     """Make the blend of a fold, which is its check, too: it only reads finished runs.
 
     Raises:
-        NieError: the method of a part sees test labels; or see `blend`.
+        NieError: see `blend`.
     """
-    parts = work.config.reads_runs()["parts"]
-    for part in parts:
-        run = read_run(part, ImportanceConfig.stage)
-        method = method_of(run)
-        if method is not None and method.sees_test_labels:
-            raise NieError(
-                f"{part} is a run of {run.config['method']}, which sees the test labels; a blend with it would see "
-                "them, so leave it out."
-            )
-    return blend(parts, work.inputs.kg, work.fold)
+    config = cast(BlendConfig, work.config)
+    return blend(config.parts, work.inputs.kg, work.fold, average=config.average)
 
 
 def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
@@ -46,7 +38,7 @@ def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
     return checked
 
 
-def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
+def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold, *, average: BlendedAverage = "scores") -> Fitted:
     """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
 
     c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
@@ -54,39 +46,74 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold) -> Fitted:
     of the validation nodes is predicted with weights from the others, so that a blend and a single method are compared
     fairly. (These labels chose the epoch, the rounds or the penalty of every method, here and there alike.)
 
+    The blend of ranks averages, with weights that are found in the same way, the share of nodes that are below a node
+    by each part. To be in units of labels, it takes the values of the blend of scores in its own order: the highest
+    node has the highest value. A part counts there by its order alone, whatever its scale and its outliers.
+
     Args:
         parts: folders of stage-2 runs.
         kg: the graph.
         fold: the fold.
+        average: of ``scores`` or of ``ranks``, or ``chosen``: that of ranks where its Spearman correlation on the
+            validation nodes, cross-fitted, is above that of scores.
 
     Raises:
         NieError: a part has not finished the fold, is of another dataset or fold, is no run of the importance stage,
             or has the name of another part.
     """
-    runs = [read_run(part, ImportanceConfig.stage) for part in parts]
+    runs = runs_to("blend", parts)
     names = [run.path.name for run in runs]
-    if len(set(names)) < len(names):
-        raise NieError(f"The parts must be different runs; got {', '.join(names)}.")
-    predictions = np.stack([_prediction(run, kg, fold) for run in runs], axis=1)
-    centre = float(kg.targets[fold.train].mean())
+    predictions = np.stack([prediction_of("blend", run, kg, fold) for run in runs], axis=1)
+    of_scores = _mixed(predictions, lambda ids: kg.targets[ids], float(kg.targets[fold.train].mean()), names, fold)
+    if average == "scores":
+        return of_scores
+    shares = np.stack([_shares_below(one) for one in predictions.T], axis=1)
+    mixed = _mixed(shares, lambda ids: _shares_below(kg.targets[ids]), 0.5, names, fold)
+    of_ranks = _with_values_of(of_scores, mixed)
+    if average == "ranks":
+        return of_ranks
+    return of_ranks if _judged(of_ranks, kg, fold) > _judged(of_scores, kg, fold) else of_scores
+
+
+def _judged(fitted: Fitted, kg: KnowledgeGraph, fold: Fold) -> float:
+    """Spearman's correlation on the validation nodes, cross-fitted."""
+    told = fitted.prediction if fitted.unseen is None else fitted.unseen
+    return spearman(kg.targets[fold.val], told[fold.val])
+
+
+def _mixed(
+    values: Floats, target_of: Callable[[Ints], Floats], centre: float, names: Sequence[str], fold: Fold
+) -> Fitted:
+    """The weighted sum of the columns of ``values`` (N, parts) that is nearest to the targets of validation nodes."""
 
     def blended(ids: Ints) -> tuple[Floats, Floats]:
-        weights, _ = nnls(predictions[ids] - centre, kg.targets[ids] - centre)
-        return centre + (predictions - centre) @ weights, weights
+        weights, _ = nnls(values[ids] - centre, target_of(ids) - centre)
+        return centre + (values - centre) @ weights, weights
 
     prediction, weights = blended(fold.val)
     unseen = prediction.copy()
     for part in np.array_split(np.random.default_rng(fold.index).permutation(fold.val), min(PARTS, len(fold.val))):
         others = np.setdiff1d(fold.val, part)
         unseen[part] = blended(others)[0][part] if len(others) else centre
-    named = {run.path.name: float(weight) for run, weight in zip(runs, weights, strict=True)}
+    named = {name: float(weight) for name, weight in zip(names, weights, strict=True)}
     return Fitted(prediction, prediction, facts={"weights": named}, unseen=unseen)
 
 
-def _prediction(run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
-    if not run.is_done(fold.index):
-        raise NieError(f"{run.path} has no finished fold {fold.index} to blend; run it first.")
-    if run.metrics(fold.index).get("binding") != binding(kg, fold):
-        raise NieError(f"{run.path} is of another dataset or fold; blend only runs of the same.")
-    # On steps of PageRank's fit many nodes are equal, whose order it knows.
-    return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))
+def _shares_below(values: Floats) -> Floats:
+    """(n,) the share of nodes whose value is lower, with half of those whose value is equal."""
+    return np.asarray((average_ranks(values) - 0.5) / len(values))
+
+
+def _with_values_of(scores: Fitted, ranks: Fitted) -> Fitted:
+    """The blend of ranks, its values in their order replaced by those of the blend of scores in theirs."""
+    values = np.sort(scores.prediction)
+    knots, first, counts = np.unique(np.sort(ranks.prediction), return_index=True, return_counts=True)
+    of_equal = np.add.reduceat(values, first) / counts  # nodes that are equal stay so
+
+    def in_units(mixed: Floats) -> Floats:
+        return np.asarray(np.interp(mixed, knots, of_equal))
+
+    prediction = in_units(ranks.prediction)
+    unseen = None if ranks.unseen is None else in_units(ranks.unseen)
+    facts = {**ranks.facts, "average": "ranks"}
+    return replace(ranks, score=prediction, prediction=prediction, unseen=unseen, facts=facts)

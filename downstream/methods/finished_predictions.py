@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.untied import untied
 from nie.arrays import Floats
@@ -11,7 +13,7 @@ from nie.runs.run import Run, read_run
 from pretrain.cross_validation import Fold, binding
 
 
-def runs_to(verb: str, folders: tuple[str, ...]) -> list[Run]:
+def runs_to(verb: str, folders: Sequence[str]) -> list[Run]:
     """Open different stage-2 runs.
 
     Args:
@@ -24,11 +26,11 @@ def runs_to(verb: str, folders: tuple[str, ...]) -> list[Run]:
     runs = [read_run(folder, ImportanceConfig.stage) for folder in folders]
     names = [run.path.name for run in runs]
     if len(set(names)) < len(names):
-        raise NieError(f"The runs to {verb} must be different ones; got {', '.join(names)}.")
+        raise NieError(f"To {verb}, there must be different runs; got {', '.join(names)}.")
     return runs
 
 
-def prediction(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+def prediction_of(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
     """(N,) what a finished run predicts on a fold, nodes of equal values in the order of its scores.
 
     Raises:

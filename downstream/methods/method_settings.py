@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -128,10 +128,14 @@ class ConvolutionConfig(HiddenConfig):
             raise ValueError("loss.tier_weight needs model.readout linear, because tiers are read from the last layer")
 
 
-class GCNConfig(ConvolutionConfig):
-    """Graph convolutional network."""
+class GCNLayers(ModelConfig):
+    """What the layers of GCN have of their own, in whatever network they stand."""
 
     norm: GCNNorm = Field("symmetric", description="how neighbours are weighed: by both degrees, or not at all")
+
+
+class GCNConfig(GCNLayers, ConvolutionConfig):
+    """Graph convolutional network."""
 
 
 class GATConfig(HiddenConfig):
@@ -153,13 +157,17 @@ class SGCConfig(ModelConfig):
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
 
 
-class RGCNConfig(ConvolutionConfig):
-    """Relational graph convolutional network."""
+class RGCNLayers(ModelConfig):
+    """What the layers of R-GCN have of their own, in whatever network they stand."""
 
     num_bases: int | None = Field(
         4, ge=1, le=1024, description="matrices that the relations' matrices are sums of; none: a free one for each"
     )
     norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
+
+
+class RGCNConfig(RGCNLayers, ConvolutionConfig):
+    """Relational graph convolutional network."""
 
 
 class TunedConfig(HiddenConfig):
@@ -171,23 +179,16 @@ class TunedConfig(HiddenConfig):
     hidden_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each convolution")
 
 
-class TunedGCNConfig(TunedConfig):
+class TunedGCNConfig(GCNLayers, TunedConfig):
     """GCN within residual blocks."""
-
-    norm: GCNNorm = Field("symmetric", description="how neighbours are weighed: by both degrees, or not at all")
 
 
 class TunedGATConfig(TunedConfig, GATConfig):
     """GAT within residual blocks."""
 
 
-class TunedRGCNConfig(TunedConfig):
+class TunedRGCNConfig(RGCNLayers, TunedConfig):
     """R-GCN within residual blocks."""
-
-    num_bases: int | None = Field(
-        4, ge=1, le=1024, description="matrices that the relations' matrices are sums of; none: a free one for each"
-    )
-    norm: RGCNNorm = Field("mean", description="what is made of the neighbours' messages: their mean, or their sum")
 
 
 def check_heads(hidden_size: int, num_heads: int) -> None:
@@ -270,9 +271,17 @@ class ForestConfig(SearchedConfig):
     model: ForestModel = ForestModel()
 
 
+BlendedAverage = Literal["scores", "ranks", "chosen"]
+
+
 class BlendConfig(ImportanceConfig):
     """Stage 2 by blending finished runs."""
 
     runs_in: ClassVar[tuple[str, ...]] = ("parts",)
 
     parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+    average: BlendedAverage = Field(
+        "scores",
+        description="what is averaged: scores, the ranks of the nodes by them, or chosen: which of the two orders "
+        "validation nodes better",
+    )

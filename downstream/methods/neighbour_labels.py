@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from nie.arrays import Floats, Ints
 from nie.data import Channel, KnowledgeGraph
+from nie.data.adjacency import both_ways, edge_counts
 
 PARTS = 5
 """Of the training nodes: labels two steps away of a node in one part are read from the others."""
@@ -53,7 +54,7 @@ def neighbour_labels(kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int
     visible = known[:, None] * (part[:, None] != np.arange(PARTS + 1))  # (N, PARTS + 1): the labels seen from a part
     usual = (label @ visible / np.maximum(visible.sum(axis=0), 1))[part]
 
-    between = _matrix(kg.num_nodes, np.concatenate([kg.src, kg.dst]), np.concatenate([kg.dst, kg.src]))
+    between = edge_counts(*both_ways(kg.src, kg.dst), kg.num_nodes)
     degree = np.asarray(between.sum(axis=1)).ravel()
     mean, square = (_mean(between, values, known) for values in (label, label**2))
     columns = [
@@ -76,17 +77,10 @@ def _along_relations(kg: KnowledgeGraph) -> Iterator[tuple[csr_array, csr_array]
     frequent = np.argsort(-np.bincount(kg.etype, minlength=kg.num_relations), kind="stable")[:MOST_RELATIONS]
     for relation in np.sort(frequent):
         edges = kg.etype == relation
-        forwards = _matrix(kg.num_nodes, kg.src[edges], kg.dst[edges])
+        forwards = edge_counts(kg.src[edges], kg.dst[edges], kg.num_nodes)
         backwards = forwards.T.tocsr()
         yield forwards, backwards
         yield backwards, forwards
-
-
-def _matrix(num_nodes: int, rows: Ints, columns: Ints) -> csr_array:
-    """(N, N) number of edges from one node to another."""
-    proper = rows != columns
-    ones = np.ones(int(proper.sum()))
-    return coo_array((ones, (rows[proper], columns[proper])), shape=(num_nodes, num_nodes)).tocsr()
 
 
 def _mean(step: csr_array, values: Floats, weights: Floats) -> Floats:

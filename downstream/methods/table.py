@@ -131,7 +131,7 @@ METHODS: dict[str, Method] = {
     "blend": Method(
         BlendConfig,
         fit=later("downstream.methods.blend:fit_blend"),
-        check=functools.partial(later("downstream.methods.blend:check_blend"), method_of),
+        check=later("downstream.methods.blend:check_blend"),
         made_of_runs=True,
     ),
 }

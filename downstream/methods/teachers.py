@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from downstream.losses.importance import draw_lists, listwise_loss
-from downstream.methods.finished_predictions import prediction, runs_to
+from downstream.methods.finished_predictions import prediction_of, runs_to
 from downstream.methods.fold_work import FoldWork
 
 RANKED_NODES = 1024
@@ -44,7 +44,7 @@ class Teachers:
         if not config.teachers:
             return None
         runs = runs_to("teach", config.teachers)
-        mean = np.mean([prediction("teach", run, inputs.kg, work.fold) for run in runs], axis=0) - centre
+        mean = np.mean([prediction_of("teach", run, inputs.kg, work.fold) for run in runs], axis=0) - centre
         target = torch.from_numpy(mean.astype(np.float32)).to(inputs.device)
         return cls(target, config.loss.teacher_weight, config.loss.teacher_rank_weight)
 

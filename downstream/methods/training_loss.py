@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from downstream.heads.tiers import num_logits
-from downstream.losses.alignment import neighbourhood_targets, neighbours
+from downstream.losses.alignment import neighbourhood_targets
 from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import draw_lists, importance_loss
 from downstream.losses.table import (
@@ -25,6 +25,7 @@ from downstream.losses.tiers import balanced_weights
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.hidden_contrast import HiddenContrast
+from nie.data.adjacency import adjacency, both_ways
 from nie.models import ChannelStates, ImportanceScores
 
 ALIGNED_NODES = 1024
@@ -50,7 +51,7 @@ class TrainingLoss:
             self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
         beside = loss.of_channels
         if beside is not None and beside.alignment_weight and ALIGNMENTS[beside.alignment].needs_links:
-            self.linked = neighbours(*given.ends, len(given.known))
+            self.linked = adjacency(*both_ways(*given.ends), len(given.known))
 
     def __call__(
         self, outputs: ImportanceScores, feats: Mapping[str, Tensor], rows: Tensor, nodes: Tensor | None = None

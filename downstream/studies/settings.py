@@ -102,7 +102,7 @@ def of_both_stages(config: ImportanceConfig) -> dict[str, Any]:
     """The settings of stage 2 that hold for stage 1, too: what the channels are made of, but not how they are fed.
 
     >>> sorted(of_both_stages(ImportanceConfig(dataset="geo"))["features"])
-    ['more', 'num_walks', 'seed', 'semantic', 'structural', 'walk_length']
+    ['counted_relations', 'more', 'num_walks', 'seed', 'semantic', 'structural', 'walk_length']
     """
     return config.model_dump(include=SHARED, exclude={"features": FED})
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nie.arrays import Floats, Ints
+from nie.data.adjacency import adjacency, both_ways
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -30,12 +30,7 @@ def undirected(kg: KnowledgeGraph) -> csr_array:
     array([[0., 1.],
            [1., 0.]])
     """
-    proper = kg.src != kg.dst
-    ends = np.concatenate([kg.src[proper], kg.dst[proper]]), np.concatenate([kg.dst[proper], kg.src[proper]])
-    sparse = importlib.import_module("scipy.sparse")  # here, because features are also named where nothing is computed
-    joined: csr_array = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(kg.num_nodes, kg.num_nodes)).tocsr()
-    joined.data[:] = 1
-    return joined
+    return adjacency(*both_ways(kg.src, kg.dst), kg.num_nodes)
 
 
 def core_number(joined: csr_array) -> Ints:

@@ -70,7 +70,7 @@ class FeatureTeller:
 
     def _telling(self, name: str) -> Callable[[KnowledgeGraph], Channel] | None:
         if name not in self._made:
-            self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed)
+            self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed, **settings_of(name, self.config))
         return self._made[name]
 
     def without_units(self, name: str, channel: Channel) -> Channel:

@@ -197,7 +197,9 @@ def channel_packages(
 
 def settings_of(name: str, config: FeaturesConfig) -> dict[str, int]:
     """The settings that a feature takes from the section of features."""
-    return {"num_walks": config.num_walks, "walk_length": config.walk_length} if name == "node2vec" else {}
+    if name == "node2vec":
+        return {"num_walks": config.num_walks, "walk_length": config.walk_length}
+    return {"most": config.counted_relations} if name == "relation-counts" else {}
 
 
 def controlled(channel: Channel, control: str, seed: int) -> Channel:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
 
 from nie.arrays import Ints
 from nie.data import Channel, KnowledgeGraph
+from nie.data.adjacency import adjacency, both_ways
 
 
 class NeighbourMeans(NamedTuple):
@@ -33,13 +33,9 @@ def neighbour_means(kg: KnowledgeGraph, channel: Channel) -> NeighbourMeans:
     >>> means.channel.features.ravel().tolist(), means.known.tolist()
     ([5.0, 1.0, 5.0], [1, 1, 1])
     """
-    sparse = importlib.import_module("scipy.sparse")
-    proper = kg.src != kg.dst
-    src, dst, nodes = kg.src[proper], kg.dst[proper], kg.num_nodes
-    node, neighbour = np.divmod(np.unique(np.concatenate([src * nodes + dst, dst * nodes + src])), nodes)
-    known = channel.mask[neighbour]
-    ends = node[known], neighbour[known]
-    step = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(nodes, nodes)).tocsr()
-    count = np.bincount(ends[0], minlength=nodes)
+    nodes, others = both_ways(kg.src, kg.dst)
+    known = channel.mask[others]
+    step = adjacency(nodes[known], others[known], kg.num_nodes)
+    count = np.diff(step.indptr).astype(np.int64)
     sums = step @ channel.features.astype(np.float64)
-    return NeighbourMeans(Channel(sums / np.maximum(count, 1)[:, None], count > 0), count)
+    return NeighbourMeans(Channel((sums / np.maximum(count, 1)[:, None]).astype(np.float32), count > 0), count)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nie.arrays import Array, Floats32, Ints
 from nie.data import Channel, KnowledgeGraph
+from nie.data.adjacency import adjacency
 from nie.errors import NieError
 from nie.settings.sections import NEIGHBOURS
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 NARROW = 32
 """Columns of a feature up to which the largest and the smallest value among the neighbours are told, too."""
@@ -55,16 +58,13 @@ def neighbours(kg: KnowledgeGraph, features: tuple[Channel, ...]) -> Channel:
     return Channel(np.concatenate(columns, axis=1), has)
 
 
-def _step(num_nodes: int, nodes: Ints, others: Ints, feature: Channel) -> Any:
+def _step(num_nodes: int, nodes: Ints, others: Ints, feature: Channel) -> csr_array:
     """(N, N) with 1 where a node has a neighbour with the feature."""
-    known = (nodes != others) & feature.mask[others]
-    sparse = importlib.import_module("scipy.sparse")
-    step = sparse.coo_array((np.ones(int(known.sum())), (nodes[known], others[known])), (num_nodes, num_nodes)).tocsr()
-    step.data[:] = 1
-    return step
+    known = feature.mask[others]
+    return adjacency(nodes[known], others[known], num_nodes)
 
 
-def _around(step: Any, rows: Floats32) -> Iterator[Floats32]:
+def _around(step: csr_array, rows: Floats32) -> Iterator[Floats32]:
     count = np.diff(step.indptr)
     means = np.empty((len(count), rows.shape[1]), dtype=np.float32)
     for first in range(0, rows.shape[1], AT_ONCE):
@@ -76,7 +76,7 @@ def _around(step: Any, rows: Floats32) -> Iterator[Floats32]:
             yield _extremes(extreme, step, rows)
 
 
-def _extremes(extreme: np.ufunc, step: Any, rows: Floats32) -> Array:
+def _extremes(extreme: np.ufunc, step: csr_array, rows: Floats32) -> Array:
     """(N, d) the largest or smallest value of every column among the neighbours; 0 without any."""
     made, has = np.zeros((step.shape[0], rows.shape[1]), dtype=np.float32), np.diff(step.indptr) > 0
     starts = step.indptr[:-1][has]

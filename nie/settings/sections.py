@@ -93,8 +93,8 @@ class FeaturesConfig(Section):
 
     structural: str = Field(
         "auto",
-        description="auto, node2vec, relations, centrality, neighbours, neighbour-labels, a channel of the graph, some "
-        "joined by +, or none",
+        description="auto, node2vec, relations, relation-counts, centrality, neighbours, neighbour-labels, a channel "
+        "of the graph, some joined by +, or none",
     )
     semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
@@ -107,6 +107,7 @@ class FeaturesConfig(Section):
     limit: float | None = Field(
         None, gt=0, description="beyond this, standardised values grow only with their logarithm, which tames outliers"
     )
+    counted_relations: int = Field(64, ge=1, le=100_000, description="relations of relation-counts, the most frequent")
     num_walks: int = Field(10, ge=1, le=10_000, description="node2vec walks from every node")
     walk_length: int = Field(20, ge=2, le=10_000, description="steps of a node2vec walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")

@@ -19,7 +19,7 @@ from nie.data.graph import KnowledgeGraph
 from nie.data.node_features.centrality import centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
-from nie.data.node_features.relations import RelationProfile, relation_profile
+from nie.data.node_features.relations import RelationCounts, RelationProfile, relation_counts, relation_profile
 from nie.data.node_features.text import SentenceEmbeddings, TfidfSvd, sentence_embeddings, tfidf_svd
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
@@ -63,6 +63,7 @@ FEATURES: dict[str, Feature] = {
     "degrees": Feature(degree_features, "structure", of_others=lambda _: degree_features),
     "centrality": Feature(centrality, "structure"),
     "relations": Feature(relation_profile, "structure", of_others=RelationProfile),
+    "relation-counts": Feature(relation_counts, "structure", of_others=RelationCounts),
     "minilm": Feature(
         sentence_embeddings,
         "text",
@@ -89,7 +90,8 @@ def features(
 
     Args:
         kg: the graph.
-        name: "node2vec", "degrees", "centrality", "relations", "minilm", "tfidf", or a channel of ``kg``.
+        name: "node2vec", "degrees", "centrality", "relations", "relation-counts", "minilm", "tfidf", or a channel of
+            ``kg``.
         root: folder of the datasets.
         seed: seed of the features that draw at random; the others ignore it.
         settings: keyword arguments of the feature function.

@@ -14,9 +14,9 @@ from downstream.losses.alignment import (
     cosine_mse_loss,
     modality_contrastive_loss,
     neighbourhood_targets,
-    neighbours,
     projection_spread,
 )
+from nie.data.adjacency import adjacency, both_ways
 from nie.errors import NieError
 
 
@@ -122,7 +122,7 @@ def test_gradcheck() -> None:
 
 def test_neighbourhoods_are_sets_without_direction() -> None:
     src, dst = np.array([0, 0, 2, 3, 3, 5]), np.array([2, 2, 1, 4, 0, 5])  # the last joins a node to itself
-    targets = neighbourhood_targets(neighbours(src, dst, 6), np.array([0, 1, 5])).double()
+    targets = neighbourhood_targets(adjacency(*both_ways(src, dst), 6), np.array([0, 1, 5])).double()
     # 0 has the neighbours 2 and 3, 1 has 2, 5 has none.
     likeness = 1 / np.sqrt(2)
     expected = np.array([[2, likeness, 0], [likeness, 2, 0], [0, 0, 2]])

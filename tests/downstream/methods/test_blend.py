@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 from stage_helpers import small, store_synthetic, with_labels
 
+from downstream.answers.asked_run import asked_run
 from downstream.methods.blend import blend
+from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.untied import untied
 from downstream.stages.estimation import estimate
@@ -17,6 +20,7 @@ from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.data.store import save
 from nie.errors import NieError
+from nie.rank_correlation import spearman
 from nie.runs.run import Run, read_run
 from pretrain.cross_validation import make_folds
 
@@ -75,6 +79,39 @@ def test_it_is_a_method_like_any_other(kg: KnowledgeGraph, tmp_path: Path) -> No
     assert len(made.metrics(0)["fit"]["weights"]) == 3
 
 
+def test_the_blend_of_ranks_asks_parts_for_their_order_alone(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
+    read = {part: _read(read_run(part), kg) for part in given}
+    of_scores, made = blend(given, kg, fold), blend(given, kg, fold, average="ranks")
+    assert made.facts["average"] == "ranks"
+    assert min(made.facts["weights"].values()) >= 0
+    ranks = np.stack([rankdata(one) for one in read.values()], axis=1) @ list(made.facts["weights"].values())
+    assert spearman(made.prediction, ranks) == pytest.approx(1, abs=1e-9)
+    if len(np.unique(ranks.round(9))) == len(ranks):
+        np.testing.assert_allclose(np.sort(made.prediction), np.sort(of_scores.prediction))
+    with pytest.MonkeyPatch.context() as patch:  # a monotone map of a part changes no order
+        patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: np.exp(read[str(run.path)]))
+        other = blend(given, kg, fold, average="ranks")
+    assert other.facts == made.facts
+    assert spearman(other.prediction, made.prediction) == pytest.approx(1, abs=1e-9)
+
+
+def test_validation_nodes_choose_what_is_averaged(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
+
+    def judged(made: Fitted) -> float:
+        assert made.unseen is not None
+        return spearman(kg.targets[fold.val], made.unseen[fold.val])
+
+    candidates = [blend(given, kg, fold), blend(given, kg, fold, average="ranks")]
+    chosen = blend(given, kg, fold, average="chosen")
+    assert judged(chosen) == max(map(judged, candidates))
+    ranks = run(tmp_path, small("blend", parts=tuple(given), average="ranks"))
+    assert np.isfinite(ranks.metrics(0)["test"]["rmse"])
+    with pytest.raises(NieError, match="averages ranks, of which no part has a share"):
+        asked_run(ranks, data_root=tmp_path / "data")
+
+
 def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) -> None:
     given = parts(tmp_path)
     leaking = str(run(tmp_path, small("ppr-published")).path)
@@ -91,16 +128,19 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
 def test_validation_figures_are_of_weights_that_have_not_seen_the_node(kg: KnowledgeGraph, tmp_path: Path) -> None:
     """Doubling a validation label moves that node's prediction, and the figures' prediction of it not at all."""
     fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)
-    made, node = blend(given, kg, fold), int(make_folds(kg.label_mask)[0].val[0])
+    node = int(fold.val[0])
+    made, ranks = blend(given, kg, fold), blend(given, kg, fold, average="ranks")
     labels = kg.labels.copy()
     labels[node] = 2 * labels[node] + 1
     read = {part: _read(read_run(part), kg) for part in given}
     with pytest.MonkeyPatch.context() as patch:  # the parts are of the labels as they were
         patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: read[str(run.path)])
         changed = blend(given, with_labels(kg, labels), fold)
+        others = blend(given, with_labels(kg, labels), fold, average="ranks")
     assert made.unseen is not None
     assert changed.unseen is not None
     assert changed.prediction[node] != made.prediction[node]
     assert changed.unseen[node] == made.unseen[node]
+    assert others.facts != ranks.facts
     test = fold.test
     np.testing.assert_array_equal(made.unseen[test], made.prediction[test])

@@ -104,7 +104,7 @@ def test_what_cannot_teach_is_told_before_training(root: Path, tmp_path: Path, t
         with pytest.raises(NieError, match=match):
             run(at, "mlp", **changes)
 
-    refused("to teach must be different ones", teachers=(teachers[0], teachers[0]))
+    refused("To teach, there must be different runs", teachers=(teachers[0], teachers[0]))
     refused("sees the test labels", teachers=(str(run(root, "ppr-published").path),))
     refused("no finished fold 1 to teach", teachers=teachers, folds={"run": [1]})
     refused("is not a run directory", teachers=(str(tmp_path / "nowhere"),))
