@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from nie.settings.memory import MEMORY, Memory, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
 
@@ -86,6 +87,7 @@ class LicapConfig(FoldsRunConfig):
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()
+    memory: Memory | None = Field(None, description=MEMORY)
     optim: OptimConfig = OptimConfig(patience=20, clip_norm=10.0)
     select: Literal["contrast", "probe"] = Field(
         "contrast",
@@ -101,6 +103,7 @@ class LicapConfig(FoldsRunConfig):
 
     @model_validator(mode="after")
     def _settings_go_together(self) -> LicapConfig:
+        check_memory(self.memory, self.batch)
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
         return self
