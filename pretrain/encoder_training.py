@@ -106,7 +106,7 @@ def train_encoder(
             probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
             objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
             fanouts = [batch.fanout] * model.num_hops
-            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts)
+            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts, batch.sampler)
             history, _ = fit(
                 model if objective.head is None else nn.ModuleList([model, objective.head]),
                 losses,

@@ -285,4 +285,4 @@ def _batches(given: FoldNetwork, model: nn.Module, planned: Plan) -> NeighbourBa
     if batch.size is None:
         return None
     hops: Any = model.num_hops
-    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops)
+    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops, batch.sampler)
