@@ -88,7 +88,7 @@ def by_chunks(compute: Callable[..., Tensor], graph: dgl.DGLGraph, feat: Any, va
         return compute(graph, feat, **given)
     out: Tensor | None = None
     for first, end in itertools.pairwise(bounds):
-        nodes = torch.arange(first, end)
+        nodes = torch.arange(first, end, device=graph.device)
         entering = dgl.in_subgraph(graph, nodes)
         block = dgl.to_block(entering, nodes)
         sources, edges = block.srcdata[dgl.NID], entering.edata[dgl.EID][block.edata[dgl.EID]]

@@ -93,7 +93,7 @@ def plan(
     if whole <= spare:
         log.info("%s; the whole graph, whose steps take about %s", asked, _said(whole))
         return Plan(BatchConfig(), None)
-    for size, fanout, needed in _batches(message, train, hops, cost):
+    for size, fanout, needed in _batches(message, train, hops, cost, spare):
         if needed <= spare:
             neighbours = "all" if fanout == -1 else f"{fanout}"
             log.info(
@@ -107,13 +107,19 @@ def plan(
     )
 
 
-def _batches(message: MessageGraph, train: Tensor, hops: int, cost: Cost) -> Iterator[tuple[int, int, float]]:
-    """(size, fanout, bytes of a step) from the best batches on."""
+def _batches(
+    message: MessageGraph, train: Tensor, hops: int, cost: Cost, spare: float
+) -> Iterator[tuple[int, int, float]]:
+    """(size, fanout, bytes of a step) from the best batches on; of a fanout that never fits, the smallest alone."""
     for fanout, fewest in FEWEST.items():
         sampler = NeighbourSampler(message, [fanout] * hops)
-        for size in SIZES:
-            if size >= fewest and (size <= len(train) or size == SIZES[-1]):
-                yield size, fanout, max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
+        sizes = [size for size in SIZES if size >= fewest and (size <= len(train) or size == SIZES[-1])]
+        for place, size in enumerate([*sizes[-1:], *sizes]):
+            needed = max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
+            if place or needed > spare:
+                yield size, fanout, needed
+            if not place and needed > spare:
+                break
 
 
 def _some(sampler: NeighbourSampler, train: Tensor, size: int) -> Iterator[Neighbourhood]:
