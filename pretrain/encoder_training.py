@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from nie.arrays import Array
 from nie.inputs.relations import relation_weights
+from nie.layers.graph_layer import in_chunks
 from nie.models import PreGAT
 from nie.progress import log
 from nie.runs.files import write_array, write_curves
 from nie.runs.weights import write_weights
 from nie.training.loop import History, fit, seeded
-from nie.training.neighbourhood import NeighbourSampler
+from nie.training.memory_plan import plan
+from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 from pretrain.contrast import Contrast
 from pretrain.contrast_sets import contrast_sets
 from pretrain.cross_fit import cross_fitted, parts_of
@@ -70,14 +72,19 @@ def train_encoder(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
 ) -> tuple[PreGAT, Array, History]:
     """The trained encoder, its (N, d) embedding of all nodes, and how it was trained."""
-    feat, batch = inputs.tensor(inputs.channels[channel]), config.batch
+    feat = inputs.tensor(inputs.channels[channel])
     seed = fold_seed(config.seed, fold.index)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
         model, history = new_encoder(config, inputs, channel), History()
 
         def embedding() -> Tensor:
-            made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
+            with in_chunks(planned.values):
+                made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
+            return made
+
+        def sampled(found: Neighbourhood) -> Tensor:
+            made: Tensor = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
             return made
 
         def losses() -> Iterator[Tensor]:
@@ -85,19 +92,21 @@ def train_encoder(
                 if nodes is None or sampler is None:
                     yield loss(embedding())
                     continue
-                found = sampler.sample(nodes.cpu(), generator)
-                yield loss(model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes))
+                yield loss(sampled(sampler.sample(nodes.cpu(), generator)))
 
         def monitor() -> dict[str, float]:
             made = embedding()
             figures = {"contrast": objective(made).item()}
             return figures if probe is None else {**figures, "probe": probe(made.cpu().numpy())}
 
+        train = torch.from_numpy(fold.train)
+        planned = plan(config.memory, config.batch, inputs.message, {channel: feat}, model, train, sampled, label)
+        batch = planned.batch
         if config.loss.objective != "untrained":
             probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
             objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
             fanouts = [batch.fanout] * model.num_hops
-            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts)
+            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts, batch.sampler)
             history, _ = fit(
                 model if objective.head is None else nn.ModuleList([model, objective.head]),
                 losses,

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from nie.settings.memory import MEMORY, Memory, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
 
@@ -95,6 +96,7 @@ class LicapConfig(FoldsRunConfig):
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()
+    memory: Memory | None = Field(None, description=MEMORY)
     optim: OptimConfig = OptimConfig(patience=20, clip_norm=10.0)
     select: Literal["contrast", "probe"] = Field(
         "contrast",
@@ -110,10 +112,11 @@ class LicapConfig(FoldsRunConfig):
 
     @model_validator(mode="after")
     def _settings_go_together(self) -> LicapConfig:
+        check_memory(self.memory, self.batch)
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
-        if self.loss.squared_error and self.batch.size is not None:
-            raise ValueError("loss.squared_error reads the whole graph in one step; leave batch.size out")
+        if self.loss.squared_error and (self.batch.size is not None or self.memory is not None):
+            raise ValueError("loss.squared_error reads the whole graph in one step; leave batch.size and memory out")
         return self
 
     def run_label(self) -> str:

@@ -154,6 +154,13 @@ def test_small_benchmarks_run(script: Script, name: str, arguments: list[str], w
     assert words in script(name, *arguments)
 
 
+def test_memory_is_measured_against_edges(script: Script) -> None:
+    """Each row is a process of its own; a graph that small has one of a second or two."""
+    printed = script("large.py", "--edges", "2000", "--methods", "rgcn", "--ways", "batch.size 64 batch.fanout 2")
+    (row,) = (line.split("|") for line in printed.splitlines() if "rgcn" in line)
+    assert float(row[4].removesuffix(" GB ")) > 0.1
+
+
 def test_every_format_gives_one_graph(script: Script) -> None:
     printed = script("reading.py", "--triples", "500", "--formats", "tsv,csv,nt,frames")
     rows = [line.split() for line in printed.splitlines()]

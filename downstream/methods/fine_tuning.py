@@ -148,10 +148,10 @@ class FineTuning:
             )
         pretrained = PretrainedEncoders.of(config.pretrained, work.inputs, work.fold)
         ours, theirs = config.graph, pretrained.config.graph
-        if config.batch.size is not None and ours != theirs:
+        if (asked := config.asks_for_batches) and ours != theirs:
             raise NieError(
-                f"fine_tune with batch.size needs the graph of stage 1, which has {_said(theirs)}, but this run has "
-                f"{_said(ours)}; give both stages the same, or leave batch.size out."
+                f"fine_tune with {asked} needs the graph of stage 1, which has {_said(theirs)}, but this run has "
+                f"{_said(ours)}; give both stages the same, or leave {asked} out."
             )
         return cls(config, pretrained, config.replaced or tuple(pretrained.embeddings))
 

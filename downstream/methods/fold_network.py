@@ -28,6 +28,8 @@ from nie.inputs.tensors import presence
 from nie.models import ImportanceScores
 from nie.runs.run import Run
 from nie.runs.weights import read_weights
+from nie.training.memory_plan import Plan, plan
+from nie.training.neighbourhood import Neighbourhood
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +184,23 @@ class FoldNetwork:
             extra["encoded_on"] = message.graph, message.etype
         outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return outputs
+
+    def plan(self, model: nn.Module, label: str) -> Plan:
+        """How the network trains and predicts within the memory that the settings allow.
+
+        Args:
+            model: of `build`.
+            label: what is trained, for the progress line.
+        """
+        feats, masks = self.predicting, self.given_masks
+
+        def run(found: Neighbourhood) -> ImportanceScores:
+            read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
+            further = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
+            scores: ImportanceScores = model(found.blocks, read, found.etypes, degrees=found.degrees, **further)
+            return scores
+
+        return plan(self.config.memory, self.config.batch, self.message, feats, model, self.train.cpu(), run, label)
 
 
 def folder_of_member(config: NetworkConfig, member: int) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field, create_model, model_validator
 from downstream.methods.loss_settings import ImportanceLossConfig
 from downstream.methods.row_names import pretrained_label
 from downstream.metrics.registry import METRICS
+from nie.settings.memory import MEMORY, Memory, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, Channels, OptimConfig, RelationsConfig, Section, one_of
 
@@ -163,6 +164,7 @@ class NetworkConfig(SearchedConfig):
         (), description="folders of finished runs of the same folds, whose mean prediction is learned beside the labels"
     )
     batch: BatchConfig = BatchConfig()
+    memory: Memory | None = Field(None, description=MEMORY)
     optim: OptimConfig = OptimConfig()
     centre_labels: bool = Field(True, description="learn the difference to the mean training label")
     select: MetricName = Field("spearman", description="validation metric that picks the epoch")
@@ -207,6 +209,11 @@ class NetworkConfig(SearchedConfig):
         return create_model(f"Network{type(model).__name__}", __base__=cls, **fields)
 
     @property
+    def asks_for_batches(self) -> str | None:
+        """The setting by which the network may train on batches; None where it trains on the whole graph."""
+        return "memory" if self.memory is not None else "batch.size" if self.batch.size is not None else None
+
+    @property
     def learns_tiers(self) -> bool:
         """Whether the network has a head for tiers of importance."""
         return self.loss.tier_weight > 0
@@ -243,5 +250,6 @@ class NetworkConfig(SearchedConfig):
             raise ValueError("teacher_weight and teacher_rank_weight are for teachers; name finished runs as teachers")
         if self.teachers and not any(taught_by.values()):
             raise ValueError("teacher_weight and teacher_rank_weight are both 0, so that teachers would teach nothing")
+        check_memory(self.memory, self.batch)
         self.model.check(self)
         return self

@@ -26,12 +26,14 @@ from nie.arrays import Floats
 from nie.disk.array_file import read_npy
 from nie.errors import NieError
 from nie.inputs.relations import relation_weights
+from nie.layers.graph_layer import in_chunks
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json, write_array, write_curves, write_json
 from nie.runs.fold_folder import DONE, finish, is_complete
 from nie.runs.weights import write_weights
 from nie.training.block_batches import NeighbourBatches
 from nie.training.loop import fit, seeded
+from nie.training.memory_plan import Plan
 from pretrain.cross_validation import fold_seed
 
 MEMBER_SEEDS = 100  # distance of the seeds of members, more than there are folds
@@ -54,9 +56,9 @@ def check_network(work: FoldWork) -> FoldNetwork:
     with seeded(0):
         model = given.build()  # built only to see that the settings go together
     hops: Any = getattr(model, "num_hops", None)
-    if work.network.batch.size is not None and hops is None:
+    if hops is None and (asked := work.network.asks_for_batches):
         raise NieError(
-            f"batch.size needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
+            f"{asked} needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
         )
     if work.of_labels and hops != 0:
         raise NieError(
@@ -139,11 +141,13 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
     shown, train, unseen = given.shown, given.train, given.unseen
     seed = fold_seed(config.seed, fold.index) + MEMBER_SEEDS * member
     generator = torch.Generator().manual_seed(seed)
+    label = f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else "")
     with seeded(seed):
         model = given.build()
 
         def predictions() -> Predictions:
-            return Predictions.of(given.outputs(model, given.predicting), given)
+            with in_chunks(planned.values):
+                return Predictions.of(given.outputs(model, given.predicting), given)
 
         def losses() -> Iterator[Tensor]:
             fed = unseen.draw(given.feats, generator) if unseen else given.feats
@@ -159,15 +163,15 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             made = predictions()
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
-        everyone = torch.arange(len(train), device=train.device)
-        batches, loss = _batches(given, model), TrainingLoss(given, generator)
+        everyone, planned = torch.arange(len(train), device=train.device), given.plan(model, label)
+        batches, loss = _batches(given, model, planned), TrainingLoss(given, generator)
         history, states = fit(
             model,
             losses,
             monitor,
             optim=config.optim,
             select={name: bool(METRICS[name].higher_is_better) for name in config.selecting},
-            label=f"{config.run_label()} fold {fold.index}" + (f" member {member}" if config.members > 1 else ""),
+            label=label,
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
             also_log=lambda: relation_weights(model),
@@ -276,10 +280,10 @@ def _stored(folder: Path) -> Fitted | None:
     return Fitted(score, prediction, probability, deviation, agreed, facts, document)
 
 
-def _batches(given: FoldNetwork, model: nn.Module) -> NeighbourBatches | None:
+def _batches(given: FoldNetwork, model: nn.Module, planned: Plan) -> NeighbourBatches | None:
     """The batches that a network trains on, or None for the whole graph."""
-    batch = given.config.batch
+    batch = planned.batch
     if batch.size is None:
         return None
     hops: Any = model.num_hops
-    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops)
+    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops, batch.sampler)

@@ -130,8 +130,8 @@ def _limited(
             super().check(settings)
             if lacks_tiers and settings.learns_tiers:
                 raise ValueError(f"loss.tier_weight needs a head for tiers, and the network {name} takes no {TIERS}")
-            if lacks_blocks and settings.batch.size is not None:
-                raise ValueError(f"batch.size needs a forward that takes degrees, and that of {name} does not")
+            if lacks_blocks and (asked := settings.asks_for_batches):
+                raise ValueError(f"{asked} needs a forward that takes degrees, and that of {name} does not")
 
     return Limited
 

@@ -33,7 +33,7 @@ def datasets() -> str:
     """The datasets that nie builds, as help lists them.
 
     >>> datasets()
-    'datasets: geo, fb15k, fb15k-lp, tmdb5k, db15k, mkg-w'
+    'datasets: geo, fb15k, fb15k-lp, tmdb5k, db15k, mkg-w, synthetic-large'
     """
     from nie.data import BUILDERS
 
@@ -64,6 +64,9 @@ def building_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--min-population", type=whole_number(0, 1_000_000_000), help="geo: smallest city (500, 1000, 5000 or 15000)"
     )
+    for name, fewest in (("nodes", 100), ("edges", 1)):
+        said = f"synthetic-large: number of {name}"
+        group.add_argument(f"--{name}", metavar="N", type=whole_number(fewest, 2**31 - 1), help=said)
     return building
 
 
@@ -71,7 +74,7 @@ def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
     names = (
         "raw", "triples", "columns", "scores", "literals", "type_relation", "text", "features", "allow_unknown",
-        "min_population",
+        "min_population", "nodes", "edges",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in options.items() if value is not None}

@@ -17,6 +17,7 @@ from nie.data.builders.geo import DEFAULT_POPULATION, geo, geo_name
 from nie.data.builders.given_features import given_channels
 from nie.data.builders.openke import db15k, mkg_w, openke
 from nie.data.builders.own_graph import inputs_of, with_more
+from nie.data.builders.synthetic_large import synthetic_large
 from nie.data.builders.tmdb5k import tmdb5k
 from nie.data.graph import KnowledgeGraph
 from nie.data.graph_fields import check_name
@@ -32,6 +33,7 @@ BUILDERS: dict[str, Callable[..., KnowledgeGraph]] = {
     "tmdb5k": tmdb5k,
     "db15k": db15k,
     "mkg-w": mkg_w,
+    "synthetic-large": synthetic_large,
 }
 """Builders by name. An argument ``raw`` is the folder of the raw files; all others are options of the dataset."""
 
@@ -61,7 +63,8 @@ def load(
 
     Args:
         name: of `BUILDERS`: "geo", "geo-500" (cities from a population of 500, 1000, 5000), "fb15k", "tmdb5k", and for
-            link prediction "fb15k-lp", "db15k", "mkg-w"; or an own graph that ``nie data build`` made.
+            link prediction "fb15k-lp", "db15k", "mkg-w"; "synthetic-large", of any size; or an own graph that
+            ``nie data build`` made.
         root: folder of the datasets.
         raw: folder with the raw files, needed only to build (see `nie.data.raw.find_raw`).
         options: options of the builder; a processed dataset must have been built with the same ones.

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
+from nie.layers.graph_layer import GraphLayer
 from nie.ops import degrees, neighbour_sum
 from nie.ops.shapes import expect_sizes
 from nie.vocabulary import GCNNorm
 
 
-class GraphConv(nn.Module):
+class GraphConv(GraphLayer):
     r"""Graph convolution: a linear map of the sum of a node's neighbours, each divided by the roots of two degrees.
 
     .. math:: h_v = \sum_{u \to v} \frac{1}{\sqrt{d^+_u d^-_v}} W x_u + b
@@ -75,6 +76,22 @@ class GraphConv(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in={self.in_size}, out={self.out_size}, norm={self.norm}"
+
+
+class SymmetricMean(GraphLayer):
+    r"""The average over neighbours of SGC: :math:`\hat A X` with :math:`\hat A = D^{-1/2} A D^{-1/2}`.
+
+    Example:
+        >>> SymmetricMean()(dgl.graph(([0, 1], [2, 2])), torch.ones(3, 1)).flatten()
+        tensor([0.0000, 0.0000, 1.4142])
+    """
+
+    def forward(
+        self, graph: dgl.DGLGraph, feat: Tensor, out_degree: Tensor | None = None, in_degree: Tensor | None = None
+    ) -> Tensor:
+        """Return (N_dst, columns); arguments as of :class:`GraphConv`."""
+        before, after = symmetric_norm(graph, feat, out_degree, in_degree)
+        return neighbour_sum(graph, feat * before) * after
 
 
 def symmetric_norm(

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from nie.arguments import finite, probability
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import Features, check_relations, endpoints
+from nie.layers.graph_layer import GraphLayer
 from nie.ops.attention import attend_additively
 from nie.ops.shapes import expect_sizes
 
 
-class PreGATConv(nn.Module):
+class PreGATConv(GraphLayer):
     r"""Graph attention that sees the relation (predicate) of an edge.
 
     For an edge u→v of relation r and every head, with :math:`z = W x`:

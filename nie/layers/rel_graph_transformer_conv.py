@@ -10,12 +10,13 @@ from nie.arguments import probability
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.layers.endpoints import Features, check_relations, endpoints
+from nie.layers.graph_layer import GraphLayer
 from nie.ops.attention import attend_by_products
 from nie.ops.shapes import expect_sizes
 from nie.vocabulary import REL_MODES
 
 
-class RelGraphTransformerConv(nn.Module):
+class RelGraphTransformerConv(GraphLayer):
     r"""Scaled dot-product attention over in-edges, with the score modified by the edge's relation.
 
     For an edge u→v of relation r and every head, with :math:`q = W_q x_v, k = W_k x_u, v = W_v x_u` and

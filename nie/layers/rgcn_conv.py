@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
 from nie.layers.graph_conv import sampled_share
+from nie.layers.graph_layer import GraphLayer
 from nie.ops import degrees, relational_product, relational_sum
 from nie.ops.shapes import expect_sizes
 from nie.vocabulary import RGCNNorm
 
 
-class RGCNConv(nn.Module):
+class RGCNConv(GraphLayer):
     r"""Relational graph convolution: every relation has its own matrix, which may be a sum of a few shared ones.
 
     .. math:: h_v = W_0 x_v + \frac{1}{|N_v|} \sum_{u \to v} W_{r(u,v)} x_u + b, \quad

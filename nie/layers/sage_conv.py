@@ -6,12 +6,13 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers.endpoints import endpoints
+from nie.layers.graph_layer import GraphLayer
 from nie.ops import neighbour_sum
 from nie.ops.degrees import in_degree
 from nie.ops.shapes import expect_sizes
 
 
-class SAGEConv(nn.Module):
+class SAGEConv(GraphLayer):
     r"""A linear map of a node's own features and one of its neighbours' mean.
 
     .. math:: h_v = W_{self} x_v + W_{neigh} \frac{1}{|N_v|} \sum_{u \to v} x_u + b

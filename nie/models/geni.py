@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nie.layers import CentralityScale, Dropout, GENIConv
 from nie.layers.activations import ACTIVATIONS, check_activation
+from nie.layers.graph_layer import by_rows
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, log_in_degree, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 from nie.ops.shapes import expect_sizes
@@ -135,9 +136,7 @@ class GENI(nn.Module):
         Raises:
             NieError: a channel is missing, or shapes do not fit.
         """
-        h = self.drop(side_by_side(feats, self.channels))
-        h = self.hidden_drop(torch.relu(self.hidden(h))).view(-1, self.num_heads, self.hidden_size)
-        score = (h * self.output).sum(-1) + self.output_bias  # (N, H)
+        score = by_rows(self._own_scores, self.drop(side_by_side(feats, self.channels)))
         layers = per_layer(graph, etype, self.num_layers)
         for layer, (block, relations) in zip(self.layers, layers, strict=True):
             by_head = self.layer_activation(layer(block, score, self.relations, relations))
@@ -150,3 +149,9 @@ class GENI(nn.Module):
             mean = by_head.mean(1) if self.scale.gamma.dim() else self.scale(mean, centrality)
         tiers = None if self.tier_head is None else self.tier_head(by_head)
         return ImportanceScores.of(ACTIVATIONS[self.activation](mean), tier_logits=tiers)
+
+    def _own_scores(self, feat: Tensor) -> Tensor:
+        """(N, H) what each scoring network makes of a node's own features."""
+        h = self.hidden_drop(torch.relu(self.hidden(feat))).view(-1, self.num_heads, self.hidden_size)
+        scores: Tensor = (h * self.output).sum(-1) + self.output_bias
+        return scores

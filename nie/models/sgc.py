@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from nie.layers import Dropout
-from nie.layers.graph_conv import symmetric_norm
+from nie.layers.graph_conv import SymmetricMean
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
-from nie.ops import neighbour_sum
 from nie.ops.shapes import expect_sizes
 
 
@@ -46,7 +45,7 @@ class SGC(nn.Module):
         expect_sizes(0, num_hops=num_hops, tier_outputs=tier_outputs)
         self.channels, self.num_hops = tuple(channel_sizes), num_hops
         in_size = sum(channel_sizes.values())
-        self.drop = Dropout(feat_drop)
+        self.drop, self.average = Dropout(feat_drop), SymmetricMean()
         self.linear = nn.Linear(in_size, 1, bias=False)
         self.bias = nn.Parameter(self.linear.weight.new_zeros(()))
         self.tier_head = nn.Linear(in_size, tier_outputs, bias=False) if tier_outputs else None
@@ -77,8 +76,6 @@ class SGC(nn.Module):
         x = self.drop(side_by_side(feats, self.channels))
         mapped = self.linear(x) if self.tier_head is None else torch.cat([self.linear(x), self.tier_head(x)], dim=1)
         for block, _ in per_layer(graph, etype, self.num_hops):
-            given = () if degrees is None else degrees.of_block(block)
-            before, after = symmetric_norm(block, mapped, *given)
-            mapped = neighbour_sum(block, mapped * before) * after
+            mapped = self.average(block, mapped, *(() if degrees is None else degrees.of_block(block)))
         tiers = None if self.tier_bias is None else mapped[:, 1:] + self.tier_bias
         return ImportanceScores.of(mapped[:, 0] + self.bias, tier_logits=tiers)

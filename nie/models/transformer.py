@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
 from nie.layers import Dropout, RelGraphTransformerConv
+from nie.layers.graph_layer import GraphLayer
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.ops.shapes import expect_sizes
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(GraphLayer):
     r"""Relational attention and a feed-forward network, each with residual and batch norm.
 
     .. math:: x' = \mathrm{dropout}(x), \quad

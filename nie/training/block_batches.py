@@ -23,6 +23,7 @@ class NeighbourBatches:
         train: (n,) ids of the training nodes.
         size: training nodes in a batch at most; all batches have about the same size.
         fanouts: in-edges sampled for each node, one number for each layer; -1 takes all.
+        kind: which in-edges are sampled, see `NeighbourSampler`.
 
     Example:
         >>> from nie.data import message_graph, synthetic
@@ -35,9 +36,11 @@ class NeighbourBatches:
         [4, 3, 3]
     """
 
-    def __init__(self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
+    def __init__(
+        self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int], kind: str = "uniform"
+    ) -> None:
         self.train, self.size = train, size
-        self.sampler = NeighbourSampler(message, fanouts)
+        self.sampler = NeighbourSampler(message, fanouts, kind)
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,

@@ -13,6 +13,7 @@ from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.dgl_random import dgl_draws_from
 from nie.models.blocks import Degrees
+from nie.training.drawn_edges import drawn_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class NeighbourSampler:
     Args:
         message: the message graph; the DGL graph on the CPU.
         fanouts: in-edges sampled for each node, one number for each layer; -1 takes all. Empty: no edge is read.
+        kind: which in-edges are sampled: ``uniform``, ``relation`` or ``importance``, see `nie.training.drawn_edges`.
 
     Example:
         >>> from nie.data import message_graph, synthetic
@@ -47,14 +49,33 @@ class NeighbourSampler:
         ([7, 3], 2, 2)
     """
 
-    def __init__(self, message: MessageGraph, fanouts: Sequence[int]) -> None:
+    def __init__(self, message: MessageGraph, fanouts: Sequence[int], kind: str = "uniform") -> None:
         self.message, self.degrees = message, Degrees.of(message.graph)
-        self.sampler = dgl.dataloading.NeighborSampler(list(fanouts))
+        self.fanouts, self.kind = list(fanouts), kind
+        self.weight = 1 / self.degrees.leaving.clamp(min=1) if kind == "importance" else None
+        self.sampler = dgl.dataloading.NeighborSampler(self.fanouts)
 
     def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
         """The neighbourhood of ``nodes``, ids on the CPU, as ``generator`` decides."""
-        with dgl_draws_from(int(torch.randint(2**31 - 1, (), generator=generator))):
-            read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
+        if self.kind == "uniform":
+            with dgl_draws_from(int(torch.randint(2**31 - 1, (), generator=generator))):
+                read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)
+        else:
+            read, blocks = self._drawn(nodes, generator)
         etype = self.message.etype
         etypes = [etype[block.edata[dgl.EID].to(etype.device)] for block in blocks]
         return Neighbourhood(read, blocks, etypes, self.degrees.at(read))
+
+    def _drawn(self, nodes: Tensor, generator: torch.Generator) -> tuple[Tensor, list[Any]]:
+        blocks: list[Any] = []
+        graph, etype = self.message.graph, self.message.etype.cpu()
+        for fanout in reversed(self.fanouts):
+            drawn = drawn_edges(
+                graph, nodes, fanout, generator, etype=etype if self.kind == "relation" else None, weight=self.weight
+            )
+            chosen = dgl.edge_subgraph(graph, drawn, relabel_nodes=False, store_ids=False)
+            block = dgl.to_block(chosen, nodes)
+            block.edata[dgl.EID] = drawn[block.edata[dgl.EID]]
+            blocks.insert(0, block)
+            nodes = block.srcdata[dgl.NID]
+        return nodes, blocks

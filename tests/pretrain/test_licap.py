@@ -1,5 +1,6 @@
 """pretrain.licap: the stage."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from stage_helpers import SMALL, store_synthetic, with_labels
 
 import nie.training.loop
+import nie.training.memory_plan
 import pretrain.licap
 import pretrain.objectives
 from nie.data import Channel, KnowledgeGraph, message_graph
@@ -176,6 +178,17 @@ def test_training_on_sampled_blocks_learns(kg: KnowledgeGraph, tmp_path: Path) -
     place = rows[0].split(",").index("contrast")
     contrast = [float(row.split(",")[place]) for row in rows[1:]]
     assert min(contrast) < 0.9 * contrast[0]
+
+
+def test_stage_1_trains_within_a_memory(
+    kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(nie.training.memory_plan, "PROGRAM", 0)
+    with caplog.at_level(logging.INFO, logger="nie"):
+        result = run(tmp_path, memory="1.5M", channels=["semantic"], optim={"max_epochs": 2})
+    assert np.isfinite(np.load(result.fold_path(0) / "semantic" / "embeddings.npy")).all()
+    assert "licap semantic fold 0: 1.5M of memory" in caplog.text
+    assert "batches of" in caplog.text
 
 
 def test_batches_too_small_for_a_contrast_are_refused_before_anything_is_written(

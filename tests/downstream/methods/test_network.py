@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from stage_helpers import small, store_synthetic
 
+import nie.training.memory_plan
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
+from nie.errors import NieError
 
 NETWORKS = [name for name, method in METHODS.items() if method.build is not None]
 PREGAT = {"encoders": {"semantic": "pregat"}}
@@ -35,3 +38,26 @@ def test_a_network_learns_importance_and_tiers_on_blocks(name: str, model: dict[
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     assert np.isfinite(run.predictions(0, 300)).all()
     np.testing.assert_allclose(np.load(run.fold_path(0) / "tiers.npy").sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("memory", ["4G", "4M"])
+def test_a_network_trains_within_a_memory(
+    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(nie.training.memory_plan, "PROGRAM", 0)
+    store_synthetic(tmp_path / "data")
+    config = small("rgcn", folds={"run": [0]}, memory=memory, optim={"max_epochs": 2})
+    with caplog.at_level(logging.INFO, logger="nie"):
+        run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    assert np.isfinite(run.predictions(0, 300)).all()
+    assert f"rgcn fold 0: {memory} of memory" in caplog.text
+    assert ("the whole graph, whose" in caplog.text) == (memory == "4G")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"memory": "lots"}, "a number above 0 and a unit"), ({"batch": {"size": 60}}, "picks the batches itself")],
+)
+def test_a_memory_that_means_nothing_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(NieError, match=message):
+        small("rgtn", **{"memory": "4G", **settings})

@@ -8,8 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import nie.ops.attention
+import nie.ops.neighbours
+import nie.ops.relational
 from downstream.methods.table import METHODS
 from nie.data import MessageGraph, message_graph, synthetic
+from nie.layers.graph_layer import in_chunks
 from nie.training.block_batches import NeighbourBatches
 from nie.training.neighbourhood import NeighbourSampler
 
@@ -149,3 +153,37 @@ def test_a_sampled_block_has_no_more_edges_than_asked_for(message: MessageGraph)
     assert torch.equal(found.nodes[:10], nodes)
     assert torch.equal(found.degrees.entering, message.graph.in_degrees(found.nodes))
     assert torch.equal(found.degrees.leaving, message.graph.out_degrees(found.nodes))
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_a_prediction_in_chunks_is_that_of_the_whole_graph(
+    name: str, options: dict[str, Any], message: MessageGraph
+) -> None:
+    model, feats = build(name, message, **options), features()
+    with torch.no_grad():
+        whole = model(message.graph, feats, message.etype)
+        with in_chunks(500):
+            found = model(message.graph, feats, message.etype)
+    for part in ("score", "by_channel", "tier_logits"):
+        torch.testing.assert_close(getattr(found, part), getattr(whole, part), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_layer_reads_more_of_the_graph_than_a_chunk(
+    name: str, message: MessageGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the memory of a prediction would grow with the edges."""
+    seen = []
+
+    def operate(kind: str, graph: Any, *rest: Any, **named: Any) -> Any:
+        seen.append(graph.num_edges())
+        return original(kind, graph, *rest, **named)
+
+    original = nie.ops.attention.operate
+    for module in (nie.ops.attention, nie.ops.neighbours, nie.ops.relational):
+        monkeypatch.setattr(module, "operate", operate)
+    model, feats = build(name, message), features()
+    with torch.no_grad(), in_chunks(1000):
+        model(message.graph, feats, message.etype)
+    assert len(seen) > hops(model) or hops(model) == 0
+    assert max(seen, default=0) <= 1000 + int(message.graph.in_degrees().max())

@@ -1,0 +1,174 @@
+"""How a stage trains within a given memory: on the whole graph, or on batches, of which size and how many neighbours.
+
+What a network keeps for its backward pass is counted on two small samples and not derived from its settings, so that
+the plan serves any network; how large a batch's blocks are is counted by sampling some. The plan depends on the
+graph, the network and the settings alone, and never on what is in use, so that a run that is continued keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nie.data import MessageGraph
+from nie.errors import NieError
+from nie.progress import log
+from nie.settings.memory import bytes_of
+from nie.settings.sections import BatchConfig
+from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
+
+VALUES = 1 << 26
+"""Numbers that a layer reads at a time where a network that trains on batches predicts, unless a memory says so."""
+PROGRAM = 900 * 2**20
+"""Bytes of Python with torch, DGL and the kernels, before any data."""
+BYTES_OF_EDGE = 100
+"""Of an edge in DGL's three formats of two numbers each, in the kernels' own arrays and with its relation."""
+PEAK = 2.0
+"""What the backward pass makes beside what was kept for it."""
+SIZES = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16)
+FEWEST = {-1: 512, 20: 256, 10: 64, 5: 16}
+"""By fanout, from the best on, the smallest batch with which it is preferred to fewer neighbours."""
+
+
+class Plan(NamedTuple):
+    """How a network trains and predicts.
+
+    Attributes:
+        batch: size and fanout of batches; the size is None for the whole graph.
+        values: what `nie.layers.graph_layer.in_chunks` takes where it predicts.
+    """
+
+    batch: BatchConfig
+    values: int | None
+
+
+class Cost(NamedTuple):
+    """Bytes that a step needs for each row and each edge of what its layers read."""
+
+    row: float
+    edge: float
+
+    def of(self, rows: float, edges: float) -> float:
+        """Bytes of a step."""
+        return self.row * rows + self.edge * edges
+
+
+Run = Callable[[Neighbourhood], object]
+"""Calls a network on a neighbourhood, with gradients, and returns what it gives."""
+
+
+def plan(
+    memory: str | None, batch: BatchConfig, message: MessageGraph, feats: Mapping[str, Tensor], model: nn.Module,
+    train: Tensor, run: Run, label: str,
+) -> Plan:  # fmt: skip
+    """The plan of a network on a fold, which a progress line tells where a memory is given.
+
+    Args:
+        memory: what to stay under, such as 4G; None takes ``batch`` as it is.
+        batch: the settings of batches.
+        message: the message graph.
+        feats: what the network reads, (N, columns) by channel.
+        model: the network, which has ``num_hops``; it is left in eval mode.
+        train: ids of the training nodes.
+        run: calls the network.
+        label: what is trained, for the progress line.
+
+    Raises:
+        NieError: no plan fits into the memory.
+    """
+    if memory is None:
+        return Plan(batch, None if batch.size is None else VALUES)
+    hops = int(model.eval().num_hops)  # type: ignore[arg-type]
+    nodes, edges, bytes_given = message.graph.num_nodes(), message.graph.num_edges(), bytes_of(memory)
+    columns = sum(feat.shape[1] for feat in feats.values())
+    held = PROGRAM + BYTES_OF_EDGE * edges + 3 * 4 * nodes * columns + 4 * 4 * sum(map(torch.numel, model.parameters()))
+    spare = bytes_given - held
+    cost = _cost(message, train, hops, run)
+    whole = cost.of(nodes * max(hops, 1), edges * hops)
+    asked = f"{label}: {memory} of memory, of which graph and features take about {_said(held)}"
+    if whole <= spare:
+        log.info("%s; the whole graph, whose steps take about %s", asked, _said(whole))
+        return Plan(BatchConfig(), None)
+    for size, fanout, needed in _batches(message, train, hops, cost, spare):
+        if needed <= spare:
+            neighbours = "all" if fanout == -1 else f"{fanout}"
+            log.info(
+                "%s; batches of %d nodes with %s neighbours, whose steps take about %s, as those of the whole graph "
+                "would take %s", asked, size, neighbours, _said(needed), _said(whole),
+            )  # fmt: skip
+            return Plan(BatchConfig(size=size, fanout=fanout), max(int(spare) // 64, 1))
+    raise NieError(
+        f"memory {memory} is too little: graph and features take about {_said(held)} and the smallest batch "
+        f"{_said(needed)}; give {_said(held + needed)} or more."
+    )
+
+
+def _batches(
+    message: MessageGraph, train: Tensor, hops: int, cost: Cost, spare: float
+) -> Iterator[tuple[int, int, float]]:
+    """(size, fanout, bytes of a step) from the best batches on; of a fanout that never fits, the smallest alone."""
+    for fanout, fewest in FEWEST.items():
+        sampler = NeighbourSampler(message, [fanout] * hops)
+        sizes = [size for size in SIZES if size >= fewest and (size <= len(train) or size == SIZES[-1])]
+        for place, size in enumerate([*sizes[-1:], *sizes]):
+            needed = max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
+            if place or needed > spare:
+                yield size, fanout, needed
+            if not place and needed > spare:
+                break
+
+
+def _some(sampler: NeighbourSampler, train: Tensor, size: int) -> Iterator[Neighbourhood]:
+    """Two batches, the same ones at every call."""
+    generator = torch.Generator().manual_seed(size)
+    for _ in range(2):
+        yield sampler.sample(train[torch.randperm(len(train), generator=generator)[:size]].cpu(), generator)
+
+
+def _extent(found: Neighbourhood) -> tuple[int, int]:
+    """Rows and edges that the layers read."""
+    rows = sum(block.num_src_nodes() for block in found.blocks)
+    return rows or len(found.nodes), sum(block.num_edges() for block in found.blocks)
+
+
+def _cost(message: MessageGraph, train: Tensor, hops: int, run: Run) -> Cost:
+    """Bytes of a step by row and edge, of samples that have few and many edges for each row."""
+    extents, kept = [], []
+    for fanout, size in ((1, 128), (1, 32), (30, 64), (30, 16)):
+        found = next(_some(NeighbourSampler(message, [fanout] * hops), train, size))
+        extents.append(_extent(found))
+        kept.append(_kept_by(run, found))
+    if not hops:
+        return Cost(PEAK * max(np.divide(kept, [rows for rows, _ in extents])), 0.0)
+    (row, edge), *_ = np.linalg.lstsq(np.array(extents, dtype=float), np.array(kept, dtype=float))
+    if row < 0 or edge < 0:  # a network for which the two are not told apart
+        row = edge = max(bytes_kept / sum(extent) for extent, bytes_kept in zip(extents, kept, strict=True))
+    return Cost(PEAK * row, PEAK * edge + BYTES_OF_EDGE)
+
+
+def _kept_by(run: Run, found: Neighbourhood) -> int:
+    """Bytes of what the forward pass keeps for the backward pass."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        made = run(found)
+    del made
+    return sum(storages.values())
+
+
+def _said(count: float) -> str:
+    """Bytes in words.
+
+    >>> _said(3 * 2**30), _said(5e6)
+    ('3.0G', '5M')
+    """
+    return f"{count / 2**30:.1f}G" if count >= 2**30 else f"{-(-count // 2**20):.0f}M"
