@@ -141,7 +141,7 @@ def numbers_of(triples: Ints) -> Ints:
     """(n,) a number for each of the triples (n, 3), the same for the same triple.
 
     >>> numbers_of(np.array([[0, 0, 7], [7, 1, 0], [0, 0, 7]])).tolist()
-    [7, 8, 7]
+    [7, 120, 7]
     """
     if not len(triples):
         return np.zeros(0, dtype=np.int64)

@@ -59,7 +59,7 @@ def field_names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
     >>> from nie.settings.sections import BatchConfig
     >>> list(field_names(BatchConfig))
-    ['size', 'fanout']
+    ['size', 'fanout', 'sampler']
     """
     for name, _ in _fields(section, prefix):
         yield name

@@ -90,7 +90,7 @@ def test_the_blend_of_ranks_asks_parts_for_their_order_alone(kg: KnowledgeGraph,
     if len(np.unique(ranks.round(9))) == len(ranks):
         np.testing.assert_allclose(np.sort(made.prediction), np.sort(of_scores.prediction))
     with pytest.MonkeyPatch.context() as patch:  # a monotone map of a part changes no order
-        patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: np.exp(read[str(run.path)]))
+        patch.setattr("downstream.methods.blend.prediction_of", lambda _, run, kg, fold: np.exp(read[str(run.path)]))
         other = blend(given, kg, fold, average="ranks")
     assert other.facts == made.facts
     assert spearman(other.prediction, made.prediction) == pytest.approx(1, abs=1e-9)
@@ -134,7 +134,7 @@ def test_validation_figures_are_of_weights_that_have_not_seen_the_node(kg: Knowl
     labels[node] = 2 * labels[node] + 1
     read = {part: _read(read_run(part), kg) for part in given}
     with pytest.MonkeyPatch.context() as patch:  # the parts are of the labels as they were
-        patch.setattr("downstream.methods.blend._prediction", lambda run, kg, fold: read[str(run.path)])
+        patch.setattr("downstream.methods.blend.prediction_of", lambda _, run, kg, fold: read[str(run.path)])
         changed = blend(given, with_labels(kg, labels), fold)
         others = blend(given, with_labels(kg, labels), fold, average="ranks")
     assert made.unseen is not None
