@@ -1,6 +1,6 @@
 """How a stage trains within a given memory: on the whole graph, or on batches, of which size and how many neighbours.
 
-What a network keeps for its backward pass is counted on two small samples and not derived from its settings, so that
+What a network keeps for its backward pass is counted on four small samples and not derived from its settings, so that
 the plan serves any network; how large a batch's blocks are is counted by sampling some. The plan depends on the
 graph, the network and the settings alone, and never on what is in use, so that a run that is continued keeps it.
 """
