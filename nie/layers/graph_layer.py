@@ -25,8 +25,9 @@ def in_chunks(values: int | None) -> Iterator[None]:
 
     A network that is called there goes through the graph layer by layer: a layer is finished for all nodes before the
     next one begins. Nothing is sampled and no destination is computed twice by a layer, so that the result is that of
-    the whole graph up to rounding; a source is projected again in every chunk that reads it, which is what it costs. What a layer makes for itself is bounded by the chunk, and no longer by the graph; its
-    input and its output are kept for all nodes.
+    the whole graph up to rounding; a source is projected again in every chunk that reads it, which is what it costs.
+    What a layer makes for itself is bounded by the chunk, and no longer by the graph; its input and its output are kept
+    for all nodes.
 
     Args:
         values: numbers of the layer's input that a chunk reads at most, (edges + destinations) x columns; the in-edges
