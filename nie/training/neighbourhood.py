@@ -52,6 +52,7 @@ class NeighbourSampler:
     def __init__(self, message: MessageGraph, fanouts: Sequence[int], kind: str = "uniform") -> None:
         self.message, self.degrees = message, Degrees.of(message.graph)
         self.fanouts, self.kind = list(fanouts), kind
+        self.etype = message.etype.cpu() if kind == "relation" else None
         self.weight = 1 / self.degrees.leaving.clamp(min=1) if kind == "importance" else None
         self.sampler = dgl.dataloading.NeighborSampler(self.fanouts)
 
@@ -68,11 +69,9 @@ class NeighbourSampler:
 
     def _drawn(self, nodes: Tensor, generator: torch.Generator) -> tuple[Tensor, list[Any]]:
         blocks: list[Any] = []
-        graph, etype = self.message.graph, self.message.etype.cpu()
+        graph = self.message.graph
         for fanout in reversed(self.fanouts):
-            drawn = drawn_edges(
-                graph, nodes, fanout, generator, etype=etype if self.kind == "relation" else None, weight=self.weight
-            )
+            drawn = drawn_edges(graph, nodes, fanout, generator, etype=self.etype, weight=self.weight)
             chosen = dgl.edge_subgraph(graph, drawn, relabel_nodes=False, store_ids=False)
             block = dgl.to_block(chosen, nodes)
             block.edata[dgl.EID] = drawn[block.edata[dgl.EID]]
