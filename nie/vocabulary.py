@@ -7,6 +7,12 @@ from typing import Literal, get_args
 RelationMode = Literal["mul", "add", "gate", "dot"]
 """How a relation enters the attention of the graph transformer."""
 
+AttentionName = Literal["local", "global", "both"]
+"""Which nodes a node of the graph transformer attends to: its neighbours, all nodes, or both."""
+
+JumpingName = Literal["last", "max", "concat"]
+"""What is read of a stack of layers: the last one, the largest value of all, or a linear map of all side by side."""
+
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from nie.settings.memory import MEMORY, Memory, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
+from nie.vocabulary import JumpingName
 
 ObjectiveName = Literal["licap", "rank-n-contrast", "y-aware", "regression", "untrained"]
 BinsName = Literal["top", "top-quantiles", "quantiles"]
@@ -18,8 +19,9 @@ RepelName = Literal["near", "far"]
 class PreGATConfig(Section):
     """PreGAT, the encoder that LICAP trains."""
 
-    head_size: int = Field(8, ge=1, le=65_536, description="size of each head of the first layer")
-    num_heads: int = Field(8, ge=1, le=1024, description="heads of the first layer")
+    num_layers: int = Field(2, ge=1, le=100, description="layers of attention")
+    head_size: int = Field(8, ge=1, le=65_536, description="size of each head of all layers but the last")
+    num_heads: int = Field(8, ge=1, le=1024, description="heads of all layers but the last")
     structural_size: int = Field(64, ge=1, le=65_536, description="size of the structural embedding")
     semantic_size: int = Field(128, ge=1, le=65_536, description="size of the semantic embedding")
     rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")
@@ -28,6 +30,8 @@ class PreGATConfig(Section):
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     negative_slope: float = Field(0.01, ge=0, description="slope of the LeakyReLU on attention scores below 0")
     residual: bool = Field(False, description="add a linear map of a node's own features to what each layer gives")
+    norm: bool = Field(False, description="normalise what each layer but the last gives")
+    jumping: JumpingName = Field("last", description="what the last layer reads of the others: the last; max; concat")
     relations: RelationsConfig = RelationsConfig()
 
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.method_settings import BoostingModel, ForestModel
+from downstream.methods.tree_settings import BoostingModel, ForestModel
 from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
 from nie.data.pagerank import pagerank

@@ -71,7 +71,12 @@ class FineTuned(nn.Module):
         self.network, self.encoders = network, nn.ModuleDict(encoders)
         self.lr_scales = {"encoders": encoder_lr}  # which nie.training.loop reads
         if hasattr(network, "num_hops"):
-            self.num_hops = PreGAT.num_hops + cast(int, network.num_hops)
+            self.num_hops = self._encoder_hops + cast(int, network.num_hops)
+
+    @property
+    def _encoder_hops(self) -> int:
+        """Layers of the encoders, which one run of stage 1 made alike."""
+        return max(cast(PretrainedChannel, each).encoder.num_hops for each in self.encoders.values())
 
     @property
     def relations(self) -> Any:
@@ -94,7 +99,7 @@ class FineTuned(nn.Module):
         own: tuple[Any, Any] = encoded_on or (graph, etype)
         if not isinstance(graph, dgl.DGLGraph):
             assert isinstance(etype, (list, tuple))
-            first, rest = slice(PreGAT.num_hops), slice(PreGAT.num_hops, None)
+            first, rest = slice(self._encoder_hops), slice(self._encoder_hops, None)
             own, graph, etype = (graph[first], etype[first]), graph[rest], etype[rest]
         read = dict(feats)
         for name, encoder in self.encoders.items():

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from downstream.heads.names import HeadName
-from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig, SearchedConfig
+from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import (
-    NEIGHBOUR_LABELS,
-    NEIGHBOURS,
-    EncoderName,
-    FeaturesConfig,
-    FusionName,
-    RelationsConfig,
-    Section,
-    features_in,
+from nie.settings.sections import EncoderName, FusionName, RelationsConfig
+from nie.vocabulary import (
+    ActivationName,
+    AttentionName,
+    GCNNorm,
+    JumpingName,
+    LayerActivationName,
+    ReadoutName,
+    RelationMode,
+    RGCNNorm,
 )
-from nie.vocabulary import ActivationName, GCNNorm, LayerActivationName, ReadoutName, RelationMode, RGCNNorm
 
 
 class RGTNConfig(ModelConfig):
@@ -35,6 +35,12 @@ class RGTNConfig(ModelConfig):
     attn_drop: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     ffn_drop: float = Field(0.3, ge=0, lt=1, description="dropout within the feed-forward networks")
     residual: bool = Field(True, description="add the input of a layer to its output")
+    attention: AttentionName = Field(
+        "local", description="the nodes that the encoder transformer attends to: neighbours; all nodes; both"
+    )
+    jumping: JumpingName = Field(
+        "last", description="what is read of its layers: the last; the largest of all; concat, a linear map of all"
+    )
     activation: ActivationName = Field("linear", description="activation of the channels' scores")
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
@@ -66,6 +72,8 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
+        if self.attention != "local" and (asked := settings.asks_for_batches):
+            raise ValueError(f"model.attention {self.attention} reads all nodes in every step; leave {asked} out")
         variational = any(ENCODERS[kind].knows_variance for kind in self.encoders.values())
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")
@@ -195,80 +203,6 @@ def check_heads(hidden_size: int, num_heads: int) -> None:
     """Raise ValueError unless the heads can share the hidden size evenly."""
     if hidden_size % num_heads:
         raise ValueError(f"model.hidden_size must be a multiple of model.num_heads; got {hidden_size} and {num_heads}")
-
-
-class BoostingModel(Section):
-    """Gradient-boosted trees; the defaults are scikit-learn's, but for the rounds."""
-
-    learning_rate: float = Field(0.1, gt=0, le=1, description="how much each round adds")
-    rounds: int = Field(300, ge=1, le=100_000, description="rounds at most; validation nodes choose how many count")
-    leaves: int = Field(31, ge=2, le=65_536, description="leaves of a tree at most")
-    min_samples: int = Field(20, ge=1, description="training nodes in a leaf at least")
-    l2: float = Field(0.0, ge=0, description="penalty on the squared values of leaves")
-
-
-class BoostingConfig(SearchedConfig):
-    """Stage 2 by gradient boosting."""
-
-    model: BoostingModel = BoostingModel()
-
-
-class NeighbourBoostingConfig(BoostingConfig):
-    """Stage 2 by gradient boosting on what stands around a node besides.
-
-    The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
-    ``neighbour-labels`` and ``centrality``.
-    """
-
-    features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
-
-    @field_validator("features")
-    @classmethod
-    def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
-        named = {"structural": given.structural, "semantic": given.semantic, **given.more}
-        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
-        made = {}
-        for channel, names in named.items():
-            if names != "none":
-                around = [NEIGHBOURS] if NEIGHBOURS not in features_in(names) else []
-                made[channel], once = "+".join([names, *once, *around]), []
-        more = {channel: made.pop(channel) for channel in given.more if channel in made}
-        return given.model_copy(update={**made, "more": {**given.more, **more}})
-
-
-class LightGBMModel(Section):
-    """Gradient-boosted trees of LightGBM."""
-
-    learning_rate: float = Field(0.05, gt=0, le=1, description="how much each round adds")
-    rounds: int = Field(3000, ge=1, le=100_000, description="rounds at most")
-    patience: int = Field(100, ge=1, description="stop after so many rounds without a better validation error")
-    leaves: int = Field(31, ge=2, le=65_536, description="leaves of a tree at most")
-    min_samples: int = Field(20, ge=1, description="training nodes in a leaf at least")
-    l2: float = Field(1.0, ge=0, description="penalty on the squared values of leaves")
-    split_share: float = Field(0.3, gt=0, le=1, description="share of the features that a tree is made of")
-    node_share: float = Field(0.8, gt=0, le=1, description="share of the training nodes that a tree is made of")
-
-
-class LightGBMConfig(SearchedConfig):
-    """Stage 2 by LightGBM."""
-
-    model: LightGBMModel = LightGBMModel()
-
-
-class ForestModel(Section):
-    """A random forest; the defaults are scikit-learn's, but for the features of a split."""
-
-    trees: int = Field(100, ge=1, le=100_000, description="number of trees")
-    min_samples: int = Field(1, ge=1, description="training nodes in a leaf at least")
-    split_share: float | None = Field(
-        None, gt=0, le=1, description="share of the features that a split tries; by default the root of their number"
-    )
-
-
-class ForestConfig(SearchedConfig):
-    """Stage 2 by a random forest."""
-
-    model: ForestModel = ForestModel()
 
 
 BlendedAverage = Literal["scores", "ranks", "chosen"]

@@ -20,15 +20,11 @@ from downstream.methods.loss_settings import ChannelLossConfig, ImportanceLossCo
 from downstream.methods.method import Method
 from downstream.methods.method_settings import (
     BlendConfig,
-    BoostingConfig,
     ConvolutionConfig,
-    ForestConfig,
     GATConfig,
     GCNConfig,
     GENIConfig,
     HiddenConfig,
-    LightGBMConfig,
-    NeighbourBoostingConfig,
     RGCNConfig,
     RGTNConfig,
     SGCConfig,
@@ -37,6 +33,7 @@ from downstream.methods.method_settings import (
     TunedGCNConfig,
     TunedRGCNConfig,
 )
+from downstream.methods.tree_settings import BoostingConfig, ForestConfig, LightGBMConfig, NeighbourBoostingConfig
 from nie.later import later
 from nie.runs.run import Run
 

@@ -103,8 +103,8 @@ def reliability_curve(shares: Mapping[float, float]) -> Any:
     return figure
 
 
-def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label: str, metric: str) -> Any:
-    """Mean of a metric over two hyper-parameters, with the number in every cell."""
+def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label: str, heading: str) -> Any:
+    """Values over two axes, such as the mean of a metric over two hyper-parameters, with the number in every cell."""
     xs, ys = sorted({x for x, _ in values}), sorted({y for _, y in values})
     grid = np.array([[values.get((x, y), math.nan) for x in xs] for y in ys])
     figure, (axis,) = _axes(1, 1, width=5, height=4)
@@ -113,7 +113,7 @@ def heat_map(values: Mapping[tuple[float, float], float], x_label: str, y_label:
         text = "" if math.isnan(value) else f"{value:.4f}"
         axis.text(column, row, text, ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7, "lw": 0})
     axis.set(xticks=range(len(xs)), xticklabels=xs, yticks=range(len(ys)), yticklabels=ys)
-    axis.set(xlabel=x_label, ylabel=y_label, title=title(metric))
+    axis.set(xlabel=x_label, ylabel=y_label, title=heading)
     figure.colorbar(drawn)
     return figure
 

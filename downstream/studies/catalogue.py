@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from downstream.studies.architecture import ARCHITECTURE
 from downstream.studies.best import BEST
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.distil import DISTIL
@@ -24,6 +25,7 @@ STUDIES: dict[str, Study] = {
         *LICAP_WORTH,
         *PRACTICE,
         DISTIL,
+        *ARCHITECTURE,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,

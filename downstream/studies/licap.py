@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from downstream.metrics.registry import title
 from downstream.reports import figures
 from downstream.reports.results import Results
 from downstream.studies.needs import SEMANTIC, Need
@@ -79,7 +80,7 @@ def _heat_maps(_arms: Sequence[Arm], results: Results) -> dict[str, Any]:
         }
         defined = {place: float(mean) for place, mean in means.items() if mean is not None}
         if defined:
-            drawn[f"grid {metric}"] = figures.heat_map(defined, "gamma", "eta2", metric)
+            drawn[f"grid {metric}"] = figures.heat_map(defined, "gamma", "eta2", title(metric))
     return drawn
 
 

@@ -6,6 +6,7 @@ from nie.layers.co_attention import CoAttention
 from nie.layers.dropout import Dropout
 from nie.layers.fusion import FUSIONS, ChannelFusion, CrossModalTransformer, Fused
 from nie.layers.geni_conv import GENIConv
+from nie.layers.global_attention import GlobalAttention
 from nie.layers.graph_conv import GraphConv
 from nie.layers.pregat_conv import PreGATConv
 from nie.layers.rel_graph_transformer_conv import RelGraphTransformerConv
@@ -24,6 +25,7 @@ __all__ = [
     "Encoding",
     "Fused",
     "GENIConv",
+    "GlobalAttention",
     "GraphConv",
     "ModalityDecoder",
     "PreGATConv",

@@ -46,7 +46,7 @@ class MultiChannelEncoder(nn.Module):
         num_layers: layers of the encoder ``transformer``; ``pregat`` always has two.
         head_size, num_heads, rel_size, feat_drop, attn_drop: settings of the encoders, see
             :class:`~nie.models.pregat.PreGAT`.
-        further: those that only some encoders have: of :class:`~nie.models.transformer.TransformerBlock`, with
+        further: those that only some encoders have: of :class:`~nie.models.transformer.Encoder` and its blocks, with
             ``ffn_drop`` 0.3 by default.
 
     Raises:

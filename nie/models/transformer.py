@@ -7,10 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
-from nie.layers import Dropout, RelGraphTransformerConv
+from nie.layers import Dropout, GlobalAttention, RelGraphTransformerConv
 from nie.layers.graph_layer import GraphLayer
+from nie.layers.jumping_knowledge import JumpingKnowledge
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.ops.shapes import expect_sizes
+from nie.vocabulary import AttentionName, JumpingName
 
 
 class TransformerBlock(GraphLayer):
@@ -21,7 +23,8 @@ class TransformerBlock(GraphLayer):
               \mathrm{out} = \mathrm{BN}(h + \mathrm{FFN}(h))
 
     The feed-forward network is size → 2·size → size with ReLU and dropout; :math:`W_{res}` is the identity where
-    the sizes agree. RGTN, Huang et al., KDD 2021.
+    the sizes agree. RGTN, Huang et al., KDD 2021. Its convolution attends to neighbours; with ``attention="global"`` a
+    :class:`nie.layers.GlobalAttention` to all nodes stands in its place, and with ``both`` the two are added up.
 
     Args:
         in_size: size of the node features.
@@ -33,6 +36,8 @@ class TransformerBlock(GraphLayer):
         attn_drop: dropout probability of the attention weights.
         ffn_drop: dropout probability after the feed-forward network.
         residual: False leaves both residual connections out.
+        attention: which nodes a node attends to: ``local``, its neighbours; ``global``, all nodes, whatever the edges
+            are; ``both``. The latter two need the whole graph, and no blocks.
 
     Example:
         >>> import torch
@@ -55,6 +60,7 @@ class TransformerBlock(GraphLayer):
         attn_drop: float = 0.0,
         ffn_drop: float = 0.0,
         residual: bool = True,
+        attention: AttentionName = "local",
     ) -> None:
         super().__init__()
         expect_sizes(in_size=in_size, head_size=head_size, num_heads=num_heads)
@@ -62,7 +68,12 @@ class TransformerBlock(GraphLayer):
         size = head_size * num_heads
         self.residual = residual
         self.drop = Dropout(feat_drop)
-        self.conv = RelGraphTransformerConv(in_size, head_size, rel_size, num_heads, mode=mode, attn_drop=attn_drop)
+        self.conv = (
+            RelGraphTransformerConv(in_size, head_size, rel_size, num_heads, mode=mode, attn_drop=attn_drop)
+            if attention != "global"
+            else None
+        )
+        self.everywhere = GlobalAttention(in_size, head_size, num_heads) if attention != "local" else None
         self.project = nn.Linear(size, size, bias=False)
         self.shortcut = nn.Linear(in_size, size, bias=False) if residual and in_size != size else nn.Identity()
         self.norm = nn.BatchNorm1d(size)
@@ -74,7 +85,9 @@ class TransformerBlock(GraphLayer):
 
     def reset_parameters(self) -> None:
         """Reset to Xavier-uniform projections; torch's defaults for the feed-forward network and the norms."""
-        self.conv.reset_parameters()
+        for attention in (self.conv, self.everywhere):
+            if attention is not None:
+                attention.reset_parameters()
         nn.init.xavier_uniform_(self.project.weight)
         if isinstance(self.shortcut, nn.Linear):
             nn.init.xavier_uniform_(self.shortcut.weight)
@@ -86,7 +99,7 @@ class TransformerBlock(GraphLayer):
     def forward(self, graph: dgl.DGLGraph, feat: Tensor, rel: Tensor, etype: Tensor | None) -> Tensor:
         """Return (N_dst, head_size * num_heads) for ``feat`` (N_src, in_size); see the convolution for the rest."""
         feat = self.drop(feat)
-        h = self.project(self.conv(graph, feat, rel, etype).flatten(1))
+        h = self.project(self._attended(graph, feat, rel, etype))
         if self.residual:
             h = h + self.shortcut(feat[: graph.num_dst_nodes()])
         h = self.norm(h)
@@ -94,9 +107,22 @@ class TransformerBlock(GraphLayer):
         out: Tensor = self.feed_forward_norm(h + fed if self.residual else fed)
         return out
 
+    def _attended(self, graph: dgl.DGLGraph, feat: Tensor, rel: Tensor, etype: Tensor | None) -> Tensor:
+        made = [] if self.conv is None else [self.conv(graph, feat, rel, etype).flatten(1)]
+        if self.everywhere is not None:
+            made.append(self.everywhere(graph, feat).flatten(1))
+        attended: Tensor = sum(made[1:], start=made[0])
+        return attended
+
 
 class Encoder(nn.Module):
     """A stack of ``num_layers`` :class:`TransformerBlock`, whose keyword arguments it takes.
+
+    Args:
+        in_size: size of the node features.
+        num_layers: blocks.
+        head_size, num_heads, settings: of every block.
+        jumping: what is read of the blocks, see :class:`nie.layers.jumping_knowledge.JumpingKnowledge`.
 
     Example:
         >>> import torch
@@ -107,19 +133,24 @@ class Encoder(nn.Module):
         torch.Size([3, 8])
     """
 
-    def __init__(self, in_size: int, num_layers: int, *, head_size: int, num_heads: int, **settings: Any) -> None:
+    def __init__(
+        self, in_size: int, num_layers: int, *, head_size: int, num_heads: int, jumping: JumpingName = "last",
+        **settings: Any,
+    ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(in_size=in_size, num_layers=num_layers, head_size=head_size, num_heads=num_heads)
         sizes = [in_size, *[head_size * num_heads] * (num_layers - 1)]
         self.blocks = nn.ModuleList(
             TransformerBlock(size, head_size=head_size, num_heads=num_heads, **settings) for size in sizes
         )
+        self.jumping = JumpingKnowledge(head_size * num_heads, num_layers, jumping)
 
     def reset_parameters(self) -> None:
         """Reset every block."""
         for block in self.blocks:
             assert isinstance(block, TransformerBlock)
             block.reset_parameters()
+        self.jumping.reset_parameters()
 
     @property
     def num_hops(self) -> int:
@@ -135,9 +166,11 @@ class Encoder(nn.Module):
             etype: (E,) relation of every edge; with blocks, a sequence of them.
             rel: relation table (R, rel_size).
         """
+        made: list[Tensor] = []
         for block, (layer, relations) in zip(self.blocks, per_layer(graph, etype, self.num_hops), strict=True):
-            feat = block(layer, feat, rel, relations)
-        return feat
+            made.append(block(layer, made[-1] if made else feat, rel, relations))
+        read: Tensor = self.jumping(made)
+        return read
 
 
 def channel_encoder(in_size: int, _size: int, *, num_relations: int, ffn_drop: float = 0.3, **settings: Any) -> Encoder:

@@ -3,6 +3,7 @@
 Layers call these functions and nothing below them, so that a faster backend serves every layer at once.
 """
 
+from nie.ops.all_nodes import whole_sum
 from nie.ops.attention import additive_attention, dot_attention
 from nie.ops.distance import complex_distance
 from nie.ops.fused_dropout import dropout
@@ -19,4 +20,5 @@ __all__ = [
     "neighbour_sum",
     "relational_product",
     "relational_sum",
+    "whole_sum",
 ]

@@ -33,6 +33,8 @@ SOURCES: dict[str, tuple[int, ...]] = {
 """By operation the places of those inputs that have a row for each source."""
 OUT_DEGREE = "out_degree"
 """What stands among the operations where the sources' out-degrees are read, see `Excerpt`."""
+WHOLE_SUM = "whole_sum"
+"""What stands among them where a sum over all nodes is read, which is kept as it is (`nie.ops.all_nodes`)."""
 SUMS = ("neighbour_sum", "relational_sum", "relational_product")
 """The operations that add up what each source passes; all others are attentions, which return their weights where the
 last of their arguments says so."""
@@ -47,8 +49,8 @@ class Passed(NamedTuple):
     """What the sources pass along their edges in one call of an operation.
 
     Attributes:
-        name: of the operation, or `OUT_DEGREE`.
-        rows: its inputs in the places of `SOURCES`; none of `OUT_DEGREE`.
+        name: of the operation, `OUT_DEGREE` or `WHOLE_SUM`.
+        rows: its inputs in the places of `SOURCES`; none of `OUT_DEGREE`, and the sum itself of `WHOLE_SUM`.
     """
 
     name: str
@@ -123,7 +125,8 @@ class Excerpt:
         self._sources, self.targets, self._leaving = source, target, graph.out_degrees(nodes)
         self.attention: list[Tensor] = []
         self._passed = [
-            Passed(name, tuple(part.detach()[others.to(part.device)] for part in rows)) for name, rows in passed
+            Passed(name, tuple(each if name == WHOLE_SUM else each[others.to(each.device)] for each in rows))
+            for name, rows in passed
         ]
         self._calls: Iterator[tuple[int, Passed]] = iter(())
         self._sums: dict[int, Tensor] = {}  # by call, what the other nodes add to a sum
@@ -225,6 +228,11 @@ class Excerpt:
         whole: Tensor = self._leaving.to(like)
         return whole - lacking
 
+    def summed(self, name: str) -> Tensor:
+        """The sum over all nodes of the whole graph that is read next."""
+        (total,) = self._next(name)[1]
+        return total
+
     def _next(self, name: str) -> tuple[int, Rows]:
         """The number of a call, and what the other nodes pass in it."""
         call, passed = next(self._calls, (-1, None))
@@ -264,7 +272,15 @@ def record(graph: dgl.DGLGraph, name: str, inputs: Sequence[Tensor | None] = ())
     kept = _RECORDING.get(graph)
     if kept is not None:
         places = SOURCES.get(name, ())
-        kept.append(Passed(name, tuple(rows for rows in map(inputs.__getitem__, places) if rows is not None)))
+        rows = [inputs[place] for place in places]
+        kept.append(Passed(name, tuple(each.detach() for each in rows if each is not None)))
+
+
+def record_sum(graph: dgl.DGLGraph, total: Tensor) -> None:
+    """Keep a sum over all nodes, if `recording` asks for it."""
+    kept = _RECORDING.get(graph)
+    if kept is not None:
+        kept.append(Passed(WHOLE_SUM, (total.detach(),)))
 
 
 def running(graph: dgl.DGLGraph) -> Excerpt | None:

@@ -84,6 +84,24 @@ def test_blocks_equal_full_graph(options: dict[str, Any]) -> None:
     torch.testing.assert_close(out, model(graph, feat, etype)[seeds], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("num_layers", [1, 2, 5])
+@pytest.mark.parametrize("further", [{}, {"residual": True, "norm": True}, {"jumping": "max"}, {"jumping": "concat"}])
+def test_any_depth_learns_and_serves_blocks(num_layers: int, further: dict[str, Any]) -> None:
+    graph, etype = random_graph()
+    model, feat = build(num_layers=num_layers, **further), normal(9, IN)
+    assert model.num_hops == num_layers
+    out = model(graph, feat, etype)
+    (out * normal(*out.shape, seed=9)).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+    seeds = torch.tensor([7, 0])
+    inputs, _, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(num_layers).sample_blocks(graph, seeds)
+    made = model(blocks, feat[inputs], [etype[block.edata[dgl.EID]] for block in blocks])
+    torch.testing.assert_close(made, out[seeds], rtol=0, atol=1e-12)
+    check_reset(model, build(num_layers=num_layers, **further))
+
+
 @pytest.mark.parametrize("name", ["feat_drop", "attn_drop"])
 def test_dropout_acts_in_training_only(name: str) -> None:
     graph, etype = random_graph()

@@ -6,7 +6,9 @@ import pytest
 import torch
 from reference.graphs import normal, random_graph
 
+from nie.dgl_compat import dgl
 from nie.models.transformer import Encoder, TransformerBlock
+from nie.vocabulary import AttentionName, JumpingName
 
 
 @pytest.mark.parametrize("in_size", [5, 8])
@@ -36,6 +38,31 @@ def test_an_encoder_stacks_its_blocks() -> None:
     for block in encoder.blocks:
         expected = block(graph, expected, rel, etype)
     assert torch.equal(encoder(graph, feat, etype, rel), expected)
+
+
+@pytest.mark.parametrize("attention", ["global", "both"])
+def test_attention_to_all_nodes_stands_for_or_beside_that_to_neighbours(attention: AttentionName) -> None:
+    graph, etype = random_graph()
+    block = TransformerBlock(5, head_size=4, num_heads=2, rel_size=3, attention=attention, residual=False).double()
+    feat, rel = normal(graph.num_nodes(), 5), normal(4, 3, seed=1)
+    assert block.everywhere is not None
+    attended = block.everywhere(graph, feat).flatten(1)
+    if attention == "both":
+        assert block.conv is not None
+        attended = attended + block.conv(graph, feat, rel, etype).flatten(1)
+    h = block.norm(block.project(attended))
+    torch.testing.assert_close(block(graph, feat, rel, etype), block.feed_forward_norm(block.feed_forward(h)))
+
+
+@pytest.mark.parametrize("jumping", ["max", "concat"])
+def test_jumping_reads_every_block_on_blocks_as_on_the_graph(jumping: JumpingName) -> None:
+    graph, etype = random_graph()
+    encoder = Encoder(5, 3, head_size=4, num_heads=2, rel_size=3, jumping=jumping).double().eval()
+    feat, rel = normal(graph.num_nodes(), 5), normal(4, 3, seed=1)
+    whole, nodes = encoder(graph, feat, etype, rel), torch.tensor([2, 0])
+    inputs, _, blocks = dgl.dataloading.MultiLayerFullNeighborSampler(3).sample_blocks(graph, nodes)
+    made = encoder(blocks, feat[inputs], [etype[block.edata[dgl.EID]] for block in blocks], rel)
+    torch.testing.assert_close(made, whole[nodes])
 
 
 def test_a_seed_decides_the_parameters() -> None:
