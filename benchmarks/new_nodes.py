@@ -13,15 +13,18 @@ nodes against their labels:
   like: what stand-ins alone cost;
 - added afterwards: by the network that never saw them.
 
-The last two are repeated with networks that were trained with ``unseen_nodes``. Further flags are settings of the runs.
+The last is repeated with networks that were trained with other settings (``--or``; by default, a fifth of the nodes is
+fed as new ones in each epoch). Behind the mean over folds stands its difference to the row "in place", with the
+standard error by a bootstrap over the hidden nodes, and SPEARMAN on the test nodes that were not hidden: what such
+settings cost those. Further flags are settings of all runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,8 @@ from nie.inputs.changed_features import is_learned
 from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs, prepare
+
+RESAMPLES = 1000
 
 
 def without(kg: KnowledgeGraph, hidden: Ints) -> tuple[KnowledgeGraph, Ints]:
@@ -86,6 +91,29 @@ def _named(kg: KnowledgeGraph, nodes: Ints) -> list[NewNode]:
     return [NewNode(f"{kg.node_names[node]} (new)", kg.text[node]) for node in nodes.tolist()]
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scores of the hidden nodes of a fold.
+
+    Attributes:
+        scores, labels: (n,) of the nodes.
+        others: SPEARMAN on the test nodes that are not hidden.
+    """
+
+    scores: Floats
+    labels: Floats
+    others: float
+
+    @property
+    def spearman(self) -> float:
+        """SPEARMAN on the hidden nodes."""
+        return self.of(np.arange(len(self.scores)))
+
+    def of(self, some: Ints) -> float:
+        """SPEARMAN on some of them, of which one may be there several times."""
+        return float(spearman(self.labels[some], self.scores[some]))
+
+
 class Comparison:
     """A fold whose test nodes are hidden in part.
 
@@ -108,20 +136,25 @@ class Comparison:
         known = {name: one for name, one in inputs.kg.channels.items() if not is_learned(inputs.kg, name)}
         self.given = {name: Channel(one.features[self.hidden], one.mask[self.hidden]) for name, one in known.items()}
 
-    def figures(self, unseen: float) -> dict[str, float]:
-        """SPEARMAN on the hidden nodes, by way of scoring them."""
-        config = self.config.model_copy(update={"unseen_nodes": unseen})
-        whole = self._trained(config, self.inputs)
+    def in_place(self) -> dict[str, Scored]:
+        """The scores by the network that was trained with the hidden nodes in place, by way of scoring them."""
+        whole, count = self._trained(self.config, self.inputs), self.inputs.kg.num_nodes
+        predictions = whole.run.predictions(self.fold, count)
+        found = predictions[self.hidden], self._new(whole, moved(self.inputs.kg, self.hidden))
+        ways = "in place", "in place, stand-ins"
+        return {way: self._scored(scores, predictions) for way, scores in zip(ways, found, strict=True)}
+
+    def added(self, config: NetworkConfig) -> Scored:
+        """The scores by a network that never saw the hidden nodes, of these settings."""
         hidden = config.model_copy(update={"dataset": self.less.name})
         part = prepare(hidden, data_root=self.inputs.data_root, kg=self.less)
         apart = self._trained(hidden, replace(part, folds=[self._without_hidden(fold) for fold in self.inputs.folds]))
-        kg = self.inputs.kg
-        found = {
-            "in place": whole.run.predictions(self.fold, kg.num_nodes)[self.hidden],
-            "in place, stand-ins": self._new(whole, moved(kg, self.hidden)),
-            "added afterwards": self._new(apart, added(kg, self.hidden, self.place, self.less)),
-        }
-        return {name: spearman(kg.targets[self.hidden], scores) for name, scores in found.items()}
+        scores = self._new(apart, added(self.inputs.kg, self.hidden, self.place, self.less))
+        return self._scored(scores, apart.run.predictions(self.fold, self.less.num_nodes)[self.place])
+
+    def _scored(self, hidden: Floats, all_others: Floats) -> Scored:
+        targets, others = self.inputs.kg.targets, np.setdiff1d(self.inputs.folds[self.fold].test, self.hidden)
+        return Scored(hidden, targets[self.hidden], float(spearman(targets[others], all_others[others])))
 
     def _new(self, trained: TrainedRun, change: GraphChange) -> Floats:
         scores = ChangedGraph(trained, change, self.given).predictions()[self.fold].mean(axis=0)
@@ -136,23 +169,50 @@ class Comparison:
         return Fold(fold.index, *(nodes[nodes >= 0] for nodes in parts))
 
 
-def table(config: NetworkConfig, folds: Sequence[int], share: float, unseen: float, roots: tuple[Path, Path]) -> str:
-    """The figures of all folds in Markdown."""
-    data_root, run_root = roots
-    inputs, rows, hidden = prepare(config, data_root=data_root), dict[str, list[float]](), 0
+def table(configs: Mapping[str, NetworkConfig], folds: Sequence[int], share: float, roots: tuple[Path, Path]) -> str:
+    """The figures of all folds in Markdown.
+
+    Args:
+        configs: settings by what is said of them; the first are those of the network with the nodes in place, too.
+        folds: their numbers.
+        share: of the test nodes of a fold to hide.
+        roots: folders of the datasets and of the runs.
+    """
+    usual, (data_root, run_root) = next(iter(configs.values())), roots
+    inputs, rows = prepare(usual, data_root=data_root), dict[str, list[Scored]]()
     for fold in folds:
-        settings = config.model_copy(update={"folds": config.folds.model_copy(update={"run": (fold,)})})
-        compared = Comparison(settings, inputs, fold, share, run_root)
-        hidden += len(compared.hidden)
-        for value in (0.0, unseen):
-            for name, figure in compared.figures(value).items():
-                rows.setdefault(f"{name}, unseen_nodes {value:g}" if value else name, []).append(figure)
+        compared = Comparison(_on(usual, fold), inputs, fold, share, run_root)
+        found = compared.in_place()
+        found |= {f"added afterwards{said}": compared.added(_on(config, fold)) for said, config in configs.items()}
+        for name, scored in found.items():
+            rows.setdefault(name, []).append(scored)
+    reference = rows["in place"]
     cells = [
-        [name, *(f"{value:.3f}" for value in values), f"{np.mean(values):.3f} ± {np.std(values):.3f}"]
-        for name, values in rows.items()
-    ]
-    header = [f"SPEARMAN on {hidden:,} hidden nodes", *(f"fold {fold}" for fold in folds), "mean"]
+        [
+            name, *(f"{one.spearman:.3f}" for one in scored), f"{np.mean([one.spearman for one in scored]):.3f}",
+            "" if scored is reference else "{:+.3f} ± {:.3f}".format(*_difference(scored, reference)),
+            f"{np.mean([one.others for one in scored]):.3f}",
+        ]
+        for name, scored in rows.items()
+    ]  # fmt: skip
+    title = f"SPEARMAN on {sum(len(one.scores) for one in reference):,} hidden nodes"
+    header = [title, *(f"fold {fold}" for fold in folds), "mean", "to in place", "on test nodes not hidden"]
     return markdown_grid(header, cells)
+
+
+def _on(config: NetworkConfig, fold: int) -> NetworkConfig:
+    return config.model_copy(update={"folds": config.folds.model_copy(update={"run": (fold,)})})
+
+
+def _difference(scored: Sequence[Scored], reference: Sequence[Scored]) -> tuple[float, float]:
+    """The mean difference of SPEARMAN over folds, and its standard error by a bootstrap over the nodes of each."""
+    rng, drawn = np.random.default_rng(0), np.empty((RESAMPLES, len(scored)))
+    for column, (one, other) in enumerate(zip(scored, reference, strict=True)):
+        for row in range(RESAMPLES):
+            some = rng.integers(len(one.scores), size=len(one.scores))
+            drawn[row, column] = one.of(some) - other.of(some)
+    differences = [one.spearman - other.spearman for one, other in zip(scored, reference, strict=True)]
+    return float(np.mean(differences)), float(drawn.mean(axis=1).std())
 
 
 if __name__ == "__main__":
@@ -163,11 +223,19 @@ if __name__ == "__main__":
     parser.add_argument("--run-root", type=Path, default=Path("checkpoints"))
     parser.add_argument("--folds", default="0", help="numbers of folds, with commas between them")
     parser.add_argument("--share", type=float, default=0.05, help="of the test nodes of a fold to hide")
-    parser.add_argument("--unseen", type=float, default=0.2, help="unseen_nodes of the second training")
+    parser.add_argument(
+        "--or", action="append", dest="others", metavar="FLAGS",
+        help="settings of a further training without the hidden nodes; may be said several times",
+    )  # fmt: skip
     arguments, flags = parser.parse_known_args()
     try:
-        config = IMPORTANCE.recipes.resolve(arguments.recipe, flags=["--dataset", arguments.dataset, *flags])
+        configs = {
+            f", {said}" if said else "": IMPORTANCE.recipes.resolve(
+                arguments.recipe, flags=["--dataset", arguments.dataset, *flags, *said.split()]
+            )
+            for said in ["", *(arguments.others or ["--unseen_nodes 0.2"])]
+        }
         folds = [int(fold) for fold in arguments.folds.split(",")]
-        print(table(config, folds, arguments.share, arguments.unseen, (arguments.data_root, arguments.run_root)))
+        print(table(configs, folds, arguments.share, (arguments.data_root, arguments.run_root)))
     except NieError as error:
         sys.exit(str(error))

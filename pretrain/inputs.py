@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from nie.arrays import Ints
 from nie.data import Channel, KnowledgeGraph, load
 from nie.data.names_as_words import relations_as_nodes
 from nie.data.node_features.cache import missing_packages
@@ -92,6 +93,13 @@ class NodeInputs:
         message = message_graph(self.kg, **self.config.graph.model_dump())
         # DGL's own part stays on the CPU, the one device that PyPI's DGL knows; the kernels copy the edges once.
         return replace(message, etype=message.etype.to(self.device))
+
+    @functools.cached_property
+    def triples(self) -> Ints:
+        """(E',) the fact that each edge of the message graph stands for; -1 for a loop."""
+        from nie.data.message_passing import triples_of
+
+        return triples_of(self.message, self.kg)
 
     def tensor(self, features: ChannelFeatures) -> torch.Tensor:
         """The (N, d) input of an encoder on the device; that of a raw channel is made once."""

@@ -17,6 +17,9 @@ from downstream.stages.importance import IMPORTANCE
 from nie.__main__ import main
 from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
+from nie.runs.run import Run
+from pretrain.licap import pretrain
+from pretrain.stage import PRETRAINING
 
 SMALL: dict[str, Any] = {
     "dataset": "synthetic",
@@ -35,6 +38,12 @@ def small(method: str, **changes: Any) -> ImportanceConfig:
 def opened(root: Path, method: str, **changes: Any) -> TrainedRun:
     """A network trained with the small settings on the stored graph under ``root``, ready to be asked."""
     return TrainedRun.open(estimate(small(method, **changes), data_root=root, run_root=root / "runs"), data_root=root)
+
+
+def pretrained_on(root: Path, **changes: Any) -> Run:
+    """A run of stage 1 on the first fold of the stored graph under ``root``, of one epoch."""
+    settings = {**SMALL, "folds": {"run": [0]}, "optim": {"max_epochs": 1}, "loss": {"gamma": 0.2}, **changes}
+    return pretrain(PRETRAINING.recipes.resolve(overrides=settings), data_root=root, run_root=root / "runs")
 
 
 SMALL_FLAGS = [

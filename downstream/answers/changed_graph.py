@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
+from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_network import FoldNetwork
+from downstream.methods.fold_work import FoldWork
 from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
 from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
 from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
+from nie.settings.sections import GraphConfig
+from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,39 +42,56 @@ class ChangedGraph:
     trained: TrainedRun
     change: GraphChange
     given: Mapping[str, Channel] = field(default_factory=dict)
+    _features: dict[int, ChangedFeatures] = field(default_factory=dict, repr=False)
+    _messages: dict[GraphConfig, MessageGraph] = field(default_factory=dict, repr=False)
     _made: dict[int, Channel] = field(default_factory=dict, repr=False)
-    _read: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
+    _read: dict[tuple[int, ...], tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def message(self) -> MessageGraph:
-        """The message graph, as `pretrain.inputs.NodeInputs` has that of the run's own graph."""
+    def message(self, inputs: NodeInputs) -> MessageGraph:
+        """The message graph as `pretrain.inputs.NodeInputs` has that of the graph before the change.
+
+        Args:
+            inputs: of the run, or of the encoders of stage 1 that it trains along.
+        """
         if self.change.is_none:
-            return self.trained.inputs.message
-        message = message_graph(self.change.after, **self.trained.config.graph.model_dump())
-        return replace(message, etype=message.etype.to(self.trained.inputs.device))
+            return inputs.message
+        if inputs.config.graph not in self._messages:
+            message = message_graph(self.change.after, **inputs.config.graph.model_dump())
+            self._messages[inputs.config.graph] = replace(message, etype=message.etype.to(inputs.device))
+        return self._messages[inputs.config.graph]
 
     def read_by(self, network: TrainedNetwork) -> FoldNetwork:
-        """What a network reads on the changed graph.
-
-        Raises:
-            NieError: the network trains the encoders of stage 1 along, which pass messages on a graph of their own.
-        """
-        given = network.given
-        network.check_one_graph()
-        feats, masks = dict(given.feats), dict(given.masks)
+        """What a network reads on the changed graph."""
+        given, inputs = network.given, self.trained.inputs
+        feats, masks, tuning = dict(given.feats), dict(given.masks), given.tuning
         for name, known in given.work.channels.items():
-            changed = tuple(self._feature(given.work.name_of(one), one) for one in known)
+            if tuning is not None and name in tuning.channels:
+                feats[name], masks[name] = self._encoded(given.work, tuning, name)
+                continue
+            changed = self._changed(known, inputs, given.work.name_of)
             if any(new is not one for new, one in zip(changed, known, strict=True)):
-                feats[name], masks[name] = self._tensors(changed, known)
-        return replace(given, message=self.message, feats=feats, masks=masks)
+                feats[name], masks[name] = self._tensors(changed, known, inputs)
+        encoded_on = None if tuning is None else self.message(tuning.pretrained.inputs)
+        return replace(given, message=self.message(inputs), feats=feats, masks=masks, encoded_on=encoded_on)
 
-    def _tensors(self, changed: ChannelFeatures, known: ChannelFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encoded(self, work: FoldWork, tuning: FineTuning, name: str) -> tuple[Tensor, Tensor]:
+        """The input and the mask of a channel whose embedding, its first feature, the encoder computes anew."""
+        inputs, known = self.trained.inputs, work.channels[name]
+        encoded = self._changed(tuning.encoded(name), tuning.pretrained.inputs, tuning.pretrained.inputs.name_of)
+        feats, mask = self._tensors(encoded, tuning.encoded(name), tuning.pretrained.inputs)
+        unread = Channel(np.zeros((len(mask), known[0].features.shape[1]), np.float32), mask.cpu().numpy())
+        others = unread, *self._changed(known[1:], inputs, work.name_of)
+        fixed, any_of_these = self._tensors(others, known, inputs)
+        return tuning.encoded_first(name, feats, fixed), any_of_these
+
+    def _tensors(
+        self, changed: ChannelFeatures, known: ChannelFeatures, inputs: NodeInputs
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """The input and the mask of a channel, which folds with the same features share."""
         key = tuple(map(id, known))
         if key not in self._read:
-            device = self.trained.inputs.device
-            made = input_tensor(changed, self.trained.config.features, known).to(device)
-            self._read[key] = made, presence(changed).to(device)
+            made = input_tensor(changed, inputs.config.features, known).to(inputs.device)
+            self._read[key] = made, presence(changed).to(inputs.device)
         return self._read[key]
 
     def predictions(self) -> dict[int, Floats]:
@@ -93,20 +115,34 @@ class ChangedGraph:
             found[fold] = torch.stack([one.prediction for one in told]).double().cpu().numpy(), deviation
         return found
 
-    @cached_property
-    def features(self) -> ChangedFeatures:
-        """The features of the changed graph, and what of them could not be computed."""
-        return ChangedFeatures(self.change, teller_of(self.trained), self.given)
+    @property
+    def stand_ins(self) -> list[dict[str, str]]:
+        """For each new node by feature, in words, what stands for what could not be computed of what was read."""
+        found: list[dict[str, str]] = [{} for _ in self.change.nodes]
+        for features in self._features.values():
+            for told, stand_ins in zip(found, features.stand_ins, strict=True):
+                told.update(stand_ins)
+        return found
 
-    def _feature(self, name: str | None, known: Channel) -> Channel:
-        if id(known) not in self._made:
-            self._made[id(known)] = self.features.of(name, known)
-        return self._made[id(known)]
+    @property
+    def kept(self) -> list[str]:
+        """The features read so far that stay as they were, whatever changes."""
+        return list(dict.fromkeys(name for features in self._features.values() for name in features.kept))
+
+    def _changed(
+        self, known: ChannelFeatures, inputs: NodeInputs, name_of: Callable[[Channel], str | None]
+    ) -> ChannelFeatures:  # fmt: skip
+        """Features of the graph before the change, as they are on the changed graph."""
+        if id(inputs) not in self._features:
+            self._features[id(inputs)] = ChangedFeatures(self.change, teller_of(inputs), self.given)
+        for one in known:
+            if id(one) not in self._made:
+                self._made[id(one)] = self._features[id(inputs)].of(name_of(one), one)
+        return tuple(self._made[id(one)] for one in known)
 
 
-def teller_of(trained: TrainedRun) -> FeatureTeller:
+def teller_of(inputs: NodeInputs) -> FeatureTeller:
     """What tells features of changed nodes; what it fits is kept as long as the run is open."""
-    inputs = trained.inputs
     return inputs.once("feature teller", lambda: FeatureTeller(inputs.kg, inputs.config.features, inputs.data_root))
 
 
@@ -121,4 +157,4 @@ def tell_one_node(trained: TrainedRun) -> None:
     part = GraphChange(kg).around(np.array([node]))
     for names in trained.inputs.feature_names.values():
         for name in names:
-            teller_of(trained).tell(name, part)
+            teller_of(trained.inputs).tell(name, part)

@@ -51,7 +51,7 @@ class NewNodes:
         columns = after.columns(change.new)
         words = {
             node.name: "; ".join(f"{name}: {said}" for name, said in stand_ins.items())
-            for node, stand_ins in zip(change.nodes, self.scores.graph.features.stand_ins, strict=True)
+            for node, stand_ins in zip(change.nodes, self.scores.graph.stand_ins, strict=True)
         }
         return columns | {"not_computed": [words[name] for name in columns["node"]]}
 

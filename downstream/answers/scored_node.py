@@ -6,9 +6,10 @@ go together. How much of a fact is there is its weight, from 0 for none to 1, se
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ class ScoredNode:
         network: the network.
         node: the number of the node.
         triples: (E',) the fact of each edge of the message graph, -1 for a loop.
+        of_encoders: the same of the graph of encoders that are trained along and have one of their own; by default that
+            of stage 1.
 
     Attributes:
         facts: (F,) the triples of the node.
@@ -50,32 +53,27 @@ class ScoredNode:
         NieError: the network passes messages in a way that cannot be followed.
     """
 
-    def __init__(self, network: TrainedNetwork, node: int, triples: Ints) -> None:
+    def __init__(self, network: TrainedNetwork, node: int, triples: Ints, of_encoders: Ints | None = None) -> None:
         given, (told, passed) = network.given, network.on_all
-        network.check_one_graph()
-        graph, self._network = given.message.graph, network
-        nodes = _around(graph, node, steps=_reach(network.model, passed))
-        self._excerpt = Excerpt(graph, given.message.etype, nodes, passed)
-        of_edge = triples[self._excerpt.edges.numpy()]
-        sources = graph.find_edges(self._excerpt.edges)[0].numpy()
-        own = (of_edge >= 0) & ((sources == node) | (self._excerpt.targets.numpy() == 0))
-        self.facts = np.unique(of_edge[own])
-        # Edges of no fact of the node read the weight behind those of the facts, which is 1.
-        self._fact = torch.from_numpy(np.where(own, np.searchsorted(self.facts, of_edge), len(self.facts)))
+        self._network = network
+        calls = [call for of_graph in passed for call in of_graph]
+        nodes = _around(given.message.graph, node, steps=_reach(network.model, calls))
+        facts_of = [triples]
+        if len(given.graphs) > 1 and given.tuning is not None:
+            facts_of.append(given.tuning.pretrained.inputs.triples if of_encoders is None else of_encoders)
+        self._parts = [_Part(*one, nodes) for one in zip(given.graphs, passed, facts_of, strict=True)]
+        self.facts = self._parts[0].facts
         device = given.train.device
         self._nodes = nodes
-        self.whole = self._weights_in(graph).to(device)
+        self.whole = self._parts[0].weights().to(device)
         self.neighbours = {name: feat[nodes[1:].to(device)] for name, feat in given.predicting.items()}
         self.features = {name: feat[node] for name, feat in given.predicting.items()}
         means = {name: feat[given.train].mean(0) for name, feat in given.feats.items()}
         self.usual = {name: F.pad(mean, (0, len(self.features[name]) - len(mean))) for name, mean in means.items()}
-        message = given.message
         self._given = replace(
             given,
-            message=MessageGraph(
-                self._excerpt.graph, self._excerpt.etype, message.num_relations, message.inverse_relations,
-                message.self_loops,
-            ),
+            message=self._parts[0].message,
+            encoded_on=None if given.encoded_on is None else self._parts[-1].message,
             masks={name: mask[nodes.to(device)] for name, mask in given.masks.items()},
         )  # fmt: skip
         self.score = float(told.prediction[node])
@@ -88,13 +86,6 @@ class ScoredNode:
                 f"{given.config.method} passes messages by other means than the operations of nie.ops, so that its "
                 "scores cannot be explained."
             )
-
-    def _weights_in(self, graph: Any) -> Tensor:
-        """(F,) the weights that a graph has for the edges of the facts."""
-        weight, facts = weight_of(graph), torch.ones(len(self.facts) + 1)
-        if weight is not None:
-            facts[self._fact] = weight[self._excerpt.edges].float()
-        return facts[:-1]
 
     def neighbours_with(self, node: int, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The features of the neighbours, of one of them with other features (d,) in some channels."""
@@ -118,8 +109,10 @@ class ScoredNode:
         own = self.features if features is None else features
         others = self.neighbours if neighbours is None else neighbours
         feats = {name: torch.cat([own[name][None], rows]) for name, rows in others.items()}
-        by_edge = torch.cat([weight, weight.new_ones(1)])[self._fact.to(weight.device)]
-        with self._excerpt.weighted(by_edge, first_alone=True):
+        with contextlib.ExitStack() as stack:
+            for part in self._parts:
+                # What encoders on a graph of their own give is read by the network, for all nodes around.
+                stack.enter_context(part.weighted(weight, first_alone=part is self._parts[0]))
             outputs = self._given.outputs(self._network.model, feats)
         return self._network.predicted(outputs)[0]
 
@@ -133,11 +126,55 @@ class ScoredNode:
         """
         with torch.no_grad():
             self(self.whole)
-        if not self._excerpt.attention:
+        paid = [one for part in self._parts for one in part.attentions()]
+        if not paid:
             raise NieError(f"{self._given.config.method} has no attention; explain it by ig or leave-one-out.")
-        by_edge = torch.stack([weights.mean(1) for weights in self._excerpt.attention]).mean(0).cpu()
-        paid = torch.zeros(len(self.facts) + 1).index_add(0, self._fact, by_edge * (self._excerpt.targets == 0))
-        return paid[:-1].double().numpy()
+        return torch.stack(paid).mean(0).double().numpy()
+
+
+class _Part:
+    """The few nodes around the one that is asked about in a message graph, and the fact that each of their edges is of.
+
+    Args:
+        message: the whole message graph.
+        passed: what its nodes pass along its edges.
+        triples: (E',) the fact of each of its edges.
+        nodes: the few, the one that is asked about first.
+
+    Attributes:
+        facts: (F,) the triples of the node.
+        message: the message graph of the few.
+    """
+
+    def __init__(self, message: MessageGraph, passed: Sequence[Passed], triples: Ints, nodes: Tensor) -> None:
+        self._excerpt, self._whole = Excerpt(message.graph, message.etype, nodes, passed), message.graph
+        of_edge = triples[self._excerpt.edges.numpy()]
+        sources = message.graph.find_edges(self._excerpt.edges)[0].numpy()
+        own = (of_edge >= 0) & ((sources == int(nodes[0])) | (self._excerpt.targets.numpy() == 0))
+        self.facts = np.unique(of_edge[own])
+        # Edges of no fact of the node read the weight behind those of the facts, which is 1.
+        self._fact = torch.from_numpy(np.where(own, np.searchsorted(self.facts, of_edge), len(self.facts)))
+        self.message = replace(message, graph=self._excerpt.graph, etype=self._excerpt.etype)
+
+    def weights(self) -> Tensor:
+        """(F,) the weights that the whole graph has for the edges of the facts."""
+        weight, facts = weight_of(self._whole), torch.ones(len(self.facts) + 1)
+        if weight is not None:
+            facts[self._fact] = weight[self._excerpt.edges].float()
+        return facts[:-1]
+
+    def weighted(self, weight: Tensor, *, first_alone: bool) -> AbstractContextManager[None]:
+        """Run one call of the model inside, with weights (F,) of the facts."""
+        by_edge = torch.cat([weight, weight.new_ones(1)])[self._fact.to(weight.device)]
+        return self._excerpt.weighted(by_edge, first_alone=first_alone)
+
+    def attentions(self) -> list[Tensor]:
+        """By call of an attention in the last run (F,), what the node pays to each fact: the mean over heads."""
+        to_node = self._excerpt.targets == 0
+        return [
+            torch.zeros(len(self.facts) + 1).index_add(0, self._fact, weights.mean(1).cpu() * to_node)[:-1]
+            for weights in self._excerpt.attention
+        ]
 
 
 def _reach(model: nn.Module, passed: Sequence[Passed]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,9 +25,12 @@ from nie.data import FEATURES, Channel, KnowledgeGraph, MessageGraph, message_gr
 from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
 from nie.foreign import markdown_text, one_line
+from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor
 from nie.ops.edge_weight import EDGE_WEIGHT
 from nie.progress import track
+from nie.settings.sections import GraphConfig
+from pretrain.inputs import NodeInputs
 
 MOST_CANDIDATES = 100
 """Facts that are tried, those first that most similar nodes have."""
@@ -115,7 +119,7 @@ def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = Fa
     alike = np.array([name == types.name[place] for name in types.name])
     alike[place] = False
     candidates = candidates_for(kg, place, alike)
-    tried = TriedFacts.of(trained, place, np.array([one.fact for one in candidates]).reshape(-1, 3))
+    tried = TriedFacts(trained, place, np.array([one.fact for one in candidates]).reshape(-1, 3))
     changes = np.stack([tried.changes(network) for network in trained.networks(place)])
     mean, spread = changes.mean(axis=0), changes.std(axis=0)
     facts = []
@@ -161,34 +165,23 @@ class TriedFacts:
         trained: the run.
         node: the number of the node.
         added: (C, 3) the facts, each of them between the node and another one.
-        message: the message graph with all of them, each with the weight 0: none of them is there yet.
-        triples: (E',) the fact that each edge of ``message`` stands for, the ``added`` ones behind those of the graph.
     """
 
     trained: TrainedRun
     node: int
     added: Ints
-    message: MessageGraph
-    triples: Ints
-    _of_ends: dict[str, Channel] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, trained: TrainedRun, node: int, added: Ints) -> TriedFacts:
-        """Make the message graph, which all networks of the run share."""
-        kg, all_at_once = trained.kg, GraphChange(trained.kg, added=added).after
-        message = message_graph(all_at_once, **trained.config.graph.model_dump())
-        triples = triples_of(message, all_at_once)
-        message.graph.edata[EDGE_WEIGHT] = torch.from_numpy((triples < kg.num_edges).astype(np.float32))
-        message = replace(message, etype=message.etype.to(trained.inputs.device))
-        return cls(trained, node, added, message, triples)
+    _of_ends: dict[tuple[int, str], Channel] = field(default_factory=dict, repr=False)
+    _graphs: dict[GraphConfig, tuple[MessageGraph, Ints]] = field(default_factory=dict, repr=False)
 
     def changes(self, network: TrainedNetwork) -> Floats:
         """(C,) by how much each fact alone changes the prediction of a network for the node."""
-        changes = np.zeros(len(self.added))
+        changes, tuning = np.zeros(len(self.added)), network.given.tuning
         if not len(self.added):
             return changes
-        given = replace(network.given, message=self.message)
-        scored = ScoredNode(replace(network, given=given), self.node, self.triples)
+        message, triples = self._graph(self.trained.inputs)
+        encoded_on, of_encoders = (None, None) if tuning is None else self._graph(tuning.pretrained.inputs)
+        given = replace(network.given, message=message, encoded_on=encoded_on)
+        scored = ScoredNode(replace(network, given=given), self.node, triples, of_encoders)
         rows = self._inputs(network)
         with torch.no_grad():
             for place in track(range(len(self.added)), "facts"):
@@ -199,6 +192,21 @@ class TriedFacts:
                 changes[place] = float(scored(weight, {**scored.features, **own}, others)) - scored.score
         return changes
 
+    def _graph(self, inputs: NodeInputs) -> tuple[MessageGraph, Ints]:
+        """The message graph with all of the facts, each with the weight 0, as none of them is there yet.
+
+        Behind it (E',) the fact that each of its edges stands for, the ``added`` ones behind those of the graph. All
+        networks of the run share it.
+        """
+        if inputs.config.graph not in self._graphs:
+            all_at_once = GraphChange(self.trained.kg, added=self.added).after
+            message = message_graph(all_at_once, **inputs.config.graph.model_dump())
+            triples = triples_of(message, all_at_once)
+            there = triples < self.trained.kg.num_edges
+            message.graph.edata[EDGE_WEIGHT] = torch.from_numpy(there.astype(np.float32))
+            self._graphs[inputs.config.graph] = replace(message, etype=message.etype.to(inputs.device)), triples
+        return self._graphs[inputs.config.graph]
+
     @cached_property
     def neighbours(self) -> Ints:
         """(C,) the end of each fact that is not the node."""
@@ -206,31 +214,46 @@ class TriedFacts:
 
     def _inputs(self, network: TrainedNetwork) -> dict[str, Tensor]:
         """By channel that depends on facts, the inputs (C, 2, d) of the node and the neighbour with each fact alone."""
-        given, rows = network.given, dict[str, Tensor]()
-        ends = np.stack([np.full(len(self.added), self.node), self.neighbours], axis=1)
+        given, found, ends = network.given, dict[str, Tensor](), torch.from_numpy(self._ends.ravel())
         for channel, known in given.work.channels.items():
-            told = [self._told(given.work.name_of(one)) for one in known]
-            if any(one is not None for one in told):
-                flat = tuple(
-                    Channel(old.features[ends.ravel()], old.mask[ends.ravel()]) if new is None else new
-                    for old, new in zip(known, told, strict=True)
-                )
-                read = input_tensor(flat, self.trained.config.features, known).to(given.train.device)
+            read, depends = self._rows(known, self.trained.inputs, given.work.name_of)
+            if given.tuning is not None and channel in given.tuning.channels:
+                inputs = given.tuning.pretrained.inputs
+                encoded, more = self._rows(given.tuning.encoded(channel), inputs, inputs.name_of)
+                read, depends = given.tuning.encoded_first(channel, encoded, read), depends or more
+            if depends:
                 # Behind them are labels as input, which stay.
-                labels = given.predicting[channel][torch.from_numpy(ends.ravel()).to(read.device), read.shape[1] :]
-                rows[channel] = torch.cat([read, labels], dim=1).reshape(*ends.shape, -1)
-        return rows
+                labels = given.predicting[channel][ends.to(read.device), read.shape[1] :]
+                found[channel] = torch.cat([read, labels], dim=1).reshape(*self._ends.shape, -1)
+        return found
 
-    def _told(self, name: str | None) -> Channel | None:
+    @cached_property
+    def _ends(self) -> Ints:
+        """(C, 2) the node and the other end of each fact."""
+        return np.stack([np.full(len(self.added), self.node), self.neighbours], axis=1)
+
+    def _rows(
+        self, known: ChannelFeatures, inputs: NodeInputs, name_of: Callable[[Channel], str | None]
+    ) -> tuple[Tensor, bool]:  # fmt: skip
+        """Features (2 C, d) of both ends with each fact alone, as networks read them; and whether any depends on it."""
+        told, ends = [self._told(name_of(one), inputs) for one in known], self._ends.ravel()
+        flat = tuple(
+            Channel(old.features[ends], old.mask[ends]) if new is None else new
+            for old, new in zip(known, told, strict=True)
+        )
+        return input_tensor(flat, inputs.config.features, known).to(inputs.device), any(one is not None for one in told)
+
+    def _told(self, name: str | None, inputs: NodeInputs) -> Channel | None:
         """A feature of both ends (2 C, d) with each fact alone, where it depends on facts; None where it does not."""
-        teller = teller_of(self.trained)
+        teller = teller_of(inputs)
         if name is None or (name in FEATURES and FEATURES[name].reads == "text") or not teller.can_tell(name):
             return None
-        if name not in self._of_ends:
+        key = id(inputs), name
+        if key not in self._of_ends:
             found = [teller.tell(name, part) for part in self._parts]
             features, mask = zip(*((one.features[:2], one.mask[:2]) for one in found if one is not None), strict=True)
-            self._of_ends[name] = Channel(np.concatenate(features), np.concatenate(mask))
-        return self._of_ends[name]
+            self._of_ends[key] = Channel(np.concatenate(features), np.concatenate(mask))
+        return self._of_ends[key]
 
     @cached_property
     def _parts(self) -> list[KnowledgeGraph]:

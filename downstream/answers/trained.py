@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
-from downstream.answers.feature_columns import feature_columns
 from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
@@ -19,7 +17,6 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Ints
-from nie.data.message_passing import triples_of
 from nie.errors import NieError
 from nie.runs.run import Run
 from pretrain.inputs import NodeInputs
@@ -68,10 +65,10 @@ class TrainedRun(HasInputs):
         inputs = (shared or RunInputs(data_root)).of(run, config)
         return cls(run, inputs, cast(NetworkConfig, config))
 
-    @cached_property
+    @property
     def triples(self) -> Ints:
         """(E',) the fact that each edge of the message graph stands for; -1 for a loop."""
-        return triples_of(self.inputs.message, self.kg)
+        return self.inputs.triples
 
     def networks(self, node: int) -> list[TrainedNetwork]:
         """The networks whose mean is the score of a node: those of the fold that tests it, or else of all folds."""
@@ -90,7 +87,7 @@ class TrainedRun(HasInputs):
         """See `downstream.answers.score_sum.AskedRun`: the mean over the networks of the fold."""
         networks, parts = self.networks_of(fold), []
         for network in networks:
-            scored, columns = ScoredNode(network, node, self.triples), feature_columns(network.given.work)
+            scored, columns = ScoredNode(network, node, self.triples), network.feature_columns
             for channel, feat in scored.features.items():
                 columns[channel] += [SHOWN] * (len(feat) - len(columns[channel]))
             parts.append(ScorePart(1 / len(networks), scored.score, ATTRIBUTIONS[method](scored), columns))

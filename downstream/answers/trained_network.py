@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from downstream.answers.feature_columns import feature_columns
 from downstream.answers.last_asked import LastAsked
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.network import centred, deviation_of
 from nie.arrays import Floats
-from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.ops.excerpt import Passed, recording
 
@@ -37,11 +38,11 @@ class OnAll(NamedTuple):
 
     Attributes:
         told: of all nodes.
-        passed: what all nodes pass along their edges.
+        passed: by graph of `downstream.methods.fold_network.FoldNetwork.graphs`, what all nodes pass along their edges.
     """
 
     told: Told
-    passed: list[Passed]
+    passed: list[list[Passed]]
 
 
 def kept_on_all() -> LastAsked[OnAll]:
@@ -50,7 +51,7 @@ def kept_on_all() -> LastAsked[OnAll]:
 
 
 def _bytes_of(on_all: OnAll) -> int:
-    rows = [on_all.told.prediction, *(rows for call in on_all.passed for rows in call.rows)]
+    rows = [on_all.told.prediction, *(rows for passed in on_all.passed for call in passed for rows in call.rows)]
     return sum(each.nbytes for each in rows)
 
 
@@ -67,18 +68,14 @@ class TrainedNetwork:
     model: nn.Module
     _kept: LastAsked[OnAll] = field(default_factory=kept_on_all, repr=False)
 
-    def check_one_graph(self) -> None:
-        """Refuse a network that passes messages on two graphs: one that trains the encoders of stage 1 along.
-
-        Raises:
-            NieError: it is such a one.
-        """
-        if self.given.tuning is not None:
-            raise NieError("A run with fine_tune passes messages on two graphs, and cannot be asked yet.")
-
     def predicted(self, outputs: ImportanceScores) -> Tensor:
         """(N,) predictions on the label scale."""
         return centred(outputs, self.given)[0] + self.given.centre
+
+    @property
+    def feature_columns(self) -> dict[str, list[str]]:
+        """See `downstream.answers.feature_columns.feature_columns`."""
+        return feature_columns(self.given.work, self.given.tuning)
 
     @property
     def on_all(self) -> OnAll:
@@ -89,7 +86,8 @@ class TrainedNetwork:
         return self._kept.get(self.model, self._on_all)
 
     def _on_all(self) -> OnAll:
-        with recording(self.given.message.graph) as passed:
+        with contextlib.ExitStack() as stack:
+            passed = [stack.enter_context(recording(message.graph)) for message in self.given.graphs]
             told = self.told_of(self.given)
         return OnAll(told, passed)
 

@@ -55,7 +55,7 @@ class WhatIf:
     @cached_property
     def kept(self) -> list[str]:
         """The features of nodes that stay as they were, because they cannot be computed from a node's own facts."""
-        return list(self.scores.graph.features.kept)
+        return self.scores.graph.kept
 
     def columns(self, nodes: str = "named") -> dict[str, list[Any]]:
         """The table as lists by column, as `to_frame` has it."""

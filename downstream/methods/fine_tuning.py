@@ -14,7 +14,7 @@ from downstream.methods.importance_settings import NetworkConfig
 from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.inputs.channels import deviations
+from nie.inputs.channels import ChannelFeatures, deviations
 from nie.models import ImportanceScores, PreGAT
 from nie.models.blocks import EdgeTypes, Graphs
 from nie.settings.sections import FeaturesConfig, GraphConfig
@@ -167,11 +167,17 @@ class FineTuning:
             fixed: (N, d) with the embeddings, which are the first columns of their channels.
         """
         return {
-            name: torch.cat([self.pretrained.feat(name), feat[:, self._size(name) :]], dim=1)
-            if name in self.channels
-            else feat
+            name: self.encoded_first(name, self.pretrained.feat(name), feat) if name in self.channels else feat
             for name, feat in fixed.items()
         }
+
+    def encoded_first(self, name: str, encoded: Tensor, fixed: Tensor) -> Tensor:
+        """A channel (N, d) with what its encoder reads in the place of the embedding, its first columns."""
+        return torch.cat([encoded, fixed[:, self._size(name) :]], dim=1)
+
+    def encoded(self, name: str) -> ChannelFeatures:
+        """The features of stage 1 that the encoder of a channel reads."""
+        return self.pretrained.inputs.channels[name]
 
     def sizes_behind(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Sizes by channel of what the network reads, from those of ``feats``."""

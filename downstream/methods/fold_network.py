@@ -50,6 +50,7 @@ class FoldNetwork:
         relations: what the model's relation vectors are made from; None for a model that has its own.
         ends: sources and destinations of the graph's own edges.
         tuning: the pretrained encoders that are trained along; None where none is.
+        encoded_on: the message graph that these read, which may be that of the network; None where there are none.
     """
 
     work: FoldWork
@@ -65,6 +66,7 @@ class FoldNetwork:
     relations: RelationMaterial | None
     ends: tuple[Ints, Ints]
     tuning: FineTuning | None
+    encoded_on: MessageGraph | None
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:
@@ -94,6 +96,7 @@ class FoldNetwork:
             relations=None if relations is None else inputs.relations(relations, feats),
             ends=(inputs.kg.src, inputs.kg.dst),
             tuning=tuning,
+            encoded_on=None if tuning is None else tuning.pretrained.message,
         )
 
     @functools.cached_property
@@ -163,6 +166,12 @@ class FoldNetwork:
         return model.eval()
 
     @property
+    def graphs(self) -> tuple[MessageGraph, ...]:
+        """The message graphs that are read: that of the network, and that of encoders where it is another one."""
+        other = self.encoded_on
+        return (self.message,) if other is None or other.graph is self.message.graph else (self.message, other)
+
+    @property
     def given_masks(self) -> Mapping[str, Tensor] | None:
         """The masks that the network is called with; None for one that takes none."""
         return self.masks if self.work.method.takes_masks else None
@@ -179,9 +188,8 @@ class FoldNetwork:
         """
         masks = self.given_masks if masks is None else masks
         extra: dict[str, Any] = {} if masks is None else {"masks": masks}
-        if self.tuning is not None:
-            message = self.tuning.pretrained.message
-            extra["encoded_on"] = message.graph, message.etype
+        if self.encoded_on is not None:
+            extra["encoded_on"] = self.encoded_on.graph, self.encoded_on.etype
         outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
         return outputs
 

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import SMALL, opened, store_synthetic
+from stage_helpers import opened, pretrained_on, store_synthetic
 
-from downstream.answers.changed_graph import ChangedGraph
+from downstream.answers.changed_graph import ChangedGraph, teller_of
 from downstream.answers.trained import TrainedRun
 from nie.data import Channel
 from nie.data.graph_change import GraphChange, NewNode
 from nie.data.message_passing import message_graph
 from nie.errors import NieError
-from pretrain.licap import pretrain
-from pretrain.stage import PRETRAINING
+from nie.inputs.changed_features import ChangedFeatures
 
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
 ONE_FOLD: dict[str, Any] = {"graph": {"inverse_relations": True}, "folds": {"run": [0]}}
@@ -122,7 +121,7 @@ def test_a_new_node_with_the_facts_and_the_text_of_another_has_its_score(root: P
     assert rows[-1] == pytest.approx(expected[node], abs=1e-4)
     others = np.delete(np.arange(trained.kg.num_nodes), node)
     np.testing.assert_allclose(rows[others], expected[others], atol=1e-4)
-    assert changed.features.stand_ins == [{}]
+    assert changed.stand_ins == [{}]
 
 
 def test_a_new_node_has_its_score_once_its_node2vec_is_given(root: Path) -> None:
@@ -134,11 +133,11 @@ def test_a_new_node_has_its_score_once_its_node2vec_is_given(root: Path) -> None
     without = ChangedGraph(trained, change)
     assert without.predictions()[0][0, -1] != pytest.approx(expected, abs=1e-4)
     count = len(np.unique(facts_of(trained, node)[:, [0, 2]])) - 1
-    assert without.features.stand_ins == [{"node2vec": f"the mean of {count} neighbours"}]
+    assert without.stand_ins == [{"node2vec": f"the mean of {count} neighbours"}]
     row = trained.inputs.channels["structural"][0].features[[node]]
     known = ChangedGraph(trained, change, {"node2vec": Channel(row, np.array([True]))})
     assert known.predictions()[0][0, -1] == pytest.approx(expected, abs=1e-4)
-    assert known.features.stand_ins == [{}]
+    assert known.stand_ins == [{}]
 
 
 def test_new_nodes_without_facts_or_text_have_no_stand_ins_for_them(root: Path) -> None:
@@ -147,13 +146,13 @@ def test_new_nodes_without_facts_or_text_have_no_stand_ins_for_them(root: Path) 
     nodes = [NewNode("alone", None), NewNode("beside 5", "A legendary thing.")]
     changed = ChangedGraph(trained, GraphChange(trained.kg, added=np.array([[301, 0, 5], [301, 1, 300]]), nodes=nodes))
     read = changed.read_by(trained.networks_of(0)[0])
-    assert changed.features.stand_ins == [
+    assert changed.stand_ins == [
         {"structural": "none", "tfidf": "no text", "semantic": "none"},
         {"structural": "the mean of 1 neighbour", "semantic": "none"},
     ]
     assert [mask[300:].tolist() for mask in read.masks.values()] == [[True, True], [False, True]]
     structural = trained.inputs.channels["structural"][0]
-    told = changed.features.of("structural", structural).features
+    told = ChangedFeatures(changed.change, teller_of(trained.inputs)).of("structural", structural).features
     assert told[301].tolist() == structural.features[5].tolist()
     assert not told[300].any()
 
@@ -182,9 +181,7 @@ def test_vectors_of_another_size_are_refused(rgcn: TrainedRun) -> None:
 
 
 def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbours(root: Path) -> None:
-    settings = {**SMALL, "folds": {"run": [0]}, "optim": {"max_epochs": 1}, "features": COMPUTED}
-    stage1 = PRETRAINING.recipes.resolve(overrides={**settings, "loss": {"gamma": 0.2}})
-    pretrained = pretrain(stage1, data_root=root, run_root=root / "runs")
+    pretrained = pretrained_on(root, features=COMPUTED)
     trained = opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, pretrained=str(pretrained.path))
     change = moved_away(trained, a_tested_node(trained))
     changed = ChangedGraph(trained, change)
@@ -192,10 +189,26 @@ def test_a_pretrained_embedding_stays_and_a_new_node_has_the_mean_of_its_neighbo
     read = changed.read_by(network)
     assert changed.predictions()[0].shape == (1, 301)
     count = len(np.unique(facts_of(trained, a_tested_node(trained))[:, [0, 2]])) - 1
-    assert changed.features.stand_ins == [{"pretrained": f"the mean of {count} neighbours"}]
+    assert changed.stand_ins == [{"pretrained": f"the mean of {count} neighbours"}]
     for name, feats in network.given.feats.items():
         kept = slice(None) if name == "semantic" else slice(-2)  # but degrees
         assert read.feats[name][:300, kept].equal(feats[:, kept])
-    tuned = opened(root, "rgcn", **ONE_FOLD, features=COMPUTED, pretrained=str(pretrained.path), fine_tune=True)
-    with pytest.raises(NieError, match="A run with fine_tune passes messages on two graphs, and cannot be asked yet"):
-        ChangedGraph(tuned, GraphChange(tuned.kg)).predictions()
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+@pytest.mark.parametrize("method", ["rgcn", "rgtn", "mlp"])
+def test_encoders_that_are_trained_along_read_the_changed_graph(root: Path, method: str, inverse: bool) -> None:
+    """All that they read can be computed: a node that is moved away takes its score along."""
+    stage1 = pretrained_on(root, features=COMPUTED, graph={"inverse_relations": inverse})
+    further = {"features": {**COMPUTED, "standardize": inverse}, "shown_labels": 0.5 if method == "rgcn" else 0.0}
+    trained = opened(root, method, **ONE_FOLD, **further, pretrained=str(stage1.path), fine_tune=True)
+    expected = trained.run.predictions(0, trained.kg.num_nodes)
+    (as_it_is,) = ChangedGraph(trained, GraphChange(trained.kg)).predictions()[0]
+    np.testing.assert_allclose(as_it_is, expected, atol=1e-4)
+    node = a_tested_node(trained)
+    changed = ChangedGraph(trained, moved_away(trained, node))
+    (rows,) = changed.predictions()[0]
+    assert rows[-1] == pytest.approx(expected[node], abs=1e-4)
+    np.testing.assert_allclose(np.delete(rows[:-1], node), np.delete(expected, node), atol=1e-4)
+    assert changed.stand_ins == [{}]
+    assert changed.kept == []

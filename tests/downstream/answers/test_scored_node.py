@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stage_helpers import opened, small
+from stage_helpers import opened, pretrained_on, small
 
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
@@ -47,17 +48,23 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def score_without(network: TrainedNetwork, node: int, left_out: torch.Tensor) -> float:
-    """The score on the whole graph without some edges of the message graph."""
-    given, message = network.given, network.given.message
-    src, dst = message.graph.edges()
-    graph = dgl.graph((src[~left_out], dst[~left_out]), num_nodes=message.graph.num_nodes())
-    there = MessageGraph(
-        graph, message.etype[~left_out], message.num_relations, message.inverse_relations, message.self_loops
-    )
+def score_without(trained: TrainedRun, network: TrainedNetwork, node: int, facts: Sequence[int]) -> float:
+    """The score on the whole graph without some facts; encoders that are trained along read it without them, too."""
+    given = network.given
+    encoded_on = None
+    if given.tuning is not None:
+        inputs = given.tuning.pretrained.inputs
+        encoded_on = without(inputs.message, ~np.isin(inputs.triples, facts))
+    there = without(given.message, ~np.isin(trained.triples, facts))
     with torch.no_grad():
-        outputs = replace(given, message=there).outputs(network.model, given.predicting)
+        outputs = replace(given, message=there, encoded_on=encoded_on).outputs(network.model, given.predicting)
     return float(centred(outputs, given)[0][node] + given.centre)
+
+
+def without(message: MessageGraph, stays: np.ndarray) -> MessageGraph:
+    kept, (src, dst) = torch.from_numpy(stays), message.graph.edges()
+    graph = dgl.graph((src[kept], dst[kept]), num_nodes=message.graph.num_nodes())
+    return replace(message, graph=graph, etype=message.etype[kept])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,23 @@ def score_without(network: TrainedNetwork, node: int, left_out: torch.Tensor) ->
     ],
 )
 def test_every_fact_can_be_left_out_exactly(root: Path, method: str, changes: dict[str, Any]) -> None:
-    trained = opened(root, method, folds={"run": [0]}, optim={"max_epochs": 2}, **changes)
+    check_leaving_out(opened(root, method, folds={"run": [0]}, optim={"max_epochs": 2}, **changes))
+
+
+@pytest.mark.parametrize(("inverse", "shared"), [(True, True), (True, False), (False, False)])
+@pytest.mark.parametrize("method", ["graphsage", "mlp"])
+def test_every_fact_can_be_left_out_where_encoders_of_stage_1_are_trained_along(
+    root: Path, method: str, inverse: bool, shared: bool
+) -> None:
+    stage1 = pretrained_on(root, graph={"inverse_relations": inverse})
+    tuned: dict[str, Any] = {"pretrained": str(stage1.path), "fine_tune": True, "replaced": ["structural"]}
+    graph = {"inverse_relations": inverse == shared, "self_loops": shared}
+    trained = opened(root, method, folds={"run": [0]}, optim={"max_epochs": 2}, graph=graph, **tuned)
+    assert len(trained.networks_of(0)[0].given.graphs) == (1 if shared else 2)
+    check_leaving_out(trained)
+
+
+def check_leaving_out(trained: TrainedRun) -> None:
     kg = trained.kg
     hub = int(np.bincount(np.concatenate([kg.src, kg.dst])).argmax())
     tested = int(trained.inputs.folds[0].test[0])
@@ -88,10 +111,10 @@ def test_every_fact_can_be_left_out_exactly(root: Path, method: str, changes: di
         for place in range(min(len(facts), 5)):
             weight = scored.whole.clone()
             weight[place] = 0
-            expected = score_without(network, node, torch.from_numpy(trained.triples == facts[place]))
+            expected = score_without(trained, network, node, [facts[place]])
             with torch.no_grad():
                 assert float(scored(weight)) == pytest.approx(expected, abs=1e-5)
-        expected = score_without(network, node, torch.from_numpy(np.isin(trained.triples, facts)))
+        expected = score_without(trained, network, node, facts)
         with torch.no_grad():
             assert float(scored(0 * scored.whole)) == pytest.approx(expected, abs=1e-5)
 
