@@ -107,8 +107,8 @@ def measured(
         untrained = config.model_copy(update={"loss": config.loss.model_copy(update={"objective": "untrained"})})
         drawn, before, _ = train_encoder(untrained, own, fold, "structural", Path(folder) / "untrained", feed)
     probe = probe_of(own.kg.targets, fold)
-    rows = [row for row in history.rows if "probe" in row]
-    least, best = min(rows, key=lambda row: row["contrast"]), max(rows, key=lambda row: row["probe"])
+    rows, objective = [row for row in history.rows if "probe" in row], config.loss.name
+    least, best = min(rows, key=lambda row: row[objective]), max(rows, key=lambda row: row["probe"])
     return {
         "feed": feed,
         "objective": config.loss.objective,
@@ -118,7 +118,7 @@ def measured(
         "features": probe(fed),
         "untrained": probe(before),
         "by contrast": least["probe"],
-        "contrast": least["contrast"],
+        "contrast": least[objective],
         "its epoch": int(least["epoch"]),
         "best": best["probe"],
         "best epoch": int(best["epoch"]),

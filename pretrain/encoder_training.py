@@ -96,7 +96,7 @@ def train_encoder(
 
         def monitor() -> dict[str, float]:
             made = embedding()
-            figures = {"contrast": objective(made).item()}
+            figures = {config.loss.name: objective(made).item()}
             return figures if probe is None else {**figures, "probe": probe(made.cpu().numpy())}
 
         train = torch.from_numpy(fold.train)
@@ -112,7 +112,7 @@ def train_encoder(
                 losses,
                 monitor,
                 optim=config.optim,
-                select={config.select: config.select == "probe"},
+                select={"probe": True} if config.select == "probe" else {config.loss.name: False},
                 label=label,
                 checkpoint=folder / "checkpoint.pt",
                 generators=[generator],
@@ -134,4 +134,5 @@ def _objective(config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, g
         objective = label_objective(config.loss, train, labels, size, generator)
     if not config.loss.squared_error:
         return objective
-    return Summed(objective, regression(train, labels - labels.mean(), size), config.loss.squared_error)
+    beside = regression(train, labels - labels.mean(), size)
+    return Summed(objective, beside, config.loss.squared_error, config.loss.objective)

@@ -86,7 +86,7 @@ def _pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: 
         **_contrasted(config, inputs, fold),
         "fit": {
             name: {
-                "loss": history.best.get("contrast"),
+                "loss": history.best.get(config.loss.name),
                 **({"probe": history.best["probe"]} if "probe" in history.best else {}),
                 "best_epoch": max(history.best_epoch.values(), default=0),
                 "epochs": history.epochs,

@@ -84,6 +84,11 @@ class LicapLossConfig(ContrastConfig):
         0.0, ge=0, description="weight of the squared error of a linear head on the embedding, beside a contrast"
     )
 
+    @property
+    def name(self) -> str:
+        """What the loss is called in curves: its objective, and the regression beside it where there is one."""
+        return f"{self.objective} and regression" if self.squared_error else self.objective
+
     @model_validator(mode="after")
     def _squared_error_beside_a_contrast(self) -> LicapLossConfig:
         if self.squared_error and self.objective in ("regression", "untrained"):

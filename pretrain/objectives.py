@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from nie.training.loss_terms import term
 from pretrain.contrast import Contrast
 from pretrain.licap_settings import ContrastConfig, LicapLossConfig
 from pretrain.losses import finer_bin_loss, rank_n_contrast, top_bin_loss, y_aware_info_nce
@@ -25,10 +26,10 @@ def licap_loss(embedding: Tensor, contrast: Contrast, loss: ContrastConfig) -> T
     total, temperature = embedding.new_zeros(()), loss.temperature
     if loss.eta1:
         top, pool = embedding[contrast.top], embedding[contrast.pool]
-        total = total + loss.eta1 * top_bin_loss(top, pool, temperature=temperature)
+        total = total + loss.eta1 * term("L1", top_bin_loss(top, pool, temperature=temperature))
     if loss.eta2:
         finer = finer_bin_loss(embedding[contrast.ordered], contrast.bin, contrast.weight, temperature=temperature)
-        total = total + loss.eta2 * finer
+        total = total + loss.eta2 * term("L2", finer)
     return total
 
 
@@ -90,11 +91,12 @@ class LabelObjective:
 
 @dataclass(frozen=True, eq=False)
 class Summed:
-    """A contrast and ``weight`` times a regression, of an embedding of all nodes."""
+    """The contrast ``name`` and ``weight`` times a regression, of an embedding of all nodes."""
 
     contrast: BinContrast | LabelObjective
     regression: LabelObjective
     weight: float
+    name: str
 
     @property
     def head(self) -> nn.Module | None:
@@ -111,7 +113,7 @@ class Summed:
             yield nodes, partial(self._with_regression, contrast)
 
     def _with_regression(self, contrast: Callable[[Tensor], Tensor], embedding: Tensor) -> Tensor:
-        return contrast(embedding) + self.weight * self.regression(embedding)
+        return term(self.name, contrast(embedding)) + self.weight * term("regression", self.regression(embedding))
 
 
 Objective = BinContrast | LabelObjective | Summed

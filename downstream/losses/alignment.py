@@ -6,8 +6,9 @@ out, and without any pair the loss is 0: a batch of one node has nothing to cont
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from nie.arrays import Ints
 from nie.errors import NieError
+from nie.training.loss_terms import pair_term
 from pretrain.losses import info_nce
 
 RATIOS = (0.5, 0.3, 0.2)
@@ -46,7 +48,7 @@ def modality_contrastive_loss(projected: Tensor, mask: Tensor, *, temperature: f
         own = torch.arange(len(a), device=a.device)
         return (info_nce(a, b, own, temperature=temperature) + info_nce(b, a, own, temperature=temperature)) / 2
 
-    return _mean_over_pairs(projected, mask, contrast, least=2)
+    return _mean_over_pairs(projected, mask, {"contrastive": contrast}, least=2)
 
 
 def cosine_mse_loss(projected: Tensor, mask: Tensor) -> Tensor:
@@ -57,7 +59,7 @@ def cosine_mse_loss(projected: Tensor, mask: Tensor) -> Tensor:
     >>> cosine_mse_loss(torch.ones(3, 2, 4), torch.ones(3, 2, dtype=torch.bool)).item()
     0.0
     """
-    return _mean_over_pairs(projected, mask, lambda a, b: _distance(a, b) + F.mse_loss(a, b))
+    return _mean_over_pairs(projected, mask, {"cosine": _distance, "MSE": F.mse_loss})
 
 
 def projection_spread(projected: Tensor, mask: Tensor) -> Tensor:
@@ -122,8 +124,8 @@ def alignment_loss(
 
     terms = (
         modality_contrastive_loss(projected, mask, temperature=temperature),
-        _mean_over_pairs(projected, mask, feature),
-        _mean_over_pairs(projected, mask, semantic, with_rows=True),
+        _mean_over_pairs(projected, mask, {"feature": feature}),
+        _mean_over_pairs(projected, mask, {"semantic": semantic}, with_rows=True),
     )
     return sum((ratio * term for ratio, term in zip(ratios, terms, strict=True)), projected.new_zeros(()))
 
@@ -155,16 +157,20 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _mean_over_pairs(
-    projected: Tensor, mask: Tensor, term: Callable[..., Tensor], *, least: int = 1, with_rows: bool = False
-) -> Tensor:
-    """Mean of a term over the pairs of channels that at least ``least`` nodes have; 0 without such a pair."""
-    found = [
-        term(a, b, rows) if with_rows else term(a, b) for a, b, rows in _pairs(projected, mask) if len(rows) >= least
-    ]
+    projected: Tensor, mask: Tensor, terms: Mapping[str, Callable[..., Tensor]], *, least: int = 1,
+    with_rows: bool = False,
+) -> Tensor:  # fmt: skip
+    """Mean of the sum of terms over the pairs of channels that at least ``least`` nodes have; 0 without such a pair."""
+    found = []
+    for (first, second), a, b, rows in _pairs(projected, mask):
+        if len(rows) >= least:
+            given = (a, b, rows) if with_rows else (a, b)
+            values = [pair_term(name, function(*given), first, second) for name, function in terms.items()]
+            found.append(functools.reduce(torch.add, values))
     return torch.stack(found).mean() if found else projected[:0].sum()
 
 
-def _pairs(projected: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _pairs(projected: Tensor, mask: Tensor) -> Iterator[tuple[tuple[int, int], Tensor, Tensor, Tensor]]:
     """Every pair of channels, on the nodes that have both, with their rows."""
     if projected.dim() != 3 or mask.shape != projected.shape[:2]:
         raise NieError(
@@ -172,4 +178,4 @@ def _pairs(projected: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, Tensor, Te
         )
     for first, second in itertools.combinations(range(projected.shape[1]), 2):
         rows = (mask[:, first] & mask[:, second]).nonzero()[:, 0]
-        yield projected[rows, first], projected[rows, second], rows
+        yield (first, second), projected[rows, first], projected[rows, second], rows

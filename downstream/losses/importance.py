@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nie.errors import NieError
+from nie.training.loss_terms import term
 
 
 def draw_lists(num_train: int, list_size: int, generator: torch.Generator) -> Tensor:
@@ -154,7 +155,8 @@ def importance_loss(
         tensor(2.)
     """
     whole, channels = (value_error or error)(score, target), error(by_channel, target[:, None].expand_as(by_channel))
-    loss = (1 - channel_weight) * whole + channel_weight * channels
+    loss = (1 - channel_weight) * term("regression", whole)
+    loss = loss + channel_weight * (term("channels", channels) if channel_weight else channels)
     if listwise_weight:
-        loss = loss + listwise_weight * listwise(score, target, lists)
+        loss = loss + listwise_weight * term("listwise", listwise(score, target, lists))
     return loss

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nie.errors import NieError
 from nie.layers import Encoding
+from nie.training.loss_terms import term
 
 
 def prior_divergence(encoding: Encoding, has_channel: Tensor) -> Tensor:
@@ -72,10 +73,10 @@ def variational_loss(
         divergence(encodings[one], encodings[other], masks[one] & masks[other])
         for one, other in itertools.permutations(names, 2)
     ]
-    total = prior_weight * torch.stack(prior).mean()
-    for weight, terms in ((reconstruction_weight, errors), (cross_weight, cross)):
+    total = prior_weight * term("KL", torch.stack(prior).mean())
+    for name, weight, terms in (("reconstruction", reconstruction_weight, errors), ("cross KL", cross_weight, cross)):
         if terms:
-            total = total + weight * torch.stack(terms).mean()
+            total = total + weight * term(name, torch.stack(terms).mean())
     return total
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from downstream.losses.importance import draw_lists, listwise_loss
 from downstream.methods.finished_predictions import prediction_of, runs_to
 from downstream.methods.fold_work import FoldWork
+from nie.training.loss_terms import term
 
 RANKED_NODES = 1024
 """Nodes of a step that are ranked as the teachers rank them; lists of all nodes of a large graph would not fit."""
@@ -62,9 +63,11 @@ class Teachers:
             generator: draws nodes and lists.
         """
         target = self.target if nodes is None else self.target[nodes]
-        total = self.weight * (score - target).square().mean()
+        total = self.weight * term("teachers", (score - target).square().mean())
         if self.rank_weight and len(score) > 1:
             drawn = torch.randperm(len(score), generator=generator)[:RANKED_NODES].to(score.device)
             lists = draw_lists(len(drawn), list_size, generator).to(score.device)
-            total = total + self.rank_weight * listwise_loss(score[drawn], target[drawn], lists)
+            total = total + self.rank_weight * term(
+                "teachers' order", listwise_loss(score[drawn], target[drawn], lists)
+            )
         return total

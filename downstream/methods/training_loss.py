@@ -27,6 +27,7 @@ from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.hidden_contrast import HiddenContrast
 from nie.data.adjacency import adjacency, both_ways
 from nie.models import ChannelStates, ImportanceScores
+from nie.training.loss_terms import channels_named, term
 
 ALIGNED_NODES = 1024
 """Nodes that are contrasted with each other in a step; all pairs of a whole graph would not fit."""
@@ -80,19 +81,24 @@ class TrainingLoss:
         )  # fmt: skip
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
-            total = total + loss.tier_weight * self._tiers(outputs.tier_logits[at], given.tiers[rows])
+            total = total + loss.tier_weight * term("tiers", self._tiers(outputs.tier_logits[at], given.tiers[rows]))
         if given.teachers is not None:
             total = total + given.teachers.loss(outputs.score, nodes, loss.list_size, self.generator)
         if self.contrast is not None:
             assert outputs.hidden is not None, "a network without hidden vectors is refused before it is trained"
-            total = total + loss.contrast_weight * self.contrast(outputs.hidden[at], given.train[rows])
+            contrast = self.contrast(outputs.hidden[at], given.train[rows])
+            total = total + loss.contrast_weight * term("contrast", contrast)
         beside = loss.of_channels
         if outputs.states is not None and beside is not None:
             if outputs.states.projected is not None:
-                total = total + beside.alignment_weight * self._alignment(outputs.states, nodes, beside.alignment)
+                with channels_named(outputs.states.encodings):
+                    aligned = term("alignment", self._alignment(outputs.states, nodes, beside.alignment))
+                total = total + beside.alignment_weight * aligned
             if beside.variational_weight:
                 known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
-                total = total + beside.variational_weight * _variational(outputs.states, feats, known)
+                total = total + beside.variational_weight * term(
+                    "variational", _variational(outputs.states, feats, known)
+                )
         return total
 
     def _labels(self, rows: Tensor) -> Tensor:

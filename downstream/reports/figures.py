@@ -15,6 +15,7 @@ from nie.arrays import Array
 from nie.data import KnowledgeGraph
 from nie.extras import require
 from nie.foreign import one_line
+from nie.runs.files import LOSS_TERM
 from nie.runs.run import Run
 
 DRAWN = ("rmse", "spearman")
@@ -60,6 +61,34 @@ def learning_curves(runs: Mapping[str, Run], metric: str = "spearman") -> Any | 
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
     return figure
+
+
+def loss_terms(runs: Mapping[str, Run]) -> Any | None:
+    """Every term of the loss over epochs, before its weight, a panel for each row; None where no loss has terms."""
+    terms = {name: {term: _mean_curve(run, term) for term in _terms_of(run)} for name, run in runs.items()}
+    terms = {name: drawn for name, drawn in terms.items() if drawn}
+    if not terms:
+        return None
+    columns = min(len(terms), 3)
+    figure, axes = _axes(-(-len(terms) // columns), columns, width=4.5, height=3)
+    for axis, (name, drawn) in zip(axes, terms.items(), strict=False):
+        for term, curve in drawn.items():
+            axis.plot(list(curve), list(curve.values()), label=_shown(term.removeprefix(LOSS_TERM)))
+        axis.set(title=_shown(name), xlabel="epoch")
+        axis.legend(fontsize=7)
+        axis.grid(alpha=0.3)
+    for axis in axes[len(terms) :]:
+        axis.set_axis_off()
+    return figure
+
+
+def _terms_of(run: Run) -> list[str]:
+    """The columns of a run's curves that hold terms of its loss, where it has more than one."""
+    columns: dict[str, None] = {}
+    for fold in run.finished_folds():
+        for rows in _curves(run, fold):
+            columns.update(dict.fromkeys(name for name in rows[0] if name.startswith(LOSS_TERM)) if rows else {})
+    return list(columns) if len(columns) > 1 else []
 
 
 def _firsts_of_pairs(runs: Mapping[str, Run]) -> dict[str, str]:
@@ -181,14 +210,19 @@ def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) 
 
 def fold_curves(run: Run, fold: int, metric: str) -> list[dict[int, float]]:
     """A figure of one fold by epoch, where it was taken; several curves where models are averaged."""
-    curves = []
+    return [
+        {int(float(row["epoch"])): float(row[metric]) for row in rows if row.get(metric)} for rows in _curves(run, fold)
+    ]
+
+
+def _curves(run: Run, fold: int) -> list[list[dict[str, str]]]:
+    """The rows of every file of curves that a fold has."""
+    found = []
     for name in run.files(fold):
-        if name.rpartition("/")[2] != "curves.csv":
-            continue
-        with run.file(fold, name).open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row.get(metric)]
-        curves.append({int(float(row["epoch"])): float(row[metric]) for row in rows})
-    return curves
+        if name.rpartition("/")[2] == "curves.csv":
+            with run.file(fold, name).open(encoding="utf-8", newline="") as file:
+                found.append(list(csv.DictReader(file)))
+    return found
 
 
 def _mean_curve(run: Run, metric: str) -> dict[int, float]:

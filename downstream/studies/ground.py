@@ -68,6 +68,7 @@ def _figures_of_folds(results: Results, runs: Mapping[str, Run], kg: KnowledgeGr
     return {
         "folds": figures.fold_points(results),
         "learning curves": figures.learning_curves(runs),
+        "terms of the loss": figures.loss_terms(runs),
         "predicted against true": figures.predicted_against_true(name, best, kg),
         "training cost": figures.training_cost(seconds_by_row(runs)),
     }
@@ -79,6 +80,7 @@ def _figures_of_repetitions(results: Results, runs: Mapping[str, Run], _kg: Know
     return {
         "repetitions": figures.fold_points(results, ("mrr", "hits@10")),
         "learning curves": figures.learning_curves(runs, "mrr"),
+        "terms of the loss": figures.loss_terms(runs),
         "training cost": figures.training_cost(seconds_by_row(runs)),
     }
 

@@ -15,6 +15,9 @@ from nie.arrays import Array
 from nie.disk.atomic import atomic_file
 from nie.errors import NieError
 
+LOSS_TERM = "loss/"
+"""Begins the columns of curves in which the terms of a loss stand, each before its weight: ``loss/listwise``."""
+
 
 def write_json(path: Path, document: Any) -> None:
     """Write JSON atomically; values that are not finite become ``null``, which every JSON reader knows."""

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from nie.deadline import OutOfTime, check_time
 from nie.errors import NieError
 from nie.progress import Progress
+from nie.runs.files import LOSS_TERM
 from nie.settings.sections import OptimConfig
 from nie.training.averaged import AveragedWeights
 from nie.training.checkpoint import read_checkpoint, write_checkpoint
+from nie.training.loss_terms import listening
 from nie.training.schedules import scheduler_of
 
 CHECKPOINT_EVERY_S = 15.0
@@ -30,7 +32,7 @@ class History:
     """What happened while fitting: one row for each epoch, and for every selecting metric its best epoch.
 
     Attributes:
-        rows: loss, learning rate and what was monitored, one row for each epoch.
+        rows: loss, learning rate, terms of the loss and what was monitored, one row for each epoch.
         best: by metric, its best value.
         best_epoch: by metric, the epoch of its best value.
         train_seconds: spent in training steps and evaluations, over all sittings.
@@ -150,7 +152,8 @@ def fit(
                     for metric, higher_is_better in select.items():
                         state.keep_if_best(metric, row[metric], higher_is_better)
             state.history.train_seconds += time.monotonic() - started
-            progress.advance({name: row[name] for name in ("loss", *select) if name in row})
+            judged = {name: row[name] for name in select if name in row}
+            progress.advance({"loss": row["loss"], **state.terms, **judged})
             if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                 state.save(checkpoint)
                 saved_at = time.monotonic()
@@ -188,14 +191,18 @@ class _State:
         self.scheduler = scheduler_of(self.optimizer, optim)
         self.averaged = None if optim.ema is None else AveragedWeights(model, optim.ema)
         self.history = History()
+        self.terms: dict[str, float] = {}  # of the loss, in the latest epoch
         self.best_states: dict[str, dict[str, Tensor]] = {}
 
     def train_epoch(self, losses: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         self.model.train()
         lr = self.optimizer.param_groups[0]["lr"]
-        values = [self.step(loss) for loss in losses()]
+        with listening() as noted:
+            values = [self.step(loss) for loss in losses()]
         self.scheduler.step()
+        self.terms = noted.means()
         row = {"epoch": self.history.epochs + 1.0, "loss": statistics.fmean(values), "lr": lr}
+        row.update((f"{LOSS_TERM}{name}", value) for name, value in self.terms.items())
         self.history.rows.append(row)
         return row
 

@@ -50,7 +50,7 @@ def test_every_objective_trains_and_names_its_run(
     assert (fit["epochs"] == 0) == (objective == "untrained")
     if objective != "untrained":
         rows = (result.fold_path(0) / "structural" / "curves.csv").read_text().splitlines()
-        place = rows[0].split(",").index("contrast")
+        place = rows[0].split(",").index(objective)
         contrast = [float(row.split(",")[place]) for row in rows[1:]]
         assert min(contrast) < contrast[0]
 
@@ -159,7 +159,7 @@ def test_summed_is_the_contrast_and_its_share_of_the_regression() -> None:
     rows, labels = torch.arange(6), torch.arange(6.0) - 2.5
     error = regression(rows, labels, 3)
     contrast = LabelObjective(rows, labels, lambda nodes, own: nodes.sum())
-    both, nodes = Summed(contrast, error, 0.5), torch.randn(6, 3)
+    both, nodes = Summed(contrast, error, 0.5, "sum"), torch.randn(6, 3)
     torch.testing.assert_close(both(nodes), nodes.sum() + 0.5 * error(nodes))
     (_, step), *others = both.epoch(None, torch.Generator().manual_seed(0))
     assert not others

@@ -13,6 +13,7 @@ from nie.errors import NieError
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.models.kge.rotation import SIDES, Side
 from nie.progress import log
+from nie.training.loss_terms import channels_named, term
 
 
 class LinkStep:
@@ -44,6 +45,7 @@ class LinkStep:
         """() the loss of triples (B, 3)."""
         loss = self._shared(batch) if self.config.negatives.sharing == "batch" else self._apart(batch)
         if isinstance(self.model, MultiModalRotatE):
+            loss = term("triples", loss)
             loss = loss + self._auxiliary(self.model, batch) + self._adversarial(self.model, batch)
         return loss
 
@@ -85,14 +87,16 @@ class LinkStep:
             return 0.0
         known = model.refined(torch.unique(batch[:, [0, 2]]))
         assert known.projected is not None
-        aligned: Tensor = AUXILIARY[loss.auxiliary].function(known.projected, known.mask)
-        return loss.auxiliary_weight * aligned
+        with channels_named(["structural", *self.config.channels]):
+            aligned: Tensor = AUXILIARY[loss.auxiliary].function(known.projected, known.mask)
+        return loss.auxiliary_weight * term("auxiliary", aligned)
 
     def _adversarial(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
         """The loss of triples with made-up channels, which count as false ones."""
         if self.config.loss.adversarial_weight == 0:
             return 0.0
-        return -self.config.loss.adversarial_weight * F.logsigmoid(-model.imitated(batch, self.generator)).mean()
+        imitated = -F.logsigmoid(-model.imitated(batch, self.generator)).mean()
+        return self.config.loss.adversarial_weight * term("adversarial", imitated)
 
 
 def self_adversarial_loss(
