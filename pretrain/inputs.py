@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from nie.data import MessageGraph
     from nie.inputs.relations import RelationMaterial, RelationSource
-    from nie.settings.sections import RelationsConfig
+    from nie.models import ImportanceScores
+    from nie.settings.sections import BatchConfig, RelationsConfig
+    from nie.training.block_batches import NeighbourBatches
 
 Made = TypeVar("Made")
 
@@ -110,6 +112,36 @@ class NodeInputs:
 
         raw = next((name for name, own in self.channels.items() if own is features), None)
         return make() if raw is None else self.once(("tensor", raw), make)
+
+    def begin(self, fold: int, folder: Path) -> None:
+        """Called where a fold is about to be worked on in a folder."""
+
+    def presence(self, features: ChannelFeatures) -> torch.Tensor:
+        """(N,) bool on the device, the nodes that have any feature of the channel."""
+        from nie.inputs.tensors import presence
+
+        return presence(features).to(self.device)
+
+    def outputs(
+        self, model: Any, message: MessageGraph, feats: Mapping[str, torch.Tensor], **further: Any
+    ) -> ImportanceScores:  # fmt: skip
+        """What a network gives for all nodes.
+
+        Args:
+            model: as `nie.models` describes it.
+            message: the graph that it runs on: ``self.message``, or what this is with changed facts.
+            feats: (N, d) by channel.
+            further: other arguments of the model by name.
+        """
+        outputs: ImportanceScores = model(message.graph, feats, message.etype, **further)
+        return outputs
+
+    def batches(self, train: torch.Tensor, batch: BatchConfig, hops: int) -> NeighbourBatches:
+        """The batches of training nodes that a network reads ``hops`` far; ``batch`` says how large they are."""
+        from nie.training.block_batches import NeighbourBatches
+
+        assert batch.size is not None, "the whole graph is no batch"
+        return NeighbourBatches(self.message, train, batch.size, [batch.fanout] * hops, batch.sampler)
 
     @property
     def relation_source(self) -> RelationSource:

@@ -21,8 +21,8 @@ MODULES = {
 }
 
 NAMES = (
-    "arguments arrays cka deadline dgl_compat dgl_random encoders errors extras findings foreign fusions later "
-    "own_source plugins progress rank_correlation threads vocabulary"
+    "arguments arrays cka deadline dgl_compat dgl_random encoders errors extras findings foreign fusions hosts "
+    "later launching own_source plugins progress rank_correlation threads vocabulary"
 )
 GROUND = tuple(f"nie.{name}" for name in NAMES.split())
 ROOMS: tuple[tuple[str, ...], ...] = (

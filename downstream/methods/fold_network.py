@@ -24,10 +24,10 @@ from nie.arrays import Ints
 from nie.data import MessageGraph
 from nie.errors import NieError
 from nie.inputs.relations import RelationMaterial
-from nie.inputs.tensors import presence
 from nie.models import ImportanceScores
 from nie.runs.run import Run
 from nie.runs.weights import read_weights
+from nie.training.block_batches import NeighbourBatches
 from nie.training.memory_plan import Plan, plan
 from nie.training.neighbourhood import Neighbourhood
 
@@ -87,7 +87,7 @@ class FoldNetwork:
             config=config,
             message=inputs.message,
             feats=feats if tuning is None else tuning.feats(feats),
-            masks={name: presence(features).to(device) for name, features in work.channels.items()},
+            masks={name: inputs.presence(features) for name, features in work.channels.items()},
             train=torch.from_numpy(fold.train).to(device),
             labels=torch.from_numpy((targets - centre).astype(np.float32)).to(device),
             centre=centre,
@@ -190,8 +190,15 @@ class FoldNetwork:
         extra: dict[str, Any] = {} if masks is None else {"masks": masks}
         if self.encoded_on is not None:
             extra["encoded_on"] = self.encoded_on.graph, self.encoded_on.etype
-        outputs: ImportanceScores = model(self.message.graph, feats, self.message.etype, **extra)
-        return outputs
+        return self.work.inputs.outputs(model, self.message, feats, **extra)
+
+    def batches(self, model: nn.Module, planned: Plan) -> NeighbourBatches | None:
+        """The batches that the network trains on, or None for the whole graph."""
+        batch = planned.batch
+        if batch.size is None:
+            return None
+        hops: Any = model.num_hops
+        return self.work.inputs.batches(self.train.cpu(), batch, hops)
 
     def plan(self, model: nn.Module, label: str) -> Plan:
         """How the network trains and predicts within the memory that the settings allow.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from downstream.heads.tiers import tier_means, tier_probabilities
 from downstream.losses.table import TIER_LOSSES
@@ -31,9 +31,8 @@ from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json, write_array, write_curves, write_json
 from nie.runs.fold_folder import DONE, finish, is_complete
 from nie.runs.weights import write_weights
-from nie.training.block_batches import NeighbourBatches
+from nie.training.checkpoint import CHECKPOINT
 from nie.training.loop import fit, seeded
-from nie.training.memory_plan import Plan
 from pretrain.cross_validation import fold_seed
 
 MEMBER_SEEDS = 100  # distance of the seeds of members, more than there are folds
@@ -157,14 +156,14 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
                 return
             for batch, outputs in batches.epoch(model, feats, rows, generator, given.given_masks):
                 nodes = train[batch]
-                yield loss(outputs, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
+                yield batches.agreed(loss(outputs, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes))
 
         def monitor() -> dict[str, float]:
             made = predictions()
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
         everyone, planned = torch.arange(len(train), device=train.device), given.plan(model, label)
-        batches, loss = _batches(given, model, planned), TrainingLoss(given, generator)
+        batches, loss = given.batches(model, planned), TrainingLoss(given, generator)
         history, states = fit(
             model,
             losses,
@@ -172,7 +171,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             optim=config.optim,
             select={name: bool(METRICS[name].higher_is_better) for name in config.selecting},
             label=label,
-            checkpoint=folder / "checkpoint.pt",
+            checkpoint=folder / CHECKPOINT,
             generators=[generator],
             also_log=lambda: relation_weights(model),
         )
@@ -278,12 +277,3 @@ def _stored(folder: Path) -> Fitted | None:
     agreed, facts = document.pop("agreement"), document.pop("facts")
     deviation = read_npy(own, mapped=False) if (own := folder / DEVIATION_FILE).exists() else None
     return Fitted(score, prediction, probability, deviation, agreed, facts, document)
-
-
-def _batches(given: FoldNetwork, model: nn.Module, planned: Plan) -> NeighbourBatches | None:
-    """The batches that a network trains on, or None for the whole graph."""
-    batch = planned.batch
-    if batch.size is None:
-        return None
-    hops: Any = model.num_hops
-    return NeighbourBatches(given.message, given.train.cpu(), batch.size, [batch.fanout] * hops, batch.sampler)

@@ -46,14 +46,24 @@ def estimate(
     """
     _refuse_leaks(config)
     inputs = inputs or prepare(config, data_root=data_root)
-    ready = {}
-    for fold in config.folds.run:  # what cannot work is refused before anything is written
-        work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
-        ready[fold] = work, work.method.check(work)
+    ready = checked_folds(config, inputs)  # what cannot work is refused before anything is written
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     # What a fold reads may be large, so it is freed when the fold is finished.
     run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))
     return run
+
+
+def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tuple[FoldWork, Any]]:
+    """The work on each configured fold, and what the method's check has made of it.
+
+    Raises:
+        NieError: one cannot work.
+    """
+    ready = {}
+    for fold in config.folds.run:
+        work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
+        ready[fold] = work, work.method.check(work)
+    return ready
 
 
 def _refuse_leaks(config: ImportanceConfig) -> None:
@@ -72,6 +82,7 @@ def _refuse_leaks(config: ImportanceConfig) -> None:
 def _estimate_fold(work: FoldWork, checked: Any, folder: Path) -> None:
     started = time.monotonic()
     config, fold, kg = work.config, work.fold, work.inputs.kg
+    work.inputs.begin(fold.index, folder)
     fitted = work.fit(checked, folder)
     unseen = (fitted.prediction, fitted.score) if fitted.unseen is None else (fitted.unseen, fitted.unseen)
     val = work.judge(fold.val, *unseen, fitted.probability)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import inspect
@@ -47,6 +48,17 @@ def in_chunks(values: int | None) -> Iterator[None]:
         _values.reset(token)
 
 
+class GraphInParts(abc.ABC):
+    """A graph of which this process has some nodes alone; a model is called with their rows, and layers ask for more.
+
+    It stands in the place of a block for every layer. See `nie.training.parted_graph`.
+    """
+
+    @abc.abstractmethod
+    def compute(self, layer: Callable[..., Tensor], feat: Any, **given: Any) -> Tensor:
+        """What ``layer(block, feat, **given)`` gives for this process's nodes, from their rows and those of others."""
+
+
 class GraphLayer(nn.Module):
     """A layer ``(graph, feat, ...) -> (N_dst, ...)`` of which each row depends on a node's in-edges alone.
 
@@ -58,6 +70,8 @@ class GraphLayer(nn.Module):
     def __call__(self, graph: dgl.DGLGraph, feat: Any, *rest: Any, **named: Any) -> Any:
         """What ``forward`` gives, by chunks where `in_chunks` asks for them."""
         values, call = _values.get(), super().__call__
+        if isinstance(graph, GraphInParts):
+            return graph.compute(call, feat, **dict(zip(_names(type(self).forward), rest, strict=False)), **named)
         if values is None or torch.is_grad_enabled() or not isinstance(graph, dgl.DGLGraph) or graph.is_block:
             return call(graph, feat, *rest, **named)
         names = _names(type(self).forward)
@@ -84,7 +98,7 @@ def by_chunks(compute: Callable[..., Tensor], graph: dgl.DGLGraph, feat: Any, va
         given: further arguments by name.
     """
     src, dst = feat if isinstance(feat, tuple) else (feat, None)
-    bounds = _bounds(graph, values // max(src[:1].numel(), 1))
+    bounds = chunk_bounds(graph, values // max(src[:1].numel(), 1))
     if len(bounds) <= 2:
         return compute(graph, feat, **given)
     out: Tensor | None = None
@@ -107,7 +121,7 @@ def _rows(whole: Tensor | None, ids: Tensor) -> Tensor | None:
     return None if whole is None else whole[ids.to(whole.device)]
 
 
-def _bounds(graph: dgl.DGLGraph, most: int) -> list[int]:
+def chunk_bounds(graph: Any, most: int) -> list[int]:
     """Where chunks begin, and the end: each has about ``most`` edges and destinations, together, or a single node."""
     cost = (graph.in_degrees() + 1).cumsum(0)
     if not len(cost):

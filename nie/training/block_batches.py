@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nie.data import MessageGraph
 from nie.models import ImportanceScores
-from nie.training.neighbourhood import NeighbourSampler
+from nie.training.neighbourhood import NeighbourSampler, Sampler
 
 
 class NeighbourBatches:
@@ -39,8 +39,8 @@ class NeighbourBatches:
     def __init__(
         self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int], kind: str = "uniform"
     ) -> None:
-        self.train, self.size = train, size
-        self.sampler = NeighbourSampler(message, fanouts, kind)
+        self.train, self.size, self.device = train, size, message.etype.device
+        self.sampler: Sampler = NeighbourSampler(message, fanouts, kind)
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
@@ -58,10 +58,25 @@ class NeighbourBatches:
         Yields:
             Positions in ``train`` and the scores of these nodes.
         """
-        rows, device = rows.cpu(), self.sampler.message.etype.device
+        for batch in self._in_turn(rows.cpu(), generator):
+            yield batch.to(self.device), self._scores(model, self.train[batch], feats, generator, masks)
+
+    def _scores(
+        self, model: nn.Module, nodes: Tensor, feats: Mapping[str, Tensor], generator: torch.Generator,
+        masks: Mapping[str, Tensor] | None,
+    ) -> ImportanceScores:  # fmt: skip
+        """What the model gives for nodes, from the blocks of their neighbourhood."""
+        found = self.sampler.sample(nodes, generator)
+        read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
+        given = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
+        scores: ImportanceScores = model(found.blocks, read, found.etypes, degrees=found.degrees, **given)
+        return scores
+
+    def agreed(self, loss: Tensor) -> Tensor:
+        """The loss that is stepped with, of the loss of a batch."""
+        return loss
+
+    def _in_turn(self, rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+        """The batches of an epoch."""
         order = rows[torch.randperm(len(rows), generator=generator)]
-        for batch in order.tensor_split(-(-len(rows) // self.size)):
-            found = self.sampler.sample(self.train[batch], generator)
-            read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
-            given = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
-            yield batch.to(device), model(found.blocks, read, found.etypes, degrees=found.degrees, **given)
+        yield from order.tensor_split(-(-len(rows) // self.size))

@@ -11,6 +11,9 @@ import torch
 from nie.disk.atomic import write_bytes
 from nie.disk.seal import behind_digest, body_of
 
+CHECKPOINT = "checkpoint.pt"
+"""The file of a fold that is being trained."""
+
 
 def write_checkpoint(path: Path, document: dict[str, Any]) -> None:
     """Write a document of tensors and plain values, atomically."""

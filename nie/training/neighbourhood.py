@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -31,6 +31,13 @@ class Neighbourhood:
     blocks: list[Any]
     etypes: list[Tensor]
     degrees: Degrees
+
+
+class Sampler(Protocol):
+    """Finds the neighbourhood of nodes."""
+
+    def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
+        """The neighbourhood of ``nodes``, ids on the CPU."""
 
 
 class NeighbourSampler:

@@ -1,0 +1,170 @@
+"""A command on several hosts: a server and a trainer of it on each, watched until all have ended or one has failed."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nie.errors import NieError, shown
+from nie.foreign import one_line
+from nie.hosts import SERVER, TRAINER, Place
+from nie.progress import log
+
+SSH = (
+    "ssh -tt -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -o LogLevel=ERROR"
+)
+"""A lost network ends ssh within 30 seconds; the terminal of ``-tt`` ends what ran on the host when ssh ends."""
+REACHED_WITHIN_S = 15
+LOOKED_AT_EVERY_S = 0.2
+LEAVE_WITHIN_S = 20
+"""For processes that are to end by themselves."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command that is to run on hosts.
+
+    Attributes:
+        hosts: their addresses.
+        shell: what runs a command on one of them, called with the address and the command.
+        command: what runs there, a word an item.
+        folder: where it runs, the same on all hosts.
+    """
+
+    hosts: tuple[str, ...]
+    shell: Sequence[str]
+    command: Sequence[str]
+    folder: Path
+
+    def places(self) -> Iterator[Place]:
+        """Those of all processes, the servers' first."""
+        for role in (SERVER, TRAINER):
+            yield from (Place(self.hosts, number, role) for number in range(len(self.hosts)))
+
+    def arguments(self, place: Place) -> list[str]:
+        """The command that starts a process on its host."""
+        environment = [f"{name}={shlex.quote(value)}" for name, value in place.environment.items()]
+        there = f"cd {shlex.quote(str(self.folder))} && exec env {' '.join(environment)} {shlex.join(self.command)}"
+        return [*self.shell, place.host, there]
+
+    def said(self) -> list[str]:
+        """All commands, as a shell reads them."""
+        return [shlex.join(self.arguments(place)) for place in self.places()]
+
+    def check_hosts(self) -> None:
+        """Raise unless every host runs commands, and has the folder.
+
+        Raises:
+            NieError: one does not.
+        """
+        asked = f"cd {shlex.quote(str(self.folder))}"
+        tried = {host: _started([*self.shell, host, asked]) for host in self.hosts}
+        until = time.monotonic() + REACHED_WITHIN_S
+        try:
+            for host, process in tried.items():
+                try:
+                    output, _ = process.communicate(timeout=max(until - time.monotonic(), 0.1))
+                except subprocess.TimeoutExpired as error:
+                    raise NieError(f"The host {host} did not answer in {REACHED_WITHIN_S} seconds.") from error
+                if process.returncode:
+                    why = _last_line(output) or f"exit code {process.returncode}"
+                    raise NieError(f"The host {host} cannot be used: {why.rstrip('.')}.")
+        finally:
+            for process in tried.values():
+                process.kill()
+                process.wait()
+
+    def run(self) -> int:
+        """Run the command on all hosts; returns 0 when all trainers have ended well.
+
+        What the first trainer prints is printed; what the others do is kept until it is known whether it is needed.
+
+        Raises:
+            NieError: a process failed; the others were stopped.
+        """
+        with _Running(self) as running:
+            failed = running.watched()
+            if failed is None:
+                return 0
+        raise NieError(f"{failed}; the others were stopped, and the same command goes on from the last checkpoint.")
+
+
+@dataclass
+class _Running:
+    """The processes of a launch; they are stopped when the block ends."""
+
+    launch: Launch
+    processes: dict[Place, subprocess.Popen[bytes]] = field(default_factory=dict)
+    printed: dict[Place, Path] = field(default_factory=dict)
+
+    def __enter__(self) -> _Running:
+        self.logs = tempfile.TemporaryDirectory(prefix="nie-launch-")
+        for place in self.launch.places():
+            self.printed[place] = Path(self.logs.name, f"{place.role}{place.number}.log")
+            with self.printed[place].open("wb") as file:
+                leads = place.role == TRAINER and place.number == 0
+                self.processes[place] = subprocess.Popen(
+                    self.launch.arguments(place), stdin=subprocess.DEVNULL, stdout=None if leads else file,
+                    stderr=None if leads else subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+        log.info("Started a server and a trainer on each of %s.", ", ".join(self.launch.hosts))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        until = time.monotonic() + LEAVE_WITHIN_S
+        for process in self.processes.values():
+            try:
+                process.wait(max(until - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.logs.cleanup()
+
+    def watched(self) -> str | None:
+        """What failed first; None when all trainers have ended well, after whom the servers leave."""
+        trainers = [process for place, process in self.processes.items() if place.role == TRAINER]
+        while any(process.poll() is None for process in trainers):
+            failed = self._failed()
+            if failed:
+                return failed
+            time.sleep(LOOKED_AT_EVERY_S)
+        failed = self._failed()
+        until = time.monotonic() + LEAVE_WITHIN_S
+        while not failed and time.monotonic() < until and any(p.poll() is None for p in self.processes.values()):
+            time.sleep(LOOKED_AT_EVERY_S)
+        return failed
+
+    def _failed(self) -> str | None:
+        """A sentence on a process that has ended badly, first of all one that was killed, which fails others."""
+        ended = {place: process.returncode for place, process in self.processes.items() if process.poll() is not None}
+        bad = [place for place, code in ended.items() if code]
+        if not bad:
+            return None
+        place = min(bad, key=lambda one: (ended[one] > 0, ended[one] != 2))
+        code = ended[place]
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        said = _last_line(self.printed[place].read_bytes())
+        return f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
+
+
+def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        raise NieError(
+            f"{shown(arguments[0])}, which runs commands on hosts, cannot be started: {error.strerror}."
+        ) from error
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return one_line(lines[-1].removeprefix("nie: "), 500) if lines else ""

@@ -1,0 +1,159 @@
+"""The hosts of a distributed run: one server and one trainer on each, joined by DGL's engine and torch's gloo.
+
+`nie launch` starts the same command on every host, and says in the environment which hosts there are, which of them
+this one is, and whether the process is its server or its trainer. Nothing here guards what the hosts send each other:
+they must be on a network that strangers do not reach.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import io
+import json
+import os
+import socket
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from nie.dgl_compat import dgl
+from nie.errors import NieError, shown
+from nie.hosts import SERVER, Place
+from nie.training.parts import Parts, versions
+
+STORE_PORT, GROUP_PORT = 30050, 30051
+"""Of DGL's servers, and of the first trainer, where the others join."""
+SHARED_MEMORY = "/dev/shm"
+SIOCGIFADDR = 0x8915
+
+
+def serve(place: Place, parts: Parts) -> NoReturn:
+    """Serve a host's part until the trainers have left, and end the process."""
+    _tell_dgl(place, parts)
+    dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
+    raise AssertionError("DGL ends the process of a server")
+
+
+def _tell_dgl(place: Place, parts: Parts) -> None:
+    handle, addresses = tempfile.mkstemp(prefix="nie-hosts-")
+    with open(handle, "w", encoding="ascii") as file:
+        file.writelines(f"{socket.gethostbyname(host)} {STORE_PORT}\n" for host in place.hosts)
+    os.environ.update({
+        "DGL_DIST_MODE": "distributed", "DGL_ROLE": "server" if place.role == SERVER else "client",
+        "DGL_IP_CONFIG": addresses, "DGL_CONF_PATH": str(parts.config), "DGL_SERVER_ID": str(place.number),
+        "DGL_NUM_SERVER": "1", "DGL_NUM_CLIENT": str(len(place.hosts)), "DGL_NUM_SAMPLER": "0",
+        "DGL_GRAPH_FORMAT": "csc",
+    })  # fmt: skip
+
+
+class Trainers:
+    """The trainers of all hosts, of which this process is one; the first leads.
+
+    Args:
+        place: of this trainer.
+        parts: what they train on.
+
+    Raises:
+        NieError: two hosts share their memory, or differ in their versions or parts.
+    """
+
+    def __init__(self, place: Place, parts: Parts) -> None:
+        self.number, self.count = place.number, len(place.hosts)
+        os.environ["GLOO_SOCKET_IFNAME"] = _interface(place.host)
+        first = f"tcp://{place.hosts[0]}:{GROUP_PORT}"
+        torch.distributed.init_process_group("gloo", init_method=first, rank=self.number, world_size=self.count)
+        self._compare(place, parts)
+        _tell_dgl(place, parts)
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what nobody asked for
+            dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """In the block, all trainers work; when it ends they leave together, and with an error this one leaves alone.
+
+        DGL lets a process that ends wait for all others, who may wait for what it will never send.
+        """
+        try:
+            yield
+        except BaseException:
+            atexit.unregister(dgl.distributed.exit_client)
+            raise
+        with contextlib.redirect_stdout(io.StringIO()):
+            dgl.distributed.exit_client()
+        torch.distributed.destroy_process_group()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this trainer is the first, which writes the run."""
+        return self.number == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over all trainers, in place."""
+        torch.distributed.all_reduce(values)
+        return values
+
+    def as_first(self, values: Tensor, first: int = 0) -> Tensor:
+        """The first trainer's values, in the place of one's own, which have the same shape."""
+        torch.distributed.broadcast(values, first)
+        return values
+
+    def told(self, content: bytes = b"", by: int = 0) -> bytes:
+        """What a trainer, by default the first, tells the others, who give nothing."""
+        length = int(self.as_first(torch.tensor(len(content)), by))
+        filled = torch.zeros(length, dtype=torch.uint8)
+        if content:
+            filled = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        return bytes(self.as_first(filled, by).numpy()) if length else b""
+
+    def _compare(self, place: Place, parts: Parts) -> None:
+        """Refuse hosts that would give each other wrong rows."""
+        mine = _of_this_host(parts)
+        for number, host in enumerate(place.hosts):
+            said = json.loads(self.told(json.dumps(mine).encode() if number == self.number else b"", by=number))
+            for what, own in mine.items():
+                if what == "memory" and number != self.number and said[what] == own:
+                    raise NieError(
+                        f"The hosts {place.host} and {host} share {SHARED_MEMORY}, by which each would "
+                        "read the other's part as its own; give each part a machine of its own."
+                    )
+                if what != "memory" and said[what] != own:
+                    raise NieError(
+                        f"The hosts differ in {what}: {shown(said[what])} on {host}, {shown(own)} on "
+                        f"{place.host}; make them the same."
+                    )
+
+
+def _of_this_host(parts: Parts) -> dict[str, Any]:
+    """What tells hosts apart, and what must be the same on all of them."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return {
+        "memory": f"{boot} {os.stat(SHARED_MEMORY).st_dev}",
+        **{f"the version of {name}": version for name, version in versions().items()},
+        "the parts": parts.digest,
+    }
+
+
+def _interface(address: str) -> str:
+    """The network interface that has an address.
+
+    Raises:
+        NieError: none has it.
+
+    >>> _interface("127.0.0.1")
+    'lo'
+    """
+    wanted = socket.gethostbyname(address)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            with contextlib.suppress(OSError):  # of an interface without an address
+                answer = fcntl.ioctl(asked.fileno(), SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+                if socket.inet_ntoa(answer[20:24]) == wanted:
+                    return name
+    raise NieError(f"This host has no network interface of the address {address}, by which the hosts file names it.")

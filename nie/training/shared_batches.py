@@ -1,0 +1,74 @@
+"""Batches that the trainers of several hosts share: each computes its part, and all step with the same gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from nie.models import ImportanceScores
+from nie.training.block_batches import NeighbourBatches
+from nie.training.distributed import Trainers
+from nie.training.parted_graph import PartedGraph
+
+
+class SharedBatches(NeighbourBatches):
+    """The batches of `NeighbourBatches`, each of which is divided among the trainers.
+
+    A batch is sorted by where its nodes lie and cut into shares of about the same size, so that most of what a trainer
+    reads lies on its own host. What the network gives for a share is then told to all. Every trainer computes the loss
+    of the whole batch, whichever it is, and its gradient by way of its own share; the sum over the trainers is the
+    gradient that one host would have had.
+
+    Args:
+        graph: the graph in parts.
+        train: (n,) ids of the training nodes.
+        size: training nodes in a batch of all trainers together, at most.
+        fanouts: in-edges sampled for each node, one number for each layer; -1 takes all.
+    """
+
+    def __init__(self, graph: PartedGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
+        self.train, self.size, self.device = train, size, torch.device("cpu")
+        self.sampler, self.place, self.trainers = graph.sampler([*fanouts]), graph.place, graph.trainers
+        self._parallel: tuple[nn.Module, nn.Module] | None = None
+
+    def epoch(
+        self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> Iterator[tuple[Tensor, ImportanceScores]]:  # fmt: skip
+        """As of `NeighbourBatches`; the gradient of ``model`` becomes the mean over the trainers."""
+        if self._parallel is None or self._parallel[0] is not model:
+            self._parallel = model, DistributedDataParallel(model)
+        for batch in self._in_turn(rows, generator):
+            order = self.place[self.train[batch]].argsort()
+            share = order.tensor_split(self.trainers.count)[self.trainers.number]
+            own = self._scores(self._parallel[1], self.train[batch[share]], feats, generator, masks)
+            yield batch, of_all(own, share, len(batch), self.trainers)
+
+    def agreed(self, loss: Tensor) -> Tensor:
+        """The loss with the gradient that, averaged over the trainers, is that of the step."""
+        return loss + (self.trainers.count - 1) * (loss - loss.detach())
+
+
+def of_all(own: Any, share: Tensor, count: int, trainers: Trainers) -> Any:
+    """What a model gives for all ``count`` rows of a batch, of which those at ``share`` were computed here.
+
+    Tensors may stand in dataclasses, named tuples and mappings. Rows of others are constants.
+    """
+    if isinstance(own, Tensor):
+        whole = own.new_zeros(count, *own.shape[1:], dtype=torch.uint8 if own.dtype == torch.bool else own.dtype)
+        whole[share] = own.detach().to(whole.dtype)
+        filled = trainers.sum(whole).to(own.dtype)
+        return filled.index_copy(0, share, own) if own.requires_grad else filled
+    if is_dataclass(own) and not isinstance(own, type):
+        return type(own)(**{one.name: of_all(getattr(own, one.name), share, count, trainers) for one in fields(own)})
+    if isinstance(own, tuple):
+        made = (of_all(one, share, count, trainers) for one in own)
+        return type(own)(*made) if hasattr(own, "_fields") else tuple(made)
+    if isinstance(own, Mapping):
+        return {name: of_all(one, share, count, trainers) for name, one in own.items()}
+    return own

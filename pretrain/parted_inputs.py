@@ -1,0 +1,160 @@
+"""What a distributed run reads: labels and folds from the dataset, features and edges from the parts on the hosts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor
+
+from nie.data import KnowledgeGraph, MessageGraph, load
+from nie.data.version import version_of
+from nie.errors import NieError, shown
+from nie.hosts import SERVER, Place
+from nie.inputs.channels import ChannelFeatures
+from nie.models import ImportanceScores
+from nie.settings.run import FoldsRunConfig
+from nie.settings.sections import BatchConfig
+from nie.training.checkpoint import CHECKPOINT
+from nie.training.distributed import Trainers, serve
+from nie.training.parted_graph import PartedGraph, RemoteRows
+from nie.training.parts import Parts, write_parts
+from nie.training.shared_batches import SharedBatches, of_all
+from pretrain.cross_validation import make_folds
+from pretrain.inputs import NodeInputs, prepare
+
+SETTINGS = ("graph", "features")
+"""The settings that parts are made with."""
+
+
+def folder_of_parts(dataset: str, count: int, data_root: str | Path) -> Path:
+    """Where the parts of a dataset for so many hosts lie."""
+    return Path(data_root) / dataset / "parts" / str(count)
+
+
+def partition(config: FoldsRunConfig, count: int, method: str, *, data_root: str | Path = "datasets") -> Parts:
+    """Write the parts of a dataset, with its features and its message graph as the settings make them.
+
+    Args:
+        config: dataset, graph and features.
+        count: parts, one for each host.
+        method: see `nie.training.parts.write_parts`.
+        data_root: folder of the datasets.
+
+    Raises:
+        NieError: the dataset or a feature cannot be had, or there are too few nodes.
+    """
+    kg = load(config.dataset, data_root)
+    if count > kg.num_nodes:  # before features are made
+        raise NieError(f"{count} parts are more than the {kg.num_nodes} nodes of the graph; give fewer --parts.")
+    inputs = prepare(config.model_copy(update={"device": "cpu"}), data_root=data_root, kg=kg)
+    channels = {name: features for name, features in inputs.channels.items() if features}
+    facts = {"dataset": kg.name, "made_from": inputs.made_from}
+    facts |= {name: getattr(config, name).model_dump(mode="json") for name in SETTINGS}
+    return write_parts(
+        folder_of_parts(kg.name, count, data_root),
+        inputs.message,
+        {name: inputs.tensor(features) for name, features in channels.items()},
+        {name: inputs.presence(features) for name, features in channels.items()},
+        facts,
+        count=count,
+        method=method,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PartedInputs(NodeInputs):
+    """`NodeInputs` of a trainer: nothing of the size of all edges or all features is held by one host.
+
+    Attributes:
+        graph: of the parts; rows are pulled by id.
+    """
+
+    graph: PartedGraph = field(kw_only=True)
+
+    @functools.cached_property
+    def message(self) -> MessageGraph:
+        """The graph and its relations, of which only this host's nodes are computed here."""
+        facts, added = self.graph.parts.facts, self.config.graph
+        return MessageGraph(self.graph, cast(Tensor, self.graph.etype), facts["relations"], **added.model_dump())
+
+    def tensor(self, features: ChannelFeatures) -> Tensor:
+        """Rows of a channel, by id."""
+        return cast(Tensor, self.graph.features(str(features[0])))
+
+    def presence(self, features: ChannelFeatures) -> Tensor:
+        """Which nodes have a channel, by id."""
+        return cast(Tensor, self.graph.presence(str(features[0])))
+
+    def outputs(
+        self, model: Any, message: MessageGraph, feats: Mapping[str, Tensor], **further: Any
+    ) -> ImportanceScores:  # fmt: skip
+        """What a network gives for all nodes, layer by layer without sampling, gathered from all trainers."""
+        graph, hops = self.graph, model.num_hops
+        read = {name: cast(RemoteRows, feat).of_own() for name, feat in feats.items()}
+        masks = further.pop("masks", None)
+        if masks is not None:
+            further["masks"] = {name: mask.of_own() for name, mask in masks.items()}
+        own = model([graph] * hops, read, [graph.etype] * hops, degrees=graph.degrees, **further)
+        kept = replace(own, states=None, hidden=None)  # which are as large as features, and read in training alone
+        scores: ImportanceScores = of_all(kept, graph.own_nodes, len(graph.nodes), graph.trainers)
+        return scores
+
+    def batches(self, train: Tensor, batch: BatchConfig, hops: int) -> SharedBatches:
+        """Batches that are divided among the trainers."""
+        assert batch.size is not None, "refused before"
+        return SharedBatches(self.graph, train, batch.size, [batch.fanout] * hops)
+
+    def begin(self, fold: int, folder: Path) -> None:
+        """Tell the other trainers which fold is worked on, and from which checkpoint it goes on."""
+        checkpoint = folder / CHECKPOINT
+        kept = checkpoint.read_bytes() if checkpoint.exists() else b""
+        self.graph.trainers.told(fold.to_bytes(4, "big") + kept)
+
+    @functools.cached_property
+    def made_from(self) -> dict[str, str]:
+        """What the parts were made from, which is what the same run on one machine is made from."""
+        return dict(self.graph.parts.facts["made_from"])
+
+
+def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> PartedInputs:
+    """Join the other hosts of a distributed run; the process that is this host's server never returns.
+
+    Args:
+        config: the settings of the run.
+        data_root: folder of the datasets.
+
+    Raises:
+        NieError: `nie launch` has not started this process, the parts are of something else, or hosts differ.
+    """
+    place = Place.of_environment()
+    parts = Parts.read(folder_of_parts(config.dataset, len(place.hosts), data_root))
+    kg = load(config.dataset, data_root)
+    _check_parts(parts, config, kg)
+    if place.role == SERVER:
+        serve(place, parts)
+    graph = PartedGraph(parts, Trainers(place, parts))
+    folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
+    channels: Any = {name: (name,) for name in parts.facts["channels"]}
+    return PartedInputs(kg, channels, folds, config.model_copy(update={"device": "cpu"}), data_root, graph=graph)
+
+
+def _check_parts(parts: Parts, config: FoldsRunConfig, kg: KnowledgeGraph) -> None:
+    """Refuse parts of another graph, or with other features than the settings ask for."""
+    again = f"nie partition {config.dataset} --parts {parts.facts['parts']}"
+    known = parts.facts["made_from"]
+    if any(known.get(name) != digest for name, digest in version_of(kg).items()):
+        raise NieError(
+            f"The parts in {parts.folder} are of another version of {kg.name}; make them again with '{again}'."
+        )
+    for section in SETTINGS:
+        for name, value in getattr(config, section).model_dump(mode="json").items():
+            made_with = parts.facts[section].get(name)
+            if made_with != value:
+                raise NieError(
+                    f"The parts in {parts.folder} were made with {section}.{name} {shown(made_with)}, and the run "
+                    f"asks for {shown(value)}; give '{again}' the recipe and flags of the run."
+                )

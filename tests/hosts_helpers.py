@@ -1,0 +1,63 @@
+"""Hosts that are network namespaces of this machine, each with shared memory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+HOSTS = ("10.77.31.1", "10.77.31.2")
+
+
+def why_not() -> str | None:
+    """Why no such host can be made here; None where it can."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "network namespaces need root"
+    missing = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
+    if missing:
+        return f"there is no {missing[0]}"
+    made = subprocess.run(["unshare", "-n", "-m", "-i", "true"], capture_output=True, text=True, check=False)
+    return f"no namespace can be made: {made.stderr.strip()}" if made.returncode else None
+
+
+@contextlib.contextmanager
+def two_hosts(folder: Path, *, own_memory: bool = True) -> Iterator[str]:
+    """Make `HOSTS`, joined by a cable, and yield the ``--shell`` by which `nie launch` runs commands on them.
+
+    Args:
+        folder: for the script.
+        own_memory: each has a /dev/shm of its own, as machines do.
+    """
+    mounted = "mount -t tmpfs tmpfs /dev/shm; " if own_memory else ""
+    holding = ["unshare", "-n", "-m", "-i", "sh", "-c", f"{mounted}ip link set lo up; echo; exec sleep infinity"]
+    with contextlib.ExitStack() as held:
+        pids = []
+        for _ in HOSTS:
+            holder = held.enter_context(subprocess.Popen(holding, stdout=subprocess.PIPE))
+            held.callback(holder.kill)
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            pids.append(holder.pid)
+        one, two = (f"nie{pid}" for pid in pids)
+        ip("link", "add", one, "type", "veth", "peer", "name", two)
+        for pid, cable, host in zip(pids, (one, two), HOSTS, strict=True):
+            ip("link", "set", cable, "netns", str(pid))
+            inside = ["nsenter", "-t", str(pid), "-n", "ip"]
+            subprocess.run([*inside, "addr", "add", f"{host}/24", "dev", cable], check=True)
+            subprocess.run([*inside, "link", "set", cable, "up"], check=True)
+        script = folder / "enter"
+        cases = "\n".join(f"  {host}) pid={pid};;" for host, pid in zip(HOSTS, pids, strict=True))
+        entering = 'exec nsenter -t "$pid" -n -m -i -- sh -c "$2"'
+        script.write_text(
+            f'#!/bin/sh\ncase "$1" in\n{cases}\n  *) echo "no route to $1"; exit 255;;\nesac\n{entering}\n', "utf-8"
+        )
+        script.chmod(0o755)
+        yield str(script)
+
+
+def ip(*words: str) -> None:
+    """Call ``ip``."""
+    subprocess.run(["ip", *words], check=True)
