@@ -16,6 +16,7 @@ from nie.settings.sections import (
     EncoderName,
     FeaturesConfig,
     FusionName,
+    OwnSettings,
     RelationsConfig,
     Section,
     features_in,
@@ -36,14 +37,16 @@ class RGTNConfig(ModelConfig):
     ffn_drop: float = Field(0.3, ge=0, lt=1, description="dropout within the feed-forward networks")
     residual: bool = Field(True, description="add the input of a layer to its output")
     activation: ActivationName = Field("linear", description="activation of the channels' scores")
+    activate_mixture: bool = Field(
+        False,
+        description="put the activation on the mixture of the channels' scores, as eq. 13 of the paper does",
+    )
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
         {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
     )
     fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
-    fusion_settings: dict[str, bool | int | float] = Field(
-        {}, description="settings of the fusion, such as temperature"
-    )
+    fusion_settings: OwnSettings = Field({}, description="settings of the fusion, such as temperature")
     head: HeadName = Field(
         "channels", description="channels: mix the scores of the channels; vector: score the fused vector"
     )
@@ -66,6 +69,8 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
+        if self.activate_mixture and self.head != "channels":
+            raise ValueError("model.activate_mixture mixes the scores of channels; use it with model.head channels")
         variational = any(ENCODERS[kind].knows_variance for kind in self.encoders.values())
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")
