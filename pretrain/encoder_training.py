@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.arrays import Array
-from nie.inputs.relations import relation_weights
+from nie.inputs.learned_weights import learned_weights
 from nie.layers.graph_layer import in_chunks
 from nie.models import PreGAT
 from nie.progress import log
@@ -116,7 +116,7 @@ def train_encoder(
                 label=label,
                 checkpoint=folder / "checkpoint.pt",
                 generators=[generator],
-                also_log=lambda: relation_weights(model),
+                also_log=lambda: learned_weights(model),
             )
         model.eval()
         with torch.no_grad():

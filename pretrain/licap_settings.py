@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nie.settings.memory import MEMORY, Memory, check_memory
+from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
 from nie.vocabulary import JumpingName
@@ -122,6 +122,7 @@ class LicapConfig(FoldsRunConfig):
     @model_validator(mode="after")
     def _settings_go_together(self) -> LicapConfig:
         check_memory(self.memory, self.batch)
+        check_accumulate(self.optim, self.batch.size or self.memory)
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
         if self.loss.squared_error and (self.batch.size is not None or self.memory is not None):

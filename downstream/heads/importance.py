@@ -24,6 +24,8 @@ class ImportanceHead(nn.Module):
         num_channels: number of channels C.
         activation: ``"linear"``, or ``"leaky_relu"`` as published.
         scaled_channel: index of the channel (the structural one) whose score :class:`CentralityScale` scales.
+        activate_mixture: put the activation on the mixture s, as the paper's eq. 13 does, and not on the channels'
+            scores, as its program does.
 
     Raises:
         NieError: an unknown activation.
@@ -35,12 +37,13 @@ class ImportanceHead(nn.Module):
     """
 
     def __init__(
-        self, size: int, num_channels: int, *, activation: str = "linear", scaled_channel: int | None = None
-    ) -> None:
+        self, size: int, num_channels: int, *, activation: str = "linear", scaled_channel: int | None = None,
+        activate_mixture: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         check_activation(activation)
         self.size, self.num_channels, self.activation = size, num_channels, activation
-        self.scaled_channel = scaled_channel
+        self.scaled_channel, self.activate_mixture = scaled_channel, activate_mixture
         self.weight = nn.Parameter(torch.empty(num_channels, size))
         self.bias = nn.Parameter(torch.empty(num_channels))
         self.mix = nn.Parameter(torch.empty(size))
@@ -81,14 +84,20 @@ class ImportanceHead(nn.Module):
             raise NieError(f"tokens must be (N, {self.num_channels}, {self.size}); got {tuple(tokens.shape)}.")
         if (centrality is None) != (self.scale is None):
             raise NieError("centrality must be given to a head that was built with a scaled_channel, and to no other.")
-        by_channel: Tensor = ACTIVATIONS[self.activation]((tokens * self.weight).sum(-1) + self.bias)  # (N, C)
+        activation = ACTIVATIONS[self.activation]
+        by_channel: Tensor = (tokens * self.weight).sum(-1) + self.bias  # (N, C)
+        if not self.activate_mixture:
+            by_channel = activation(by_channel)
         if self.scale is not None and self.scaled_channel is not None and centrality is not None:
             columns = list(by_channel.unbind(1))
             columns[self.scaled_channel] = self.scale(columns[self.scaled_channel], centrality)
             by_channel = torch.stack(columns, dim=1)
         if mask is None or bool(mask.all()):
             weight = torch.softmax(tokens @ self.mix, dim=1)  # (N, C)
-            return (weight * by_channel).sum(1), by_channel, weight
+            score = (weight * by_channel).sum(1)
+            return (activation(score) if self.activate_mixture else score), by_channel, weight
         weight = masked_softmax(tokens @ self.mix, mask)
         score = (weight * by_channel).sum(1)
+        if self.activate_mixture:
+            score = activation(score)
         return score, torch.where(mask, by_channel, score[:, None]), weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -33,10 +35,10 @@ def tier_probabilities(logits: Tensor, *, ordinal: bool) -> Tensor:
     return ordinal_probabilities(logits) if ordinal else logits.softmax(dim=1)
 
 
-def num_logits(*, ordinal: bool) -> int:
+def num_logits(*, ordinal: bool, shares: Sequence[float] = SHARES) -> int:
     """Outputs of a head for tiers: one for each tier, or in an ordinal head one for each border between tiers.
 
     >>> num_logits(ordinal=False), num_logits(ordinal=True)
     (4, 3)
     """
-    return len(SHARES) + (not ordinal)
+    return len(shares) + (not ordinal)

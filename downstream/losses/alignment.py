@@ -62,6 +62,30 @@ def cosine_mse_loss(projected: Tensor, mask: Tensor) -> Tensor:
     return _mean_over_pairs(projected, mask, {"cosine": _distance, "MSE": F.mse_loss})
 
 
+def mixed_loss(
+    projected: Tensor, mask: Tensor, *, lambda_mse: float = 1.0, lambda_contrastive: float = 1.0,
+    temperature: float = 0.07,
+) -> Tensor:  # fmt: skip
+    """``lambda_mse cosine_mse_loss + lambda_contrastive modality_contrastive_loss``: both auxiliary losses at once.
+
+    The second has negatives, so that the first can no longer be satisfied by projections that are all the same.
+
+    Raises:
+        NieError: a weight below 0, both 0, or a temperature that is not positive.
+
+    >>> same = torch.eye(2)[:, None].expand(2, 2, 2)
+    >>> round(mixed_loss(same, torch.ones(2, 2, dtype=torch.bool), lambda_contrastive=0.5, temperature=1.0).item(), 4)
+    0.1566
+    """
+    if min(lambda_mse, lambda_contrastive) < 0 or lambda_mse + lambda_contrastive == 0:
+        raise NieError(
+            f"lambda_mse and lambda_contrastive must not be negative, nor both 0; got {lambda_mse} and "
+            f"{lambda_contrastive}."
+        )
+    contrastive = modality_contrastive_loss(projected, mask, temperature=temperature)
+    return lambda_mse * cosine_mse_loss(projected, mask) + lambda_contrastive * contrastive
+
+
 def projection_spread(projected: Tensor, mask: Tensor) -> Tensor:
     """How far from collapsed the projections are: 0 when all point the same way, about 1 when they point everywhere.
 
@@ -80,7 +104,7 @@ def projection_spread(projected: Tensor, mask: Tensor) -> Tensor:
 
 def alignment_loss(
     projected: Tensor, mask: Tensor, *, ratios: tuple[float, float, float] = RATIOS, temperature: float = 0.07,
-    soft_targets: Tensor | None = None,
+    soft_targets: Tensor | None = None, literal: bool = False,
 ) -> Tensor:  # fmt: skip
     """``r1 contrastive + r2 feature + r3 semantic``.
 
@@ -96,6 +120,7 @@ def alignment_loss(
         ratios: weights of the three terms, not negative, with the sum 1. The weight of the whole is the caller's.
         temperature: T > 0.
         soft_targets: (N, N), rows with the sum 1, of `neighbourhood_targets`.
+        literal: the published feature term, the mean squared error of raw projections.
 
     Raises:
         NieError: ratios that do not sum to 1, or soft targets of another shape.
@@ -106,13 +131,13 @@ def alignment_loss(
         >>> round(alignment_loss(same, has_channel, ratios=(0.0, 0.5, 0.5)).item(), 4)
         0.0
     """
-    if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
+    if len(ratios) != 3 or min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
         raise NieError(f"ratios must be three numbers that are not negative and sum to 1; got {ratios}.")
     if soft_targets is not None and soft_targets.shape != (len(projected), len(projected)):
         raise NieError(f"soft_targets must have a row and a column for each node; got {tuple(soft_targets.shape)}.")
 
     def feature(a: Tensor, b: Tensor) -> Tensor:
-        return F.mse_loss(F.normalize(a, dim=1), F.normalize(b, dim=1))
+        return F.mse_loss(a, b) if literal else F.mse_loss(F.normalize(a, dim=1), F.normalize(b, dim=1))
 
     def semantic(a: Tensor, b: Tensor, rows: Tensor) -> Tensor:
         if soft_targets is None:

@@ -57,33 +57,39 @@ class TierLoss:
         function: ``(logits, target) -> () tensor`` with logits (n, C) and target (n,), the tier of every node.
         balanced: whether it also takes the weights (C,) of `downstream.losses.tiers.balanced_weights`, as ``alpha``.
         ordinal: whether its logits are (n, C - 1), the answers to "in tier k or above?".
+        settings: names of what else ``function`` takes, which ``loss.tier_settings`` gives.
     """
 
     function: Callable[..., Any]
     balanced: bool = False
     ordinal: bool = False
+    settings: tuple[str, ...] = ()
 
 
 _FOCAL = later("downstream.losses.tiers:focal_loss")
+_SMOOTHING = ("label_smoothing", "smooth_others")
 
 TIER_LOSSES: dict[str, TierLoss] = {
-    "cross_entropy": TierLoss(functools.partial(_FOCAL, gamma=0.0)),
-    "focal": TierLoss(_FOCAL),
-    "balanced_focal": TierLoss(_FOCAL, balanced=True),
-    "smoothing": TierLoss(functools.partial(_FOCAL, gamma=0.0, label_smoothing=0.1)),
-    "focal_smoothing": TierLoss(functools.partial(_FOCAL, label_smoothing=0.1)),
+    "cross_entropy": TierLoss(functools.partial(_FOCAL, gamma=0.0), settings=("alpha",)),
+    "focal": TierLoss(_FOCAL, settings=("gamma", "alpha")),
+    "balanced_focal": TierLoss(_FOCAL, balanced=True, settings=("gamma",)),
+    "smoothing": TierLoss(functools.partial(_FOCAL, gamma=0.0, label_smoothing=0.1), settings=("alpha", *_SMOOTHING)),
+    "focal_smoothing": TierLoss(
+        functools.partial(_FOCAL, label_smoothing=0.1), settings=("gamma", "alpha", *_SMOOTHING)
+    ),
     "ordinal": TierLoss(later("downstream.losses.tiers:ordinal_loss"), ordinal=True),
 }
 
 
-def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = None) -> Tensor:
+def tier_loss(kind: str, logits: Tensor, target: Tensor, balance: Tensor | None = None, **settings: Any) -> Tensor:
     """The loss of a head on tiers.
 
     Args:
         kind: a key of `TIER_LOSSES`.
         logits: (n, C); (n, C - 1) for a loss that is ordinal.
         target: (n,) long.
-        alpha: (C,) of `downstream.losses.tiers.balanced_weights`, for a loss that is balanced and for no other.
+        balance: (C,) of `downstream.losses.tiers.balanced_weights`, for a loss that is balanced and for no other.
+        settings: of the loss.
 
     Raises:
         NieError: an unknown kind, or one without the weights that it needs.
@@ -95,10 +101,11 @@ def tier_loss(kind: str, logits: Tensor, target: Tensor, alpha: Tensor | None = 
     if kind not in TIER_LOSSES:
         raise NieError(f"There is no loss {kind!r} of tiers{nearest(kind, TIER_LOSSES)}.")
     loss = TIER_LOSSES[kind]
-    if loss.balanced != (alpha is not None):
+    if loss.balanced != (balance is not None):
         takes = "takes weights of the tiers, which must be given" if loss.balanced else "takes no weights of the tiers"
         raise NieError(f"The loss {kind} {takes}.")
-    value: Tensor = loss.function(logits, target, **({} if alpha is None else {"alpha": alpha}))
+    weights = {} if balance is None else {"alpha": balance}
+    value: Tensor = loss.function(logits, target, **weights, **settings)
     return value
 
 
@@ -110,19 +117,25 @@ class Alignment:
         function: ``(projected, mask) -> () tensor`` with projections (n, M, P) of n nodes and what is there (n, M).
         needs_links: it takes ``soft_targets`` (n, n) of `downstream.losses.alignment.neighbourhood_targets`, too, for
             which a stage has to know which nodes are linked.
+        settings: names of what else ``function`` takes, which ``loss.alignment_settings`` (of link prediction:
+            ``loss.auxiliary_settings``) gives.
     """
 
     function: Callable[..., Any]
     needs_links: bool = False
+    settings: tuple[str, ...] = ()
 
 
 _COMBINED = later("downstream.losses.alignment:alignment_loss")
 
 ALIGNMENTS: dict[str, Alignment] = {
-    "combined": Alignment(_COMBINED),
-    "neighbourhood": Alignment(_COMBINED, needs_links=True),
-    "contrastive": Alignment(later("downstream.losses.alignment:modality_contrastive_loss")),
+    "combined": Alignment(_COMBINED, settings=("ratios", "temperature", "literal")),
+    "neighbourhood": Alignment(_COMBINED, needs_links=True, settings=("ratios", "temperature")),
+    "contrastive": Alignment(later("downstream.losses.alignment:modality_contrastive_loss"), settings=("temperature",)),
     "cosine_mse": Alignment(later("downstream.losses.alignment:cosine_mse_loss")),
+    "mixed": Alignment(
+        later("downstream.losses.alignment:mixed_loss"), settings=("lambda_mse", "lambda_contrastive", "temperature")
+    ),
 }
 """By name, for importance estimation and link prediction. A new alignment is a function and an entry here."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,8 +12,9 @@ from nie.errors import NieError
 
 
 def focal_loss(
-    logits: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: Tensor | None = None, label_smoothing: float = 0.0
-) -> Tensor:
+    logits: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: Tensor | Sequence[float] | None = None,
+    label_smoothing: float = 0.0, smooth_others: bool = False,
+) -> Tensor:  # fmt: skip
     """Focal loss (Lin et al., ICCV 2017): cross-entropy in which easy nodes count less, mean over the nodes.
 
     With p the predicted probability of the true class, ``alpha[class] (1 - p)^gamma CE``; CE is torch's cross-entropy
@@ -22,7 +25,10 @@ def focal_loss(
         target: (n,) long.
         gamma: at least 0.
         alpha: (C,) weight of each class; by default 1.
-        label_smoothing: in [0, 1).
+        label_smoothing: e in [0, 1): the share of the target that is spread evenly over all C classes, as torch does
+            it, so that the true class keeps 1 - e + e / C.
+        smooth_others: spread it over the C - 1 other classes, as the published program does it: the true class keeps
+            1 - e. It is torch's form with e C / (C - 1).
 
     Raises:
         NieError: a negative gamma, an alpha of another length, a smoothing of 1 or more, one class only, or no node.
@@ -38,10 +44,17 @@ def focal_loss(
         raise NieError(
             f"A classification must have at least 1 node and 2 classes; got {len(target)} and {num_classes}."
         )
-    if not 0 <= label_smoothing < 1:
-        raise NieError(f"label_smoothing must be in [0, 1); got {label_smoothing}.")
-    if alpha is not None and alpha.shape != (num_classes,):
-        raise NieError(f"alpha must be ({num_classes},), one weight for each class; got {tuple(alpha.shape)}.")
+    most = 1 - 1 / num_classes if smooth_others else 1.0
+    if not 0 <= label_smoothing < most:
+        raise NieError(f"label_smoothing must be in [0, {most:g}); got {label_smoothing}.")
+    if smooth_others:
+        label_smoothing = label_smoothing / most
+    if alpha is not None:
+        alpha = torch.as_tensor(alpha).to(logits)
+        if alpha.shape != (num_classes,) or bool((alpha < 0).any()):
+            raise NieError(
+                f"alpha must be {num_classes} numbers of at least 0, one weight for each class; got {alpha.tolist()}."
+            )
     entropy = F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
     sure = logits.softmax(dim=1).gather(1, target[:, None])[:, 0]
     weight = (1 - sure) ** gamma

@@ -59,7 +59,7 @@ def variational_loss(
         () tensor; a term of no channel, or of no pair of channels, is 0.
 
     Raises:
-        NieError: an encoding without log-variances, or channels that differ between the arguments.
+        NieError: an encoding without log-variances or channels that differ between the arguments.
     """
     names = list(encodings)
     if not names or set(masks) != set(names) or set(features) != set(decoded) or not set(decoded) <= set(names):

@@ -124,6 +124,11 @@ class FoldNetwork:
         """The features that a prediction reads, with all training labels where labels are an input."""
         return self.shown.everything(self.feats) if self.shown else self.feats
 
+    @property
+    def num_logits(self) -> int:
+        """Outputs of the head for tiers."""
+        return num_logits(ordinal=TIER_LOSSES[self.config.loss.tier_loss].ordinal, shares=self.config.tier_shares)
+
     def build(self) -> nn.Module:
         """A new network, with parameters of torch's random state; behind pretrained encoders where they are trained."""
         sizes = {name: feat.shape[1] for name, feat in self.predicting.items()}
@@ -133,7 +138,7 @@ class FoldNetwork:
         if self.relations is not None:
             settings["relations"] = self.relations.vectors(settings["rel_size"])
         if self.config.learns_tiers:
-            settings["tier_outputs"] = num_logits(ordinal=TIER_LOSSES[self.config.loss.tier_loss].ordinal)
+            settings["tier_outputs"] = self.num_logits
         build = self.work.method.build
         assert build is not None
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)

@@ -48,7 +48,10 @@ class FoldWork:
         Raises:
             NieError: pretrained embeddings are missing, or are not of this fold.
         """
-        judge = inputs.once(("judge", fold.index), lambda: FoldJudge(inputs.kg.targets, fold))
+        judge = inputs.once(
+            ("judge", fold.index, config.tier_shares),
+            lambda: FoldJudge(inputs.kg.targets, fold, config.tier_shares),
+        )
         of_labels = label_features(config, inputs, fold)
         channels = fold_channels(config, inputs, fold, of_labels)
         return cls(method, config, inputs, fold, channels, judge, of_labels)

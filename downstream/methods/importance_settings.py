@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from downstream.methods.loss_settings import ImportanceLossConfig
 from downstream.methods.row_names import pretrained_label
 from downstream.metrics.registry import METRICS
-from nie.settings.memory import MEMORY, Memory, check_memory
+from downstream.metrics.tiers import SHARES, check_shares
+from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, Channels, OptimConfig, RelationsConfig, Section, one_of
 
@@ -39,6 +40,15 @@ class ImportanceConfig(FoldsRunConfig):
     reads_features: ClassVar[bool] = False
 
     method: str = Field("rgtn", description="the method that estimates importance")
+    tier_shares: tuple[float, ...] = Field(
+        SHARES, min_length=1, description="shares of the nodes that are in each tier of importance or above it"
+    )
+
+    @field_validator("tier_shares")
+    @classmethod
+    def _shares_ascend(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        check_shares(shares)
+        return shares
 
     def run_label(self) -> str:
         """The label that was given, or the method."""
@@ -251,5 +261,6 @@ class NetworkConfig(SearchedConfig):
         if self.teachers and not any(taught_by.values()):
             raise ValueError("teacher_weight and teacher_rank_weight are both 0, so that teachers would teach nothing")
         check_memory(self.memory, self.batch)
+        check_accumulate(self.optim, self.asks_for_batches)
         self.model.check(self)
         return self

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from downstream.losses.table import AlignmentName, ImportanceLossName, ListwiseLossName, TierLossName
-from nie.settings.sections import Section
+from downstream.losses.table import (
+    ALIGNMENTS,
+    TIER_LOSSES,
+    AlignmentName,
+    ImportanceLossName,
+    ListwiseLossName,
+    TierLossName,
+)
+from nie.settings.sections import OwnSettings, Section, check_own
 from pretrain.licap_settings import ContrastConfig
 
 ValueName = Literal["point", "gaussian"]
+VARIATIONAL = ("prior_weight", "reconstruction_weight", "cross_weight")
+"""The weights of `downstream.losses.variational.variational_loss`."""
 
 
 class ImportanceLossConfig(Section):
@@ -35,6 +44,9 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of the tiers of importance, which get a head of their own"
     )
     tier_loss: TierLossName = Field("cross_entropy", description="loss of the head for tiers")
+    tier_settings: OwnSettings = Field(
+        {}, description="settings of tier_loss: gamma, alpha, label_smoothing, smooth_others, as far as it has them"
+    )
     teacher_weight: float = Field(
         1.0, ge=0, description="weight of the squared error to the teachers' mean prediction, at every node"
     )
@@ -52,6 +64,9 @@ class ImportanceLossConfig(Section):
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
         if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
+        check_own("loss of tiers", self.tier_loss, TIER_LOSSES[self.tier_loss].settings, self.tier_settings)
+        if self.tier_settings and self.tier_weight == 0:
+            raise ValueError("tier_settings are for the loss of tiers; give tier_weight too")
         if self.value == "gaussian" and (self.importance != "mse" or self.importance_weight == 0):
             raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
         if self.value == "point" and self.beta != type(self).model_fields["beta"].default:
@@ -84,7 +99,22 @@ class ChannelLossConfig(ImportanceLossConfig):
         "combined",
         description="how channels are aligned; neighbourhood: nodes that share neighbours are partly the same",
     )
+    alignment_settings: OwnSettings = Field(
+        {}, description="settings of alignment, such as temperature, or ratios of its three terms"
+    )
     variational_weight: float = Field(0.0, ge=0, description="weight of the variational loss")
+    variational_settings: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="weights within the variational loss: prior_weight, reconstruction_weight, cross_weight"
+    )
+
+    @model_validator(mode="after")
+    def _own_settings_are_known(self) -> ChannelLossConfig:
+        check_own("alignment", self.alignment, ALIGNMENTS[self.alignment].settings, self.alignment_settings)
+        check_own("loss", "variational", VARIATIONAL, self.variational_settings)
+        for name in ("alignment", "variational"):
+            if getattr(self, f"{name}_settings") and getattr(self, f"{name}_weight") == 0:
+                raise ValueError(f"{name}_settings are for the loss of that name; give {name}_weight too")
+        return self
 
     def uses(self) -> Iterator[tuple[str, str]]:
         """Those of importance and tiers, and the alignment."""

@@ -10,7 +10,7 @@ from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
-from nie.settings.sections import EncoderName, FusionName, RelationsConfig
+from nie.settings.sections import EncoderName, FusionName, OwnSettings, RelationsConfig
 from nie.vocabulary import (
     ActivationName,
     AttentionName,
@@ -42,14 +42,16 @@ class RGTNConfig(ModelConfig):
         "last", description="what is read of its layers: the last; the largest of all; concat, a linear map of all"
     )
     activation: ActivationName = Field("linear", description="activation of the channels' scores")
+    activate_mixture: bool = Field(
+        False,
+        description="put the activation on the mixture of the channels' scores, as eq. 13 of the paper does",
+    )
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
         {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
     )
     fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
-    fusion_settings: dict[str, bool | int | float] = Field(
-        {}, description="settings of the fusion, such as temperature"
-    )
+    fusion_settings: OwnSettings = Field({}, description="settings of the fusion, such as temperature")
     head: HeadName = Field(
         "channels", description="channels: mix the scores of the channels; vector: score the fused vector"
     )
@@ -74,6 +76,8 @@ class RGTNConfig(ModelConfig):
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
         if self.attention != "local" and (asked := settings.asks_for_batches):
             raise ValueError(f"model.attention {self.attention} reads all nodes in every step; leave {asked} out")
+        if self.activate_mixture and self.head != "channels":
+            raise ValueError("model.activate_mixture mixes the scores of channels; use it with model.head channels")
         variational = any(ENCODERS[kind].knows_variance for kind in self.encoders.values())
         if (loss.alignment_weight > 0) != (self.projection_size is not None):
             raise ValueError("loss.alignment_weight and model.projection_size must be given together or not at all")

@@ -19,13 +19,13 @@ from downstream.methods.fold_network import FoldNetwork, folder_of_member
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.hidden_contrast import HiddenContrast
 from downstream.methods.importance_settings import NetworkConfig
-from downstream.methods.training_loss import TrainingLoss
+from downstream.methods.training_loss import TrainingLoss, check_losses
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.metrics.registry import METRICS
 from nie.arrays import Floats
 from nie.disk.array_file import read_npy
 from nie.errors import NieError
-from nie.inputs.relations import relation_weights
+from nie.inputs.learned_weights import learned_weights
 from nie.layers.graph_layer import in_chunks
 from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json, write_array, write_curves, write_json
@@ -64,6 +64,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "
             f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
+    check_losses(given)
     _ = given.teachers  # read before training, so that a run that cannot teach is told first
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
@@ -173,7 +174,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             label=label,
             checkpoint=folder / CHECKPOINT,
             generators=[generator],
-            also_log=lambda: relation_weights(model),
+            also_log=lambda: learned_weights(model, list(given.feats)),
         )
         write_weights(folder / "model.safetensors", model)
         with torch.no_grad():

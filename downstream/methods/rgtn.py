@@ -28,6 +28,7 @@ class RGTN(MultiChannelEncoder):
         head: ``channels`` mixes the channels' own scores; ``vector`` scores the fused vector.
         tier_outputs: size of a further head on the fused vector, for tiers of importance; 0 for none.
         activation: of the channels' scores, ``linear`` or (as published) ``leaky_relu``.
+        activate_mixture: put the activation on the mixture of the channels' scores.
         centrality_scale: scale the score of the channel ``structural`` by a learned function of log in-degree.
         head_size, num_heads: their product is the size of a channel's vector.
         body: further settings of :class:`nie.models.rgtn.MultiChannelEncoder`.
@@ -47,7 +48,8 @@ class RGTN(MultiChannelEncoder):
 
     def __init__(
         self, *, channel_sizes: Mapping[str, int], num_relations: int, head: str = "channels", tier_outputs: int = 0,
-        activation: str = "linear", centrality_scale: bool = False, head_size: int = 8, num_heads: int = 8, **body: Any,
+        activation: str = "linear", activate_mixture: bool = False, centrality_scale: bool = False, head_size: int = 8,
+        num_heads: int = 8, **body: Any,
     ) -> None:  # fmt: skip
         channels, size = list(channel_sizes), head_size * num_heads
         if head not in HEADS:
@@ -61,7 +63,9 @@ class RGTN(MultiChannelEncoder):
         scaled = channels.index("structural") if centrality_scale else None
         super().__init__(
             channel_sizes=channel_sizes, num_relations=num_relations, head_size=head_size, num_heads=num_heads, **body,
-            head=ImportanceHead(size, len(channels), activation=activation, scaled_channel=scaled)
+            head=ImportanceHead(
+                size, len(channels), activation=activation, scaled_channel=scaled, activate_mixture=activate_mixture
+            )
             if head == "channels"
             else nn.Linear(size, 1),
             tier_head=nn.Linear(size, tier_outputs) if tier_outputs else None,

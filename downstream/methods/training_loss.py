@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from downstream.heads.tiers import num_logits
 from downstream.losses.alignment import neighbourhood_targets
 from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import draw_lists, importance_loss
@@ -22,15 +22,31 @@ from downstream.losses.table import (
     tier_loss,
 )  # fmt: skip
 from downstream.losses.tiers import balanced_weights
+from downstream.losses.tried import try_alignment, try_tier_loss
 from downstream.losses.variational import variational_loss
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.hidden_contrast import HiddenContrast
+from downstream.methods.loss_settings import ChannelLossConfig
 from nie.data.adjacency import adjacency, both_ways
 from nie.models import ChannelStates, ImportanceScores
 from nie.training.loss_terms import channels_named, term
 
 ALIGNED_NODES = 1024
 """Nodes that are contrasted with each other in a step; all pairs of a whole graph would not fit."""
+
+
+def check_losses(given: FoldNetwork) -> None:
+    """Try the losses that have settings of their own.
+
+    Raises:
+        NieError: one cannot be computed with them.
+    """
+    loss, beside = given.config.loss, given.config.loss.of_channels
+    if loss.tier_settings:
+        try_tier_loss(loss.tier_loss, given.num_logits, loss.tier_settings)
+    if beside is not None and beside.alignment_settings:
+        function = ALIGNMENTS[beside.alignment].function
+        try_alignment("alignment_settings", function, beside.alignment_settings)
 
 
 class TrainingLoss:
@@ -49,7 +65,7 @@ class TrainingLoss:
         loss = given.config.loss
         self.contrast = HiddenContrast.of(given.work) if loss.contrast_weight else None
         if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
-            self.alpha = balanced_weights(given.tiers, num_logits(ordinal=TIER_LOSSES[loss.tier_loss].ordinal))
+            self.alpha = balanced_weights(given.tiers, given.num_logits)
         beside = loss.of_channels
         if beside is not None and beside.alignment_weight and ALIGNMENTS[beside.alignment].needs_links:
             self.linked = adjacency(*both_ways(*given.ends), len(given.known))
@@ -92,12 +108,12 @@ class TrainingLoss:
         if outputs.states is not None and beside is not None:
             if outputs.states.projected is not None:
                 with channels_named(outputs.states.encodings):
-                    aligned = term("alignment", self._alignment(outputs.states, nodes, beside.alignment))
+                    aligned = term("alignment", self._alignment(outputs.states, nodes, beside))
                 total = total + beside.alignment_weight * aligned
             if beside.variational_weight:
                 known = given.known if nodes is None else torch.ones_like(at, dtype=torch.bool)
                 total = total + beside.variational_weight * term(
-                    "variational", _variational(outputs.states, feats, known)
+                    "variational", _variational(outputs.states, feats, known, beside.variational_settings)
                 )
         return total
 
@@ -115,11 +131,12 @@ class TrainingLoss:
         return lists.to(self.given.labels.device)
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = self.given.config.loss
         return tier_loss(
-            self.given.config.loss.tier_loss, logits, target, None if self.alpha is None else self.alpha.to(logits)
+            loss.tier_loss, logits, target, None if self.alpha is None else self.alpha.to(logits), **loss.tier_settings
         )
 
-    def _alignment(self, states: ChannelStates, nodes: Tensor | None, kind: str) -> Tensor:
+    def _alignment(self, states: ChannelStates, nodes: Tensor | None, loss: ChannelLossConfig) -> Tensor:
         """The alignment of some of the nodes whose labels are known or absent, although it reads no label.
 
         Validation and test nodes take no part, because `downstream.metrics.channels` later asks whether they are found.
@@ -129,11 +146,11 @@ class TrainingLoss:
         order = torch.randperm(len(candidates), generator=self.generator)[:ALIGNED_NODES]
         drawn = candidates.to(states.mask.device)[order.to(states.mask.device)]
         projected, mask = states.projected[drawn], states.mask[drawn]
-        further = {}
+        further: dict[str, Any] = dict(loss.alignment_settings)
         if self.linked is not None:
             ids = (drawn if nodes is None else nodes[drawn]).cpu().numpy()
             further["soft_targets"] = neighbourhood_targets(self.linked, ids).to(projected)
-        aligned: Tensor = ALIGNMENTS[kind].function(projected, mask, **further)
+        aligned: Tensor = ALIGNMENTS[loss.alignment].function(projected, mask, **further)
         return aligned
 
 
@@ -141,7 +158,9 @@ def _gaussian(score: Tensor, target: Tensor, *, log_variance: Tensor, beta: floa
     return gaussian_loss(score, log_variance, target, beta)
 
 
-def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor) -> Tensor:
+def _variational(
+    states: ChannelStates, feats: Mapping[str, Tensor], known: Tensor, weights: Mapping[str, Any]
+) -> Tensor:  # fmt: skip
     """The variational loss of the ``known`` nodes alone, as its cross term draws the channels of a node together."""
     has_channel = dict(zip(states.encodings, (states.mask & known[:, None]).unbind(1), strict=True))
     uncertain = {name: encoding for name, encoding in states.encodings.items() if encoding.logvar is not None}
@@ -150,4 +169,5 @@ def _variational(states: ChannelStates, feats: Mapping[str, Tensor], known: Tens
         {name: has_channel[name] for name in uncertain},
         features={name: feats[name] for name in states.decoded},
         decoded=states.decoded,
+        **weights,
     )

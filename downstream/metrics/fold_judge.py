@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from downstream.metrics.importance import rmse
 from downstream.metrics.registry import evaluate
-from downstream.metrics.tiers import cut, tier_borders, tier_figures, tier_of
+from downstream.metrics.tiers import SHARES, cut, tier_borders, tier_figures, tier_of
 from nie.arrays import Floats, Ints
 from nie.errors import NieError
 from pretrain.cross_validation import Fold
@@ -16,6 +18,7 @@ class FoldJudge:
     Args:
         targets: (N,) labels.
         fold: its nodes.
+        shares: of the training nodes that are in each tier or above it.
 
     Example:
         >>> import numpy as np
@@ -27,11 +30,11 @@ class FoldJudge:
         (1.0, 1.0)
     """
 
-    def __init__(self, targets: Floats, fold: Fold) -> None:
+    def __init__(self, targets: Floats, fold: Fold, shares: Sequence[float] = SHARES) -> None:
         self.targets, self.fold = targets, fold
         self.borders: Floats | None = None
         try:
-            self.borders = tier_borders(targets[fold.train])
+            self.borders = tier_borders(targets[fold.train], shares)
         except NieError as error:  # too few labels, or too many equal ones; raised when tiers are asked for
             self._no_tiers = f"Fold {fold.index}: {error}"
 

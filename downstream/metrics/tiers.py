@@ -26,8 +26,10 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
         >>> tier_borders(np.arange(100.0), (0.1, 0.5)).tolist()
         [90.0, 50.0]
     """
-    if not shares or sorted(set(shares)) != list(shares) or not 0 < shares[0] <= shares[-1] < 1:
-        raise NieError(f"shares must ascend between 0 and 1; got {tuple(shares)}.")
+    try:
+        check_shares(shares)
+    except ValueError as error:
+        raise NieError(f"{error}.") from error
     borders: Floats = np.quantile(train_labels, 1 - np.asarray(shares), method="higher")
     counts = np.bincount(tier_of(train_labels, borders), minlength=len(shares) + 1)
     if (counts == 0).any():
@@ -36,6 +38,15 @@ def tier_borders(train_labels: Floats, shares: Sequence[float] = SHARES) -> Floa
             f"shares {tuple(shares)}, or more labels."
         )
     return borders
+
+
+def check_shares(shares: Sequence[float]) -> None:
+    """Raise ValueError unless shares ascend between 0 and 1.
+
+    >>> check_shares((0.01, 0.1))
+    """
+    if not shares or sorted(set(shares)) != list(shares) or not 0 < shares[0] <= shares[-1] < 1:
+        raise ValueError(f"shares must ascend between 0 and 1; got {tuple(shares)}")
 
 
 def tier_of(labels: Floats, borders: Floats) -> Ints:

@@ -237,11 +237,11 @@ def _without_a_choice_of_epochs(arms: Sequence[Arm], runner: Runner) -> dict[str
             continue
         config = cast(NetworkConfig, arm.config)
         kg, made_by = runner.graph(config.dataset), config.folds.model_dump(exclude={"run"})
-        folds, ground = make_folds(kg.label_mask, **made_by), tuple(made_by.values())
+        folds, ground = make_folds(kg.label_mask, **made_by), (*made_by.values(), config.tier_shares)
         try:
             for fold in config.fold_numbers:
                 if (ground, fold) not in judges:
-                    judges[ground, fold] = FoldJudge(kg.targets, folds[fold])
+                    judges[ground, fold] = FoldJudge(kg.targets, folds[fold], config.tier_shares)
                 check_selection(config, judges[ground, fold])
         except NieError:
             reasons[arm.name] = "the scores of its validation nodes are too few or all equal"

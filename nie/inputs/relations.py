@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nie.data import KnowledgeGraph, MessageGraph, features
 from nie.data.names_as_words import relations_as_nodes
@@ -72,13 +72,6 @@ class RelationMaterial:
             return None
         settings = self.config.model_dump(exclude={"text"})
         return RelationFusion(self.num_relations, size, text=self.text, context=self.context, **settings)
-
-
-def relation_weights(model: nn.Module) -> dict[str, float]:
-    """How much each part of a model's relation vectors counts now, for the curves; nothing for free parameters."""
-    relations = getattr(model, "relations", None)
-    weights = relations.weights() if isinstance(relations, RelationFusion) else {}
-    return {f"{name} weight": weight for name, weight in weights.items()}
 
 
 def relation_features(source: RelationSource, kind: str) -> Tensor:

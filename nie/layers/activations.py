@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
+from torch import Tensor
 
 from nie.errors import NieError, nearest
 
-ACTIVATIONS = {"linear": lambda score: score, "leaky_relu": F.leaky_relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda score: score, "leaky_relu": F.leaky_relu}
 
 
 def check_activation(activation: str) -> None:

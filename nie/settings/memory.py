@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from nie.settings.sections import BatchConfig
+from nie.settings.sections import BatchConfig, OptimConfig
 
 UNITS = {"M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -37,6 +37,12 @@ Memory = Annotated[str, AfterValidator(_checked)]
 
 MEMORY = "memory to stay under, such as 4G; it picks the whole graph or batches, and their size and fanout"
 """The description of a setting of that kind."""
+
+
+def check_accumulate(optim: OptimConfig, batches: object) -> None:
+    """Raise ValueError where gradients of several batches are to be accumulated and there are no batches."""
+    if optim.accumulate > 1 and not batches:
+        raise ValueError("optim.accumulate adds up the gradients of batches; give batch.size too")
 
 
 def check_memory(memory: str | None, batch: BatchConfig) -> None:

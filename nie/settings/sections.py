@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -50,6 +50,23 @@ def _different(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Channels = Annotated[tuple[ChannelName, ...], Field(min_length=1), AfterValidator(_different)]
+OwnSettings = dict[str, bool | int | float | tuple[int | float, ...]]
+"""Settings that only one entry of a table of names knows: numbers, lists of numbers, truth values."""
+
+
+def check_own(what: str, name: str, known: Collection[str], given: Collection[str]) -> None:
+    """Raise ValueError where ``what`` called ``name`` is given a setting that it does not have.
+
+    >>> check_own("fusion", "softmax", ["weights"], ["weigths"])
+    Traceback (most recent call last):
+        ...
+    ValueError: the fusion softmax has no setting 'weigths' (did you mean 'weights'?)
+    """
+    for setting in given:
+        if setting not in known:
+            raise ValueError(f"the {what} {name} has no setting {shown(setting)}{nearest(setting, known)}")
+
+
 EncoderName = Annotated[str, one_of("an encoder", ENCODERS)]
 FusionName = Annotated[str, one_of("a fusion", FUSIONS)]
 
@@ -65,6 +82,8 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _lists_are_tuples(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         return tuple(value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
@@ -157,6 +176,10 @@ class OptimConfig(Section):
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the epochs in which the rate of cosine rises")
     max_epochs: int = Field(1000, ge=1, description="epochs at most (all of them shape one_cycle and cosine)")
     patience: int = Field(100, ge=1, description="stop after so many epochs without a better validation score")
+    min_epochs: int = Field(0, ge=0, description="epochs at least, however long none was better")
+    accumulate: int = Field(
+        1, ge=1, description="batches whose gradients make one step; a step is then as if they were one batch"
+    )
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations")
     clip_norm: float | None = Field(None, gt=0, description="bound on the gradient norm")
     ema: float | None = Field(
@@ -167,6 +190,12 @@ class OptimConfig(Section):
     def _warmup_is_of_cosine(self) -> OptimConfig:
         if self.schedule != "cosine" and self.warmup != OptimConfig.model_fields["warmup"].default:
             raise ValueError(f"warmup is for the schedule cosine; got {self.schedule}")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_after_it_may(self) -> OptimConfig:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(f"min_epochs {self.min_epochs} is more than max_epochs, {self.max_epochs}")
         return self
 
     @model_validator(mode="after")
@@ -210,9 +239,16 @@ class RelationsConfig(Section):
     text_lr: float = Field(
         1.0, gt=0, description="learning rate of what reads the relations' names, in shares of optim.lr"
     )
-    similarity_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the most similar relations add")
-    context_weight: float = Field(0.0, ge=0, lt=1, description="weight of what the graph around a relation adds")
-    learn_weights: bool = Field(False, description="learn both weights, starting from those given")
+    similarity_weight: float = Field(0.0, ge=0, description="weight of what the most similar relations add")
+    context_weight: float = Field(0.0, ge=0, description="weight of what the graph around a relation adds")
+    learn_weights: bool = Field(
+        False,
+        description="learn both weights, starting from those given; from their shares of 1 and both, if their sum is 1 "
+        "or more",
+    )
+    literal: bool = Field(
+        False, description="the published similarity, of which only the neighbours' vectors are normalised"
+    )
 
     @model_validator(mode="after")
     def _something_to_read(self) -> RelationsConfig:
@@ -220,8 +256,8 @@ class RelationsConfig(Section):
             raise ValueError("relations without free parameters need relations.text")
         if self.text_lr != 1.0 and self.text == "none":
             raise ValueError("relations.text_lr is for relations.text, which is none")
-        if self.similarity_weight + self.context_weight >= 1:
-            raise ValueError("relations.similarity_weight and relations.context_weight must be below 1 together")
+        if self.literal and not self.similarity_weight:
+            raise ValueError("relations.literal is a form of the similarity; give relations.similarity_weight too")
         if self.learn_weights and not self.similarity_weight + self.context_weight:
             raise ValueError("relations.learn_weights learns similarity_weight and context_weight, which are both 0")
         return self

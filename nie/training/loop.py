@@ -20,7 +20,7 @@ from nie.progress import Progress
 from nie.runs.files import LOSS_TERM
 from nie.settings.sections import OptimConfig
 from nie.training.averaged import AveragedWeights
-from nie.training.checkpoint import read_checkpoint, write_checkpoint
+from nie.training.checkpoint import check_shapes, read_checkpoint, write_checkpoint
 from nie.training.loss_terms import listening
 from nie.training.schedules import scheduler_of
 
@@ -101,8 +101,8 @@ def fit(
 
     Args:
         model: trained in place.
-        losses: yields the losses of one epoch, each followed by an optimizer step: one on the whole graph, or one
-            for each batch; called in train mode with gradients on.
+        losses: yields the losses of one epoch: one on the whole graph, or one for each batch; called in train mode
+            with gradients on. ``optim.accumulate`` of them make an optimizer step.
         monitor: computes figures by name; called in eval mode with gradients off.
         optim: learning rate, schedule, epochs, patience, gradient clipping, average of the weights.
         select: the figures of ``monitor`` that each pick a best epoch, and whether higher is better; the first of
@@ -142,6 +142,7 @@ def fit(
                     state.save(checkpoint)
                 raise
             started = time.monotonic()
+            model.train()
             row = state.train_epoch(losses)
             row.update(also_log())
             if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
@@ -195,30 +196,41 @@ class _State:
         self.best_states: dict[str, dict[str, Tensor]] = {}
 
     def train_epoch(self, losses: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
-        self.model.train()
-        lr = self.optimizer.param_groups[0]["lr"]
+        lr, values = self.optimizer.param_groups[0]["lr"], list[float]()
         with listening() as noted:
-            values = [self.step(loss) for loss in losses()]
+            for loss in losses():
+                if len(values) % self.optim.accumulate == 0:
+                    self.optimizer.zero_grad(set_to_none=True)
+                values.append(self.backward(loss))
+                if len(values) % self.optim.accumulate == 0:
+                    self.step(self.optim.accumulate)
+            if rest := len(values) % self.optim.accumulate:
+                self.step(rest)
         self.scheduler.step()
-        self.terms = noted.means()
         row = {"epoch": self.history.epochs + 1.0, "loss": statistics.fmean(values), "lr": lr}
-        row.update((f"{LOSS_TERM}{name}", value) for name, value in self.terms.items())
+        self.terms = noted.means()
+        row |= {f"{LOSS_TERM}{name}": value for name, value in self.terms.items()}
         self.history.rows.append(row)
         return row
 
-    def step(self, loss: Tensor) -> float:
-        self.optimizer.zero_grad(set_to_none=True)
+    def backward(self, loss: Tensor) -> float:
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()  # the GPU does the backward pass while this waits
         if not math.isfinite(value):
-            epoch = self.history.epochs + 1
-            raise NieError(f"The loss became {value} in epoch {epoch}; lower optim.lr or set optim.clip_norm.")
+            when = f"in epoch {self.history.epochs + 1}"
+            raise NieError(f"The loss became {value} {when}; lower optim.lr or set optim.clip_norm.")
+        return value
+
+    def step(self, num_losses: int) -> None:
+        """A step by the mean gradient of so many losses."""
+        if num_losses > 1:
+            for gradient in (parameter.grad for parameter in self.model.parameters() if parameter.grad is not None):
+                gradient.div_(num_losses)
         if self.optim.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.optim.clip_norm)
         self.optimizer.step()
         if self.averaged is not None:
             self.averaged.update()
-        return value
 
     def keep_if_best(self, metric: str, value: float, higher_is_better: bool) -> None:
         if math.isnan(value):
@@ -230,7 +242,8 @@ class _State:
             self.best_states[metric] = {name: tensor.detach().clone() for name, tensor in state.items()}
 
     def out_of_patience(self) -> bool:
-        return self.history.epochs - max(self.history.best_epoch.values(), default=0) >= self.optim.patience
+        best = max(self.history.best_epoch.values(), default=0)
+        return self.history.epochs >= max(best + self.optim.patience, self.optim.min_epochs)
 
     def restore_best(self, select: Iterable[str]) -> None:
         for metric in select:
@@ -261,14 +274,14 @@ class _State:
         try:
             document = read_checkpoint(path)
             for state in (document["model"], *document["best_states"].values()):
-                _check_shapes(state, self.model.state_dict())
+                check_shapes(state, self.model.state_dict())
             self.model.load_state_dict(document["model"])
             self.optimizer.load_state_dict(document["optimizer"])
             for parameter, moments in self.optimizer.state.items():
-                _check_shapes({k: v for k, v in moments.items() if k != "step"}, dict.fromkeys(moments, parameter))
+                check_shapes({k: v for k, v in moments.items() if k != "step"}, dict.fromkeys(moments, parameter))
             self.scheduler.load_state_dict(document["scheduler"])
             if self.averaged is not None:
-                _check_shapes(document["averaged"]["weights"], self.averaged.weights)
+                check_shapes(document["averaged"]["weights"], self.averaged.weights)
                 self.averaged.load_state_dict(document["averaged"])
             self.history = History(**document["history"])
             self.best_states = document["best_states"]
@@ -285,10 +298,3 @@ class _State:
                 f"{path} cannot be read as a checkpoint of this run ({reason}); if it is damaged, delete it to start "
                 "the fold again."
             ) from error
-
-
-def _check_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise unless every tensor of a checkpoint has the shape of what it is loaded into."""
-    for name, value in state.items():
-        if value.shape != expected[name].shape:
-            raise NieError(f"{name} must have the shape {tuple(expected[name].shape)}; got {tuple(value.shape)}")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from downstream.stages.links.known_triples import KnownTriples
+    from nie.layers.relation import RelationContext
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class LinkInputs:
         raw_channels: features of entities by channel.
         likeness_features: features by whose likeness entities are placed that no training triple names; None where none
             are.
+        context_features: features of entities whose means are the context of relations; None where there is none.
         words: (R, d) features of the relations' names, standardised, where rotations are made from them.
         wanted_device: the setting ``device``.
     """
@@ -51,6 +53,7 @@ class LinkInputs:
     triples: Ints
     raw_channels: Mapping[str, ChannelFeatures]
     likeness_features: ChannelFeatures | None
+    context_features: ChannelFeatures | None
     words: Floats32 | None
     wanted_device: str
 
@@ -74,7 +77,11 @@ class LinkInputs:
         kg = whole = with_held_out(kg, config.hold_out, config.seed, config.valid_at_least)
         if config.hold_out_relations:
             kg = with_held_out_relations(whole, config.hold_out_relations, config.seed)
-        settings, unseen, text = FeaturesConfig(), config.unseen.features, config.model.relations.text
+        settings, text = FeaturesConfig(), config.model.relations.text
+
+        def read(names: str) -> ChannelFeatures | None:
+            return None if names == "none" else named_features(kg, names, settings, data_root)
+
         return cls(
             kg=kg,
             version=version,
@@ -82,7 +89,8 @@ class LinkInputs:
             raw_channels={
                 name: named_features(kg, names, settings, data_root) for name, names in config.channels.items()
             },
-            likeness_features=None if unseen == "none" else named_features(kg, unseen, settings, data_root),
+            likeness_features=read(config.unseen.features),
+            context_features=read(config.relation_context),
             words=None if text == "none" else standardized(features(relations_as_nodes(kg), text, root=data_root)),
             wanted_device=config.device,
         )
@@ -91,7 +99,7 @@ class LinkInputs:
     def made_from(self) -> dict[str, str]:
         """sha256 of the graph with its splits, and of the features."""
         digests = {**self.version, "dataset_sha256": self.kg.digest}
-        further = {"relation text": self.words, "likeness": self._likeness}
+        further = {"relation text": self.words, "likeness": self._likeness, "relation context": self._surroundings}
         read = {**self._arrays, **{name: array for name, array in further.items() if array is not None}}
         if read:
             sha = hashlib.sha256()
@@ -108,6 +116,10 @@ class LinkInputs:
     @functools.cached_property
     def _likeness(self) -> Floats32 | None:
         return None if self.likeness_features is None else input_array(self.likeness_features, FeaturesConfig())
+
+    @functools.cached_property
+    def _surroundings(self) -> Floats32 | None:
+        return None if self.context_features is None else input_array(self.context_features, FeaturesConfig())
 
     @functools.cached_property
     def device(self) -> torch.device:
@@ -169,6 +181,16 @@ class LinkInputs:
         return None if self._likeness is None else self._tensor(self._likeness)
 
     @functools.cached_property
+    def relation_context(self) -> RelationContext | None:
+        """What stands around the relations in the training triples; None where no feature is read for it."""
+        if self._surroundings is None:
+            return None
+        from nie.layers.relation import relation_context
+
+        heads, relations, tails = self.train.unbind(1)
+        return relation_context(heads, tails, relations, self.kg.num_relations, self._tensor(self._surroundings))
+
+    @functools.cached_property
     def relation_text(self) -> Tensor | None:
         """(R, d) features of the relations' names, where rotations are made from them."""
         return None if self.words is None else self._tensor(self.words)
@@ -186,8 +208,9 @@ class LinkInputs:
 
 def packages_for(config: LinkConfig, kg: KnowledgeGraph, data_root: str | Path) -> Iterator[Package]:
     """The packages that computing the features of entities and of relations' names will need."""
-    text, unseen = config.model.relations.text, config.unseen.features
-    for names in [*config.channels.values(), *([] if unseen == "none" else [unseen])]:
-        yield from channel_packages(kg, names, FeaturesConfig(), data_root)
+    text = config.model.relations.text
+    for names in (*config.channels.values(), config.unseen.features, config.relation_context):
+        if names != "none":
+            yield from channel_packages(kg, names, FeaturesConfig(), data_root)
     if text != "none":
         yield from missing_packages(relations_as_nodes(kg), text, root=data_root)

@@ -43,11 +43,11 @@ class LinkStep:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """() the loss of triples (B, 3)."""
-        loss = self._shared(batch) if self.config.negatives.sharing == "batch" else self._apart(batch)
+        shared = self.config.negatives.sharing == "batch"
+        loss: Tensor = term("triples", self._shared(batch) if shared else self._apart(batch))
         if isinstance(self.model, MultiModalRotatE):
-            loss = term("triples", loss)
             loss = loss + self._auxiliary(self.model, batch) + self._adversarial(self.model, batch)
-        return loss
+        return loss + self._regularization(batch)
 
     def _shared(self, batch: Tensor) -> Tensor:
         """Every triple with its head and with its tail replaced by the same entities, each side by its share."""
@@ -88,7 +88,7 @@ class LinkStep:
         known = model.refined(torch.unique(batch[:, [0, 2]]))
         assert known.projected is not None
         with channels_named(["structural", *self.config.channels]):
-            aligned: Tensor = AUXILIARY[loss.auxiliary].function(known.projected, known.mask)
+            aligned: Tensor = AUXILIARY[loss.auxiliary].function(known.projected, known.mask, **loss.auxiliary_settings)
         return loss.auxiliary_weight * term("auxiliary", aligned)
 
     def _adversarial(self, model: MultiModalRotatE, batch: Tensor) -> Tensor | float:
@@ -97,6 +97,15 @@ class LinkStep:
             return 0.0
         imitated = -F.logsigmoid(-model.imitated(batch, self.generator)).mean()
         return self.config.loss.adversarial_weight * term("adversarial", imitated)
+
+    def _regularization(self, batch: Tensor) -> Tensor | float:
+        """``mu (mean h^2 + mean r^2 + mean t^2) / 3`` of the learned embeddings, r the phases of the relations."""
+        weight = self.config.loss.regularization
+        if weight == 0:
+            return 0.0
+        ends, phases = self.model.entities, self.model.rotations()
+        parts = (ends[batch[:, 0]], phases[batch[:, 1]], ends[batch[:, 2]])
+        return weight * term("regularization", torch.stack([part.square().mean() for part in parts]).mean())
 
 
 def self_adversarial_loss(

@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from downstream.losses.alignment import projection_spread
+from downstream.losses.tried import try_alignment
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.loss import LinkStep
-from downstream.stages.links.model import build_model
+from downstream.stages.links.model import binding_of, build_model, start_from
 from downstream.stages.links.ranking import Ranks, filtered_ranks
-from downstream.stages.links.settings import LinkConfig
+from downstream.stages.links.settings import AUXILIARY, LinkConfig
 from downstream.stages.links.triple_groups import groups_of
 from downstream.stages.links.unseen_entities import place_unseen
 from downstream.stages.links.zero_shot import zero_shot_figures
 from nie.data import KnowledgeGraph
-from nie.inputs.relations import relation_weights
+from nie.inputs.learned_weights import learned_weights
 from nie.models.kge import MultiModalRotatE, RotatE
 from nie.progress import log
 from nie.runs.files import write_array, write_curves, write_json
@@ -52,8 +53,12 @@ def predict_links(
         NieError: the graph or its splits do not fit the settings, or other bad input, in one sentence.
     """
     inputs = inputs or LinkInputs.of(config, data_root=data_root)
-    with seeded(0):
-        build_model(config, inputs)  # what cannot work is refused before anything is written
+    if config.loss.auxiliary_settings:
+        try_alignment("auxiliary_settings", AUXILIARY[config.loss.auxiliary].function, config.loss.auxiliary_settings)
+    with seeded(0):  # what cannot work is refused before anything is written
+        model = build_model(config, inputs)
+        for repeat in config.repeats:
+            _begin(model, config, inputs, repeat)
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     run_folds(run, config.repeats, lambda repeat, folder: _repeat(config, inputs, repeat, folder))
     return run
@@ -65,6 +70,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
         model = build_model(config, inputs)
+        _begin(model, config, inputs, repeat)
         step = LinkStep(config, inputs, model, generator)
 
         def losses() -> Iterator[Tensor]:
@@ -81,7 +87,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
             label=f"{config.run_label()} repeat {repeat}",
             checkpoint=folder / "checkpoint.pt",
             generators=[generator],
-            also_log=lambda: relation_weights(model),
+            also_log=lambda: learned_weights(model, ["structural", *config.channels]),
         )
     if isinstance(model, RotatE) and model.handicap is not None:
         place_unseen(model, inputs, config.unseen, generator)
@@ -96,7 +102,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     write_json(
         folder / "metrics.json",
         {
-            "binding": {"dataset": inputs.kg.name, "dataset_sha256": inputs.kg.digest},
+            "binding": binding_of(inputs),
             "val": {name: best[name] for name in figures},
             "test": {**figures, **_shown_groups(by_group), **others},
             "ties": {kind: ranks.metrics(kind)["mrr"] for kind in ("optimistic", "pessimistic")},
@@ -107,6 +113,11 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
     seconds = {"train_seconds": history.train_seconds, "seconds_per_epoch": history.train_seconds / history.epochs}
     write_json(folder / "timing.json", {**seconds, **sitting(started)})
     log.info("%s repeat %d: validation mrr %.4f", config.run_label(), repeat, best["mrr"])
+
+
+def _begin(model: RotatE | MultiModalRotatE, config: LinkConfig, inputs: LinkInputs, repeat: int) -> None:
+    if config.start_from is not None and isinstance(model, MultiModalRotatE):
+        start_from(model, config, inputs, repeat)
 
 
 def _zero_shot(

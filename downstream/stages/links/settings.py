@@ -11,7 +11,15 @@ from pydantic import Field, model_validator
 from downstream.losses.table import ALIGNMENTS
 from nie.fusions import FUSIONS, RELATION_GUIDED
 from nie.settings.run import RunConfig
-from nie.settings.sections import OptimConfig, RelationsConfig, Section, features_in, one_of
+from nie.settings.sections import (
+    OptimConfig,
+    OwnSettings,
+    RelationsConfig,
+    Section,
+    check_own,
+    features_in,
+    one_of,
+)
 
 AUXILIARY = ChainMap({"none": None, "info_nce": ALIGNMENTS["contrastive"]}, cast(dict[str, Any], ALIGNMENTS))
 """The alignments; ``info_nce`` is ``contrastive`` by the name that runs of link prediction have."""
@@ -26,7 +34,7 @@ class KGEConfig(Section):
     size: int = Field(256, ge=1, le=65_536, description="complex dimensions of an entity")
     margin: float = Field(9.0, gt=0, description="score of a perfect match")
     fusion: LinkFusionName = Field("attention", description="how an entity's embedding and its channels become one")
-    fusion_settings: dict[str, bool | int | float] = Field({}, description="settings of the fusion, such as literal")
+    fusion_settings: OwnSettings = Field({}, description="settings of the fusion, such as literal")
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel in training")
     channel_lr: float = Field(1.0, gt=0, description="learning rate of what reads channels, in shares of optim.lr")
     trainable_channels: bool = Field(False, description="learn the features of channels, too")
@@ -62,7 +70,21 @@ class LinkLossConfig(Section):
         "none", description="loss that draws the channels of an entity together; info_nce: contrastive"
     )
     auxiliary_weight: float = Field(0.1, gt=0, description="weight of the auxiliary loss, where there is one")
+    auxiliary_settings: OwnSettings = Field(
+        {}, description="settings of auxiliary: temperature, ratios, or lambda_mse and lambda_contrastive of mixed"
+    )
     adversarial_weight: float = Field(0.0, ge=0, description="weight of the triples with made-up channels")
+    regularization: float = Field(
+        0.0,
+        ge=0,
+        description="mu: weight of the mean square of the embeddings of a step's heads, relations and tails",
+    )
+
+    @model_validator(mode="after")
+    def _own_settings_are_known(self) -> LinkLossConfig:
+        known = () if AUXILIARY[self.auxiliary] is None else AUXILIARY[self.auxiliary].settings
+        check_own("auxiliary loss", self.auxiliary, known, self.auxiliary_settings)
+        return self
 
 
 class UnseenConfig(Section):
@@ -85,10 +107,20 @@ class LinkConfig(RunConfig):
 
     stage: ClassVar[str] = "links"
     splits_graph: ClassVar[bool] = True
+    runs_in: ClassVar[tuple[str, ...]] = ("start_from",)
     not_in_name: ClassVar[dict[str, Any]] = {**RunConfig.not_in_name, "repeats": True}
 
     channels: dict[str, str] = Field(
         {}, description="further channels of entities by name, each of features joined by +"
+    )
+    start_from: str | None = Field(
+        None,
+        description="folder of a finished run without channels, whose embeddings a model with channels starts from",
+    )
+    relation_context: str = Field(
+        "none",
+        description="features of entities, such as minilm, of which model.relations.context_weight takes the means "
+        "over a relation's heads and tails",
     )
     model: KGEConfig = KGEConfig()
     negatives: NegativesConfig = NegativesConfig()
@@ -158,10 +190,12 @@ class LinkConfig(RunConfig):
             raise ValueError(
                 "model.relations serves RotatE without channels alone; leave channels or model.relations out"
             )
-        if relations.context_weight:
+        if (relations.context_weight > 0) != (self.relation_context != "none"):
             raise ValueError(
-                "model.relations.context_weight reads features of nodes, and RotatE reads none; leave it at 0"
+                "model.relations.context_weight reads the features that relation_context names; give both or none"
             )
+        if self.start_from is not None and not self.channels:
+            raise ValueError("start_from is for a model with channels, such as channels: {text: minilm}")
         if self.hold_out_relations and (relations.learned or relations.text == "none"):
             raise ValueError(
                 "hold_out_relations needs relations of text alone: --model.relations.text, --no-model.relations.learned"
@@ -179,7 +213,7 @@ class LinkConfig(RunConfig):
 
     def uses(self) -> Iterator[tuple[str, str]]:
         """The features of channels and of unseen entities, and the alignment of channels."""
-        for names in (*self.channels.values(), self.unseen.features):
+        for names in (*self.channels.values(), self.unseen.features, self.relation_context):
             yield from (("feature", name) for name in features_in(names))
         yield "loss of alignment", self.loss.auxiliary
 
@@ -190,7 +224,17 @@ class LinkConfig(RunConfig):
 
 _READ: dict[str, Any] = {
     **dict.fromkeys(
-        ("dataset", "channels", "hold_out", "valid_at_least", "hold_out_relations", "seed", "device"), True
+        (
+            "dataset",
+            "channels",
+            "relation_context",
+            "hold_out",
+            "valid_at_least",
+            "hold_out_relations",
+            "seed",
+            "device",
+        ),
+        True,
     ),
     "model": {"relations": {"text"}},
     "unseen": {"features"},

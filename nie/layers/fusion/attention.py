@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nie.arguments import positive
 from nie.errors import NieError
 from nie.layers.co_attention import CoAttention
 from nie.layers.masked import Fused, masked_mean, masked_softmax
@@ -27,9 +28,10 @@ class SoftmaxFusion(nn.Module):
         size: H.
         num_channels: M.
         weights: M positive weights to start from; equal ones by default.
+        lr: learning rate of the logits, in shares of that of the rest.
 
     Raises:
-        NieError: another number of weights, or one that is not positive and finite.
+        NieError: another number of weights, or one that is not positive and finite; a learning rate that is not.
 
     Example:
         >>> fusion = SoftmaxFusion(4, 2, weights=[3.0, 1.0])
@@ -37,21 +39,29 @@ class SoftmaxFusion(nn.Module):
         [[75.0, 25.0]]
     """
 
-    def __init__(self, size: int, num_channels: int, *, weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, size: int, num_channels: int, *, weights: Sequence[float] | None = None, lr: float = LOGITS_LR_SCALE
+    ) -> None:
         super().__init__()
         expect_sizes(size=size, num_channels=num_channels)
-        start = torch.ones(num_channels) if weights is None else torch.tensor(list(weights), dtype=torch.float32)
+        given = [1.0] * num_channels if weights is None else weights
+        start = torch.tensor(given, dtype=torch.float32)
         if start.shape != (num_channels,) or not bool((start.isfinite() & (start > 0)).all()):
             raise NieError(f"weights must be {num_channels} positive numbers, one for each channel; got {weights}.")
         self.start = start
         self.logits = nn.Parameter(torch.empty(num_channels))
-        self.lr_scales = {"logits": LOGITS_LR_SCALE}
+        self.lr_scales = {"logits": positive("lr", lr)}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Reset the weights to those given."""
         with torch.no_grad():
             self.logits.copy_(self.start.clamp(min=LEAST_WEIGHT).log())
+
+    def weights(self) -> list[float]:
+        """The weights of the M channels, as they are now, for a node that has all of them."""
+        weights: list[float] = self.logits.detach().softmax(dim=0).tolist()
+        return weights
 
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None = None) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from nie.errors import NieError
 from nie.layers.dropout import Dropout
@@ -36,6 +37,8 @@ class CrossModalTransformer(nn.Module):
         num_layers: layers of a channel's stack.
         dropout: probability in the stacks and after the refinement.
         literal: the published form.
+        checkpoint: keep no activations of the stacks in training, and compute them again in the backward pass: less
+            memory for about a third more time.
 
     Raises:
         NieError: a size that is no multiple of the heads.
@@ -51,11 +54,11 @@ class CrossModalTransformer(nn.Module):
 
     def __init__(
         self, size: int, num_channels: int, *, num_heads: int = 4, num_layers: int = 1, dropout: float = 0.1,
-        literal: bool = False,
+        literal: bool = False, checkpoint: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(size=size, num_channels=num_channels, num_heads=num_heads, num_layers=num_layers)
-        self.literal = literal
+        self.literal, self.checkpoint = literal, checkpoint
         self.channel = nn.Parameter(torch.empty(num_channels, size))
         self.stacks = nn.ModuleList(
             nn.ModuleList(_Layer(size, num_heads, dropout) for _ in range(num_layers)) for _ in range(num_channels)
@@ -91,19 +94,28 @@ class CrossModalTransformer(nn.Module):
 
     def _run(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         given = hide(tokens + self.channel, mask)
+        again = self.checkpoint and self.training and torch.is_grad_enabled()
         refined, weights = [], []
-        for m, (stack, cross, fuse) in enumerate(zip(self.stacks, self.cross, self.fuse, strict=True)):
-            seen = _only(mask, m) if self.literal else mask
-            sequence = given
-            assert isinstance(stack, nn.ModuleList)
-            for layer in stack:
-                sequence = layer(sequence, seen)
-            own = sequence[:, m]
-            across, weight = cross(own[:, None], given, _next_channel(mask, m) if self.literal else mask)
-            fused = fuse(torch.cat([own, across[:, 0]], dim=1))
-            refined.append(tokens[:, m] + self.out(self.refine(fused)))
-            weights.append(weight[:, 0])
+        for m in range(len(self.stacks)):
+            change, weight = (
+                checkpoint(self._of_channel, m, given, mask, use_reentrant=False)
+                if again
+                else self._of_channel(m, given, mask)
+            )
+            refined.append(tokens[:, m] + change)
+            weights.append(weight)
         return torch.stack(refined, dim=1), torch.stack(weights, dim=1)
+
+    def _of_channel(self, m: int, given: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, H) what is added to the token of channel m, and (N, M) how it attends to all."""
+        seen, sequence, stack = _only(mask, m) if self.literal else mask, given, self.stacks[m]
+        assert isinstance(stack, nn.ModuleList)
+        for layer in stack:
+            sequence = layer(sequence, seen)
+        own = sequence[:, m]
+        across, weight = self.cross[m](own[:, None], given, _next_channel(mask, m) if self.literal else mask)
+        fused = self.fuse[m](torch.cat([own, across[:, 0]], dim=1))
+        return self.out(self.refine(fused)), weight[:, 0]
 
 
 class _Attention(nn.Module):

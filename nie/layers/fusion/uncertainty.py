@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nie.arguments import probability
 from nie.errors import NieError
+from nie.layers.dropout import Dropout
 from nie.layers.masked import Fused, masked_softmax
 from nie.ops.shapes import expect_sizes
 
@@ -84,29 +86,45 @@ class GatedUncertaintyFusion(nn.Module):
 
     .. math:: w = \alpha \, w_{unc} + (1 - \alpha) \, \mathrm{softmax}(G [x_1; \ldots; x_M] + g)
 
-    :math:`w_{unc}` are the weights of :class:`UncertaintyFusion`; the gate reads the means of all channels.
+    :math:`w_{unc}` are the weights of :class:`UncertaintyFusion`; the gate reads the means of all channels. The
+    published gate has two layers, :math:`G_2 \, \mathrm{dropout}(\mathrm{GELU}(G_1 [x_1; \ldots; x_M] + g_1)) + g_2`,
+    which ``gate_size`` asks for.
 
     Args:
         size: H.
         num_channels: M.
         alpha: share of the uncertainty, between 0 and 1.
         temperature: T > 0 of the uncertainty.
+        gate_size: of the gate's hidden layer; 0 for a gate of one linear map.
+        gate_drop: dropout of the hidden layer, in [0, 1).
 
     Raises:
-        NieError: an alpha outside 0 to 1, or a temperature that is not positive.
+        NieError: an alpha outside 0 to 1, a temperature that is not positive, or a dropout without a hidden layer.
     """
 
-    def __init__(self, size: int, num_channels: int, *, alpha: float = 0.5, temperature: float = 1.0) -> None:
+    def __init__(
+        self, size: int, num_channels: int, *, alpha: float = 0.5, temperature: float = 1.0, gate_size: int = 0,
+        gate_drop: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(size=size, num_channels=num_channels)
         if not 0 <= alpha <= 1:
             raise NieError(f"alpha, the share of the uncertainty, must lie between 0 and 1; got {alpha}.")
         self.alpha, self.temperature = alpha, _positive(temperature)
-        self.gate = nn.Linear(num_channels * size, num_channels)
+        expect_sizes(0, gate_size=gate_size)
+        if gate_drop and not gate_size:
+            raise NieError("gate_drop drops units of the gate's hidden layer; give gate_size, too.")
+        layers: tuple[nn.Module, ...] = (
+            nn.Linear(num_channels * size, gate_size), nn.GELU(), Dropout(probability("gate_drop", gate_drop)),
+            nn.Linear(gate_size, num_channels),
+        ) if gate_size else ()  # fmt: skip
+        self.gate = nn.Sequential(*layers) if layers else nn.Linear(num_channels * size, num_channels)
 
     def reset_parameters(self) -> None:
         """Reset to torch's defaults."""
-        self.gate.reset_parameters()
+        for part in self.gate.modules():
+            if isinstance(part, nn.Linear):
+                part.reset_parameters()
 
     def forward(self, tokens: Tensor, mask: Tensor, logvar: Tensor) -> Fused:
         """See :class:`nie.layers.fusion.ChannelFusion`."""

@@ -31,9 +31,10 @@ class RelationFusion(nn.Module):
         text: (R, d) features of the relations' names, standardised.
         learned: whether every relation has a vector of free parameters; without text it must have one.
         context: surroundings of the relations in the graph, which the context enhancer reads.
-        similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative and below 1 together; 0 leaves the
-            enhancer out.
-        learn_weights: learn them.
+        similarity_weight, context_weight: :math:`w_1` and :math:`w_2`, not negative; 0 leaves the enhancer out.
+        learn_weights: learn them. Where their sum is 1 or more, so that nothing would be left for r, they begin with
+            their shares of :math:`\{1, w_1, w_2\}`: the published 0.2 and 0.8 begin as 0.1 and 0.4.
+        literal: the published form of the similarity.
         deviation: standard deviation of :math:`r` to begin with; free phases of RotatE begin with
             :math:`\pi / \sqrt 3`.
         text_lr: learning rate of the projection of text, in shares of the others'; see
@@ -54,7 +55,7 @@ class RelationFusion(nn.Module):
     def __init__(
         self, num_relations: int, size: int, *, text: Tensor | None = None, learned: bool = True,
         context: RelationContext | None = None, similarity_weight: float = 0.0, context_weight: float = 0.0,
-        learn_weights: bool = False, deviation: float = 1.0, text_lr: float = 1.0,
+        learn_weights: bool = False, literal: bool = False, deviation: float = 1.0, text_lr: float = 1.0,
     ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(num_relations=num_relations, size=size)
@@ -64,7 +65,7 @@ class RelationFusion(nn.Module):
         self.register_buffer("text", text, persistent=False)
         self.project = nn.Linear(text.shape[1], size) if text is not None else None
         self.lr_scales = {"project": text_lr} if text is not None else {}
-        self.similarity = SimilarityEnhancer() if similarity_weight else None
+        self.similarity = SimilarityEnhancer(literal=literal) if similarity_weight else None
         self.context = ContextEnhancer(context, size) if context_weight and context is not None else None
         self.logits = nn.Parameter(torch.empty(3)) if learn_weights else None
         self.reset_parameters()
@@ -84,6 +85,8 @@ class RelationFusion(nn.Module):
             similarity, context = self.fixed
             with torch.no_grad():
                 given = (1 - similarity - context, similarity, context)
+                if given[0] <= 0:
+                    given = (1.0, similarity, context)
                 self.logits[:] = torch.tensor([math.log(weight) if weight else 0.0 for weight in given])
 
     def forward(self) -> Tensor:
@@ -124,10 +127,9 @@ def _check(
         raise NieError("Relation vectors come from text or from free parameters; give text, or learned=True.")
     if text is not None and (text.dim() != 2 or len(text) != num_relations):
         raise NieError(f"text must have the shape ({num_relations}, d); got {tuple(text.shape)}.")
-    if min(similarity_weight, context_weight) < 0 or similarity_weight + context_weight >= 1:
+    if min(similarity_weight, context_weight) < 0:
         raise NieError(
-            f"similarity_weight and context_weight must not be negative, and must be below 1 together; got "
-            f"{similarity_weight} and {context_weight}."
+            f"similarity_weight and context_weight must not be negative; got {similarity_weight} and {context_weight}."
         )
     if context_weight and (context is None or context.relations.shape != (num_relations, num_relations)):
         raise NieError("context_weight needs the context of all relations, from relation_context.")

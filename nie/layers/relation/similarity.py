@@ -28,6 +28,8 @@ class SimilarityEnhancer(nn.Module):
     Args:
         threshold: :math:`\tau` to begin with.
         temperature: T to begin with.
+        literal: the published form, :math:`d_i = \sum_j w_{ij} \hat r_j - r_i`, in which the neighbours alone are
+            normalised.
 
     Raises:
         NieError: a value outside (0, 1).
@@ -39,12 +41,12 @@ class SimilarityEnhancer(nn.Module):
                 [0., 0.]], grad_fn=<MulBackward0>)
     """
 
-    def __init__(self, *, threshold: float = 0.5, temperature: float = 0.1) -> None:
+    def __init__(self, *, threshold: float = 0.5, temperature: float = 0.1, literal: bool = False) -> None:
         super().__init__()
         for name, value in (("threshold", threshold), ("temperature", temperature)):
             if not 0 < value < 1:
                 raise NieError(f"{name} must lie between 0 and 1; got {value}.")
-        self.initial = (threshold, temperature)
+        self.initial, self.literal = (threshold, temperature), literal
         self.threshold = nn.Parameter(torch.empty(()))
         self.temperature = nn.Parameter(torch.empty(()))
         self.reset_parameters()
@@ -64,5 +66,7 @@ class SimilarityEnhancer(nn.Module):
         score = likeness / temperature + F.logsigmoid((likeness - threshold) / temperature)
         itself = torch.eye(len(rel), dtype=torch.bool, device=rel.device)
         weights = score.masked_fill(itself, -torch.inf).softmax(dim=1)
+        if self.literal:
+            return weights @ direction - rel
         length: Tensor = rel.detach().norm(dim=1, keepdim=True)
         return length * (weights @ direction - direction)

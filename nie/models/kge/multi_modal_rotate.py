@@ -216,6 +216,10 @@ class MultiModalRotatE(nn.Module):
         projected = [project(tokens[:, place]) for place, project in enumerate(self.projections)]
         return EntityChannels(tokens, torch.stack(projected, dim=1) if projected else None, mask)
 
+    def rotations(self) -> Tensor:
+        """(R, D) the phases of the relations."""
+        return self.phases
+
     def imitated(self, triples: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3) scores of triples with made-up channels of the head, of the tail and of both.
 

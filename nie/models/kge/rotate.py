@@ -67,7 +67,7 @@ class RotatE(nn.Module):
         Raises:
             NieError: another shape, or an id that does not exist.
         """
-        phases = self._phases()
+        phases = self.rotations()
         check_triples(triples, self.entities, phases)
         turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
         return self.margin - moduli(turned - self.entities[triples[:, 2]])
@@ -83,11 +83,11 @@ class RotatE(nn.Module):
         Raises:
             NieError: another shape, an id or a side that does not exist.
         """
-        return self._against(triples, side, candidates, self._phases())
+        return self._against(triples, side, candidates, self.rotations())
 
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
         """The scores of one training step: of the triples, and with K candidates at either end."""
-        phases = self._phases()
+        phases = self.rotations()
         check_triples(triples, self.entities, phases)
         turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
         positive = self.margin - moduli(turned - self.entities[triples[:, 2]])
@@ -98,7 +98,7 @@ class RotatE(nn.Module):
 
     def scorer(self, phases: Tensor | None = None) -> Scorer:
         """A function that scores all entities, for ranking; with other ``phases`` (R, D) than the model's, if given."""
-        phases = self._phases() if phases is None else phases
+        phases = self.rotations() if phases is None else phases
         if self.handicap is None:
             return lambda triples, side: self._against(triples, side, None, phases)
         handicap = self.handicap
@@ -111,7 +111,7 @@ class RotatE(nn.Module):
         keys = self.entities if candidates is None else self.entities[candidates]
         return self.margin - complex_distance(query, keys)
 
-    def _phases(self) -> Tensor:
+    def rotations(self) -> Tensor:
         """(R, D)."""
         if self.phases is not None:
             return self.phases

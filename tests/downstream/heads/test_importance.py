@@ -90,3 +90,16 @@ def test_centrality_scale() -> None:
 
 def test_settings_name_every_activation() -> None:
     assert get_args(ActivationName) == tuple(ACTIVATIONS)
+
+
+def test_the_activation_stands_on_the_channels_or_on_the_mixture() -> None:
+    """They differ where a node's channels have scores of different signs."""
+    heads = [ImportanceHead(2, 2, activation="leaky_relu", activate_mixture=mixture) for mixture in (False, True)]
+    for head in heads:
+        with torch.no_grad():
+            head.weight.copy_(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))
+            head.mix.zero_()
+    tokens = torch.tensor([[[4.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [4.0, 0.0]]])
+    on_channels, on_mixture = (head(tokens)[0].tolist() for head in heads)
+    assert on_channels == pytest.approx([(4 - 0.02) / 2, (1 - 0.08) / 2])
+    assert on_mixture == pytest.approx([1.0, -0.035])

@@ -12,6 +12,7 @@ from torch import Tensor
 from downstream.losses.alignment import (
     alignment_loss,
     cosine_mse_loss,
+    mixed_loss,
     modality_contrastive_loss,
     neighbourhood_targets,
     projection_spread,
@@ -139,3 +140,22 @@ def test_bad_input() -> None:
         cosine_mse_loss(projected, mask[:, :2])
     with pytest.raises(NieError, match="temperature must be positive"):
         modality_contrastive_loss(projected, mask, temperature=0.0)
+
+
+def test_the_published_feature_term_is_least_for_tiny_projections() -> None:
+    """The trap: shrinking everything lowers it, although nothing has come nearer in direction."""
+    projected, mask = torch.randn(8, 2, 4), torch.ones(8, 2, dtype=torch.bool)
+    ratios = (0.0, 1.0, 0.0)
+    literal = [alignment_loss(s * projected, mask, ratios=ratios, literal=True).item() for s in (1.0, 0.01)]
+    ours = [alignment_loss(s * projected, mask, ratios=ratios).item() for s in (1.0, 0.01)]
+    assert literal[1] < 1e-3 * literal[0]
+    assert ours[1] == pytest.approx(ours[0], rel=1e-4)
+
+
+def test_mixed_is_the_weighted_sum_of_both_auxiliary_losses() -> None:
+    projected, mask = torch.randn(8, 3, 4), torch.ones(8, 3, dtype=torch.bool)
+    wanted = 0.3 * cosine_mse_loss(projected, mask) + 2 * modality_contrastive_loss(projected, mask, temperature=0.2)
+    found = mixed_loss(projected, mask, lambda_mse=0.3, lambda_contrastive=2.0, temperature=0.2)
+    torch.testing.assert_close(found, wanted)
+    with pytest.raises(NieError, match="nor both 0"):
+        mixed_loss(projected, mask, lambda_mse=0.0, lambda_contrastive=0.0)

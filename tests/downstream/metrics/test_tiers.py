@@ -161,3 +161,18 @@ def test_nothing_to_order() -> None:
     for logits, target in ((torch.zeros(0, 3), TARGET[:0]), (torch.zeros(5, 0), TARGET * 0)):
         with pytest.raises(NieError, match="at least 1 node and 2 tiers"):
             ordinal_loss(logits, target)
+
+
+def test_label_smoothing_is_spread_over_all_classes_or_over_the_others() -> None:
+    logits, target = torch.tensor([[2.0, 0.5, -1.0, 0.0]]), torch.tensor([1])
+    rest = logits.log_softmax(dim=1)[0]
+    others = -(0.9 * rest[1] + 0.1 / 3 * (rest.sum() - rest[1]))
+    assert focal_loss(logits, target, gamma=0.0, label_smoothing=0.1, smooth_others=True) == pytest.approx(
+        float(others)
+    )
+    every = -(0.9 * rest[1] + 0.1 / 4 * rest.sum())
+    assert focal_loss(logits, target, gamma=0.0, label_smoothing=0.1) == pytest.approx(float(every))
+    with pytest.raises(NieError, match=r"label_smoothing must be in \[0, 0.75\); got 0.8"):
+        focal_loss(logits, target, label_smoothing=0.8, smooth_others=True)
+    with pytest.raises(NieError, match=r"alpha must be 4 numbers of at least 0.*got \[1.0\]"):
+        focal_loss(logits, target, alpha=[1.0])

@@ -82,7 +82,7 @@ def test_both_stages_take_fused_relations_and_log_their_weights(tmp_path: Path) 
     ("relations", "words"),
     [
         ({"learned": False}, "need relations.text"),
-        ({"similarity_weight": 0.6, "context_weight": 0.5}, "below 1 together"),
+        ({"literal": True}, "give relations.similarity_weight"),
         ({"learn_weights": True}, "which are both 0"),
     ],
 )

@@ -221,3 +221,25 @@ def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu(tmp_path: Path) -> None:
     first.model, first.x, first.y = first.model.cuda(), first.x.cuda(), first.y.cuda()
     first.interrupt(checkpoint)
     assert Problem().fit(checkpoint).epochs == 30
+
+
+def test_accumulated_batches_make_the_step_of_one_batch() -> None:
+    once, parts = Problem(), Problem()
+    for problem in (once, parts):
+        problem.model[2] = nn.Dropout(0.0)
+    once.losses = lambda: iter([(once.model(once.x) - once.y).square().mean()])  # type: ignore[method-assign]
+    once.fit(max_epochs=4)
+    parts.fit(max_epochs=4, accumulate=2)  # its two batches of 16 are the 32 rows
+    torch.testing.assert_close(once.weights(), parts.weights())
+    rest = Problem()
+    rest.fit(max_epochs=2, accumulate=3)  # the two batches of an epoch are all that is left for a step
+    assert bool(rest.weights().isfinite().all())
+
+
+def test_early_stopping_waits_for_the_least_number_of_epochs() -> None:
+    problem = Problem()
+    problem.monitor = lambda: {"error": 1.0}  # type: ignore[method-assign]
+    assert problem.fit(patience=2, schedule="constant").epochs == 3
+    assert Problem.fit(problem, patience=2, schedule="constant", min_epochs=8).epochs == 8
+    with pytest.raises(ValueError, match="min_epochs 9 is more than max_epochs, 8"):
+        OptimConfig(min_epochs=9, max_epochs=8)

@@ -132,7 +132,7 @@ def test_channels_help_entities_that_training_never_saw(tmp_path: Path) -> None:
         ({"channels": {"text": "tfidf"}, "loss": {"auxiliary": "info_nce"}}, "model.projection_size must be given"),
         ({"channels": {"text": "tfidf"}, "loss": {"adversarial_weight": 1.0}}, "model.generator must be given"),
         ({"channels": {"text": "tfidf"}, "model": {"extract_after": 5}}, "with another, leave it at 0"),
-        ({"model": {"relations": {"context_weight": 0.1}}}, "RotatE reads none"),
+        ({"model": {"relations": {"context_weight": 0.1}}}, "give both or none"),
         (
             {"channels": {"text": "tfidf"}, "model": {"relations": {"text": "tfidf"}}},
             "serves RotatE without channels alone",
@@ -300,3 +300,49 @@ def test_parts_equal_the_loop() -> None:
         assert groups["unseen entity"][row] == (min(degrees) == 0)
         assert groups["least degree 1 to 5"][row] == (1 <= min(degrees) <= 5)
         assert groups["relation of 0 to 99 triples"][row]
+
+
+def test_a_model_with_channels_starts_from_a_finished_rotate(tmp_path: Path) -> None:
+    ring(tmp_path / "data")
+    roots = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+    short = {"lr": 1e-9, "max_epochs": 2, "eval_every": 2, "patience": 2}
+    begun = predict_links(config(optim={**short, "lr": 0.05}), **roots)
+    extractor = {"size": 8, "margin": 6.0, "fusion": "cross_modal_transformer"}
+    model = {**extractor, "fusion_settings": {"checkpoint": True}}
+    run = predict_links(config(**TEXT, model=model, optim=short, start_from=str(begun.path)), **roots)
+    first, then = (load_file(one.fold_path(0) / "model.safetensors") for one in (begun, run))
+    for name in ("entities", "phases"):
+        torch.testing.assert_close(first[name], then[name])
+    for changes, words in (
+        ({"model": {**extractor, "size": 4}}, "with model.size 4 and free relations"),
+        ({"repeats": [1]}, "no finished repetition 1 to start from"),
+        ({"seed": 5, "hold_out": 0.2, "valid_at_least": 30}, "of another graph or split"),
+    ):
+        with pytest.raises(NieError, match=words):
+            predict_links(config(**{**TEXT, "model": model, "start_from": str(begun.path), **changes}), **roots)
+
+
+def test_losses_have_settings_and_embeddings_a_regularization(tmp_path: Path) -> None:
+    ring(tmp_path / "data")
+    roots = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+    short = {"lr": 0.05, "max_epochs": 2, "eval_every": 2, "patience": 2}
+    model = {"size": 8, "projection_size": 4, "fusion": "softmax", "fusion_settings": {"weights": [3, 1], "lr": 0.001}}
+    loss = {"auxiliary": "mixed", "auxiliary_settings": {"lambda_mse": 0.3, "temperature": 0.2}, "regularization": 0.5}
+    run = predict_links(config(**TEXT, model=model, loss=loss, optim=short), **roots)
+    header, row = (line.split(",") for line in (run.fold_path(0) / "curves.csv").read_text().splitlines()[:2])
+    figures = dict(zip(header, row, strict=True))
+    assert float(figures["structural weight"]) == pytest.approx(0.75, abs=0.01)
+    assert float(figures["loss/regularization"]) > 0
+    with pytest.raises(NieError, match=r"the auxiliary loss mixed has no setting 'lamda_mse'.*did you mean"):
+        config(**TEXT, model=model, loss={**loss, "auxiliary_settings": {"lamda_mse": 0.3}})
+    with pytest.raises(NieError, match="temperature must be positive"):
+        predict_links(config(**TEXT, model=model, loss={**loss, "auxiliary_settings": {"temperature": -1.0}}), **roots)
+
+
+def test_relations_have_a_context_of_entities(tmp_path: Path) -> None:
+    ring(tmp_path / "data")
+    relations = {"context_weight": 0.8, "similarity_weight": 0.2, "learn_weights": True, "literal": True}
+    optim = {"lr": 0.05, "max_epochs": 2, "eval_every": 2, "patience": 2}
+    settings = config(model={"size": 8, "relations": relations}, relation_context="tfidf", optim=optim)
+    run = predict_links(settings, data_root=tmp_path / "data", run_root=tmp_path / "runs")
+    assert "context weight" in (run.fold_path(0) / "curves.csv").read_text().splitlines()[0]

@@ -20,3 +20,8 @@ def test_given_weights_are_where_softmax_starts() -> None:
 def test_softmax_has_a_learning_rate_of_its_own() -> None:
     groups = rate_groups(copy.deepcopy(ChannelFusion("softmax", SIZE, 3)), 0.01)
     assert sorted((group["lr"], sum(p.numel() for p in group["params"])) for group in groups) == [(0.01, 8), (0.1, 3)]
+
+
+def test_the_rate_of_softmax_is_a_setting() -> None:
+    groups = rate_groups(ChannelFusion("softmax", SIZE, 3, lr=2.0), 0.01)
+    assert sorted(group["lr"] for group in groups) == [0.01, 0.02]

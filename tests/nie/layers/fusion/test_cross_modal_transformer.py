@@ -7,6 +7,7 @@ import torch
 from reference.fusions import SIZE, build, inputs
 
 from nie.layers.fusion import ChannelFusion, CrossModalTransformer
+from nie.training.loop import seeded
 
 
 def test_the_extractor_starts_as_the_identity() -> None:
@@ -28,3 +29,14 @@ def test_attention_of_the_published_form_is_a_constant(literal: bool) -> None:
             assert bool(parameter.grad.abs().max() < 1e-12) is literal, name
     weights = fusion.fusion.attention(tokens, mask)[0]
     assert bool((weights.max(dim=1).values == 1).all()) is literal
+
+
+def test_checkpointing_changes_no_bit() -> None:
+    tokens, mask, _ = inputs()
+    made = []
+    for checkpoint in (False, True):
+        fusion = build("cross_modal_transformer", num_layers=2, dropout=0.3, checkpoint=checkpoint).train()
+        with seeded(1):
+            fusion(tokens, mask).vector.square().sum().backward()
+        made.append(torch.cat([p.grad.flatten() for p in fusion.parameters() if p.grad is not None]))
+    assert torch.equal(*made)

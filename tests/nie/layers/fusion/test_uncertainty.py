@@ -9,6 +9,9 @@ import torch
 from reference.fusions import NODES, SIZE, build, fuse, inputs
 from reference.graphs import normal
 
+from nie.errors import NieError
+from nie.layers.fusion import ChannelFusion
+
 
 def test_inverse_variance_is_free_of_scale_and_the_published_form_is_not() -> None:
     tokens, mask, logvar = inputs()
@@ -33,3 +36,15 @@ def test_the_published_uncertainty_equals_the_loop() -> None:
         scores = [math.exp(1 / ((float((logvar[node, m] / 2).exp().mean()) + 1e-6) * 0.5)) for m in there]
         for m, score in zip(there, scores, strict=True):
             assert weights[node, m] == pytest.approx(score / sum(scores))
+
+
+def test_the_published_gate_has_two_layers() -> None:
+    fusion = build("gated_uncertainty", alpha=0.0, gate_size=5)
+    tokens, mask, logvar = inputs()
+    mask = torch.ones_like(mask)
+    first, activation, _, second = fusion.fusion.gate  # type: ignore[misc, union-attr]
+    assert isinstance(activation, torch.nn.GELU)
+    wanted = second(torch.nn.functional.gelu(first(tokens.flatten(1)))).softmax(dim=1)
+    torch.testing.assert_close(fusion(tokens, mask, logvar=logvar).weights, wanted)
+    with pytest.raises(NieError, match="give gate_size"):
+        ChannelFusion("gated_uncertainty", SIZE, 3, gate_drop=0.1)

@@ -99,7 +99,6 @@ def test_it_is_the_relation_table_of_a_layer() -> None:
     [
         ({"text": None, "learned": False}, "give text, or learned=True"),
         ({"text": torch.ones(5, 2)}, r"text must have the shape \(6, d\); got \(5, 2\)"),
-        ({"similarity_weight": 0.8}, "below 1 together"),
         ({"similarity_weight": -0.1}, "must not be negative"),
         ({"similarity_weight": 0.0, "context_weight": 0.0, "learn_weights": True}, "which are both 0"),
     ],
@@ -109,3 +108,9 @@ def test_what_does_not_fit(more: dict[str, Any], words: str) -> None:
         make(**more)
     with pytest.raises(NieError, match="needs the context"):
         RelationFusion(6, 4, context_weight=0.1)
+
+
+def test_the_published_weights_run_fixed_and_learned() -> None:
+    given = {"similarity_weight": 0.2, "context_weight": 0.8}
+    assert make(**given).weights() == {"similarity": 0.2, "context": 0.8}
+    assert make(**given, learn_weights=True).weights() == pytest.approx({"similarity": 0.1, "context": 0.4})

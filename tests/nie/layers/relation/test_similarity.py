@@ -53,3 +53,10 @@ def test_threshold_and_temperature_learn() -> None:
     assert not SimilarityEnhancer()(torch.ones(1, 3)).any()
     with pytest.raises(NieError, match="threshold must lie between"):
         SimilarityEnhancer(threshold=1.0)
+
+
+def test_the_published_form_measures_the_length_of_a_relation() -> None:
+    """The trap: with its own vector as it is and the neighbours' normalised, a long relation is far from its equals."""
+    rel = torch.tensor([[9.0, 0.0], [9.0, 0.0], [9.0, 0.1]])
+    assert SimilarityEnhancer(literal=True)(rel).norm(dim=1).min() > 7.9
+    assert SimilarityEnhancer()(rel).norm(dim=1).max() < 0.2
