@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import signal
 import subprocess
 import tempfile
 import time
@@ -64,9 +65,11 @@ class Launch:
             NieError: one does not.
         """
         asked = f"cd {shlex.quote(str(self.folder))}"
-        tried = {host: _started([*self.shell, host, asked]) for host in self.hosts}
         until = time.monotonic() + REACHED_WITHIN_S
-        try:
+        with contextlib.ExitStack() as started:
+            tried = {host: started.enter_context(_started([*self.shell, host, asked])) for host in self.hosts}
+            for process in tried.values():
+                started.callback(process.kill)
             for host, process in tried.items():
                 try:
                     output, _ = process.communicate(timeout=max(until - time.monotonic(), 0.1))
@@ -75,10 +78,6 @@ class Launch:
                 if process.returncode:
                     why = _last_line(output) or f"exit code {process.returncode}"
                     raise NieError(f"The host {host} cannot be used: {why.rstrip('.')}.")
-        finally:
-            for process in tried.values():
-                process.kill()
-                process.wait()
 
     def run(self) -> int:
         """Run the command on all hosts; returns 0 when all trainers have ended well.
@@ -88,11 +87,15 @@ class Launch:
         Raises:
             NieError: a process failed; the others were stopped.
         """
-        with _Running(self) as running:
-            failed = running.watched()
-            if failed is None:
-                return 0
-        raise NieError(f"{failed}; the others were stopped, and the same command goes on from the last checkpoint.")
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops this stops all hosts
+        try:
+            with _Running(self) as running:
+                failed = running.watched()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        if failed is not None:
+            raise NieError(f"{failed}; the others were stopped, and the same command goes on from the last checkpoint.")
+        return 0
 
 
 @dataclass

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
-import io
 import json
 import os
 import socket
@@ -26,7 +25,7 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.errors import NieError, shown
 from nie.hosts import SERVER, Place
-from nie.training.parts import Parts, versions
+from nie.training.parts import Parts, silent_dgl, versions
 
 STORE_PORT, GROUP_PORT = 30050, 30051
 """Of DGL's servers, and of the first trainer, where the others join."""
@@ -71,7 +70,7 @@ class Trainers:
         torch.distributed.init_process_group("gloo", init_method=first, rank=self.number, world_size=self.count)
         self._compare(place, parts)
         _tell_dgl(place, parts)
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what nobody asked for
+        with silent_dgl():
             dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
 
     @contextlib.contextmanager
@@ -85,7 +84,7 @@ class Trainers:
         except BaseException:
             atexit.unregister(dgl.distributed.exit_client)
             raise
-        with contextlib.redirect_stdout(io.StringIO()):
+        with silent_dgl():
             dgl.distributed.exit_client()
         torch.distributed.destroy_process_group()
 

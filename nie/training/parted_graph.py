@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +15,7 @@ from nie.layers.graph_layer import GraphInParts, chunk_bounds
 from nie.models.blocks import Degrees
 from nie.training.distributed import Trainers
 from nie.training.neighbourhood import Neighbourhood
-from nie.training.parts import ENTERING, FEATURES, LEAVING, NAME, PRESENCE, RELATION, Parts, digest
+from nie.training.parts import ENTERING, FEATURES, LEAVING, NAME, PRESENCE, RELATION, Parts, digest, silent_dgl
 
 CHUNK = 1 << 24
 """Numbers that a layer reads at a time, where all nodes are predicted."""
@@ -65,7 +63,7 @@ class PartedGraph(GraphInParts):
 
     def __init__(self, parts: Parts, trainers: Trainers) -> None:
         self.parts, self.trainers = parts, trainers
-        with contextlib.redirect_stdout(io.StringIO()):
+        with silent_dgl():
             self.graph = dgl.distributed.DistGraph(NAME, part_config=str(parts.config))
         book = self.graph.get_partition_book()
         self.places = book.partid2nids(book.partid)

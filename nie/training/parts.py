@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,14 @@ class Parts:
         return self.folder / f"{NAME}.json"
 
 
+@contextlib.contextmanager
+def silent_dgl() -> Iterator[None]:
+    """Let DGL print nothing on the standard output in a block, and leave files open without a warning."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+
+
 def versions() -> dict[str, str]:
     """The versions that must be the same on all hosts."""
     return {"nie": installed_version("nie") or "", "torch": str(torch.__version__), "dgl": str(dgl.__version__)}
@@ -127,7 +136,7 @@ def write_parts(
     graph.ndata.update(rows)
     graph.edata[RELATION] = message.etype.cpu()
     with atomic_folder(folder) as temporary:
-        with dgl_draws_from(0), contextlib.redirect_stdout(io.StringIO()):  # it prints what nobody asked for
+        with dgl_draws_from(0), silent_dgl():
             old_nodes, old_edges = dgl.distributed.partition_graph(
                 graph, NAME, count, str(temporary), part_method=method, return_mapping=True
             )

@@ -1,0 +1,198 @@
+"""downstream.stages.on_hosts, on two hosts that are network namespaces of this machine."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hosts_helpers import HOSTS, two_hosts, why_not
+from stage_helpers import SMALL_FLAGS, store_synthetic
+
+from nie.__main__ import main
+from nie.runs.run import read_run
+from nie.training import loop
+
+FEATURES = SMALL_FLAGS[:4]
+SETTINGS = [
+    "downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "rgcn", *FEATURES, "--batch.size", "8",
+    "--optim.max_epochs", "2", "--optim.schedule", "constant", "--model.feat_drop", "0",
+]  # fmt: skip
+LONG = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "100000", "--optim.patience", "100000"]
+REASON = why_not()
+needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    store_synthetic(root)
+    assert main(["partition", "synthetic", "--parts", "2", *FEATURES, "--data-root", str(root), "--quiet"]) == 0
+    (root / "hosts.txt").write_text("\n".join(HOSTS))
+    return root
+
+
+def roots(data: Path, runs: Path) -> list[str]:
+    return ["--data-root", str(data), "--run-root", str(runs)]
+
+
+def launching(shell: str, data: Path, command: list[str]) -> list[str]:
+    program = [sys.executable, "-m", "nie", *command, "--distributed"]
+    return ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell, "--", *program]
+
+
+def curves(runs: Path, fold: int) -> list[dict[str, str]]:
+    (file,) = runs.rglob(f"fold{fold}/curves.csv")
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def run_of(runs: Path) -> Path:
+    (file,) = runs.rglob("provenance.json")
+    return file.parent
+
+
+@needs_hosts
+def test_two_hosts_make_the_run_of_one_and_finish_what_one_began(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    command = [*SETTINGS, "--folds.run", "0,1"]
+    assert main([*command, *roots(data, tmp_path / "one"), "--quiet"]) == 0
+    save = loop._State.save
+
+    def save_and_stop(state: Any, path: Path) -> None:
+        save(state, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "CHECKPOINT_EVERY_S", -1.0)
+        patched.setattr(loop._State, "save", save_and_stop)
+        assert main([*command, *roots(data, tmp_path / "two"), "--quiet"]) == 130
+    assert list((tmp_path / "two").rglob("fold0.partial/checkpoint.pt"))
+    with two_hosts(tmp_path) as shell:
+        assert main(launching(shell, data, [*command, *roots(data, tmp_path / "two")])) == 0
+    one, two = (run_of(tmp_path / name) for name in ("one", "two"))
+    assert one.name == two.name
+    for fold in (0, 1):
+        for row, other in zip(curves(tmp_path / "one", fold), curves(tmp_path / "two", fold), strict=True):
+            assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=1e-5)
+        predicted = [read_run(run).predictions(fold, 300) for run in (one, two)]
+        np.testing.assert_allclose(*predicted, atol=1e-3)
+        files = [{file.name for file in (run / f"fold{fold}").iterdir()} for run in (one, two)]
+        assert files[0] == files[1]
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_hosts_that_share_their_memory_are_refused(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with two_hosts(tmp_path, own_memory=False) as shell:
+        assert main(launching(shell, data, [*SETTINGS, *roots(data, tmp_path)])) == 2
+    assert "share /dev/shm" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("provenance.json"))
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_rows_that_are_not_those_that_were_written_are_refused(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    manifest = data / "synthetic" / "parts" / "2" / "parts.json"
+    before = manifest.read_text()
+    facts = json.loads(before)
+    facts["checks"][1]["nodes_sha256"] = "0" * 64
+    manifest.write_text(json.dumps(facts))
+    try:
+        with two_hosts(tmp_path) as shell:
+            assert main(launching(shell, data, [*SETTINGS, *roots(data, tmp_path)])) == 2
+    finally:
+        manifest.write_text(before)
+    assert "The rows of part 1 that its host gives are not those that were written" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("provenance.json"))
+
+
+@needs_hosts
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["server", "trainer"])
+def test_a_process_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path, role: str) -> None:
+    with two_hosts(tmp_path) as shell:
+        command = [sys.executable, "-m", "nie", *launching(shell, data, [*LONG, *roots(data, tmp_path)])]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as launched:
+            while not list(tmp_path.rglob("fold0.partial/threads.json")):
+                assert launched.poll() is None
+                time.sleep(0.2)
+            children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children").read_text().split()
+            wanted = [f"NIE_ROLE={role}".encode(), b"NIE_HOST=1"]
+            (victim,) = (
+                int(child)
+                for child in children
+                if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
+            )
+            os.kill(victim, signal.SIGKILL)
+            killed = time.monotonic()
+            _, said = launched.communicate()
+    assert time.monotonic() - killed < 60
+    assert launched.returncode == 2
+    assert f"The {role} of {HOSTS[1]} has ended (killed by signal 9)" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "training on the whole graph; give --batch.size, 8 or more for 2 hosts"),
+        (["--batch.size", "64", "--members", "2"], "knows no members"),
+        (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
+        (["--method", "ridge"], "method ridge, which is no network"),
+    ],
+)
+def test_settings_that_do_not_work_on_hosts_are_refused(
+    flags: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"NIE_HOSTS": "10.0.0.1,10.0.0.2", "NIE_HOST": "0", "NIE_ROLE": "trainer"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["downstream", "--recipe", "fast", "--dataset", "x", "--method", "rgcn", *flags, "--distributed"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--graph.self_loops"], ""),
+        (["--no-graph.self_loops"], "made with graph.self_loops True, and the run asks for False"),
+        (["--features.semantic", "none"], "made with features.semantic 'semantic', and the run asks for 'none'"),
+    ],
+)
+def test_parts_that_were_made_otherwise_are_refused(
+    data: Path, flags: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joined = []
+    monkeypatch.setattr("pretrain.parted_inputs.serve", lambda *_: joined.append(1) or sys.exit(0))
+    for name, value in {"NIE_HOSTS": "10.0.0.1,10.0.0.2", "NIE_HOST": "0", "NIE_ROLE": "server"}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        code = main([*SETTINGS, *flags, "--data-root", str(data), "--distributed"])
+    except SystemExit as left:
+        code = left.code
+    assert (code, len(joined)) == ((2, 0) if said else (0, 1))
+    assert said in capsys.readouterr().err
+
+
+def test_a_process_that_was_not_launched_says_how(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SETTINGS, "--distributed"]) == 2
+    assert "'nie launch' starts" in capsys.readouterr().err
+
+
+def test_too_many_parts_and_unknown_datasets_are_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["partition", "synthetic", "--parts", "301", "--data-root", str(data)]) == 2
+    assert "301 parts are more than the 300 nodes" in capsys.readouterr().err
+    assert main(["partition", "fb15q", "--parts", "2", "--data-root", str(data)]) == 2
+    assert "fb15k" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""nie.training.parts, and what trainers tell each other of a batch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from downstream.losses.importance import draw_lists, importance_loss
+from nie.data import MessageGraph, message_graph, synthetic
+from nie.dgl_compat import dgl
+from nie.errors import NieError
+from nie.models import ImportanceScores
+from nie.training.distributed import Trainers
+from nie.training.parts import FEATURES, RELATION, Parts, write_parts
+from nie.training.shared_batches import of_all
+
+
+@pytest.fixture(scope="module")
+def message() -> MessageGraph:
+    return message_graph(synthetic(0), inverse_relations=True)
+
+
+def written(folder: Path, message: MessageGraph, count: int = 2, method: str = "metis") -> tuple[Parts, Tensor]:
+    feat = torch.arange(float(message.graph.num_nodes()))[:, None].repeat(1, 3)
+    masks = {"semantic": feat[:, 0] > 5}
+    return write_parts(folder / "parts", message, {"semantic": feat}, masks, {}, count=count, method=method), feat
+
+
+@pytest.mark.parametrize("method", ["metis", "random"])
+def test_parts_have_every_node_and_edge_once_with_what_is_known_of_it(
+    tmp_path: Path, message: MessageGraph, method: str
+) -> None:
+    parts, feat = written(tmp_path, message, 3, method)
+    nodes, graph = parts.nodes, message.graph
+    assert torch.equal(nodes.sort().values, torch.arange(graph.num_nodes()))
+    source, target = graph.edges()
+    whole = sorted(zip(source.tolist(), target.tolist(), message.etype.tolist(), strict=True))
+    found = []
+    for number in range(3):
+        part, node_feats, edge_feats, *_ = dgl.distributed.load_partition(str(parts.config), number)
+        inner, inner_edges = part.ndata["inner_node"].bool(), part.edata["inner_edge"].bool()
+        ids = nodes[part.ndata[dgl.NID]]
+        assert torch.equal(node_feats[f"_N/{FEATURES}semantic"], feat[ids[inner]])
+        one, other = (ids[end[inner_edges]] for end in part.edges())
+        relations = next(rows for name, rows in edge_feats.items() if name.endswith(f"/{RELATION}"))
+        found += zip(one.tolist(), other.tolist(), relations.tolist(), strict=True)
+    assert sorted(found) == whole
+    assert 0 < parts.facts["cut"] < 1
+    assert parts.facts["versions"]["dgl"] == dgl.__version__
+
+
+def test_more_parts_than_nodes_are_refused(tmp_path: Path, message: MessageGraph) -> None:
+    with pytest.raises(NieError, match="301 parts are more than the 300 nodes"):
+        written(tmp_path, message, 301)
+    assert not (tmp_path / "parts").exists()
+
+
+def test_missing_or_damaged_parts_are_refused(tmp_path: Path, message: MessageGraph) -> None:
+    with pytest.raises(NieError, match="There are no parts at"):
+        Parts.read(tmp_path)
+    parts, _ = written(tmp_path, message)
+    file = parts.folder / "parts.json"
+    for content in ("", "[]", json.dumps({"checks": None})):
+        file.write_text(content)
+        with pytest.raises(NieError, match=r"parts\.json is damaged"):
+            Parts.read(parts.folder)
+
+
+class TwoTrainers:
+    """What `of_all` needs of trainers, where both are played one after the other; sums are those of both rounds."""
+
+    def __init__(self) -> None:
+        self.first: list[Tensor] = []
+        self.second: list[Tensor] | None = None
+
+    def sum(self, values: Tensor) -> Tensor:
+        if self.second is None:
+            self.first.append(values.clone())
+            return values
+        self.second.append(values.clone())
+        return values + self.first[len(self.second) - 1]
+
+
+def test_trainers_have_the_loss_of_the_whole_batch_and_the_gradient_in_shares() -> None:
+    rows, weight = torch.randn(9, 4), torch.randn(4, requires_grad=True)
+    labels, lists = torch.rand(9), draw_lists(9, 4, torch.Generator().manual_seed(0))
+
+    def scores(at: Tensor) -> ImportanceScores:
+        return ImportanceScores.of(rows[at] @ weight, hidden=rows[at] * weight)
+
+    def loss(outputs: ImportanceScores) -> Tensor:
+        weights = {"listwise_weight": 0.5, "channel_weight": 0.0}
+        return importance_loss(outputs.score, outputs.by_channel, labels, lists, **weights)
+
+    whole = loss(scores(torch.arange(9)))
+    (expected,) = torch.autograd.grad(whole, weight)
+    shares = torch.tensor([0, 8, 3, 5]), torch.tensor([1, 2, 4, 6, 7])
+    total = torch.zeros(4)
+    for share, other in (shares, shares[::-1]):
+        trainers: Any = TwoTrainers()
+        of_all(scores(other), other, 9, cast(Trainers, trainers))
+        trainers.second = []
+        own = loss(of_all(scores(share), share, 9, cast(Trainers, trainers)))
+        assert own.item() == pytest.approx(whole.item(), rel=1e-6)
+        total += torch.autograd.grad(own, weight)[0]
+    np.testing.assert_allclose(total, expected, rtol=1e-5)
