@@ -9,46 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nie.errors import NieError
 from nie.training.loss_terms import term
-
-
-def draw_lists(num_train: int, list_size: int, generator: torch.Generator) -> Tensor:
-    """Draw for every training node a list of itself and other training nodes, all distinct.
-
-    The nodes are put on a circle in random order, and random steps along the circle are drawn once for all of them.
-    Each node's list is a uniformly random set, and every node stands in the same number of lists, at the cost of
-    two permutations. (The published RGTN program draws with replacement, a node itself included.)
-
-    Args:
-        num_train: number n of training nodes, at least 2.
-        list_size: nodes in a list, at least 2; at most ``num_train`` are used.
-        generator: source of randomness; the result is on its device.
-
-    Returns:
-        (n, min(list_size, n)) long, positions among the training nodes; column 0 is the node itself.
-
-    Raises:
-        NieError: fewer than 2 nodes or a list of fewer than 2.
-
-    Example:
-        >>> lists = draw_lists(5, 3, torch.Generator().manual_seed(0))
-        >>> lists.shape, lists[:, 0].tolist()
-        (torch.Size([5, 3]), [0, 1, 2, 3, 4])
-    """
-    if num_train < 2 or list_size < 2:
-        raise NieError(
-            f"The listwise loss must have lists of at least 2 nodes, and at least 2 training nodes; got {list_size} "
-            f"and {num_train}."
-        )
-    device = generator.device
-    circle = torch.randperm(num_train, generator=generator, device=device)
-    steps = 1 + torch.randperm(num_train - 1, generator=generator, device=device)[: list_size - 1]
-    steps = torch.cat([steps.new_zeros(1), steps])
-    place = torch.arange(num_train, device=device)[:, None] + steps  # (n, m)
-    lists = torch.empty_like(place)
-    lists[circle] = circle[place % num_train]
-    return lists
 
 
 def listwise_loss(score: Tensor, target: Tensor, lists: Tensor) -> Tensor:
@@ -138,7 +99,7 @@ def importance_loss(
         score: (n,) final scores.
         by_channel: (n, C) scores of the single channels.
         target: (n,) labels.
-        lists: (L, m) long, from `draw_lists`; not looked at when ``listwise_weight`` is 0.
+        lists: (L, m) long, from `downstream.losses.lists`; not looked at when ``listwise_weight`` is 0.
         error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
         listwise: ``(score, target, lists) -> () tensor``.
         value_error: in the place of e for the final scores.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from nie.errors import NieError, nearest
 from nie.later import later
@@ -42,6 +42,9 @@ class ListwiseLoss:
 
 
 LISTS_OF_A_NODE = 4
+ListSize: TypeAlias = int | Literal["all"]
+ListSampling = Literal["uniform", "near", "hard", "mixed", "curriculum"]
+"""Which nodes stand in a list, see `downstream.losses.lists`."""
 
 LISTWISE_LOSSES: dict[str, ListwiseLoss] = {
     "listnet": ListwiseLoss(later("downstream.losses.importance:listwise_loss")),

@@ -9,9 +9,11 @@ from pydantic import Field, model_validator
 
 from downstream.losses.table import (
     ALIGNMENTS,
+    LISTWISE_LOSSES,
     TIER_LOSSES,
     AlignmentName,
     ImportanceLossName,
+    ListSampling,
     ListwiseLossName,
     TierLossName,
 )
@@ -27,7 +29,14 @@ class ImportanceLossConfig(Section):
     """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021); tiers and a contrast besides."""
 
     listwise_weight: float = Field(0.3, ge=0, description="a: weight of the listwise term")
-    list_size: int = Field(100, ge=2, le=10_000, description="n: nodes in a list, the node itself included")
+    list_size: Annotated[int, Field(ge=2, le=10_000)] | Literal["all"] = Field(
+        100, description="n: nodes in a list, the node itself included; all: a single list of all training nodes"
+    )
+    list_sampling: ListSampling = Field(
+        "uniform",
+        description="nodes of a list: any; near, of about the same label; hard, ranked worst so far; mixed, half of "
+        "the lists hard; curriculum, more and more of them",
+    )
     listwise: ListwiseLossName = Field(
         "listnet", description="listnet: cross-entropy of softmaxes (RGTN); lambda: pairs by their weight in NDCG"
     )
@@ -62,6 +71,10 @@ class ImportanceLossConfig(Section):
     def _something_to_learn(self) -> ImportanceLossConfig:
         if self.importance_weight == 0 and self.tier_weight == 0:
             raise ValueError("importance_weight and tier_weight are both 0, which leaves nothing to learn")
+        if self.list_size == "all" and self.list_sampling != "uniform":
+            raise ValueError("list_size all puts every node in one list, so that none are sampled; drop list_sampling")
+        if self.list_size == "all" and LISTWISE_LOSSES[self.listwise].by_pairs:
+            raise ValueError(f"listwise {self.listwise} makes all pairs of a list; give list_size a number")
         if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         check_own("loss of tiers", self.tier_loss, TIER_LOSSES[self.tier_loss].settings, self.tier_settings)

@@ -174,6 +174,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             label=label,
             checkpoint=folder / CHECKPOINT,
             generators=[generator],
+            before_epoch=loss.begin,
             also_log=lambda: learned_weights(model, list(given.feats)),
         )
         write_weights(folder / "model.safetensors", model)

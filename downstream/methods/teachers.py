@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.losses.importance import draw_lists, listwise_loss
+from downstream.losses.importance import listwise_loss
+from downstream.losses.lists import draw_lists
+from downstream.losses.table import ListSize
 from downstream.methods.finished_predictions import prediction_of, runs_to
 from downstream.methods.fold_work import FoldWork
 from nie.training.loss_terms import term
@@ -49,7 +51,7 @@ class Teachers:
         target = torch.from_numpy(mean.astype(np.float32)).to(inputs.device)
         return cls(target, config.loss.teacher_weight, config.loss.teacher_rank_weight)
 
-    def loss(self, score: Tensor, nodes: Tensor | None, list_size: int, generator: torch.Generator) -> Tensor:
+    def loss(self, score: Tensor, nodes: Tensor | None, list_size: ListSize, generator: torch.Generator) -> Tensor:
         """``w mean_v (s_v - t_v)^2 + r listwise(s, t)``, of labelled and unlabelled nodes alike.
 
         The squared error is that of Hinton et al. (2015, section 2) for a single number; the listwise term compares

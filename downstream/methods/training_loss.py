@@ -12,7 +12,8 @@ from torch import Tensor
 
 from downstream.losses.alignment import neighbourhood_targets
 from downstream.losses.gaussian import gaussian_loss
-from downstream.losses.importance import draw_lists, importance_loss
+from downstream.losses.importance import importance_loss
+from downstream.losses.lists import lists_for
 from downstream.losses.table import (
     ALIGNMENTS,
     IMPORTANCE_LOSSES,
@@ -57,11 +58,14 @@ class TrainingLoss:
     Args:
         given: what the network reads; its settings say what is learned.
         generator: draws lists and the nodes that are aligned.
+
+    Attributes:
+        done: share of the epochs that are over.
     """
 
     def __init__(self, given: FoldNetwork, generator: torch.Generator) -> None:
         self.given, self.generator = given, generator
-        self.alpha, self.linked = None, None
+        self.alpha, self.linked, self.done = None, None, 0.0
         loss = given.config.loss
         self.contrast = HiddenContrast.of(given.work) if loss.contrast_weight else None
         if given.tiers is not None and TIER_LOSSES[loss.tier_loss].balanced:
@@ -90,9 +94,10 @@ class TrainingLoss:
         if outputs.log_variance is not None:
             value_error = functools.partial(_gaussian, log_variance=outputs.log_variance[at], beta=loss.beta)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
-        listwise = LISTWISE_LOSSES[loss.listwise]
+        listwise, labels = LISTWISE_LOSSES[loss.listwise], self._labels(rows)
+        lists = self._lists(outputs.score[at], labels, listwise.by_pairs)
         total = importance_loss(
-            outputs.score[at], outputs.by_channel[at], self._labels(rows), self._lists(len(rows), listwise.by_pairs),
+            outputs.score[at], outputs.by_channel[at], labels, lists,
             error=IMPORTANCE_LOSSES[loss.importance], listwise=listwise.function, value_error=value_error, **weights,
         )  # fmt: skip
         total = loss.importance_weight * total
@@ -117,17 +122,22 @@ class TrainingLoss:
                 )
         return total
 
+    def begin(self, epochs: int) -> None:
+        """Begin the epoch after so many."""
+        self.done = epochs / self.given.config.optim.max_epochs
+
     def _labels(self, rows: Tensor) -> Tensor:
         labels, noise = self.given.labels[rows], self.given.config.loss.label_noise
         if not noise:
             return labels
         return labels + noise * torch.randn(labels.shape, generator=self.generator).to(labels)
 
-    def _lists(self, num_rows: int, by_pairs: bool) -> Tensor:
-        lists = draw_lists(num_rows, self.given.config.loss.list_size, self.generator)
+    def _lists(self, score: Tensor, labels: Tensor, by_pairs: bool) -> Tensor:
+        loss = self.given.config.loss
+        lists = lists_for(loss.list_sampling, score, labels, loss.list_size, self.done, self.generator)
         if by_pairs:
-            enough = math.ceil(LISTS_OF_A_NODE * num_rows / lists.shape[1])
-            lists = lists[torch.randperm(num_rows, generator=self.generator)[:enough]]
+            enough = math.ceil(LISTS_OF_A_NODE * len(labels) / lists.shape[1])
+            lists = lists[torch.randperm(len(labels), generator=self.generator)[:enough]]
         return lists.to(self.given.labels.device)
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:

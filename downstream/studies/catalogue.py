@@ -9,6 +9,7 @@ from downstream.studies.distil import DISTIL
 from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
+from downstream.studies.lists import LISTS
 from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
 from downstream.studies.practice import PRACTICE
@@ -26,6 +27,7 @@ STUDIES: dict[str, Study] = {
         *PRACTICE,
         DISTIL,
         *ARCHITECTURE,
+        *LISTS,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,

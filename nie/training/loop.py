@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from nie.settings.sections import OptimConfig
 from nie.training.averaged import AveragedWeights
 from nie.training.checkpoint import check_shapes, read_checkpoint, write_checkpoint
 from nie.training.loss_terms import listening
+from nie.training.rates import rate_groups
 from nie.training.schedules import scheduler_of
 
 CHECKPOINT_EVERY_S = 15.0
@@ -96,6 +96,7 @@ def fit(
     checkpoint: Path | None = None,
     generators: Sequence[torch.Generator] = (),
     also_log: Callable[[], Mapping[str, float]] = dict,
+    before_epoch: Callable[[int], object] = lambda epochs: None,
 ) -> tuple[History, dict[str, dict[str, Tensor]]]:
     """Train ``model`` with Adam; leave it in eval mode, in the state of the best epoch by the first selecting metric.
 
@@ -111,6 +112,7 @@ def fit(
         checkpoint: file that is written every 15 seconds and that a later call with the same arguments
             continues from, with the same bits on the CPU as a run that was never interrupted.
         also_log: figures for the row of every epoch, evaluated or not.
+        before_epoch: told, before every epoch, how many are over.
         generators: generators that ``losses`` draws from; their states travel with the checkpoint.
 
     Returns:
@@ -143,6 +145,7 @@ def fit(
                 raise
             started = time.monotonic()
             model.train()
+            before_epoch(state.history.epochs)
             row = state.train_epoch(losses)
             row.update(also_log())
             if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
@@ -160,26 +163,6 @@ def fit(
                 saved_at = time.monotonic()
     state.restore_best(select)
     return state.history, state.best_states
-
-
-def rate_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """The parameters by learning rate: ``lr`` times what a module's ``lr_scales`` says of its parameter or part.
-
-    >>> model = nn.Linear(2, 1)
-    >>> model.lr_scales = {"bias": 10.0}
-    >>> [(group["lr"], len(group["params"])) for group in rate_groups(model, 0.1)]
-    [(0.1, 1), (1.0, 1)]
-    """
-    by_scale: dict[float, list[nn.Parameter]] = {}
-    scales: dict[nn.Parameter, float] = {}
-    for module in model.modules():
-        for name, scale in vars(module).get("lr_scales", {}).items():
-            part = getattr(module, name)
-            for parameter in part.parameters() if isinstance(part, nn.Module) else [part]:
-                scales[parameter] = scale * scales.get(parameter, 1.0)
-    for parameter in model.parameters():
-        by_scale.setdefault(scales.get(parameter, 1.0), []).append(parameter)
-    return [{"params": parameters, "lr": lr * scale} for scale, parameters in by_scale.items()]
 
 
 class _State:

@@ -5,7 +5,8 @@ import torch
 from reference import losses as reference
 from torch import Tensor
 
-from downstream.losses.importance import draw_lists, importance_loss, lambda_loss, listwise_loss
+from downstream.losses.importance import importance_loss, lambda_loss, listwise_loss
+from downstream.losses.lists import draw_lists
 from nie.errors import NieError
 
 

@@ -22,7 +22,8 @@ from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.runs.run import Run
 from nie.training.block_batches import NeighbourBatches
-from nie.training.loop import rate_groups, seeded
+from nie.training.loop import seeded
+from nie.training.rates import rate_groups
 from pretrain.inputs import prepare
 from pretrain.licap import pretrain
 from pretrain.stage import PRETRAINING

@@ -11,7 +11,8 @@ import pytest
 import torch
 from stage_helpers import small, store_synthetic, with_labels
 
-from downstream.losses.importance import draw_lists, listwise_loss
+from downstream.losses.importance import listwise_loss
+from downstream.losses.lists import draw_lists
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS

@@ -60,3 +60,12 @@ def test_the_report_follows_the_layers_of_trained_transformers(tmp_path: Path) -
     assert float(table.rows[0][3]) == pytest.approx(1)  # of one layer the first is the last
     assert set(figures) == {"cosine along edges by layer", "CKA of layers, rgtn, 2 layers"}
     assert smoothing_report(arms, {}, runner) == ([], {})
+
+
+@pytest.mark.parametrize("name", ["lists", "rgtn-parts"])
+def test_studies_of_the_ranking_loss_and_the_parts_name_rows_that_differ(name: str) -> None:
+    study = STUDIES[name]
+    arms = study.arms(Settings("fb15k"))
+    rows = {arm.name: arm.config.digest() for arm in arms}
+    assert len(set(rows.values())) == len(arms)
+    assert all(ours in rows and theirs in rows for ours, theirs in study.pairs(arms))

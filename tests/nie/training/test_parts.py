@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from downstream.losses.importance import draw_lists, importance_loss
+from downstream.losses.importance import importance_loss
+from downstream.losses.lists import draw_lists
 from nie.data import MessageGraph, message_graph, synthetic
 from nie.dgl_compat import dgl
 from nie.errors import NieError

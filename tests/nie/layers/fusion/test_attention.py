@@ -8,7 +8,7 @@ import torch
 from reference.fusions import SIZE
 
 from nie.layers.fusion import ChannelFusion, SoftmaxFusion
-from nie.training.loop import rate_groups
+from nie.training.rates import rate_groups
 
 
 def test_given_weights_are_where_softmax_starts() -> None:

@@ -15,7 +15,7 @@ from nie.layers.relation import (
     RelationFusion,
     relation_context,
 )
-from nie.training.loop import rate_groups
+from nie.training.rates import rate_groups
 
 SRC, DST, ETYPE = (torch.randint(n, (40,), generator=torch.Generator().manual_seed(k)) for k, n in enumerate((9, 9, 6)))
 FEAT = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

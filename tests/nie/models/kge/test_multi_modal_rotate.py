@@ -16,7 +16,7 @@ from nie.layers.fusion.attention import LOGITS_LR_SCALE
 from nie.models.kge import MultiModalRotatE
 from nie.models.kge.channel_generator import ChannelGenerator
 from nie.models.kge.relation_guided import RelationGuidedFusion
-from nie.training.loop import rate_groups
+from nie.training.rates import rate_groups
 
 TRIPLES = torch.tensor([[0, 1, 4], [2, 0, 3], [4, 1, 4]])
 ALL = [*FUSIONS, "relation_guided"]

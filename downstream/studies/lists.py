@@ -1,0 +1,81 @@
+"""The studies of RGTN's ranking loss and of its other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from downstream.losses.table import ListSampling
+from downstream.studies.needs import SEMANTIC
+from downstream.studies.settings import Settings
+from downstream.studies.study import Arm, Pair, Study, against
+
+SAMPLINGS: tuple[ListSampling, ...] = ("uniform", "near", "hard", "mixed", "curriculum")
+SIZES = (20, 100, 400)
+PUBLISHED = "uniform, 100"
+UNRANKED = "no ranking loss"
+PARTS = ("structure", "semantics", "concatenation", "rgtn")
+WITHOUT = "without the ranking loss"
+
+
+def _lists(settings: Settings) -> list[Arm]:
+    def rgtn(**loss: Any) -> Any:
+        return settings.method("rgtn", loss=loss)
+
+    weight = settings.method("rgtn").model_dump()["loss"]["listwise_weight"] or 0.3
+    grid = [
+        Arm(f"{kind}, {size}", rgtn(listwise_weight=weight, list_sampling=kind, list_size=size))
+        for kind in SAMPLINGS
+        for size in SIZES
+    ]
+    return [
+        Arm(UNRANKED, rgtn(listwise_weight=0.0)),
+        *grid,
+        Arm("all nodes in one list", rgtn(listwise_weight=weight, list_size="all")),
+        Arm("uniform, 100, NDCG's weights", rgtn(listwise_weight=weight, list_size=100, listwise="lambda")),
+    ]
+
+
+def _parts(settings: Settings) -> list[Arm]:
+    text = settings.method("rgtn").model_dump()["features"]["semantic"]
+    one = {"semantic": "none"}
+    features = {
+        "structure": one,
+        "semantics": {"structural": text, "degrees": False, **one},
+        "concatenation": {"structural": f"{settings.method('rgtn').features.structural}+{text}", **one},
+        "rgtn": {},
+    }
+    arms = []
+    for name in PARTS:
+        changes = {"features": features[name]} if features[name] else {}
+        needs = () if name == "structure" else (SEMANTIC,)
+        arms += [
+            Arm(name, settings.method("rgtn", **changes), needs=needs),
+            Arm(f"{name}, {WITHOUT}", settings.method("rgtn", loss={"listwise_weight": 0.0}, **changes), needs=needs),
+        ]
+    return arms
+
+
+def _parts_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    """RGTN against each of its parts, and each with the ranking loss against itself without."""
+    return [
+        *(("rgtn", name) for name in PARTS if name != "rgtn"),
+        *((name, f"{name}, {WITHOUT}") for name in PARTS),
+    ]
+
+
+LISTS = (
+    Study(
+        "lists",
+        "Which nodes should the ranking loss put in order together, and how many at a time?",
+        _lists,
+        against(PUBLISHED),
+        tested=("spearman", "ndcg@100"),
+    ),
+    Study(
+        "rgtn-parts",
+        "What is each part of RGTN worth: structure, semantics, their attention, the ranking loss?",
+        _parts,
+        _parts_pairs,
+    ),
+)
