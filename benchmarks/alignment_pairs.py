@@ -1,6 +1,6 @@
 """Pairs of the same entity in FB15K and in DB15K (by the title of its Wikipedia page) or MKG-W (by its Wikidata id).
 
-    .venv/bin/python benchmarks/alignment_pairs.py RAW db15k pairs.tsv
+    .venv/bin/python benchmarks/alignment_pairs.py RAW db15k pairs.tsv --data-root datasets
 
 RAW is the folder that holds fb15k/ and db15k/ or mkg-w/. DBpedia names an entity by the title of its page; both titles
 and ids of FB15K's entities are those of fb15k/extra/entity2wikidata.json. A pair is a line, for ``nie align --pairs``.
@@ -14,11 +14,13 @@ import lzma
 from pathlib import Path
 from urllib.parse import unquote
 
+from nie.data import load
+
 OTHERS = {"db15k": ("wikipedia", "/wiki/", "/resource/"), "mkg-w": ("wikidata_id", "", "/entity/")}
 
 
 def pairs_of(raw: Path, other: str) -> list[tuple[str, str]]:
-    """Names in FB15K and in the other graph, of entities that one name in each stands for."""
+    """Freebase ids, and names in the other graph, of entities that one name in each stands for."""
     key, before, marker = OTHERS[other]
     with lzma.open(raw / "fb15k" / "extra" / "entity2wikidata.json.xz") as file:
         known = json.load(file)
@@ -38,7 +40,10 @@ if __name__ == "__main__":
     parser.add_argument("raw", type=Path)
     parser.add_argument("other", choices=OTHERS)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--data-root", type=Path, default=Path("datasets"), help="folder of the built fb15k")
     arguments = parser.parse_args()
-    pairs = pairs_of(arguments.raw, arguments.other)
+    names = load("fb15k", arguments.data_root).node_names  # such as "Sire Records (/m/02y21l)"
+    by_id = {name.rpartition("(")[2].rstrip(")"): name for name in names}
+    pairs = [(by_id[one], two) for one, two in pairs_of(arguments.raw, arguments.other) if one in by_id]
     arguments.out.write_text("".join(f"{one}\t{two}\n" for one, two in pairs), encoding="utf-8")
     print(f"{len(pairs):,} pairs")
