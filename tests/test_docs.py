@@ -33,6 +33,8 @@ from nie.settings.flags import field_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RESULTS = sorted((ROOT / "docs" / "results").glob("*.md"))
+"""Their commands are what made their figures, and would take hours."""
 EXTENDING = ROOT / "docs" / "extending.md"
 TABLES: tuple[dict[str, Any], ...] = (
     METHODS, STUDIES, IMPORTANCE_LOSSES, TIER_LOSSES, METRICS, FEATURES, FUSIONS, ENCODERS, BUILDERS
@@ -46,7 +48,7 @@ def blocks_of(page: Path) -> list[tuple[str, str]]:
 
 BLOCKS = [
     pytest.param(language, text, id=f"{page.name}-{number}")
-    for page in PAGES
+    for page in (*PAGES, *RESULTS)
     if page != EXTENDING
     for number, (language, text) in enumerate(blocks_of(page))
 ]
@@ -122,10 +124,26 @@ def run_of(printed: dict[str, str], *words: str) -> Run:
     return read_run(Path(out.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *RESULTS], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for target, heading in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not heading or heading in anchors_of(linked), f"{page.name} links to {target}#{heading}"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What links to the headings of a page end in."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    for folder in ("nie", "pretrain", "downstream", "benchmarks", "scripts"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".yaml", ".sh"):
+                for page in re.findall(r"docs/[\w/.-]+\.md", path.read_text(encoding="utf-8")):
+                    assert (ROOT / page).exists(), f"{path} names {page}"
 
 
 def test_a_network_of_ones_own_has_recipes_and_flags(extended: dict[str, str]) -> None:

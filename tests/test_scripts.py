@@ -39,3 +39,18 @@ def test_published_tables_are_made_at_both_profiles_and_flags_hold_for_both(data
 def test_a_profile_that_fails_leaves_the_other_to_be_made(tmp_path: Path) -> None:
     code, made = called("published_fb15k.sh", tmp_path, fails_on="published-rgtn")
     assert (code, len(made)) == (1, 2)
+
+
+def test_graphs_of_the_papers_files_are_imported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, made = called("published_ga16k.sh", tmp_path / "unnamed")
+    assert (code != 0, made) == (True, [])
+    for name in ("REL_PK", "LANG_PK"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    code, made = called("published_imdb.sh", tmp_path / "named", "--folds.run", "0")
+    assert code == 0
+    files = f"--rel {tmp_path}/REL_PK --lang {tmp_path}/LANG_PK"
+    assert made == [
+        f"data import imdb {files} --num-relations 30",
+        "study main imdb --profile published-rgtn --folds.run 0",
+        "study main imdb --profile published-licap --folds.run 0",
+    ]

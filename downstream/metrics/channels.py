@@ -10,6 +10,7 @@ from nie.errors import NieError
 
 ROUNDING = 1e-9
 CONSTANT = 1e-6
+AT_A_TIME = 1024
 
 
 def linear_cka(one: Floats, other: Floats) -> float:
@@ -54,10 +55,15 @@ def match_ranks(query: Array, keys: Array) -> tuple[Ints, Ints]:
         raise NieError(f"query and keys must both be (n, d) with n at least 2; got {query.shape} and {keys.shape}.")
     if not (np.isfinite(query).all() and np.isfinite(keys).all()):
         raise NieError("The embeddings hold values that are not finite.")
-    likeness = _normalised(query.astype(np.float64)) @ _normalised(keys.astype(np.float64)).T
-    own = likeness.diagonal()[:, None]
-    # Products of equal rows differ in their last bits, as the order of a sum does.
-    return (likeness > own + ROUNDING).sum(axis=1), (np.abs(likeness - own) <= ROUNDING).sum(axis=1)
+    rows, targets = _normalised(query.astype(np.float64)), _normalised(keys.astype(np.float64))
+    better, equal = np.empty((2, len(rows)), dtype=np.int64)
+    for begin in range(0, len(rows), AT_A_TIME):
+        part = slice(begin, begin + AT_A_TIME)
+        likeness = rows[part] @ targets.T
+        own = likeness.diagonal(begin)[:, None]
+        # Products of equal rows differ in their last bits, as the order of a sum does.
+        better[part], equal[part] = (likeness > own + ROUNDING).sum(1), (np.abs(likeness - own) <= ROUNDING).sum(1)
+    return better, equal
 
 
 def retrieval_metrics(query: Array, keys: Array, cutoffs: tuple[int, ...] = RETRIEVAL_KS) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie complete``."""
+"""What finished runs say: ``nie table``, ``nie compare``, ``nie predict``, ``nie export``, ``nie complete``."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def add_commands(commands: Commands) -> None:
         "with a column that says what could not be computed",
     )  # fmt: skip
     predicting.add_argument("--add-text", type=a_path, metavar="FILE", help="texts of such nodes: node, text")
+    exporting = commands.add("export", "the vectors that a finished run has made of its nodes, as a file", _export)
+    exporting.add_argument(
+        "run_folder", metavar="run", type=a_path, help="folder of a run of nie downstream or nie link"
+    )
+    exporting.add_argument(
+        "--refined", action="store_true", required=True,
+        help="vectors by channel, after the channels have read each other, and fused",
+    )  # fmt: skip
+    exporting.add_argument("--out", type=a_path, required=True, help="emb.npz or emb.parquet, for --features")
+    exporting.add_argument("--channel", help="whose vectors are read as features; by default the fused ones")
+    exporting.add_argument(
+        "--fold", type=whole_number(0, 1_000_000), help="fold or repetition; by default the first finished one"
+    )
     completing = commands.add("complete", "what completes a triple, from a finished run of link prediction", _complete)
     completing.add_argument("run_folder", metavar="run", type=a_path, help="folder of a run of nie link")
     completing.add_argument("--relation", required=True, help="its name, or the words in it")
@@ -42,6 +55,22 @@ def add_commands(commands: Commands) -> None:
     ends.add_argument("--tail", help="the tail, by name or text, to look for heads")
     completing.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="answers to print")
     completing.add_argument("--known", action="store_true", help="print, too, what the graph knows already")
+
+
+def _export(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.refined import refined
+    from downstream.answers.vector_files import check_vector_target, write_vectors
+    from nie.runs.run import read_run
+
+    check_vector_target(arguments.out)
+    made = refined(read_run(arguments.run_folder), fold=arguments.fold, data_root=arguments.data_root)
+    write_vectors(made, arguments.out, arguments.channel)
+    sizes = ", ".join(f"{name} {rows.shape[1]}" for name, rows in made.vectors.items())
+    knows = (
+        f"\nThey know the training labels of fold {made.fold}: as features, judge them on the test nodes of that fold "
+        "alone (--folds.run of it)."
+    )
+    say(f"Vectors of {len(made.names):,} nodes ({sizes}): {arguments.out}{knows if made.reads_labels else ''}")
 
 
 def _table(arguments: argparse.Namespace, _flags: list[str]) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from nie.commands import answers, checks, clean, data, explore, launch, main_job, questions, stages, studies
+from nie.commands import (
+    alignment,
+    answers,
+    checks,
+    clean,
+    data,
+    explore,
+    launch,
+    main_job,
+    questions,
+    stages,
+    studies,
+)
 from nie.commands.parser import Commands, SettingsParser
 from nie.extras import installed_version
 
@@ -16,6 +28,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = SettingsParser(prog="nie", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"nie {installed_version('nie') or '(not installed)'}")
     commands = Commands(parser)
-    for family in (data, main_job, stages, launch, studies, answers, questions, explore, checks, clean):
+    for family in (
+        data, main_job, stages, launch, studies, answers, alignment, questions, explore, checks, clean,
+    ):  # fmt: skip
         family.add_commands(commands)
     return parser

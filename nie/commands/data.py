@@ -10,6 +10,9 @@ from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, whole_number
 from nie.errors import shown
 
+TRANSFORMS = ("log1p", "none")
+TRANSFORM = "what models learn of a score: log1p, log(1 + score), by default; none: the score as it is"
+
 
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
@@ -25,6 +28,7 @@ def add_commands(commands: Commands) -> None:
     importing.add_argument(
         "--num-relations", type=whole_number(1, 10_000_000), help="relations that the paper counts: tmdb 34, imdb_s 30"
     )
+    importing.add_argument("--label-transform", choices=TRANSFORMS, default="log1p", help=TRANSFORM)
     data.add("fetch", "download the raw files", _fetch).add_argument("dataset")
     data.add("info", "counts, licence and provenance", _info).add_argument("dataset")
 
@@ -56,11 +60,12 @@ def building_options() -> argparse.ArgumentParser:
     group.add_argument("--type-relation", metavar="R", help="own graph: the relation whose tails are types of nodes")
     group.add_argument("--text", help="own graph: file of node, text; fb15k: long or short; tmdb5k: names or published")
     group.add_argument(
-        "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .pth)"
+        "--features", action=_FeatureFile, metavar="NAME=FILE", help="a further channel (.npy, .npz, .parquet, .pth)"
     )
     group.add_argument(
         "--allow-unknown", action="store_true", default=None, help="own graph: skip scores of unknown nodes"
     )
+    group.add_argument("--label-transform", choices=TRANSFORMS, help=f"own graph: {TRANSFORM}")
     group.add_argument(
         "--min-population", type=whole_number(0, 1_000_000_000), help="geo: smallest city (500, 1000, 5000 or 15000)"
     )
@@ -74,7 +79,7 @@ def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
     names = (
         "raw", "triples", "columns", "scores", "literals", "type_relation", "text", "features", "allow_unknown",
-        "min_population", "nodes", "edges",
+        "min_population", "nodes", "edges", "label_transform",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in options.items() if value is not None}
@@ -104,7 +109,7 @@ def _import(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
     options = {
         "rel_pk": arguments.rel, "lang_pk": arguments.lang, "node2vec_pk": arguments.node2vec,
-        "num_relations": arguments.num_relations,
+        "num_relations": arguments.num_relations, "label_transform": arguments.label_transform,
     }  # fmt: skip
     say(info(build(arguments.dataset, arguments.data_root, published=True, **options)))
 

@@ -1,4 +1,4 @@
-"""A channel of precomputed embeddings, read from a file: .npy, .npz, or torch's .pth and .pt.
+"""A channel of precomputed embeddings, read from a file: .npy, .npz, .parquet, or torch's .pth and .pt.
 
 Of torch's files only tensors are loaded, so that no code in them runs.
 """
@@ -21,6 +21,7 @@ from nie.data.rows_of_nodes import nodes_of_rows
 from nie.data.torch_file import load_torch
 from nie.disk.array_file import read_npy, read_npz
 from nie.errors import NieError, shown
+from nie.extras import require
 
 ROWS = ("features", "embeddings", "weight")
 IDS = ("names", "ids")
@@ -35,6 +36,7 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
     - ``.npz``: the array ``features`` (or ``embeddings``, ``weight``, or the only one of two dimensions), and perhaps
       ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
     - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, of which no code runs;
+    - ``.parquet``: columns ``node``, the names, and ``features``, lists of numbers, as ``nie export`` writes them;
     - ``.npz``, ``.pth``, ``.pt`` may also hold a vector for each node, by its name.
 
     Without ``names`` and ``ids``, rows belong to the nodes called 0, 1, 2, ... where names are numbers, and else stand
@@ -57,7 +59,7 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
         [False, True]
     """
     path = Path(path)
-    readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch}
+    readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch, ".parquet": _parquet}
     if path.suffix not in readers:
         raise NieError(f"{path}, the file of channel {name}, must end in one of {', '.join(readers)}.")
     return channel_of_rows(path, name, *readers[path.suffix](path), node_names)
@@ -104,6 +106,17 @@ def _torch(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             except (TypeError, ValueError, RuntimeError) as error:
                 raise NieError(f"{path}: {key} is no plain tensor or list of equal rows.") from error
     return _chosen(path, arrays)
+
+
+def _parquet(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        table = require("pyarrow.parquet", "report").read_table(path, columns=["node", "features"])
+        lists, names = table.column("features").to_pylist(), table.column("node").to_pylist()
+        size = max(len(row) for row in lists if row is not None)
+        rows = np.array([[np.nan] * size if row is None else row for row in lists], dtype=np.float32)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # of Arrow, too
+        raise NieError(f"{path} must have a column node and a column features of equally long lists.") from error
+    return rows, np.array(names, dtype=str)
 
 
 def _plain(value: Any) -> NDArray[Any]:

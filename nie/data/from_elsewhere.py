@@ -22,7 +22,7 @@ class FromElsewhere:
         cls, triples: str | os.PathLike[str], scores: str | os.PathLike[str] | None = None, *,
         text: str | os.PathLike[str] | None = None, features: Mapping[str, Any] | None = None,
         columns: str | None = None, name: str = "own", literals: str = "features", type_relation: str | None = None,
-        allow_unknown: bool = False,
+        allow_unknown: bool = False, label_transform: str = "log1p",
     ) -> Self:  # fmt: skip
         """The graph in a file of triples; .gz and .xz are read as they are, and pipes such as ``<(zcat f)`` too.
 
@@ -45,7 +45,7 @@ class FromElsewhere:
             columns: the order of the columns of ``triples``, such as "head,tail,relation", with "-" for one to leave
                 out. When it is not given, columns that seem to stand in another order than they should are refused.
             name: of the dataset.
-            literals, type_relation, allow_unknown: as of `from_frames`.
+            literals, type_relation, allow_unknown, label_transform: as of `from_frames`.
 
         Raises:
             NieError: a line that is malformed, a duplicate or unknown node, a bad score, or a wrong row count; the
@@ -62,13 +62,14 @@ class FromElsewhere:
 
         return cls(**fields_of_files(
             name, triples, scores, text=text, features=features, columns=columns, literals=literals,
-            type_relation=type_relation, allow_unknown=allow_unknown,
+            type_relation=type_relation, allow_unknown=allow_unknown, label_transform=label_transform,
         ))  # fmt: skip
 
     @classmethod
     def from_frames(
         cls, triples: Any, scores: Any = None, *, text: Any = None, features: Mapping[str, Any] | None = None,
         name: str = "own", literals: str = "features", type_relation: str | None = None, allow_unknown: bool = False,
+        label_transform: str = "log1p",
     ) -> Self:  # fmt: skip
         """The graph in frames of pandas or polars, tables of Arrow, or dicts of columns.
 
@@ -87,6 +88,8 @@ class FromElsewhere:
                 nodes.
             type_relation: the relation whose tails are the types of nodes.
             allow_unknown: skip scores and texts of nodes that are in no triple, instead of refusing them.
+            label_transform: "log1p": models learn log(1 + score), for counts and the like; "none": the scores as they
+                are, such as those that are logarithms already or lie between 0 and 1.
 
         Raises:
             NieError: a column is missing, a cell is empty or no name, a node stands twice, or is none; the message
@@ -103,7 +106,7 @@ class FromElsewhere:
 
         return cls(**fields_of_frames(
             name, triples, scores, text=text, features=features, literals=literals, type_relation=type_relation,
-            allow_unknown=allow_unknown,
+            allow_unknown=allow_unknown, label_transform=label_transform,
         ))  # fmt: skip
 
     @classmethod

@@ -38,6 +38,7 @@ class OwnGraph:
         literals: "features" makes features and text of numbers, dates and strings; "nodes" leaves them as nodes.
         type_relation: the relation whose tails are the types of nodes, if there is one.
         allow_unknown: skip scores and texts of what is no node, instead of refusing them.
+        label_transform: "log1p", or "none" for scores that are learned as they are.
 
     Raises:
         NieError: an unknown choice or relation, or nothing but literals.
@@ -45,7 +46,7 @@ class OwnGraph:
 
     def __init__(
         self, source: str, read: Triples, *, literals: str = "features", type_relation: str | None = None,
-        allow_unknown: bool = False,
+        allow_unknown: bool = False, label_transform: str = "log1p",
     ) -> None:  # fmt: skip
         if literals not in LITERALS:
             raise NieError(f"literals must be one of {', '.join(LITERALS)}; got {shown(literals)}.")
@@ -53,7 +54,7 @@ class OwnGraph:
         self.read, self.literals = read, Literals({}, {}, {})
         if literals == "features":
             self.read, self.literals = set_apart(source, read, self.type_relation)
-        self.allow_unknown = allow_unknown
+        self.allow_unknown, self.label_transform = allow_unknown, label_transform
         self.values: dict[str, dict[int, Any]] = {}
         self.notes = {"repeated_triples": read.repeated}
         if read.repeated:
@@ -76,7 +77,7 @@ class OwnGraph:
             self.notes[f"unknown_in_{column.kind}"] = unknown
         if column.kind == "scores" and not values:
             raise NieError(f"{column.source.name}: at least one node of the graph must have a score; none has.")
-        if column.kind == "scores":
+        if column.kind == "scores" and self.label_transform == "log1p":
             _warn_of_small(np.array(list(values.values())))
         self.values[column.kind] = values
 
@@ -116,7 +117,7 @@ class OwnGraph:
             ),
             "channels": made,
             "meta": {
-                "label_transform": "log1p",
+                "label_transform": self.label_transform,
                 "label": "score",
                 "licence": "your own",
                 "attribution": "",
@@ -135,7 +136,8 @@ def _warn_of_small(scores: Floats) -> None:
     if usual < SMALL:
         log.warning(
             "half of the positive scores are below %.3g, and models learn log(1 + score), which hardly tells such "
-            "scores apart; give them in a smaller unit, such as multiplied by %.0e",
+            "scores apart; give them in a smaller unit, such as multiplied by %.0e, or take them as they are with "
+            "--label-transform none",
             usual, 10 ** np.ceil(-np.log10(usual) + 1),
         )  # fmt: skip
 

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError, nearest
 from nie.ops.shapes import expect_sizes
+
+
+@dataclass(frozen=True)
+class EntityChannels:
+    """What is known of n entities before and after the fusion.
+
+    Attributes:
+        tokens: (n, M, 2D), of the channels, the structural one first, as the fusion left them.
+        projected: (n, M, P), of the tokens, for losses that align the channels; None without projections.
+        mask: (n, M) bool, the channels that an entity has.
+        vector: (n, 2D), what the channels became together; None where that depends on the relation.
+    """
+
+    tokens: Tensor
+    projected: Tensor | None
+    mask: Tensor
+    vector: Tensor | None
 
 
 class ChannelTables(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,28 +15,13 @@ from nie.layers import ChannelDropout, ChannelFusion, ModalityDecoder
 from nie.layers.masked import masked_mean
 from nie.layers.variational import MOST_LOGVAR
 from nie.models.kge.channel_generator import ChannelGenerator
-from nie.models.kge.channel_tables import ChannelTables
+from nie.models.kge.channel_tables import ChannelTables, EntityChannels
 from nie.models.kge.relation_guided import RelationGuidedFusion
 from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
 from nie.ops.shapes import expect_sizes
 
 ROWS_AT_A_TIME = 4096
-
-
-@dataclass(frozen=True)
-class EntityChannels:
-    """What is known of n entities before and after the fusion.
-
-    Attributes:
-        tokens: (n, M, 2D), of the channels, the structural one first, as the fusion left them.
-        projected: (n, M, P), of the tokens, for losses that align the channels; None without projections.
-        mask: (n, M) bool, the channels that an entity has.
-    """
-
-    tokens: Tensor
-    projected: Tensor | None
-    mask: Tensor
 
 
 class MultiModalRotatE(nn.Module):
@@ -210,11 +194,14 @@ class MultiModalRotatE(nn.Module):
     def refined(self, ids: Tensor) -> EntityChannels:
         """The channels of the entities ``ids`` (n,), each after it has read the others if the fusion lets it do so."""
         tokens, mask = self._tokens(ids)
+        vector = masked_mean(tokens, mask) if isinstance(self.fusion, ChannelFusion) else None
         if isinstance(self.fusion, ChannelFusion) and self._extracts:
             with self._precision():
-                tokens = self.fusion(tokens, mask, logvar=self._logvar(tokens)).tokens.to(tokens)
+                fused = self.fusion(tokens, mask, logvar=self._logvar(tokens))
+            tokens, vector = fused.tokens.to(tokens), fused.vector.to(tokens)
         projected = [project(tokens[:, place]) for place, project in enumerate(self.projections)]
-        return EntityChannels(tokens, torch.stack(projected, dim=1) if projected else None, mask)
+        of_all = torch.stack(projected, dim=1) if projected else None
+        return EntityChannels(tokens, of_all, mask, None if vector is None else self.scale * vector)
 
     def rotations(self) -> Tensor:
         """(R, D) the phases of the relations."""

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from nie.__main__ import main
+from nie.data import load
 from nie.data.builders.published import published
 from nie.errors import NieError
 
@@ -147,3 +149,19 @@ def test_more_relations_than_a_file_can_use_are_refused_before_they_are_named(tm
     value["edge_types"][0] = 10**8
     with pytest.raises(NieError, match="got 100,000,001"):
         published("x", write(tmp_path / "r.pk", value))
+
+
+@pytest.mark.parametrize("dataset", ["ga16k", "imdb"])
+def test_recipes_run_on_a_small_file_of_the_papers_format(dataset: str, tmp_path: Path) -> None:
+    """Both stages: pretraining of the structural channel, and RGTN by the recipes of the dataset."""
+    rel = write(tmp_path / "r.pk", content(150, 600))
+    lang = write(tmp_path / "l.pk", np.random.default_rng(0).random((150, 8)).astype(np.float32))
+    roots = ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "runs"), "--quiet"]
+    command = ["data", "import", dataset, "--rel", str(rel), "--lang", str(lang), "--label-transform", "none"]
+    assert main([*command, *roots[:2]]) == 0
+    assert load(dataset, tmp_path).label_transform == "none"
+    small = ["--folds.run", "0", "--optim.max_epochs", "2", "--device", "cpu", *roots]
+    fast = ["--optim.patience", "2", "--optim.eval_every", "1"]
+    assert main(["pretrain", "--recipe", f"{dataset}-fast", *fast, *small]) == 0
+    assert main(["downstream", "--recipe", f"{dataset}-fast", *fast, *small]) == 0
+    assert main(["downstream", "--recipe", f"{dataset}-published-rgtn", *small]) == 0

@@ -1,0 +1,57 @@
+"""Vectors of nodes as a file, ``.npz`` or ``.parquet``, which ``nie data build --features`` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from downstream.answers.refined import Refined
+from nie.arrays import Floats32
+from nie.disk.atomic import atomic_file
+from nie.disk.writable import check_writable
+from nie.errors import NieError, shown
+from nie.extras import require
+
+ENDINGS = (".npz", ".parquet")
+
+
+def check_vector_target(path: str | Path) -> Path:
+    """Return ``path`` if vectors can be written there; called before a long job as well as after it.
+
+    Raises:
+        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
+    """
+    target = Path(path)
+    if target.suffix not in ENDINGS:
+        raise NieError(f"{shown(str(target))} must end in {' or '.join(ENDINGS)}.")
+    check_writable(target)
+    if target.suffix == ".parquet":
+        require("pyarrow", "report")
+    return target
+
+
+def write_vectors(refined: Refined, path: str | Path, channel: str | None = None) -> None:
+    """Write vectors of all nodes, with their names.
+
+    ``features`` are the vectors of ``channel``, by default the fused ones: what is read when the file is given as
+    features. Those of every channel stand beside them, by its name. In ``.npz`` a node without a vector has a row of
+    nan, in ``.parquet`` null.
+
+    Raises:
+        NieError: as `check_vector_target`, or an unknown channel.
+    """
+    target = check_vector_target(path)
+    columns = {"features": refined.chosen(channel), **refined.vectors}
+    with atomic_file(target) as temporary:
+        if target.suffix == ".npz":
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, names=np.array(refined.names), fold=refined.fold, **columns)
+            return
+        arrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
+        lists = {name: arrow.array(_lists(rows), arrow.list_(arrow.float32())) for name, rows in columns.items()}
+        parquet.write_table(arrow.table({"node": arrow.array(refined.names, arrow.string()), **lists}), temporary)
+
+
+def _lists(rows: Floats32) -> list[Floats32 | None]:
+    return [None if np.isnan(row).all() else row for row in rows]
