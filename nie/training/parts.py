@@ -180,7 +180,8 @@ def _assignment(graph: dgl.DGLGraph, count: int, method: str) -> Tensor:
     if method == "random" or count == 1:
         return torch.randperm(nodes, generator=torch.Generator().manual_seed(0)) % count
     source, target = graph.edges()
-    pairs = torch.cat([source * nodes + target, target * nodes + source])[(source != target).repeat(2)].unique()
+    pairs = torch.cat([source * nodes + target, target * nodes + source])[(source != target).repeat(2)]
+    pairs = torch.from_numpy(np.unique(pairs.numpy()))
     simple = dgl.graph((pairs // nodes, pairs % nodes), num_nodes=nodes)
     with dgl_draws_from(0):
         found: Tensor = dgl.metis_partition_assignment(simple, count)
@@ -190,7 +191,7 @@ def _assignment(graph: dgl.DGLGraph, count: int, method: str) -> Tensor:
 @contextlib.contextmanager
 def _assigned(assignment: Tensor) -> Iterator[None]:
     """Let DGL's partitioning, which takes no assignment, take this one for that of METIS in a block."""
-    module = importlib.import_module("dgl.distributed.partition")
+    module: Any = importlib.import_module("dgl.distributed.partition")
     own = module.metis_partition_assignment
     module.metis_partition_assignment = lambda *_, **__: assignment
     try:
