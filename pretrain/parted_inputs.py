@@ -19,7 +19,7 @@ from nie.models import ImportanceScores
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig
 from nie.training.checkpoint import CHECKPOINT
-from nie.training.distributed import Trainers, serve
+from nie.training.distributed import Trainers, leaving_alone, serve
 from nie.training.parted_graph import PartedGraph, RemoteRows
 from nie.training.parts import Parts, write_parts
 from nie.training.shared_batches import SharedBatches, of_all
@@ -134,7 +134,9 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
     _check_parts(parts, config, kg)
     if place.role == SERVER:
         serve(place, parts)
-    graph = PartedGraph(parts, Trainers(place, parts))
+    trainers = Trainers(place, parts)
+    with leaving_alone():
+        graph = PartedGraph(parts, trainers)
     folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
     channels: Any = {name: (name,) for name in parts.facts["channels"]}
     return PartedInputs(kg, channels, folds, config.model_copy(update={"device": "cpu"}), data_root, graph=graph)
