@@ -47,10 +47,8 @@ def partition(config: FoldsRunConfig, count: int, method: str, *, data_root: str
     Raises:
         NieError: the dataset or a feature cannot be had, or there are too few nodes.
     """
-    kg = load(config.dataset, data_root)
-    if count > kg.num_nodes:  # before features are made
-        raise NieError(f"{count} parts are more than the {kg.num_nodes} nodes of the graph; give fewer --parts.")
-    inputs = prepare(config.model_copy(update={"device": "cpu"}), data_root=data_root, kg=kg)
+    inputs = prepare(config.model_copy(update={"device": "cpu"}), data_root=data_root)
+    kg = inputs.kg
     channels = {name: features for name, features in inputs.channels.items() if features}
     facts = {"dataset": kg.name, "made_from": inputs.made_from}
     facts |= {name: getattr(config, name).model_dump(mode="json") for name in SETTINGS}
