@@ -90,6 +90,8 @@ class PartedInputs(NodeInputs):
     def outputs(self, model: Any, feats: Mapping[str, Tensor], **further: Any) -> ImportanceScores:
         """What a network gives for all nodes, layer by layer without sampling, gathered from all trainers."""
         graph, hops = self.graph, model.num_hops
+        for statistics in model.buffers():  # of batch normalisation, which are each trainer's own in training
+            graph.trainers.as_first(statistics)
         read = {name: cast(RemoteRows, feat).of_own() for name, feat in feats.items()}
         masks = further.pop("masks", None)
         if masks is not None:

@@ -17,6 +17,7 @@ import pytest
 from hosts_helpers import HOSTS, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+from downstream.answers.trained import TrainedRun
 from nie.__main__ import main
 from nie.runs.run import read_run
 from nie.training import loop
@@ -88,6 +89,20 @@ def test_two_hosts_make_the_run_of_one_and_finish_what_one_began(
         np.testing.assert_allclose(*predicted, atol=1e-3)
         files = [{file.name for file in (run / f"fold{fold}").iterdir()} for run in (one, two)]
         assert files[0] == files[1]
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_predictions_of_two_hosts_are_what_one_makes_of_the_weights(data: Path, tmp_path: Path) -> None:
+    """RGTN, whose batch normalisation each trainer has its own statistics of, with losses of its channels."""
+    losses = ["--model.projection_size", "8", "--loss.alignment_weight", "0.1", "--loss.tier_weight", "0.5"]
+    command = [*SETTINGS, "--method", "rgtn", *losses, "--folds.run", "0", "--batch.size", "32"]
+    with two_hosts(tmp_path) as shell:
+        assert main(launching(shell, data, [*command, *roots(data, tmp_path)])) == 0
+    run = read_run(run_of(tmp_path))
+    (network,) = TrainedRun.open(run, data_root=data).networks_of(0)
+    made = network.told_of(network.given).prediction
+    np.testing.assert_allclose(made, run.predictions(0, 300), atol=1e-4)
 
 
 @needs_hosts
