@@ -15,6 +15,7 @@ from nie.models import PreGAT
 from nie.progress import log
 from nie.runs.files import write_array, write_curves
 from nie.runs.weights import write_weights
+from nie.training.checkpoint import CHECKPOINT
 from nie.training.loop import History, fit, seeded
 from nie.training.memory_plan import plan
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
@@ -114,7 +115,7 @@ def train_encoder(
                 optim=config.optim,
                 select={"probe": True} if config.select == "probe" else {config.loss.name: False},
                 label=label,
-                checkpoint=folder / "checkpoint.pt",
+                checkpoint=folder / CHECKPOINT,
                 generators=[generator],
                 also_log=lambda: learned_weights(model),
             )

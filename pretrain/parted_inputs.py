@@ -19,7 +19,7 @@ from nie.models import ImportanceScores
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig
 from nie.training.checkpoint import CHECKPOINT
-from nie.training.distributed import Trainers, serve
+from nie.training.distributed import Trainers, leaving_alone, serve
 from nie.training.parted_graph import PartedGraph, RemoteRows
 from nie.training.parts import Parts, write_parts
 from nie.training.shared_batches import SharedBatches, of_all
@@ -47,10 +47,8 @@ def partition(config: FoldsRunConfig, count: int, method: str, *, data_root: str
     Raises:
         NieError: the dataset or a feature cannot be had, or there are too few nodes.
     """
-    kg = load(config.dataset, data_root)
-    if count > kg.num_nodes:  # before features are made
-        raise NieError(f"{count} parts are more than the {kg.num_nodes} nodes of the graph; give fewer --parts.")
-    inputs = prepare(config.model_copy(update={"device": "cpu"}), data_root=data_root, kg=kg)
+    inputs = prepare(config.model_copy(update={"device": "cpu"}), data_root=data_root)
+    kg = inputs.kg
     channels = {name: features for name, features in inputs.channels.items() if features}
     facts = {"dataset": kg.name, "made_from": inputs.made_from}
     facts |= {name: getattr(config, name).model_dump(mode="json") for name in SETTINGS}
@@ -94,6 +92,8 @@ class PartedInputs(NodeInputs):
     ) -> ImportanceScores:  # fmt: skip
         """What a network gives for all nodes, layer by layer without sampling, gathered from all trainers."""
         graph, hops = self.graph, model.num_hops
+        for statistics in model.buffers():  # of batch normalisation, which are each trainer's own in training
+            graph.trainers.as_first(statistics)
         read = {name: cast(RemoteRows, feat).of_own() for name, feat in feats.items()}
         masks = further.pop("masks", None)
         if masks is not None:
@@ -136,7 +136,9 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
     _check_parts(parts, config, kg)
     if place.role == SERVER:
         serve(place, parts)
-    graph = PartedGraph(parts, Trainers(place, parts))
+    trainers = Trainers(place, parts)
+    with leaving_alone():
+        graph = PartedGraph(parts, trainers)
     folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
     channels: Any = {name: (name,) for name in parts.facts["channels"]}
     return PartedInputs(kg, channels, folds, config.model_copy(update={"device": "cpu"}), data_root, graph=graph)

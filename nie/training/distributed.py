@@ -35,21 +35,36 @@ SIOCGIFADDR = 0x8915
 
 def serve(place: Place, parts: Parts) -> NoReturn:
     """Serve a host's part until the trainers have left, and end the process."""
-    _tell_dgl(place, parts)
-    dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
+    _join_dgl(place, parts)
     raise AssertionError("DGL ends the process of a server")
 
 
-def _tell_dgl(place: Place, parts: Parts) -> None:
-    handle, addresses = tempfile.mkstemp(prefix="nie-hosts-")
-    with open(handle, "w", encoding="ascii") as file:
-        file.writelines(f"{socket.gethostbyname(host)} {STORE_PORT}\n" for host in place.hosts)
+def _join_dgl(place: Place, parts: Parts) -> None:
+    """Let DGL connect the servers and trainers of all hosts; it never returns to a server."""
     os.environ.update({
         "DGL_DIST_MODE": "distributed", "DGL_ROLE": "server" if place.role == SERVER else "client",
-        "DGL_IP_CONFIG": addresses, "DGL_CONF_PATH": str(parts.config), "DGL_SERVER_ID": str(place.number),
-        "DGL_NUM_SERVER": "1", "DGL_NUM_CLIENT": str(len(place.hosts)), "DGL_NUM_SAMPLER": "0",
-        "DGL_GRAPH_FORMAT": "csc",
+        "DGL_CONF_PATH": str(parts.config), "DGL_SERVER_ID": str(place.number), "DGL_NUM_SERVER": "1",
+        "DGL_NUM_CLIENT": str(len(place.hosts)), "DGL_NUM_SAMPLER": "0", "DGL_GRAPH_FORMAT": "csc",
     })  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="nie-hosts-") as folder, silent_dgl():
+        addresses = Path(folder, "addresses")
+        lines = (f"{socket.gethostbyname(host)} {STORE_PORT}\n" for host in place.hosts)
+        addresses.write_text("".join(lines), encoding="ascii")
+        os.environ["DGL_IP_CONFIG"] = str(addresses)
+        dgl.distributed.initialize(str(addresses))
+
+
+@contextlib.contextmanager
+def leaving_alone() -> Iterator[None]:
+    """Let an error in the block end this process at once.
+
+    DGL would let it wait for all others, who may wait for what it will never send.
+    """
+    try:
+        yield
+    except BaseException:
+        atexit.unregister(dgl.distributed.exit_client)
+        raise
 
 
 class Trainers:
@@ -69,23 +84,15 @@ class Trainers:
         first = f"tcp://{place.hosts[0]}:{GROUP_PORT}"
         torch.distributed.init_process_group("gloo", init_method=first, rank=self.number, world_size=self.count)
         self._compare(place, parts)
-        _tell_dgl(place, parts)
-        with silent_dgl():
-            dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
+        _join_dgl(place, parts)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """In the block, all trainers work; when it ends they leave together, and with an error this one leaves alone.
-
-        DGL lets a process that ends wait for all others, who may wait for what it will never send.
-        """
-        try:
+        """In the block, all trainers work, and when it ends they leave together."""
+        with leaving_alone():
             yield
-        except BaseException:
-            atexit.unregister(dgl.distributed.exit_client)
-            raise
-        with silent_dgl():
-            dgl.distributed.exit_client()
+            with silent_dgl():
+                dgl.distributed.exit_client()
         torch.distributed.destroy_process_group()
 
     @property

@@ -30,6 +30,7 @@ from nie.runs.folds import run_folds
 from nie.runs.provenance import sitting
 from nie.runs.run import Run, open_run
 from nie.runs.weights import write_weights
+from nie.training.checkpoint import CHECKPOINT
 from nie.training.loop import fit, seeded
 from pretrain.cross_validation import fold_seed
 
@@ -85,7 +86,7 @@ def _repeat(config: LinkConfig, inputs: LinkInputs, repeat: int, folder: Path) -
             optim=config.optim,
             select={"mrr": True},
             label=f"{config.run_label()} repeat {repeat}",
-            checkpoint=folder / "checkpoint.pt",
+            checkpoint=folder / CHECKPOINT,
             generators=[generator],
             also_log=lambda: learned_weights(model, ["structural", *config.channels]),
         )

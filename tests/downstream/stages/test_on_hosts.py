@@ -17,6 +17,7 @@ import pytest
 from hosts_helpers import HOSTS, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
+from downstream.answers.trained import TrainedRun
 from nie.__main__ import main
 from nie.runs.run import read_run
 from nie.training import loop
@@ -60,6 +61,7 @@ def run_of(runs: Path) -> Path:
 
 
 @needs_hosts
+@pytest.mark.slow
 def test_two_hosts_make_the_run_of_one_and_finish_what_one_began(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,20 @@ def test_two_hosts_make_the_run_of_one_and_finish_what_one_began(
         np.testing.assert_allclose(*predicted, atol=1e-3)
         files = [{file.name for file in (run / f"fold{fold}").iterdir()} for run in (one, two)]
         assert files[0] == files[1]
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_predictions_of_two_hosts_are_what_one_makes_of_the_weights(data: Path, tmp_path: Path) -> None:
+    """RGTN, whose batch normalisation each trainer has its own statistics of, with losses of its channels."""
+    losses = ["--model.projection_size", "8", "--loss.alignment_weight", "0.1", "--loss.tier_weight", "0.5"]
+    command = [*SETTINGS, "--method", "rgtn", *losses, "--folds.run", "0", "--batch.size", "32"]
+    with two_hosts(tmp_path) as shell:
+        assert main(launching(shell, data, [*command, *roots(data, tmp_path)])) == 0
+    run = read_run(run_of(tmp_path))
+    (network,) = TrainedRun.open(run, data_root=data).networks_of(0)
+    made = network.told_of(network.given).prediction
+    np.testing.assert_allclose(made, run.predictions(0, 300), atol=1e-4)
 
 
 @needs_hosts
@@ -122,8 +138,7 @@ def test_rows_that_are_not_those_that_were_written_are_refused(
 
 @needs_hosts
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ["server", "trainer"])
-def test_a_process_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path, role: str) -> None:
+def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path) -> None:
     with two_hosts(tmp_path) as shell:
         command = [sys.executable, "-m", "nie", *launching(shell, data, [*LONG, *roots(data, tmp_path)])]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as launched:
@@ -131,7 +146,7 @@ def test_a_process_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path:
                 assert launched.poll() is None
                 time.sleep(0.2)
             children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children").read_text().split()
-            wanted = [f"NIE_ROLE={role}".encode(), b"NIE_HOST=1"]
+            wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
             (victim,) = (
                 int(child)
                 for child in children
@@ -142,7 +157,7 @@ def test_a_process_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path:
             _, said = launched.communicate()
     assert time.monotonic() - killed < 60
     assert launched.returncode == 2
-    assert f"The {role} of {HOSTS[1]} has ended (killed by signal 9)" in said.splitlines()[-1]
+    assert f"The server of {HOSTS[1]} has ended (killed by signal 9)" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
