@@ -14,8 +14,8 @@ nodes against their labels:
 - added afterwards: by the network that never saw them.
 
 The last is repeated with networks that were trained with other settings (``--or``; by default, a fifth of the nodes is
-fed as new ones in each epoch). Behind the mean over folds stands its difference to the row "in place", with the
-standard error by a bootstrap over the hidden nodes, and SPEARMAN on the test nodes that were not hidden: what such
+fed as new ones in each epoch). Behind the mean over folds stand its differences to two of the rows, with standard
+errors by a bootstrap over the hidden nodes, and SPEARMAN on the other test nodes, which were not hidden: what such
 settings cost those. Further flags are settings of all runs.
 """
 
@@ -45,6 +45,7 @@ from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs, prepare
 
 RESAMPLES = 1000
+REFERENCES = ("in place", "added afterwards")
 
 
 def without(kg: KnowledgeGraph, hidden: Ints) -> tuple[KnowledgeGraph, Ints]:
@@ -141,7 +142,7 @@ class Comparison:
         whole, count = self._trained(self.config, self.inputs), self.inputs.kg.num_nodes
         predictions = whole.run.predictions(self.fold, count)
         found = predictions[self.hidden], self._new(whole, moved(self.inputs.kg, self.hidden))
-        ways = "in place", "in place, stand-ins"
+        ways = REFERENCES[0], "in place, stand-ins"
         return {way: self._scored(scores, predictions) for way, scores in zip(ways, found, strict=True)}
 
     def added(self, config: NetworkConfig) -> Scored:
@@ -183,21 +184,20 @@ def table(configs: Mapping[str, NetworkConfig], folds: Sequence[int], share: flo
     for fold in folds:
         compared = Comparison(_on(usual, fold), inputs, fold, share, run_root)
         found = compared.in_place()
-        found |= {f"added afterwards{said}": compared.added(_on(config, fold)) for said, config in configs.items()}
+        found |= {f"{REFERENCES[1]}{said}": compared.added(_on(config, fold)) for said, config in configs.items()}
         for name, scored in found.items():
             rows.setdefault(name, []).append(scored)
-    reference = rows["in place"]
     cells = [
         [
             name, *(f"{one.spearman:.3f}" for one in scored), f"{np.mean([one.spearman for one in scored]):.3f}",
-            "" if scored is reference else "{:+.3f} ± {:.3f}".format(*_difference(scored, reference)),
+            *("{:+.3f} ± {:.3f}".format(*_difference(scored, rows[other])) for other in REFERENCES),
             f"{np.mean([one.others for one in scored]):.3f}",
         ]
         for name, scored in rows.items()
     ]  # fmt: skip
-    title = f"SPEARMAN on {sum(len(one.scores) for one in reference):,} hidden nodes"
-    header = [title, *(f"fold {fold}" for fold in folds), "mean", "to in place", "on test nodes not hidden"]
-    return markdown_grid(header, cells)
+    title = f"SPEARMAN on {sum(len(one.scores) for one in rows[REFERENCES[0]]):,} hidden nodes"
+    differences = [f"to '{other}'" for other in REFERENCES]
+    return markdown_grid([title, *(f"fold {fold}" for fold in folds), "mean", *differences, "others"], cells)
 
 
 def _on(config: NetworkConfig, fold: int) -> NetworkConfig:

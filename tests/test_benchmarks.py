@@ -222,6 +222,17 @@ def test_explanations_are_judged_beside_their_rivals(script: Script, tmp_path: P
         script("explanations.py", str(tmp_path), "--data-root", str(tmp_path))
 
 
+def test_what_if_is_judged_beside_training_again(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    run = estimate(small("gcn", folds={"run": [1]}), data_root=tmp_path, run_root=tmp_path / "runs")
+    folders = ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "again")]
+    printed = script("retrained.py", str(run.path), "--fold", "1", "--nodes", "5", "--facts", "2", *folders)
+    rows = {cells[0].strip("| "): cells[1:] for cells in (line.split(" | ") for line in printed.splitlines())}
+    assert rows["that lost facts"][0].strip() == "5"
+    assert float(rows["that lost facts"][1]) > float(rows["all others"][1])
+    assert "Of the nodes that lost facts" in printed
+
+
 def test_new_nodes_are_judged_beside_training_with_them(script: Script, tmp_path: Path) -> None:
     store_synthetic(tmp_path)
     settings = ["--method", "gcn", "--features.structural", "relations+structural", "--optim.max_epochs", "3"]

@@ -46,6 +46,11 @@ def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | Non
     if found:
         several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
         raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
+    inside = re.compile(rf"\b{re.escape(wanted)}\b")
+    if having := [place for place, text in words if inside.search(text)]:
+        several = ", ".join(one_line(names[place], WIDTH) for place in having[:3])
+        more = f" and {len(having) - 3:,} more" if len(having) > 3 else ""
+        raise NieError(f"No {kind} begins with the words {shown(asked)}; they are in those of {several}{more}.")
     known = [*names, *(text for text in texts if text)]
     raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
 

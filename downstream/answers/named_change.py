@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from nie.arrays import Ints
 from nie.data import KnowledgeGraph
 from nie.data.builders.table_file import table_rows
 from nie.data.graph_change import GraphChange, among, distinct
+from nie.data.names_as_words import relation_text
 from nie.data.raw import find_packed
 from nie.errors import NieError, nearest, shown
 
@@ -71,6 +73,8 @@ def read_changes(path: str | os.PathLike[str]) -> dict[str, list[NamedFact]]:
 def named_change(kg: KnowledgeGraph, remove: Sequence[NamedFact], add: Sequence[NamedFact]) -> GraphChange:
     """The change that facts by names are; nodes and relations are found as `downstream.answers.by_name` finds them.
 
+    Of a fact to remove, words of its relation are enough that only one relation between the two has in its name.
+
     Raises:
         NieError: there is no fact, a node or relation is unknown or its words are those of several, a fact to remove is
             not there, or one to add is there already.
@@ -84,7 +88,7 @@ def named_change(kg: KnowledgeGraph, remove: Sequence[NamedFact], add: Sequence[
     """
     if not remove and not add:
         raise NieError("Nothing changes; name at least one fact to remove or to add.")
-    removed, added = _numbers(kg, remove), _numbers(kg, add)
+    removed, added = _numbers(kg, remove, there=True), _numbers(kg, add)
     both = among(added, removed)
     if both.any():
         raise NieError(f"{_said(add[int(np.argmax(both))])} is both removed and added; do one of the two.")
@@ -112,18 +116,28 @@ def check_new(kg: KnowledgeGraph, added: Ints, named: Callable[[int], NamedFact]
         raise NieError(f"{_said(named(int(np.argmax(there))))} is in the graph already.")
 
 
-def _numbers(kg: KnowledgeGraph, facts: Sequence[NamedFact]) -> Ints:
+def _numbers(kg: KnowledgeGraph, facts: Sequence[NamedFact], *, there: bool = False) -> Ints:
     def found(find: Callable[[KnowledgeGraph, str], int], name: str, at: str) -> int:
         try:
             return find(kg, name)
         except NieError as error:
             raise NieError(f"{at}: {error}" if at else str(error)) from error
 
-    numbers = [
-        [found(find_entity, head, at), found(find_relation, relation, at), found(find_entity, tail, at)]
-        for head, relation, tail, at in facts
-    ]
+    numbers = []
+    for head, relation, tail, at in facts:
+        ends = found(find_entity, head, at), found(find_entity, tail, at)
+        between = _only_one_between(kg, *ends, relation) if there else None
+        numbers.append([ends[0], found(find_relation, relation, at) if between is None else between, ends[1]])
     return np.array(numbers, dtype=np.int64).reshape(-1, 3)
+
+
+def _only_one_between(kg: KnowledgeGraph, head: int, tail: int, words: str) -> int | None:
+    """The one relation from head to tail that has the words in its name, if it is one."""
+    between = np.unique(kg.etype[(kg.src == head) & (kg.dst == tail)]).tolist()
+    named = [relation for relation in between if kg.relation_names[relation] == words]
+    inside = re.compile(rf"\b{re.escape(words.casefold())}\b")
+    found = named or [one for one in between if inside.search(relation_text(kg.relation_names[one]) or "")]
+    return int(found[0]) if len(found) == 1 else None
 
 
 def _said(fact: NamedFact) -> str:

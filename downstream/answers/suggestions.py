@@ -45,7 +45,7 @@ class Suggestion:
         head, relation, tail: the fact, by names.
         neighbour: the end that is not the node, as people read it.
         change: of the score with this fact alone, on the label scale; the mean over the networks that make the score.
-        spread: their population standard deviation.
+        spread: their population standard deviation; None where there is one alone, as of a node that a fold tested.
         similar: how many similar nodes have such a fact.
     """
 
@@ -54,8 +54,13 @@ class Suggestion:
     tail: str
     neighbour: str
     change: float
-    spread: float
+    spread: float | None
     similar: int
+
+    @property
+    def change_text(self) -> str:
+        """The change as a cell of a table."""
+        return f"{self.change:+.3f}" + ("" if self.spread is None else f" ± {self.spread:.3f}")
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,10 @@ def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = Fa
     candidates = candidates_for(kg, place, alike)
     tried = TriedFacts(trained, place, np.array([one.fact for one in candidates]).reshape(-1, 3))
     changes = np.stack([tried.changes(network) for network in trained.networks(place)])
-    mean, spread = changes.mean(axis=0), changes.std(axis=0)
+    mean = changes.mean(axis=0)
+    spread = changes.std(axis=0).tolist() if len(changes) > 1 else [None] * len(mean)
     facts = []
-    for (fact, similar), change, sd in zip(candidates, mean.tolist(), spread.tolist(), strict=True):
+    for (fact, similar), change, sd in zip(candidates, mean.tolist(), spread, strict=True):
         head, relation, tail = fact
         names = kg.node_names[head], kg.relation_names[relation], kg.node_names[tail]
         if (change < 0) if lower else (change > 0):
@@ -278,7 +284,7 @@ def suggestions_text(suggestions: Suggestions) -> str:
         return f"{title}: {tried[0].lower()}{tried[1:]}, none would {direction} its score."
     rows = [
         [
-            f"{fact.change:+.3f} ± {fact.spread:.3f}", f"{fact.relation} {'->' if fact.head == one.node else '<-'}",
+            fact.change_text, f"{fact.relation} {'->' if fact.head == one.node else '<-'}",
             one_line(fact.neighbour, WIDTH), f"{fact.similar:,}",
         ]
         for fact in one.facts

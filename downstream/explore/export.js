@@ -108,7 +108,7 @@ function explained(card, row, why) {
   const body = added(table, "tbody"), largest = Math.max(...why.facts.map(fact => Math.abs(fact[5]))) || 1;
   for (const [node, neighbour, relation, leaving, words, value] of why.facts) {
     const line = added(body, "tr");
-    added(line, "td", (leaving ? "→ " : "← ") + relation, "words");
+    added(line, "td", (leaving ? "→\u00a0" : "←\u00a0") + relation, "words");
     link(added(line, "td", undefined, "words"), node, neighbour);
     const cell = added(line, "td", words), bar = added(cell, "div", undefined, "bar");
     const halves = [added(bar, "span"), added(bar, "span")];

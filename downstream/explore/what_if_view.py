@@ -228,7 +228,7 @@ def _suggested(found: Suggestions) -> Any:
         )  # fmt: skip
         rows.append([
             directed(fact.relation, leaving=fact.head == found.node), one_line(fact.neighbour, 80),
-            f"{fact.change:+.3f} ± {fact.spread:.3f}", f"{fact.similar:,}", button,
+            fact.change_text, f"{fact.similar:,}", button,
         ])  # fmt: skip
     headers = ["relation", "neighbour", "change on the label scale", "similar nodes that have it", ""]
     tried = html.P(f"The best of {found.tried:,} facts that similar nodes have and this one lacks, each alone.")

@@ -23,5 +23,12 @@ def test_names_and_words(tmp_path: Path) -> None:
         find_relation(kg, "birth place")
     with pytest.raises(NieError, match="4 have the words 'Entity Place1'"):
         find_entity(kg, "Entity Place1")
+    with pytest.raises(
+        NieError,
+        match="No relation begins with the words 'place'; they are in those of http://x/birthPlace, http://x/d",
+    ):
+        find_relation(kg, "place")
+    with pytest.raises(NieError, match="No entity begins with the words 'first programmer'; they are in those of e39"):
+        find_entity(kg, "first programmer")
     with pytest.raises(NieError, match="no relation 'deth place'"):
         find_relation(kg, "deth place")

@@ -79,6 +79,14 @@ def test_the_largest_changes_in_the_direction_asked_for_come_first(rgcn: Trained
     assert fact.spread == pytest.approx(own.std(), abs=2e-4)
 
 
+@pytest.mark.usefixtures("few")
+def test_one_network_alone_has_no_spread(root: Path) -> None:
+    trained = opened(root, "gcn", **ONE_FOLD, features=COMPUTED)
+    fact, *_ = suggest(trained, trained.kg.node_names[NODE], 2).facts
+    assert fact.spread is None
+    assert fact.change_text == f"{fact.change:+.3f}"
+
+
 def test_candidates_are_what_similar_nodes_have_and_the_node_lacks() -> None:
     """Of films 0 to 3: all but the first have the genre 4, the first has 5, two are in the list 6."""
     facts = np.array(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,21 @@ def test_what_cannot_change_is_refused_in_a_sentence(rgcn: TrainedRun) -> None:
     ):
         with pytest.raises(NieError, match=message):
             what_if(rgcn, remove, add)  # type: ignore[arg-type]
+
+
+def test_words_of_a_relation_are_enough_that_one_between_the_two_has(rgcn: TrainedRun) -> None:
+    names = [f"/graph/{name}./facts/about" for name in rgcn.kg.relation_names]
+    kg = replace(rgcn.kg, relation_names=names)
+    different = np.unique(kg.triples, axis=0)
+    _, place, counts = np.unique(different[:, [0, 2]], axis=0, return_index=True, return_counts=True)
+    alone, several = different[place[counts == 1][0]], different[place[counts > 1][0]]
+    head, tail = kg.node_names[alone[0]], kg.node_names[alone[2]]
+    assert named_change(kg, [NamedFact(head, "about", tail)], []).removed.tolist() == [alone.tolist()]
+    ends = kg.node_names[several[0]], kg.node_names[several[2]]
+    with pytest.raises(NieError, match="No relation begins with the words 'about'; they are in those of /graph/"):
+        named_change(kg, [NamedFact(ends[0], "about", ends[1])], [])
+    with pytest.raises(NieError, match="No relation begins with the words 'about'"):
+        named_change(kg, [], [NamedFact(head, "about", tail)])
 
 
 def test_a_run_that_cannot_be_asked_is_refused_in_a_sentence(root: Path, rgcn: TrainedRun, tmp_path: Path) -> None:
