@@ -22,6 +22,7 @@ from downstream.methods.teachers import Teachers
 from downstream.methods.unseen_nodes import UnseenNodes
 from nie.arrays import Ints
 from nie.data import MessageGraph
+from nie.data.node_groups import node_groups
 from nie.errors import NieError
 from nie.inputs.relations import RelationMaterial
 from nie.models import ImportanceScores
@@ -118,6 +119,23 @@ class FoldNetwork:
             NieError: one cannot teach on this fold.
         """
         return Teachers.of(self.work, self.centre)
+
+    @functools.cached_property
+    def groups(self) -> Tensor | None:
+        """(n,) the group of every training node that the loss looks at apart; None where there are no groups.
+
+        Raises:
+            NieError: the graph makes no such groups.
+        """
+        asked, inputs = self.config.loss.groups, self.work.inputs
+        if asked.by == "none":
+            return None
+
+        def make() -> Ints:
+            return node_groups(inputs.kg, asked.by, asked.count, shuffled=asked.shuffled, seed=self.config.seed)
+
+        groups = inputs.once(("groups", asked.by, asked.count, asked.shuffled, self.config.seed), make)
+        return torch.from_numpy(groups).to(self.train.device)[self.train]
 
     @functools.cached_property
     def predicting(self) -> Mapping[str, Tensor]:

@@ -25,6 +25,31 @@ VARIATIONAL = ("prior_weight", "reconstruction_weight", "cross_weight")
 """The weights of `downstream.losses.variational.variational_loss`."""
 
 
+class GroupsConfig(Section):
+    """Nodes in groups that the loss looks at apart."""
+
+    by: Literal["none", "predicates", "louvain", "components", "k-core", "centrality"] = Field(
+        "none",
+        description="groups of nodes: clusters of predicates, communities, components, or equal shares by core number "
+        "or PageRank",
+    )
+    count: int = Field(8, ge=2, le=1000, description="groups at most")
+    shuffled: bool = Field(False, description="give the groups to other nodes at random, the control")
+    weight: Literal["none", "inverse_size", "inverse_error"] = Field(
+        "none", description="weight of a group in the error: by its share of the nodes; alike; by what it is off by"
+    )
+    local_list: bool = Field(False, description="put nodes in order within their groups, too, by a listwise term")
+
+    @model_validator(mode="after")
+    def _groups_have_a_use(self) -> GroupsConfig:
+        used = self.weight != "none" or self.local_list
+        if (self.by != "none") != used:
+            raise ValueError("by says what the groups are, weight and local_list what they are for; give both or none")
+        if self.by == "none" and (self.shuffled or self.count != type(self).model_fields["count"].default):
+            raise ValueError("count and shuffled are about groups; give by, too")
+        return self
+
+
 class ImportanceLossConfig(Section):
     """Regression on the score and a listwise term (RGTN, Huang et al., KDD 2021); tiers and a contrast besides."""
 
@@ -66,6 +91,7 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
     )
     contrast: ContrastConfig = ContrastConfig()
+    groups: GroupsConfig = GroupsConfig()
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> ImportanceLossConfig:
@@ -82,6 +108,10 @@ class ImportanceLossConfig(Section):
             raise ValueError("tier_settings are for the loss of tiers; give tier_weight too")
         if self.value == "gaussian" and (self.importance != "mse" or self.importance_weight == 0):
             raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
+        if self.groups.weight != "none" and self.value == "gaussian":
+            raise ValueError("value gaussian weighs every node by its variance; leave groups.weight out")
+        if self.groups.local_list and self.listwise_weight == 0:
+            raise ValueError("groups.local_list has the weight of the listwise term; give listwise_weight, too")
         if self.value == "point" and self.beta != type(self).model_fields["beta"].default:
             raise ValueError("beta is for value gaussian; leave it out, or give --loss.value gaussian")
         return self

@@ -65,7 +65,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
     check_losses(given)
-    _ = given.teachers  # read before training, so that a run that cannot teach is told first
+    _ = given.teachers, given.groups  # read before training, so that what cannot be had is told first
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
         with torch.no_grad():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from downstream.losses.alignment import neighbourhood_targets
+from downstream.losses.by_group import weighed_by_group, within_groups
 from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import importance_loss
 from downstream.losses.lists import lists_for
@@ -94,12 +95,18 @@ class TrainingLoss:
         if outputs.log_variance is not None:
             value_error = functools.partial(_gaussian, log_variance=outputs.log_variance[at], beta=loss.beta)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
-        listwise, labels = LISTWISE_LOSSES[loss.listwise], self._labels(rows)
+        listwise, labels, error = LISTWISE_LOSSES[loss.listwise], self._labels(rows), IMPORTANCE_LOSSES[loss.importance]
+        group = None if given.groups is None else given.groups[rows]
+        if group is not None:
+            error = weighed_by_group(error, group, loss.groups.weight)
         lists = self._lists(outputs.score[at], labels, listwise.by_pairs)
         total = importance_loss(
             outputs.score[at], outputs.by_channel[at], labels, lists,
-            error=IMPORTANCE_LOSSES[loss.importance], listwise=listwise.function, value_error=value_error, **weights,
+            error=error, listwise=listwise.function, value_error=value_error, **weights,
         )  # fmt: skip
+        if group is not None and loss.groups.local_list:
+            local = within_groups(listwise.function, outputs.score[at], labels, group, loss.list_size, self.generator)
+            total = total + loss.listwise_weight * term("order in groups", local)
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
             total = total + loss.tier_weight * term("tiers", self._tiers(outputs.tier_logits[at], given.tiers[rows]))

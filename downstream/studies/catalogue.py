@@ -6,6 +6,7 @@ from downstream.studies.architecture import ARCHITECTURE
 from downstream.studies.best import BEST
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.distil import DISTIL
+from downstream.studies.groups import GROUPS
 from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
@@ -28,6 +29,7 @@ STUDIES: dict[str, Study] = {
         DISTIL,
         *ARCHITECTURE,
         *LISTS,
+        GROUPS,
         BEST,
         *CHANNEL_STUDIES,
         MISSING,
