@@ -14,6 +14,7 @@ import json
 import os
 import socket
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,15 +57,24 @@ def _join_dgl(place: Place, parts: Parts) -> None:
 
 @contextlib.contextmanager
 def leaving_alone() -> Iterator[None]:
-    """Let an error in the block end this process at once.
+    """Let this process end as soon as an error in the block has been told.
 
-    DGL would let it wait for all others, who may wait for what it will never send.
+    DGL would let it wait for all others, who may wait for what it will never send, and without that its threads abort
+    a process that ends as usual.
     """
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         atexit.unregister(dgl.distributed.exit_client)
+        atexit.register(_end, 2 if isinstance(error, (NieError, OSError, MemoryError)) else 1)
         raise
+
+
+def _end(code: int) -> None:
+    """End the process without what Python and C++ do at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 class Trainers:

@@ -18,8 +18,11 @@ from hosts_helpers import HOSTS, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
 from downstream.answers.trained import TrainedRun
+from downstream.stages.importance import IMPORTANCE
 from nie.__main__ import main
-from nie.runs.run import read_run
+from nie.data import load
+from nie.data.version import version_of
+from nie.runs.run import read_run, run_path
 from nie.training import loop
 
 FEATURES = SMALL_FLAGS[:4]
@@ -104,6 +107,22 @@ def test_predictions_of_two_hosts_are_what_one_makes_of_the_weights(data: Path, 
     (network,) = TrainedRun.open(run, data_root=data).networks_of(0)
     made = network.told_of(network.given).prediction
     np.testing.assert_allclose(made, run.predictions(0, 300), atol=1e-4)
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_a_trainer_that_fails_alone_ends_all(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = [*SETTINGS, "--folds.run", "0", *roots(data, tmp_path)]
+    config = IMPORTANCE.recipes.resolve("fast", flags=[*SETTINGS[3:], "--folds.run", "0"])
+    version = version_of(load("synthetic", data))
+    damaged = run_path(config.on_data(version), tmp_path) / "fold0.partial" / "threads.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("what is no number of threads")
+    with two_hosts(tmp_path) as shell:
+        assert main(launching(shell, data, command)) == 2
+    said = capfd.readouterr().err.splitlines()
+    assert any(f"{damaged} is damaged" in line for line in said)
+    assert f"The trainer of {HOSTS[0]} has ended (exit code 2)" in said[-1]
 
 
 @needs_hosts
