@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from downstream.answers.by_name import WIDTH, find_entity
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.changed_scores import ChangedScores
 from downstream.answers.interval import COVERAGE
@@ -25,10 +27,11 @@ from nie.data.builders.triples import Source, Triples, numbered
 from nie.data.graph_change import GraphChange, NewNode
 from nie.data.raw import unfit_letter
 from nie.errors import NieError, nearest, shown
+from nie.foreign import one_line
 from nie.progress import log
 
 MOST_NAMES = 5
-"""Unknown relations that a message lists."""
+"""Unknown relations that a message lists, and new nodes that may be known ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ def predict_new(
     if triples is None and text is None:
         raise NieError("Give the facts of new nodes, their texts, or both.")
     change = new_nodes(trained.kg, *_read(trained.kg, triples, text))
+    _warn_of_known(change)
     given = given_channels(features, [node.name for node in change.nodes])
     known = [name for names in trained.inputs.feature_names.values() for name in names]
     for name in given:
@@ -90,6 +94,17 @@ def predict_new(
             apart, len(change.nodes),
         )  # fmt: skip
     return found
+
+
+def _warn_of_known(change: GraphChange) -> None:
+    """Say which new nodes may be meant for known ones, whose words they have: triples name nodes in full."""
+    for node in change.nodes[:MOST_NAMES]:
+        with contextlib.suppress(NieError):  # of words that no node has, or several
+            known = change.before.node_names[find_entity(change.before, node.name)]
+            log.warning(
+                "%s is taken for a new node; if %s is meant, give this name.", one_line(node.name, WIDTH),
+                one_line(known, WIDTH),
+            )  # fmt: skip
 
 
 def new_nodes(kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str], source: str = "triples") -> GraphChange:

@@ -132,6 +132,16 @@ def test_a_text_alone_is_enough(rgcn: TrainedRun) -> None:
     assert columns["not_computed"] == ["", ""]
 
 
+def test_a_new_node_with_the_words_of_a_known_one_may_be_meant_for_it(
+    rgcn: TrainedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    words, name = str(rgcn.kg.text[7]), rgcn.kg.node_names[7]
+    found = predict_new(rgcn, [("new film", "praises", words)])
+    assert found.columns()["node"] != []
+    assert f"is taken for a new node; if {name} is meant, give this name." in caplog.text
+    assert "new film is taken" not in caplog.text
+
+
 def test_rows_of_features_can_be_given(tmp_path: Path) -> None:
     kg = store_synthetic(tmp_path)
     run = estimate(small("gcn", folds={"run": [0]}), data_root=tmp_path, run_root=tmp_path / "runs")
