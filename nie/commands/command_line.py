@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from nie.commands import alignment, answers, checks, clean, data, explore, main_job, questions, stages, studies
+from nie.commands import alignment, answers, checks, clean, data, explore, main_job, questions, stages, studies, vlm
 from nie.commands.parser import Commands, SettingsParser
 from nie.extras import installed_version
 
@@ -16,6 +16,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser = SettingsParser(prog="nie", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"nie {installed_version('nie') or '(not installed)'}")
     commands = Commands(parser)
-    for family in (data, main_job, stages, studies, answers, alignment, questions, explore, checks, clean):
+    for family in (data, main_job, stages, studies, answers, alignment, questions, explore, vlm, checks, clean):
         family.add_commands(commands)
     return parser
