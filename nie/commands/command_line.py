@@ -16,6 +16,7 @@ from nie.commands import (
     questions,
     stages,
     studies,
+    vlm,
 )
 from nie.commands.parser import Commands, SettingsParser
 from nie.extras import installed_version
@@ -29,7 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nie {installed_version('nie') or '(not installed)'}")
     commands = Commands(parser)
     for family in (
-        data, main_job, stages, launch, studies, answers, alignment, questions, explore, checks, clean,
+        data, main_job, stages, launch, studies, answers, alignment, questions, explore, vlm, checks, clean,
     ):  # fmt: skip
         family.add_commands(commands)
     return parser

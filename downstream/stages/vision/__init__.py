@@ -1,0 +1,1 @@
+"""Vision and language: a dual encoder trained on a folder of images with captions."""

@@ -1,0 +1,67 @@
+"""downstream.stages.vision, nie.models.caption_decoder and nie vlm, on images of one colour whose captions name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from downstream.stages.vision.captioned_images import CaptionedImages
+from downstream.stages.vision.vision_text import LossWeights, VisionText
+from nie.__main__ import main
+from nie.data.channel_file import read_channel_file
+from nie.errors import NieError
+
+Image = pytest.importorskip("PIL.Image", reason="pillow is not installed: pip install 'nie[image]'")
+COLOURS = {"red": (250, 20, 20), "green": (20, 250, 20), "blue": (20, 20, 250)}
+
+
+def paint(folder: Path, count: int = 30) -> tuple[str, str]:
+    rng, lines = np.random.default_rng(0), ["image,caption,label"]
+    for number in range(count):
+        name = list(COLOURS)[number % 3]
+        pixels = np.clip(np.array(COLOURS[name]) + rng.integers(-20, 20, (8, 8, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"e{number}.png")
+        lines.append(f"e{number}.png,a {name} square,{name}")
+    (folder / "captions.csv").write_text("\n".join(lines))
+    return str(folder), str(folder / "captions.csv")
+
+
+def test_it_learns_to_tell_find_and_describe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, captions = paint(tmp_path)
+    common = [str(tmp_path / "model"), images, "--captions", captions, "--side", "8"]
+    assert main(["vlm", "train", *common, "--weights", "1,1,1", "--epochs", "40", "--quiet"]) == 0
+    assert main(["vlm", "retrieve", *common, "--describe"]) == 0
+    said = capsys.readouterr().out
+    assert "e1.png: 'a green square', described as 'a green square'" in said
+    model, given = VisionText.open(tmp_path / "model"), CaptionedImages.read(Path(images), Path(captions), 8)
+    own, control = model.figures(given), model.figures(given, shuffled=True)
+    assert own["accuracy of image"] == 1.0
+    assert own["mean cosine"] > control["mean cosine"] + 0.2
+    assert own["mrr"] > 2 * own["chance mrr"] > control["mrr"]
+    assert main(["vlm", "embed", *common, "--out", str(tmp_path / "emb.npz")]) == 0
+    assert read_channel_file(tmp_path / "emb.npz", "image", [f"e{i}" for i in range(40)]).mask.sum() == 30
+
+
+def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
+    images, captions = (Path(path) for path in paint(tmp_path, 4))
+    given = CaptionedImages.read(images, captions, 8)
+    with pytest.raises(NieError, match="no decoder of captions"):
+        VisionText.train(given, LossWeights(1, 1, 0), epochs=1).described(given)
+    with pytest.raises(NieError, match="nor all 0"):
+        LossWeights(0, 0, 0)
+    broken = tmp_path / "broken.csv"
+    for line, words in (
+        ("image,text\ne0.png,x", "must have the columns image and caption"),
+        ("image,caption", "it has no line"),
+        ("image,caption\ne9.png,x", "e9.png is missing, although the captions name it"),
+        ("image,caption\nbroken.csv,x", "broken.csv cannot be read as an image"),
+        ("image,caption\ne0.png,", "has no caption"),
+    ):
+        broken.write_text(line)
+        with pytest.raises(NieError, match=words):
+            CaptionedImages.read(images, broken, 8)
+    broken.write_text("image,caption\ne0.png,x\ne1.png,y")
+    with pytest.raises(NieError, match="no column label to learn classes from"):
+        VisionText.train(CaptionedImages.read(images, broken, 8), LossWeights(), epochs=1)
