@@ -88,6 +88,7 @@ def test_what_may_not_be_0(kind: type[nn.Module]) -> None:
             "warmup",
             "channel_warmup",
             "extract_after",
+            "gate_size",
         ):
             with pytest.raises(NieError, match=f"{name} must be a whole number of at least 1; got 0"):
                 made(kind, **{name: 0})
