@@ -121,14 +121,14 @@ class PreGAT(nn.Module):
         """
         *hidden, (last, last_etype) = per_layer(graph, None if self.relations is None else etype, self.num_hops)
         rel = self.relations() if isinstance(self.relations, nn.Module) else self.relations
-        h, made = self.drop(feat), []
+        h, made = feat, []
         for place, (layer, relations) in enumerate(hidden):
             conv, own = self._hidden_layer(place)
+            h = self.drop(h)
             h = _beside(own, h, conv(layer, h, rel, relations).flatten(1))
-            made.append(F.elu(self.norms[place](h) if len(self.norms) else h))
-            h = self.drop(made[-1])
-        if self.jumping is not None and self.jumping.kind != "last":
-            h = self.drop(self.jumping(made))
+            h = F.elu(self.norms[place](h) if len(self.norms) else h)
+            made.append(h)
+        h = self.drop(h if self.jumping is None else self.jumping(made))
         return _beside(self.own_output, h, self.output(last, h, rel, last_etype).squeeze(1))
 
     def _hidden_layer(self, place: int) -> tuple[nn.Module, nn.Module | None]:
