@@ -23,6 +23,8 @@ class Encoder:
         reads_graph: the module is called as ``(graphs, feat, etypes)`` on ``num_hops`` graphs or blocks, and every node
             has the channel. Else it is called as ``(feat)``, and a node without features of its own lacks the channel.
         shares_relations: with a graph it is given ``rel``, too, the relation vectors (R, rel_size) of the model.
+        reads_sequences: it reads channels of sequences, and is built with ``steps``, the length of the longest; see
+            `nie.Channel`.
         knows_variance: it gives a `nie.layers.Encoding` with log-variances, and its channel can be reconstructed.
             Else it gives a tensor (N, size).
     """
@@ -30,6 +32,7 @@ class Encoder:
     build: Callable[..., Any]
     reads_graph: bool = False
     shares_relations: bool = False
+    reads_sequences: bool = False
     knows_variance: bool = False
 
 
@@ -37,5 +40,8 @@ ENCODERS: dict[str, Encoder] = {
     "transformer": Encoder(later("nie.models.transformer:channel_encoder"), reads_graph=True, shares_relations=True),
     "pregat": Encoder(later("nie.models.pregat:channel_encoder"), reads_graph=True),
     "variational": Encoder(later("nie.layers.variational:channel_encoder"), knows_variance=True),
+    "variational_lstm": Encoder(
+        later("nie.layers.variational:sequence_encoder"), reads_sequences=True, knows_variance=True
+    ),
 }
 """What reads a channel, by name. A new encoder is a module with a function that builds it, and an entry here."""

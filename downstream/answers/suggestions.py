@@ -244,7 +244,7 @@ class TriedFacts:
         """Features (2 C, d) of both ends with each fact alone, as networks read them; and whether any depends on it."""
         told, ends = [self._told(name_of(one), inputs) for one in known], self._ends.ravel()
         flat = tuple(
-            Channel(old.features[ends], old.mask[ends]) if new is None else new
+            replace(old, features=old.features[ends], mask=old.mask[ends]) if new is None else new
             for old, new in zip(known, told, strict=True)
         )
         return input_tensor(flat, inputs.config.features, known).to(inputs.device), any(one is not None for one in told)

@@ -155,6 +155,8 @@ class FoldNetwork:
         settings = self.config.model.model_dump()
         if self.relations is not None:
             settings["relations"] = self.relations.vectors(settings["rel_size"])
+        if self.config.model.sequences:
+            settings["steps"] = {name: self._steps(name, sizes) for name in self.config.model.sequences}
         if self.config.learns_tiers:
             settings["tier_outputs"] = self.num_logits
         build = self.work.method.build
@@ -165,6 +167,17 @@ class FoldNetwork:
         if self.tuning is not None:
             model = self.tuning.in_front_of(model)
         return model.to(self.train.device)
+
+    def _steps(self, name: str, sizes: Mapping[str, int]) -> int:
+        """The length of the longest sequence of a channel, which must be of one feature, and read as it is."""
+        features = self.work.channels.get(name, ())
+        if len(features) != 1 or features[0].steps is None or sizes[name] != features[0].features.shape[1]:
+            reads = ", ".join(other for other, known in self.work.channels.items() if known[0].steps is not None)
+            raise NieError(
+                f"model.encoders reads the channel {name!r} as sequences, so it must be one feature of sequences, with "
+                f"nothing beside it; the channels of sequences are {reads or 'none'}."
+            )
+        return features[0].steps
 
     def trained(self, run: Run, fold: int, *, member: int = 0, value: bool = False) -> nn.Module:
         """A trained network of a finished fold, in eval mode: by default that which gave its scores.

@@ -159,6 +159,11 @@ class ModelConfig(Section):
         """How the network's relation vectors are made; None for a network that has its own way."""
         return None
 
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Channels that the network reads as sequences."""
+        return ()
+
     def check(self, settings: NetworkConfig) -> None:
         """Raise ValueError where these settings do not go together with the others of ``settings``."""
 

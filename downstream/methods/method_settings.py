@@ -48,7 +48,9 @@ class RGTNConfig(ModelConfig):
     )
     centrality_scale: bool = Field(False, description="scale the structural score by log in-degree")
     encoders: dict[str, EncoderName] = Field(
-        {}, description="encoder of a channel; transformer and pregat read the graph, variational a node's own features"
+        {},
+        description="encoder of a channel; transformer and pregat read the graph, variational a node's own features, "
+        "variational_lstm a node's own sequence",
     )
     fusion: FusionName = Field("co_attention", description="how the channels of a node become one")
     fusion_settings: OwnSettings = Field({}, description="settings of the fusion, such as temperature")
@@ -67,6 +69,11 @@ class RGTNConfig(ModelConfig):
     def relation_vectors(self) -> RelationsConfig:
         """The setting ``relations``."""
         return self.relations
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Those whose encoder reads sequences."""
+        return tuple(name for name, kind in self.encoders.items() if ENCODERS[kind].reads_sequences)
 
     def check(self, settings: NetworkConfig) -> None:
         """Check that losses come with the parts that they train, and that centrality has a channel's score to scale."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nie.arrays import Bools, Floats32
 from nie.data.channel import Channel
 from nie.data.rows_of_nodes import nodes_of_rows
+from nie.data.sequence_file import LENGTHS, channel_of_sequences
 from nie.data.torch_file import load_torch
 from nie.disk.array_file import read_npy, read_npz
 from nie.errors import NieError, shown
@@ -37,7 +38,8 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
       ``names`` or ``ids``, which say whose each row is: names of nodes, or in ``ids`` their numbers;
     - ``.pth``, ``.pt``: a tensor, or a dictionary with the same keys, of which no code runs;
     - ``.parquet``: columns ``node``, the names, and ``features``, lists of numbers, as ``nie export`` writes them;
-    - ``.npz``, ``.pth``, ``.pt`` may also hold a vector for each node, by its name.
+    - ``.npz``, ``.pth``, ``.pt`` may also hold a vector for each node, by its name;
+    - ``.npz`` may hold sequences: `nie.data.sequence_file.channel_of_sequences`.
 
     Without ``names`` and ``ids``, rows belong to the nodes called 0, 1, 2, ... where names are numbers, and else stand
     in the order of node ids, which a warning shows. With them, nodes that are not named lack the channel. Nodes whose
@@ -62,6 +64,9 @@ def read_channel_file(path: str | os.PathLike[str], name: str, node_names: Seque
     readers = {".npy": _npy, ".npz": _npz, ".pth": _torch, ".pt": _torch, ".parquet": _parquet}
     if path.suffix not in readers:
         raise NieError(f"{path}, the file of channel {name}, must end in one of {', '.join(readers)}.")
+    if path.suffix == ".npz" and LENGTHS in (arrays := read_npz(path)):
+        ids = next((_names(key, arrays[key]) for key in IDS if key in arrays), None)
+        return channel_of_sequences(path, name, arrays, ids, node_names)
     return channel_of_rows(path, name, *readers[path.suffix](path), node_names)
 
 
@@ -156,10 +161,12 @@ def _chosen(path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any
             f"{path} must hold an array features (N, d), or a vector for each node by its name; it holds {held}{more}."
         )
     key = next((key for key in IDS if key in arrays), "")
-    ids = arrays.get(key)
-    if ids is not None and key == "names" and ids.dtype.kind in "iu":
-        ids = ids.astype(str)  # nodes may well be called 3, 1, 0, 2
-    return arrays[named[0]], ids
+    return arrays[named[0]], _names(key, arrays[key]) if key else None
+
+
+def _names(key: str, ids: NDArray[Any]) -> NDArray[Any]:
+    """Names as words: nodes may well be called 3, 1, 0, 2."""
+    return ids.astype(str) if key == "names" and ids.dtype.kind in "iu" else ids
 
 
 def _values(path: Path, name: str, rows: NDArray[Any]) -> tuple[Bools, Floats32]:

@@ -162,7 +162,7 @@ class KnowledgeGraph(FromElsewhere):
         given = [
             part
             for name, channel in sorted(self.channels.items())
-            for part in ([name, str(channel.features.shape)], channel.features, channel.mask)
+            for part in ([name, _shape(channel)], channel.features, channel.mask)
         ]
         chosen = [f"{channel} {names}" for channel, names in sorted(self.meta.get("inputs", {}).items())]
         return _digest([self.digest, self.text_digest], *given, *([chosen] if chosen else []))
@@ -256,3 +256,7 @@ def _digest(*parts: Sequence[str] | NDArray[Any]) -> str:
             words = (word.encode("utf-8", "surrogatepass") for word in part)
             total.update(b"".join(b"%d:%b" % (len(word), word) for word in words))
     return total.hexdigest()
+
+
+def _shape(channel: Channel) -> str:
+    return str(channel.features.shape) + ("" if channel.steps is None else f" of {channel.steps} steps")

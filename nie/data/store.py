@@ -7,7 +7,7 @@ A store is a folder::
     names.json      node and relation names
     text.json       one string or null for each node
     src.npy dst.npy etype.npy labels.npy label_mask.npy
-    channels/       <name>.features.npy and <name>.mask.npy of every ready channel
+    channels/       <name>.features.npy, in three dimensions of sequences, and <name>.mask.npy of every ready channel
     held_out/       <name>.npy, the triples of every split of link prediction, where there are any
 """
 
@@ -67,7 +67,10 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             np.save(temporary / f"{key}.npy", getattr(kg, key), allow_pickle=False)
         (temporary / "channels").mkdir()
         for name, channel in kg.channels.items():
-            np.save(temporary / "channels" / f"{name}.features.npy", channel.features, allow_pickle=False)
+            rows = channel.features
+            if channel.steps is not None:
+                rows = rows.reshape(len(rows), channel.steps, -1)
+            np.save(temporary / "channels" / f"{name}.features.npy", rows, allow_pickle=False)
             np.save(temporary / "channels" / f"{name}.mask.npy", channel.mask, allow_pickle=False)
         if kg.held_out:
             (temporary / "held_out").mkdir()
@@ -203,7 +206,8 @@ def _advice(path: Path, name: str) -> str:
 
 
 def _read_channel(folder: Path, name: str) -> Channel:
-    return Channel(read_npy(folder / f"{name}.features.npy"), read_npy(folder / f"{name}.mask.npy"))
+    rows, mask = read_npy(folder / f"{name}.features.npy"), read_npy(folder / f"{name}.mask.npy")
+    return Channel(rows.reshape(len(rows), -1), mask, rows.shape[1]) if rows.ndim == 3 else Channel(rows, mask)
 
 
 def _write_json(path: Path, document: Any, indent: int | None = None) -> None:

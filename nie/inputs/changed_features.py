@@ -139,7 +139,7 @@ class ChangedFeatures:
         for node in self.change.new[~mask[self.change.new]].tolist():
             self._say(node, called, "no text" if of_text and not self.change.after.text[node] else "none")
         self._take_given(called, rows, mask)
-        return Channel(rows, mask)
+        return replace(ready, features=rows, mask=mask)
 
     @cached_property
     def _facts_of_new(self) -> KnowledgeGraph:

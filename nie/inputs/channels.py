@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ from nie.settings.sections import CHANNELS, NEIGHBOUR_LABELS, NEIGHBOURS, Featur
 
 ChannelFeatures: TypeAlias = tuple[Channel, ...]
 """The features of one channel, each with its mask; an encoder reads them side by side."""
-CONTROLS = ("shuffled", "noise", "flags")
+CONTROLS = ("shuffled", "noise", "flags", "mean")
 
 
 MOST_RAW = 30.0
@@ -42,6 +43,8 @@ def deviations(rows: Array) -> Array:
 def standardized(channel: Channel, like: Channel | None = None) -> Array:
     """Every column with zero mean and unit variance over the nodes that have the channel; the others stay zero.
 
+    Sequences are standardised over their steps.
+
     Args:
         channel: the features.
         like: those whose nodes give mean and variance, such as those that a network was trained on; by default the
@@ -51,6 +54,8 @@ def standardized(channel: Channel, like: Channel | None = None) -> Array:
     [[-1.0], [1.0], [0.0]]
     """
     known = channel if like is None else like
+    if channel.steps is not None:
+        return channel.with_steps(standardized(channel.by_step(), known.by_step())).features
     present = known.features[known.mask]
     result = np.zeros_like(channel.features)
     result[channel.mask] = (channel.features[channel.mask] - present.mean(axis=0)) / deviations(present)
@@ -68,6 +73,8 @@ def without_units(channel: Channel, like: Channel | None = None) -> Channel:
     [[0.5, -1.0], [0.10000000149011612, 1.0]]
     """
     known = channel if like is None else like
+    if channel.steps is not None:
+        return channel.with_steps(without_units(channel.by_step(), known.by_step()).features)
     wild = np.abs(known.features).max(axis=0, initial=0) > MOST_RAW
     if not wild.any():
         return channel
@@ -208,11 +215,12 @@ def controlled(channel: Channel, control: str, seed: int) -> Channel:
     Args:
         channel: the real one.
         control: ``shuffled``, the rows of the nodes that have it in random order; ``noise``, normal values with the
-            mean and deviation of each column; ``flags``, one column, whether a node has it.
+            mean and deviation of each column; ``flags``, one column, whether a node has it; ``mean``, the mean of a
+            sequence, in place of the sequence.
         seed: seed of what is drawn at random.
 
     Raises:
-        NieError: an unknown control.
+        NieError: an unknown control, or ``mean`` of what is no sequence.
 
     >>> channel = Channel(np.array([[1.0], [0.0], [3.0]], np.float32), np.array([True, False, True]))
     >>> controlled(channel, "flags", 0).features.tolist()
@@ -223,10 +231,24 @@ def controlled(channel: Channel, control: str, seed: int) -> Channel:
         raise NieError(f"There is no control {control!r}{hint}; use one of ~{', ~'.join(CONTROLS)}.")
     if control == "flags":
         return Channel(channel.mask[:, None].astype(np.float32), np.ones_like(channel.mask))
+    if control == "mean":
+        return _means(channel)
+    if control == "noise" and channel.steps is not None:
+        return channel.with_steps(controlled(channel.by_step(), control, seed).features)
     generator, made = np.random.default_rng(seed), np.zeros_like(channel.features)
     rows = channel.features[channel.mask]
     if control == "shuffled":
         made[channel.mask] = generator.permutation(rows)
     else:
         made[channel.mask] = generator.normal(rows.mean(axis=0), rows.std(axis=0), size=rows.shape)
-    return Channel(made, channel.mask)
+    return replace(channel, features=made)
+
+
+def _means(channel: Channel) -> Channel:
+    """(N, d) the means of the sequences."""
+    if channel.steps is None:
+        raise NieError("The control ~mean takes the mean of a sequence, and this channel has none.")
+    steps = channel.by_step()
+    counts = steps.mask.reshape(len(channel.mask), -1).sum(axis=1, keepdims=True)
+    sums = steps.features.reshape(len(channel.mask), channel.steps, -1).sum(axis=1)
+    return Channel((sums / np.maximum(counts, 1)).astype(np.float32), channel.mask)

@@ -136,6 +136,42 @@ class VariationalLSTMEncoder(nn.Module):
         return encoding
 
 
+class SequenceChannelEncoder(VariationalLSTMEncoder):
+    """`VariationalLSTMEncoder` of sequences that lie in rows, as those of `nie.Channel`.
+
+    Args:
+        in_size: T (1 + d), size of a row: a flag and d values for each step.
+        size: H.
+        steps: T.
+        dropout: probability of the input.
+
+    Example:
+        >>> rows = torch.tensor([[1.0, 5.0, 1.0, 6.0], [1.0, 7.0, 0.0, 0.0]])  # two steps, and one
+        >>> SequenceChannelEncoder(4, 8, steps=2)(rows).mean.shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(self, in_size: int, size: int, *, steps: int, dropout: float = 0.1) -> None:
+        expect_sizes(steps=steps)
+        if in_size % steps:
+            raise NieError(f"A row of {steps} steps must have as many columns for each; got {in_size}.")
+        super().__init__(in_size // steps - 1, size, dropout=dropout)
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Encoding:  # type: ignore[override]
+        """Encode ``x`` (N, T (1 + d)); a row without any step is read as one step of zeros."""
+        rows = x.reshape(len(x), self.steps, -1)
+        lengths = (rows[..., 0] > 0).sum(dim=1).clamp(min=1)
+        return super().forward(rows[..., 1:], lengths)
+
+
+def sequence_encoder(
+    in_size: int, size: int, *, steps: int, feat_drop: float, **_others: Any
+) -> SequenceChannelEncoder:
+    """The encoder ``variational_lstm`` of `nie.encoders`."""
+    return SequenceChannelEncoder(in_size, size, steps=steps, dropout=feat_drop)
+
+
 class GaussianHeads(nn.Module):
     """Two linear maps, to the mean and to the log-variance, which lies within ±10 and starts at 0.
 

@@ -34,7 +34,8 @@ class MultiChannelEncoder(nn.Module):
         encoders: by channel a key of :data:`nie.encoders.ENCODERS`, ``transformer`` for those that are not named.
             ``transformer`` and ``pregat`` read the graph, so that every node has such a channel, whatever its own
             features are; ``variational`` (:class:`nie.layers.VariationalEncoder`) reads the node's own features, and
-            the channel is missing where they are.
+            the channel is missing where they are; ``variational_lstm`` does so with sequences.
+        steps: length of the longest sequence by channel, of those whose encoder reads sequences.
         fusion: a key of :data:`nie.layers.FUSIONS`.
         fusion_settings: settings of the fusion, such as ``temperature`` or ``literal``.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
@@ -50,13 +51,14 @@ class MultiChannelEncoder(nn.Module):
             ``ffn_drop`` 0.3 by default.
 
     Raises:
-        NieError: no channel, or an unknown encoder or fusion.
+        NieError: no channel, an unknown encoder or fusion, or an encoder of sequences without their steps.
     """
 
     # Long because each parameter is a setting that recipes and studies name.
     def __init__(
         self, *, channel_sizes: Mapping[str, int], num_relations: int, head: nn.Module,
-        tier_head: nn.Module | None = None, encoders: Mapping[str, str] | None = None, fusion: str = "co_attention",
+        tier_head: nn.Module | None = None, encoders: Mapping[str, str] | None = None,
+        steps: Mapping[str, int] | None = None, fusion: str = "co_attention",
         fusion_settings: Mapping[str, Any] | None = None, channel_drop: float = 0.0, channel_warmup: int = 0,
         projection_size: int | None = None, reconstruct: bool = False, relations: nn.Module | None = None,
         num_layers: int = 3, head_size: int = 8, num_heads: int = 8, rel_size: int = 10, feat_drop: float = 0.3,
@@ -66,7 +68,7 @@ class MultiChannelEncoder(nn.Module):
         expect_sizes(num_relations=num_relations, num_layers=num_layers, head_size=head_size, num_heads=num_heads)
         expect_sizes(0, rel_size=rel_size, channel_warmup=channel_warmup)
         self.channels, encoders = tuple(channel_sizes), encoders or {}
-        _check(self.channels, encoders)
+        _check(self.channels, encoders, steps or {})
         if further.get("mode") == "gate" and num_relations < 2:
             raise NieError("mode 'gate' normalises over relations and needs two of them; use mode 'mul' or 'add'.")
         self.kinds = tuple(ENCODERS[encoders.get(name, "transformer")] for name in self.channels)
@@ -80,8 +82,8 @@ class MultiChannelEncoder(nn.Module):
         # Lists, because a channel's name may hold a dot or be a method's name, which a ModuleDict refuses. In them
         # nn.Identity stands for a channel that has no such part.
         self.encoders = nn.ModuleList(
-            kind.build(in_size, size, **settings)
-            for kind, in_size in zip(self.kinds, channel_sizes.values(), strict=True)
+            kind.build(in_size, size, **settings, **({"steps": steps[name]} if steps and kind.reads_sequences else {}))
+            for kind, (name, in_size) in zip(self.kinds, channel_sizes.items(), strict=True)
         )
         reading = [encoder for encoder, kind in zip(self.encoders, self.kinds, strict=True) if kind.reads_graph]
         # At least as many as the default encoder needs, whether a channel has it or not.
@@ -214,7 +216,7 @@ def _check_rows(
             )
 
 
-def _check(channels: tuple[str, ...], encoders: Mapping[str, str]) -> None:
+def _check(channels: tuple[str, ...], encoders: Mapping[str, str], steps: Mapping[str, int]) -> None:
     if not channels:
         raise NieError("RGTN needs at least one channel of features in channel_sizes.")
     for name, kind in encoders.items():
@@ -224,3 +226,5 @@ def _check(channels: tuple[str, ...], encoders: Mapping[str, str]) -> None:
             )
         if kind not in ENCODERS:
             raise NieError(f"There is no encoder {kind!r}{nearest(kind, ENCODERS)}; use one of {', '.join(ENCODERS)}.")
+        if ENCODERS[kind].reads_sequences and name not in steps:
+            raise NieError(f"The encoder {kind} reads sequences; steps must say how long those of {name!r} are.")

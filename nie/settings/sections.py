@@ -105,9 +105,9 @@ class GraphConfig(Section):
 class FeaturesConfig(Section):
     """The input channels: structural, semantic and any more.
 
-    A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place) or ``~flags``
-    (only whether a node has it) is a control. ``neighbours`` puts together the features beside it in its channel of a
-    node's neighbours; ``neighbour-labels`` is made of the training labels around a node.
+    A name followed by ``~shuffled`` (rows in random order), ``~noise`` (normal values in their place), ``~flags`` (only
+    whether a node has it) or ``~mean`` (of its sequence) is a control. ``neighbours`` puts together the features beside
+    it in its channel of a node's neighbours; ``neighbour-labels`` is made of the training labels around a node.
     """
 
     structural: str = Field(
