@@ -128,12 +128,14 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
         data_root: folder of the datasets.
 
     Raises:
-        NieError: `nie launch` has not started this process, the parts are of something else, or hosts differ.
+        NieError: `nie launch` has not started this process, the parts are damaged or of something else, or hosts
+            differ.
     """
     place = Place.of_environment()
     parts = Parts.read(folder_of_parts(config.dataset, len(place.hosts), data_root))
     kg = load(config.dataset, data_root)
     _check_parts(parts, config, kg)
+    parts.check_files(place.number if place.role == SERVER else None)  # a trainer reads no part by itself
     if place.role == SERVER:
         serve(place, parts)
     trainers = Trainers(place, parts)
@@ -147,14 +149,14 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
 def _check_parts(parts: Parts, config: FoldsRunConfig, kg: KnowledgeGraph) -> None:
     """Refuse parts of another graph, or with other features than the settings ask for."""
     again = f"nie partition {config.dataset} --parts {parts.facts['parts']}"
-    known = parts.facts["made_from"]
+    known = parts.facts.get("made_from", {})
     if any(known.get(name) != digest for name, digest in version_of(kg).items()):
         raise NieError(
             f"The parts in {parts.folder} are of another version of {kg.name}; make them again with '{again}'."
         )
     for section in SETTINGS:
         for name, value in getattr(config, section).model_dump(mode="json").items():
-            made_with = parts.facts[section].get(name)
+            made_with = parts.facts.get(section, {}).get(name)
             if made_with != value:
                 raise NieError(
                     f"The parts in {parts.folder} were made with {section}.{name} {shown(made_with)}, and the run "

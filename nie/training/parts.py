@@ -3,7 +3,7 @@
 ::
 
     <data root>/<dataset>/parts/<count>/
-      parts.json              the manifest: what was partitioned, how, by which versions, and digests of sampled rows
+      parts.json              the manifest: what was partitioned, how, by which versions, and digests of files and rows
       nodes.npy               (N,) id in the dataset of every node as DGL numbers them: part by part
       graph.json  part<k>/    as dgl.distributed.partition_graph writes them
 """
@@ -30,6 +30,7 @@ from nie.dgl_compat import dgl
 from nie.dgl_random import dgl_draws_from
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_folder
+from nie.disk.seal import broken, seal
 from nie.errors import NieError
 from nie.extras import installed_version
 from nie.models.blocks import Degrees
@@ -39,6 +40,8 @@ RELATION, ENTERING, LEAVING = "relation", "entering", "leaving"
 FEATURES, PRESENCE = "features_", "presence_"
 SAMPLED_ROWS = 100
 """Rows of each part whose digest is kept."""
+_READ = {"parts": int, "relations": int, "channels": dict, "files": dict, "checks": list}
+"""What of a manifest is read later, and its type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +65,28 @@ class Parts:
         """
         try:
             facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            return cls(folder, {**facts, "checks": [*facts["checks"]]})
+            whole = all(isinstance(facts[name], kind) for name, kind in _READ.items())
         except FileNotFoundError as error:
             raise NieError(f"There are no parts at {folder}; make them with 'nie partition'.") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NieError(f"{folder / MANIFEST} is damaged; make the parts again with 'nie partition'.") from error
+        except (OSError, ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise NieError(f"{folder / MANIFEST} is damaged; make the parts again with 'nie partition'.")
+        return cls(folder, facts)
+
+    def check_files(self, number: int | None = None) -> None:
+        """Compare the files that all hosts read, and those of the part ``number``, with what was written.
+
+        Raises:
+            NieError: one is missing or has changed.
+        """
+        known = self.facts["files"]
+        read = {name: digest for name, digest in known.items() if "/" not in name or name.startswith(f"part{number}/")}
+        if damaged := broken(self.folder, read):
+            raise NieError(
+                f"{self.folder / damaged[0]} is missing or damaged; copy the parts again, or make them again with "
+                "'nie partition'."
+            )
 
     @property
     def nodes(self) -> Tensor:
@@ -165,6 +185,7 @@ def write_parts(
             "versions": versions(),
             "cut": _cut(graph, old_nodes, config),
             "checks": checks,
+            "files": seal(temporary),
         }
         (temporary / MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
     return Parts.read(folder)

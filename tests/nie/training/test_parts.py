@@ -78,10 +78,26 @@ def test_missing_or_damaged_parts_are_refused(tmp_path: Path, message: MessageGr
         Parts.read(tmp_path)
     parts, _ = written(tmp_path, message)
     file = parts.folder / "parts.json"
-    for content in ("", "[]", json.dumps({"checks": None})):
+    for content in ("", "[]", json.dumps({"checks": None}), json.dumps({**parts.facts, "files": None})):
         file.write_text(content)
         with pytest.raises(NieError, match=r"parts\.json is damaged"):
             Parts.read(parts.folder)
+
+
+@pytest.mark.parametrize(("name", "number"), [("nodes.npy", None), ("graph.json", 0), ("part1/node_feat.dgl", 1)])
+def test_a_host_that_reads_a_changed_file_is_told(
+    tmp_path: Path, message: MessageGraph, name: str, number: int | None
+) -> None:
+    parts, _ = written(tmp_path, message)
+    parts.check_files(number)
+    file = parts.folder / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(NieError, match=f"{name} is missing or damaged"):
+        parts.check_files(number)
+    if name.startswith("part1"):
+        parts.check_files(0)  # which another host reads
 
 
 class TwoTrainers:
