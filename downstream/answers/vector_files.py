@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from nie.errors import NieError, shown
 from nie.extras import require
 
 ENDINGS = (".npz", ".parquet")
+_OWN = ("features", "names", "ids", "node", "fold", "file")
+"""What a file holds besides, or what numpy calls it, so that no channel in it can be called so."""
 
 
 def check_vector_target(path: str | Path) -> Path:
@@ -39,14 +42,16 @@ def write_vectors(refined: Refined, path: str | Path, channel: str | None = None
     nan, in ``.parquet`` null.
 
     Raises:
-        NieError: as `check_vector_target`, or an unknown channel.
+        NieError: as `check_vector_target`, or an unknown channel, or one whose name the file has another use for.
     """
     target = check_vector_target(path)
-    columns = {"features": refined.chosen(channel), **refined.vectors}
+    if taken := [name for name in refined.vectors if name in _OWN]:
+        raise NieError(f"A file of vectors cannot hold a channel called {shown(taken[0])}; give it another name.")
+    columns: dict[str, Any] = {"features": refined.chosen(channel), **refined.vectors}
     with atomic_file(target) as temporary:
         if target.suffix == ".npz":
             with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, names=np.array(refined.names), fold=refined.fold, **columns)
+                np.savez(file, names=np.array(refined.names), fold=refined.fold, **columns)
             return
         arrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
         lists = {name: arrow.array(_lists(rows), arrow.list_(arrow.float32())) for name, rows in columns.items()}

@@ -36,15 +36,22 @@ def vectors_from(source: str, channel: str | None = None, *, data_root: str | Pa
             raise NieError(
                 f"{shown(source)} must hold names and {wanted!r}{nearest(wanted, tables)}; it holds {known}."
             )
-        return NamedVectors(source, [str(name) for name in arrays["names"]], arrays[wanted])
-    dataset, colon, names = source.partition(":")
-    if not colon or not names or channel is not None:
+        names, rows = arrays["names"], arrays[wanted]
+        numbers = np.issubdtype(rows.dtype, np.floating) and not np.isinf(rows).any()
+        if names.ndim != 1 or rows.ndim != 2 or len(rows) != len(names) or not numbers:
+            raise NieError(
+                f"{shown(source)}: {wanted} must have a row of finite numbers, or of nan, for each of the names; got "
+                f"{rows.dtype} {rows.shape} and {len(names) if names.ndim else 'no'} names."
+            )
+        return NamedVectors(source, names.astype(str).tolist(), rows)
+    dataset, colon, wanted = source.partition(":")
+    if not colon or not wanted or channel is not None:
         raise NieError(
             f"Vectors are a file that ends in .npz or DATASET:FEATURES, such as fb15k:minilm; got {shown(source)}"
             f"{'' if channel is None else ' with a channel, which only a file has'}."
         )
     kg = load(dataset, data_root)
-    found = named_features(kg, names, FeaturesConfig(), data_root)
+    found = named_features(kg, wanted, FeaturesConfig(), data_root)
     rows = np.concatenate([np.where(part.mask[:, None], part.features, np.nan) for part in found], axis=1)
     return NamedVectors(source, kg.node_names, rows.astype(np.float32))
 

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from downstream.losses.lists import draw_lists
-from downstream.losses.table import ListSize
+from downstream.losses.lists import draw_lists, few_lists
+from downstream.losses.table import ListSize, ListwiseLoss
 
 Error: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 GroupWeight = Literal["none", "inverse_size", "inverse_error"]
@@ -51,13 +51,13 @@ def weighed_by_group(error: Error, group: Tensor, weight: GroupWeight) -> Error:
 
 
 def within_groups(
-    listwise: Callable[[Tensor, Tensor, Tensor], Tensor], score: Tensor, target: Tensor, group: Tensor,
+    listwise: ListwiseLoss, score: Tensor, target: Tensor, group: Tensor,
     list_size: ListSize, generator: torch.Generator,
 ) -> Tensor:  # fmt: skip
     """A listwise loss of lists within groups, mean over the nodes; a group of a single node has none.
 
     Args:
-        listwise: ``(score, target, lists) -> () tensor``.
+        listwise: the loss; one that makes all pairs of a list takes few of the lists.
         score: (n,) predicted.
         target: (n,) labels.
         group: (n,) of each node.
@@ -68,7 +68,10 @@ def within_groups(
     for number in torch.unique(group).tolist():
         members = (group == number).nonzero()[:, 0]
         if len(members) > 1:
-            lists = draw_lists(len(members), list_size, generator).to(members.device)
-            total = total + len(members) * listwise(score[members], target[members], lists)
+            lists = draw_lists(len(members), list_size, generator)
+            if listwise.by_pairs:
+                lists = few_lists(lists, len(members), generator)
+            part = listwise.function(score[members], target[members], lists.to(members.device))
+            total = total + len(members) * part
             count += len(members)
     return total / max(count, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from downstream.losses.table import ListSampling, ListSize
+from downstream.losses.table import LISTS_OF_A_NODE, ListSampling, ListSize
 from nie.errors import NieError
 
 WINDOW = 4
@@ -44,6 +46,16 @@ def lists_for(
         easy = torch.randperm(len(target), generator=generator)[round(share * len(target)) :]
         lists[easy] = draw_lists(len(target), list_size, generator)[easy]
     return lists
+
+
+def few_lists(lists: Tensor, num_train: int, generator: torch.Generator) -> Tensor:
+    """As many of the lists (L, m) as name each of the nodes `LISTS_OF_A_NODE` times in the mean, drawn at random.
+
+    >>> few_lists(torch.zeros(100, 20, dtype=torch.int64), 100, torch.Generator().manual_seed(0)).shape
+    torch.Size([20, 20])
+    """
+    enough = math.ceil(LISTS_OF_A_NODE * num_train / lists.shape[1])
+    return lists[torch.randperm(len(lists), generator=generator)[:enough]]
 
 
 def draw_lists(num_train: int, list_size: ListSize, generator: torch.Generator) -> Tensor:

@@ -157,7 +157,11 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
                 return
             for batch, outputs in batches.epoch(model, feats, rows, generator, given.given_masks):
                 nodes = train[batch]
-                yield batches.agreed(loss(outputs, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes))
+                yield loss(outputs, {name: feat[nodes] for name, feat in feats.items()}, batch, nodes)
+
+        def before_step() -> None:
+            if batches is not None:
+                batches.share_gradients(model)
 
         def monitor() -> dict[str, float]:
             made = predictions()
@@ -175,6 +179,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             checkpoint=folder / CHECKPOINT,
             generators=[generator],
             before_epoch=loss.begin,
+            before_step=before_step,
             also_log=lambda: learned_weights(model, list(given.feats)),
         )
         write_weights(folder / "model.safetensors", model)

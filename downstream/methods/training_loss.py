@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +13,10 @@ from downstream.losses.alignment import neighbourhood_targets
 from downstream.losses.by_group import weighed_by_group, within_groups
 from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import importance_loss
-from downstream.losses.lists import lists_for
+from downstream.losses.lists import few_lists, lists_for
 from downstream.losses.table import (
     ALIGNMENTS,
     IMPORTANCE_LOSSES,
-    LISTS_OF_A_NODE,
     LISTWISE_LOSSES,
     TIER_LOSSES,
     tier_loss,
@@ -105,7 +103,7 @@ class TrainingLoss:
             error=error, listwise=listwise.function, value_error=value_error, **weights,
         )  # fmt: skip
         if group is not None and loss.groups.local_list:
-            local = within_groups(listwise.function, outputs.score[at], labels, group, loss.list_size, self.generator)
+            local = within_groups(listwise, outputs.score[at], labels, group, loss.list_size, self.generator)
             total = total + loss.listwise_weight * term("order in groups", local)
         total = loss.importance_weight * total
         if outputs.tier_logits is not None and given.tiers is not None:
@@ -143,8 +141,7 @@ class TrainingLoss:
         loss = self.given.config.loss
         lists = lists_for(loss.list_sampling, score, labels, loss.list_size, self.done, self.generator)
         if by_pairs:
-            enough = math.ceil(LISTS_OF_A_NODE * len(labels) / lists.shape[1])
-            lists = lists[torch.randperm(len(labels), generator=self.generator)[:enough]]
+            lists = few_lists(lists, len(labels), self.generator)
         return lists.to(self.given.labels.device)
 
     def _tiers(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -65,6 +65,8 @@ def _unknown(config: ImportanceConfig, hosts: int) -> Iterator[str]:
     network = cast(NetworkConfig, config)
     if network.batch.size is None or network.batch.size < 4 * hosts:
         yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
+    if network.device.startswith("cuda"):
+        yield f"device {network.device}, as it trains on the CPU"
     if network.batch.sampler != "uniform":
         yield "batch.sampler but uniform"
     for name in ("memory", "pretrained", "shown_labels", "unseen_nodes", "teachers"):

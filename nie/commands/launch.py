@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 from pathlib import Path
 
 from downstream.stages.importance import IMPORTANCE
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, said_roots, whole_number
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.hosts import read_hosts
 from nie.launching import SSH, Launch
 from nie.progress import log
@@ -62,10 +63,17 @@ def _launch(arguments: argparse.Namespace, _flags: list[str]) -> int:
             "Give the command that all hosts run, with --distributed: nie launch --hosts hosts.txt -- nie downstream "
             "--recipe fast --dataset NAME --method rgcn --batch.size 512 --distributed."
         )
-    launch = Launch(read_hosts(arguments.hosts), shlex.split(arguments.shell), command, Path.cwd())
+    launch = Launch(read_hosts(arguments.hosts), _words(arguments.shell), command, Path.cwd())
     if arguments.dry_run:
         for said in launch.said():
             say(said)
         return 0
     launch.check_hosts()
     return launch.run()
+
+
+def _words(shell: str) -> list[str]:
+    with contextlib.suppress(ValueError):  # of a quote that does not end
+        if words := shlex.split(shell):
+            return words
+    raise NieError(f"--shell must be a command, with quotes in pairs; got {shown(shell)}.")

@@ -117,10 +117,14 @@ def _parquet(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     try:
         table = require("pyarrow.parquet", "report").read_table(path, columns=["node", "features"])
         lists, names = table.column("features").to_pylist(), table.column("node").to_pylist()
+        if None in names:
+            raise ValueError("a row of no node")
         size = max(len(row) for row in lists if row is not None)
         rows = np.array([[np.nan] * size if row is None else row for row in lists], dtype=np.float32)
     except (OSError, ValueError, TypeError, KeyError) as error:  # of Arrow, too
-        raise NieError(f"{path} must have a column node and a column features of equally long lists.") from error
+        raise NieError(
+            f"{path} must have a name in every row of its column node, and equally long lists in a column features."
+        ) from error
     return rows, np.array(names, dtype=str)
 
 

@@ -72,9 +72,8 @@ class NeighbourBatches:
         scores: ImportanceScores = model(found.blocks, read, found.etypes, degrees=found.degrees, **given)
         return scores
 
-    def agreed(self, loss: Tensor) -> Tensor:
-        """The loss that is stepped with, of the loss of a batch."""
-        return loss
+    def share_gradients(self, model: nn.Module) -> None:
+        """Called before each step; where several hosts train, they add up the gradients of ``model`` here."""
 
     def _in_turn(self, rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         """The batches of an epoch."""

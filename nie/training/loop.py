@@ -97,6 +97,7 @@ def fit(
     generators: Sequence[torch.Generator] = (),
     also_log: Callable[[], Mapping[str, float]] = dict,
     before_epoch: Callable[[int], object] = lambda epochs: None,
+    before_step: Callable[[], object] = lambda: None,
 ) -> tuple[History, dict[str, dict[str, Tensor]]]:
     """Train ``model`` with Adam; leave it in eval mode, in the state of the best epoch by the first selecting metric.
 
@@ -113,6 +114,7 @@ def fit(
             continues from, with the same bits on the CPU as a run that was never interrupted.
         also_log: figures for the row of every epoch, evaluated or not.
         before_epoch: told, before every epoch, how many are over.
+        before_step: called before every optimizer step, when the gradients are there.
         generators: generators that ``losses`` draws from; their states travel with the checkpoint.
 
     Returns:
@@ -131,7 +133,7 @@ def fit(
         >>> history.best["loss"] < 1e-4
         True
     """
-    state = _State(model, optim, generators)
+    state = _State(model, optim, generators, before_step)
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
     saved_at = time.monotonic()
@@ -168,8 +170,11 @@ def fit(
 class _State:
     """All that an epoch changes, and so all that a checkpoint holds."""
 
-    def __init__(self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator]) -> None:
-        self.model, self.optim, self.generators = model, optim, generators
+    def __init__(
+        self, model: nn.Module, optim: OptimConfig, generators: Sequence[torch.Generator],
+        before_step: Callable[[], object],
+    ) -> None:  # fmt: skip
+        self.model, self.optim, self.generators, self.before_step = model, optim, generators, before_step
         groups = rate_groups(model, optim.lr)
         self.optimizer = torch.optim.Adam(groups, lr=optim.lr, weight_decay=optim.weight_decay, fused=True)
         self.scheduler = scheduler_of(self.optimizer, optim)
@@ -206,6 +211,7 @@ class _State:
 
     def step(self, num_losses: int) -> None:
         """A step by the mean gradient of so many losses."""
+        self.before_step()
         if num_losses > 1:
             for gradient in (parameter.grad for parameter in self.model.parameters() if parameter.grad is not None):
                 gradient.div_(num_losses)

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from nie.models import ImportanceScores
 from nie.training.block_batches import NeighbourBatches
@@ -21,8 +20,8 @@ class SharedBatches(NeighbourBatches):
 
     A batch is sorted by where its nodes lie and cut into shares of about the same size, so that most of what a trainer
     reads lies on its own host. What the network gives for a share is then told to all. Every trainer computes the loss
-    of the whole batch, whichever it is, and its gradient by way of its own share; the sum over the trainers is the
-    gradient that one host would have had.
+    of the whole batch, whichever it is, and its gradient by way of its own share; the sum over the trainers, taken
+    before each step, is the gradient that one host would have had.
 
     Args:
         graph: the graph in parts.
@@ -34,24 +33,25 @@ class SharedBatches(NeighbourBatches):
     def __init__(self, graph: PartedGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
         self.train, self.size, self.device = train, size, torch.device("cpu")
         self.sampler, self.place, self.trainers = graph.sampler([*fanouts]), graph.place, graph.trainers
-        self._parallel: tuple[nn.Module, nn.Module] | None = None
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
         masks: Mapping[str, Tensor] | None = None,
     ) -> Iterator[tuple[Tensor, ImportanceScores]]:  # fmt: skip
-        """As of `NeighbourBatches`; the gradient of ``model`` becomes the mean over the trainers."""
-        if self._parallel is None or self._parallel[0] is not model:
-            self._parallel = model, DistributedDataParallel(model)
+        """As of `NeighbourBatches`."""
         for batch in self._in_turn(rows, generator):
             order = self.place[self.train[batch]].argsort()
             share = order.tensor_split(self.trainers.count)[self.trainers.number]
-            own = self._scores(self._parallel[1], self.train[batch[share]], feats, generator, masks)
+            own = self._scores(model, self.train[batch[share]], feats, generator, masks)
             yield batch, of_all(own, share, len(batch), self.trainers)
 
-    def agreed(self, loss: Tensor) -> Tensor:
-        """The loss with the gradient that, averaged over the trainers, is that of the step."""
-        return loss + (self.trainers.count - 1) * (loss - loss.detach())
+    def share_gradients(self, model: nn.Module) -> None:
+        """Add up the gradients of all trainers; a parameter that the loss does not read has none on any of them."""
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        sizes = [gradient.numel() for gradient in gradients]
+        whole = self.trainers.sum(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, part in zip(gradients, torch.split(whole, sizes), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
 def of_all(own: Any, share: Tensor, count: int, trainers: Trainers) -> Any:

@@ -108,3 +108,11 @@ def test_commands_are_printed_and_not_run(tmp_path: Path, capsys: pytest.Capture
     assert "NIE_ROLE=server" in lines[1]
     assert "NIE_HOST=1" in lines[1]
     assert lines[3].count("my own") == 1
+
+
+@pytest.mark.parametrize("given", ["", "ssh -o 'x"])
+def test_a_shell_that_is_no_command_is_told(tmp_path: Path, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hosts.txt").write_text("10.0.0.1\n")
+    hosts = str(tmp_path / "hosts.txt")
+    assert main(["launch", "--hosts", hosts, "--shell", given, "--dry-run", "--", "nie", "--distributed"]) == 2
+    assert "--shell must be a command" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.fusions import FUSIONS
 from nie.layers.masked import Fused, check_tokens, hide
 from nie.ops.shapes import expect_sizes
@@ -27,7 +27,7 @@ class ChannelFusion(nn.Module):
         settings: settings of the method, which its class names.
 
     Raises:
-        NieError: an unknown method or setting, or no channel.
+        NieError: an unknown method or setting, a setting of another kind, or no channel.
 
     Example:
         >>> fusion = ChannelFusion("attention", 8, 3)
@@ -50,7 +50,10 @@ class ChannelFusion(nn.Module):
         for name in settings:
             if name not in known:
                 raise NieError(f"The fusion {method} has no setting {name!r}{nearest(name, known)}.")
-        self.fusion = FUSIONS[method].layer(size, num_channels, **settings) if num_channels > 1 else None
+        try:
+            self.fusion = FUSIONS[method].layer(size, num_channels, **settings) if num_channels > 1 else None
+        except TypeError as error:  # such as a list in the place of a number
+            raise NieError(f"The fusion {method} cannot be made with these settings: {shown(settings)}.") from error
 
     def reset_parameters(self) -> None:
         """Set the null vector to 0, and reset the method."""

@@ -47,7 +47,7 @@ def test_what_cannot_be_aligned_is_told() -> None:
 def test_the_command_reads_features_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kg = store_synthetic(tmp_path)
     rows = kg.channels["semantic"].features
-    np.savez(tmp_path / "emb.npz", names=np.array(kg.node_names), features=rows[:, ::-1], text=rows)
+    np.savez(tmp_path / "emb.npz", names=np.array(kg.node_names), features=rows[:, ::-1], text=rows, fold=0)
     root = ["--data-root", str(tmp_path)]
     assert main(["align", "synthetic:semantic", str(tmp_path / "emb.npz"), *root]) == 0
     assert "mapped by shuffled seeds (control)" in capsys.readouterr().out
@@ -59,6 +59,7 @@ def test_the_command_reads_features_and_files(tmp_path: Path, capsys: pytest.Cap
     for arguments, words in (
         (["synthetic", file], "DATASET:FEATURES"),
         ([file, file, "--channels", "features,texts"], "did you mean 'text'"),
+        ([file, file, "--channels", "text,fold"], "fold must have a row of finite numbers"),
         ([file, file, "--channels", "text"], "--channels takes two names"),
         ([file, file, "--seed-share", "1.5"], "seed_share must be a number above 0 and below 1"),
     ):

@@ -11,7 +11,8 @@ import torch
 from link_helpers import TINY, ring
 from stage_helpers import small, store_synthetic
 
-from downstream.answers.refined import FUSED, refined
+from downstream.answers.refined import FUSED, Refined, refined
+from downstream.answers.vector_files import write_vectors
 from downstream.stages.estimation import estimate
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.stage import LINKS
@@ -74,3 +75,9 @@ def test_another_ending_and_a_model_without_vectors_are_told(
         command = ["export", str(run.path), "--refined", "--out", str(tmp_path / out), "--data-root", str(tmp_path)]
         assert main(command) == 2
         assert words in capsys.readouterr().err
+
+
+def test_a_channel_whose_name_a_file_has_another_use_for_is_told(tmp_path: Path) -> None:
+    made = Refined(["a"], {FUSED: np.zeros((1, 2), np.float32), "features": np.ones((1, 2), np.float32)}, 0, True)
+    with pytest.raises(NieError, match="cannot hold a channel called 'features'"):
+        write_vectors(made, tmp_path / "emb.npz")

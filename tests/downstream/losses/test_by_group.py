@@ -10,13 +10,15 @@ import torch
 from stage_helpers import SMALL, store_synthetic
 
 from downstream.losses.by_group import weighed_by_group, within_groups
-from downstream.losses.importance import listwise_loss, squared_error
+from downstream.losses.importance import squared_error
+from downstream.losses.table import LISTWISE_LOSSES, ListwiseLoss
 from downstream.methods.loss_settings import ImportanceLossConfig
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from nie.runs.run import Run
 
+LISTNET = LISTWISE_LOSSES["listnet"]
 GROUP = torch.tensor([0, 0, 0, 2, 2, 5])
 MADE = torch.tensor([1.0, 2.0, 0.0, 3.0, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
 TARGET = torch.zeros(6, dtype=torch.float64)
@@ -46,11 +48,11 @@ def test_weights_are_constants_for_the_gradient() -> None:
 def test_lists_stay_within_groups() -> None:
     shift = torch.tensor([0.0, 0.0, 0.0, 100.0, 100.0, 7.0], dtype=torch.float64)
     for moved in (MADE, MADE + shift):
-        loss = within_groups(listwise_loss, moved, TARGET + torch.arange(6), GROUP, 100, torch.Generator())
+        loss = within_groups(LISTNET, moved, TARGET + torch.arange(6), GROUP, 100, torch.Generator())
         if moved is MADE:
             first = loss.item()
     assert loss.item() == pytest.approx(first)
-    alone = within_groups(listwise_loss, MADE, TARGET, torch.arange(6), 100, torch.Generator())
+    alone = within_groups(LISTNET, MADE, TARGET, torch.arange(6), 100, torch.Generator())
     assert alone.item() == 0
 
 
@@ -83,3 +85,16 @@ def test_a_run_learns_by_group_and_says_what_cannot_be_grouped(tmp_path: Path) -
     assert "loss/order in groups" in curves.splitlines()[0]
     with pytest.raises(NieError, match="cannot be made of"):
         run(by="predicates", count=500, weight="inverse_size")
+
+
+def test_a_loss_of_all_pairs_of_a_list_gets_few_lists() -> None:
+    shapes = []
+
+    def listwise(score: torch.Tensor, _target: torch.Tensor, lists: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(lists.shape))
+        return score.sum()
+
+    score, group = torch.zeros(400), torch.arange(400) // 200
+    for by_pairs in (False, True):
+        within_groups(ListwiseLoss(listwise, by_pairs), score, score, group, 100, torch.Generator())
+    assert shapes == [(200, 100), (200, 100), (8, 100), (8, 100)]

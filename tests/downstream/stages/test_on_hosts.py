@@ -185,6 +185,7 @@ def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: 
         ([], "training on the whole graph; give --batch.size, 8 or more for 2 hosts"),
         (["--batch.size", "64", "--members", "2"], "knows no members"),
         (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
+        (["--batch.size", "64", "--device", "cuda"], "no device cuda, as it trains on the CPU"),
         (["--method", "ridge"], "method ridge, which is no network"),
     ],
 )

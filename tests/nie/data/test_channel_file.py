@@ -212,6 +212,13 @@ def test_a_file_of_torch_cut_anywhere_is_one_sentence(tmp_path: Path) -> None:
                 read_channel_file(tmp_path / "f.pth", "image", NAMES)
 
 
+def test_a_row_of_no_node_in_a_parquet_file_is_told(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"node": ["ann", None], "features": [[1.0], [2.0]]}), tmp_path / "f.parquet")
+    with pytest.raises(NieError, match="must have a name in every row"):
+        read_channel_file(tmp_path / "f.parquet", "image", NAMES)
+
+
 def test_build_adds_channels_to_any_graph(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("ann\tknows\tbob\nbob\tknows\tcyd\n")
     np.savez(tmp_path / "image.npz", features=ROWS[:1], names=["cyd"])

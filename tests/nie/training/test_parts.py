@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from downstream.losses.importance import importance_loss
 from downstream.losses.lists import draw_lists
@@ -19,7 +20,7 @@ from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.training.distributed import Trainers
 from nie.training.parts import FEATURES, RELATION, Parts, write_parts
-from nie.training.shared_batches import of_all
+from nie.training.shared_batches import SharedBatches, of_all
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +139,16 @@ def test_trainers_have_the_loss_of_the_whole_batch_and_the_gradient_in_shares() 
         assert own.item() == pytest.approx(whole.item(), rel=1e-6)
         total += torch.autograd.grad(own, weight)[0]
     np.testing.assert_allclose(total, expected, rtol=1e-5)
+
+
+def test_gradients_are_those_of_all_trainers_where_the_loss_reads_a_parameter() -> None:
+    """RGTN keeps a table of relations that no encoder reads where each channel's encoder has its own."""
+    model = nn.ModuleDict({"read": nn.Linear(2, 1), "unread": nn.Linear(2, 1)})
+    model["read"](torch.ones(3, 2)).sum().backward()
+    own = [parameter.grad.clone() for parameter in model["read"].parameters()]
+    doubling = SimpleNamespace(sum=lambda values: 2 * values)
+    graph = SimpleNamespace(sampler=lambda fanouts: None, place=None, trainers=doubling)
+    SharedBatches(cast(Any, graph), torch.arange(3), 2, [-1]).share_gradients(model)
+    for parameter, before in zip(model["read"].parameters(), own, strict=True):
+        assert torch.equal(parameter.grad, 2 * before)
+    assert all(parameter.grad is None for parameter in model["unread"].parameters())

@@ -160,3 +160,10 @@ def test_bad_input() -> None:
     ):
         with pytest.raises(NieError, match=words):
             fusion(arguments[0], arguments[1], logvar=arguments[2])
+
+
+def test_a_setting_of_another_kind_is_told() -> None:
+    with pytest.raises(
+        NieError, match=r"cross_modal_transformer cannot be made with these settings: {'dropout': \(0.1, "
+    ):
+        ChannelFusion("cross_modal_transformer", 8, 2, dropout=(0.1, 0.2))
