@@ -15,7 +15,7 @@ import pytest
 from stage_helpers import small, store_synthetic
 
 from downstream.stages.estimation import estimate
-from nie.data import synthetic
+from nie.data import load, synthetic
 from nie.data.store import save
 from nie.errors import NieError
 
@@ -242,3 +242,15 @@ def test_new_nodes_are_judged_beside_training_with_them(script: Script, tmp_path
     names = [row[0].strip("| ") for row in rows]
     ways = ["in place", "in place, stand-ins", "added afterwards", "added afterwards, --unseen_nodes 0.2"]
     assert names == ["SPEARMAN on 22 hidden nodes", *ways]
+
+
+def test_a_graph_is_cut_in_two_that_share_entities_alone(script: Script, tmp_path: Path) -> None:
+    kg = store_synthetic(tmp_path)
+    printed = script("alignment_split.py", "synthetic", str(tmp_path / "halves"), "--data-root", str(tmp_path))
+    one, two = (load(f"synthetic-{half}", tmp_path / "halves") for half in ("one", "two"))
+    assert one.num_edges + two.num_edges == kg.num_edges
+    assert one.node_names == two.node_names == kg.node_names
+    node = next(node for node, text in enumerate(kg.text) if text)
+    words = (kg.text[node] or "").split()
+    assert ((one.text[node] or "").split(), (two.text[node] or "").split()) == (words[::2], words[1::2])
+    assert "synthetic-one: " in printed
