@@ -13,6 +13,9 @@ AttentionName = Literal["local", "global", "both"]
 JumpingName = Literal["last", "max", "concat"]
 """What is read of a stack of layers: the last one, the largest value of all, or a linear map of all side by side."""
 
+GroupingName = Literal["predicates", "louvain", "components", "k-core", "centrality"]
+"""What nodes are grouped by, where a loss looks at groups."""
+
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""
 

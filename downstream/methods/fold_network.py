@@ -128,13 +128,14 @@ class FoldNetwork:
             NieError: the graph makes no such groups.
         """
         asked, inputs = self.config.loss.groups, self.work.inputs
-        if asked.by == "none":
+        by = asked.by
+        if by is None:
             return None
 
         def make() -> Ints:
-            return node_groups(inputs.kg, asked.by, asked.count, shuffled=asked.shuffled, seed=self.config.seed)
+            return node_groups(inputs.kg, by, asked.count, shuffled=asked.shuffled, seed=self.config.seed)
 
-        groups = inputs.once(("groups", asked.by, asked.count, asked.shuffled, self.config.seed), make)
+        groups = inputs.once(("groups", by, asked.count, asked.shuffled, self.config.seed), make)
         return torch.from_numpy(groups).to(self.train.device)[self.train]
 
     @functools.cached_property

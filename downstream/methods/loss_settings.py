@@ -18,6 +18,7 @@ from downstream.losses.table import (
     TierLossName,
 )
 from nie.settings.sections import OwnSettings, Section, check_own
+from nie.vocabulary import GroupingName
 from pretrain.licap_settings import ContrastConfig
 
 ValueName = Literal["point", "gaussian"]
@@ -28,8 +29,8 @@ VARIATIONAL = ("prior_weight", "reconstruction_weight", "cross_weight")
 class GroupsConfig(Section):
     """Nodes in groups that the loss looks at apart."""
 
-    by: Literal["none", "predicates", "louvain", "components", "k-core", "centrality"] = Field(
-        "none",
+    by: GroupingName | None = Field(
+        None,
         description="groups of nodes: clusters of predicates, communities, components, or equal shares by core number "
         "or PageRank",
     )
@@ -43,9 +44,9 @@ class GroupsConfig(Section):
     @model_validator(mode="after")
     def _groups_have_a_use(self) -> GroupsConfig:
         used = self.weight != "none" or self.local_list
-        if (self.by != "none") != used:
+        if (self.by is not None) != used:
             raise ValueError("by says what the groups are, weight and local_list what they are for; give both or none")
-        if self.by == "none" and (self.shuffled or self.count != type(self).model_fields["count"].default):
+        if self.by is None and (self.shuffled or self.count != type(self).model_fields["count"].default):
             raise ValueError("count and shuffled are about groups; give by, too")
         return self
 
@@ -110,6 +111,8 @@ class ImportanceLossConfig(Section):
             raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
         if self.groups.weight != "none" and self.value == "gaussian":
             raise ValueError("value gaussian weighs every node by its variance; leave groups.weight out")
+        if self.list_sampling != "uniform" and self.listwise_weight == 0:
+            raise ValueError("list_sampling is about the listwise term, whose weight is 0; give listwise_weight, too")
         if self.groups.local_list and self.listwise_weight == 0:
             raise ValueError("groups.local_list has the weight of the listwise term; give listwise_weight, too")
         if self.value == "point" and self.beta != type(self).model_fields["beta"].default:

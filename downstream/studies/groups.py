@@ -15,9 +15,10 @@ from downstream.studies.study import Arm, Pair, Study
 from nie.arrays import Bools, Ints
 from nie.data.node_groups import node_groups
 from nie.runs.run import Run
+from nie.vocabulary import GroupingName
 
 METHOD = "graphsage"
-KINDS = ("predicates", "louvain", "k-core", "centrality")
+KINDS: tuple[GroupingName, ...] = ("predicates", "louvain", "k-core", "centrality")
 USES: dict[str, dict[str, Any]] = {
     "inverse size": {"weight": "inverse_size"},
     "inverse error": {"weight": "inverse_error"},
@@ -72,6 +73,7 @@ def _by_size(arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner) -> tu
             continue
         config = cast(NetworkConfig, arm.config)
         inputs, asked = runner.inputs(config), config.loss.groups
+        assert asked.by is not None, "every row but the first has groups"
         key = (asked.by, asked.count, config.seed)
         if key not in made:
             made[key] = small_groups(node_groups(inputs.kg, asked.by, asked.count, seed=config.seed))

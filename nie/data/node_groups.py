@@ -14,11 +14,12 @@ from nie.data.centrality import core_number, undirected
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError, nearest
 from nie.later import later
+from nie.vocabulary import GroupingName
 
 pagerank = later("nie.data.pagerank:pagerank")
 
 
-def node_groups(kg: KnowledgeGraph, by: str, count: int, *, shuffled: bool = False, seed: int = 0) -> Ints:
+def node_groups(kg: KnowledgeGraph, by: GroupingName, count: int, *, shuffled: bool = False, seed: int = 0) -> Ints:
     """Which of at most ``count`` groups each node is in.
 
     ``predicates``: relations are clustered (k-means of which nodes they meet at), and a node is in the cluster of most
@@ -118,7 +119,7 @@ def _by_centrality(kg: KnowledgeGraph, count: int, _seed: int) -> Ints:
     return _by_share(pagerank(kg), count)
 
 
-GROUPINGS: dict[str, Callable[[KnowledgeGraph, int, int], Ints]] = {
+GROUPINGS: dict[GroupingName, Callable[[KnowledgeGraph, int, int], Ints]] = {
     "predicates": _by_predicates,
     "louvain": _by_louvain,
     "components": _by_components,
