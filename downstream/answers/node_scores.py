@@ -108,7 +108,7 @@ class NodeScores:
         Nodes of equal scores share the best of their places.
         """
         rank = np.full(len(self.score), np.nan)
-        rank[~self.extrapolated] = _rank(self.score[~self.extrapolated])
+        rank[~self.extrapolated] = rank_of(self.score[~self.extrapolated])
         return rank
 
     @cached_property
@@ -119,7 +119,7 @@ class NodeScores:
         type_of_node = np.array([number[name] for name in self.type])
         order = np.argsort(type_of_node, kind="stable")
         for nodes in np.split(order, np.flatnonzero(np.diff(type_of_node[order])) + 1):
-            rank[nodes] = _rank(self.score[nodes])
+            rank[nodes] = rank_of(self.score[nodes])
         return rank
 
     @cached_property
@@ -226,14 +226,14 @@ def top_table(scores: NodeScores, model: str, count: int = 10) -> str:
     how many there are. Types are shown where there are several.
     """
     ids = np.flatnonzero(scores.held_out & ~np.isnan(scores.known)).tolist()
-    predicted_rank, true_rank = _rank(scores.score[ids]), _rank(scores.known[ids])
+    predicted_rank, true_rank = rank_of(scores.score[ids]), rank_of(scores.known[ids])
     several = len({scores.type[node] for node in ids}) > 1
     rows = [
         [
             str(predicted_rank[i]), scores.name[ids[i]], *([scores.type[ids[i]]] if several else []),
             number_text(scores.score[ids[i]]), str(true_rank[i]), number_text(scores.known[ids[i]]),
         ]
-        for i in _listed(predicted_rank, [scores.name[node] for node in ids])[:count]
+        for i in listed_by_rank(predicted_rank, [scores.name[node] for node in ids])[:count]
     ]  # fmt: skip
     kind = ["type"] if several else []
     headers = ["predicted rank", "node", *kind, "predicted importance", "true rank", "true importance"]
@@ -266,11 +266,11 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if "," in name or ";" in name else name
 
 
-def _rank(score: Array) -> Ints:
+def rank_of(score: Array) -> Ints:
     """1 for the highest score; nodes of equal scores share the best of their places."""
     return np.asarray(np.searchsorted(np.sort(-score), -score) + 1)
 
 
-def _listed(rank: Array, name: Sequence[str]) -> list[int]:
+def listed_by_rank(rank: Array, name: Sequence[str]) -> list[int]:
     """Places in the order of the ranks, and where these are equal in that of the names: never in that of a file."""
     return sorted(range(len(name)), key=lambda i: (rank[i], name[i]))

@@ -119,11 +119,15 @@ class GENIConfig(ModelConfig):
     scale_heads: bool = Field(
         False, description="scale the score of each head by itself, at first by log in-degree alone"
     )
+    fixed_scale: bool = Field(False, description="scale the score by log in-degree itself, and learn no factors")
+    shared_relations: bool = Field(False, description="one embedding for all relations: attention sees none")
 
     def check(self, settings: NetworkConfig) -> None:
         """Check that there is a scale that heads can have by themselves."""
         if self.scale_heads and not self.centrality_scale:
             raise ValueError("model.scale_heads is about model.centrality_scale, which is off")
+        if self.fixed_scale and (self.scale_heads or not self.centrality_scale):
+            raise ValueError("model.fixed_scale needs model.centrality_scale, and no model.scale_heads, which learns")
 
 
 class HiddenConfig(ModelConfig):

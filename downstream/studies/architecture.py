@@ -72,7 +72,31 @@ def _attention(settings: Settings) -> list[Arm]:
     ]
 
 
+GENI_VARIANTS: dict[str, dict[str, Any]] = {
+    "one embedding for all predicates": {"shared_relations": True},
+    "fixed centrality": {"fixed_scale": True},
+    "no centrality": {"centrality_scale": False},
+}
+GENI_SIZES = {"num_layers": (1, 2, 3), "num_heads": (1, 4), "rel_size": (5, 10, 20)}
+
+
+def _geni(settings: Settings) -> list[Arm]:
+    """GENI as the recipe has it, and with one setting changed."""
+    plain = settings.method("geni")
+    sizes = [(name, value) for name, values in GENI_SIZES.items() for value in values]
+    recipe = plain.model_dump()["model"]
+    changed = {f"{name} {value}": {name: value} for name, value in sizes if recipe[name] != value}
+    variants = {**GENI_VARIANTS, **changed}
+    return [Arm("geni", plain), *(Arm(name, settings.method("geni", model=model)) for name, model in variants.items())]
+
+
 ARCHITECTURE = (
+    Study(
+        "geni",
+        "What is each part of GENI worth: predicates, flexible centrality, layers, heads?",
+        _geni,
+        against("geni"),
+    ),
     Study(
         "depth",
         "How many layers do RGTN and PreGAT need, and what keeps a deep one from smoothing nodes away?",

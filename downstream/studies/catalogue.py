@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from downstream.studies.architecture import ARCHITECTURE
 from downstream.studies.best import BEST
+from downstream.studies.case_study import CASE_STUDY
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.distil import DISTIL
 from downstream.studies.groups import GROUPS
@@ -31,6 +32,7 @@ STUDIES: dict[str, Study] = {
         *LISTS,
         GROUPS,
         BEST,
+        CASE_STUDY,
         *CHANNEL_STUDIES,
         MISSING,
         TIERS,

@@ -46,8 +46,8 @@ def run_study(
         require_all(PACKAGES)
         if only or minutes is not None or settings.epochs is not None or records is not None:
             raise NieError(
-                f"The study {study.name} draws maps and has no rows; leave --only, --minutes, --epochs and --records "
-                "out."
+                f"The study {study.name} is no table of rows that are run; leave --only, --minutes, --epochs and "
+                "--records out."
             )
         return study.run(
             settings, question=study.question, runner=runner, folder=folder, command=command, report_only=report_only

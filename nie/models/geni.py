@@ -44,6 +44,8 @@ class GENI(nn.Module):
         centrality_scale: False leaves the centrality adjustment out.
         scale_heads: adjust the score of each head by factors of its own before the mean over heads, as the papers'
             programs do.
+        fixed_scale: multiply the score by the centrality itself, gamma 1 and beta 0, instead of learning the two.
+        shared_relations: one embedding serves all relations, so that attention cannot tell them apart.
         tier_outputs: size of a head for tiers of importance on the heads' aggregated scores, each adjusted by
             centrality; 0 for none.
 
@@ -78,6 +80,8 @@ class GENI(nn.Module):
         activation: str = "linear",
         centrality_scale: bool = True,
         scale_heads: bool = False,
+        fixed_scale: bool = False,
+        shared_relations: bool = False,
         tier_outputs: int = 0,
     ) -> None:
         super().__init__()
@@ -94,11 +98,13 @@ class GENI(nn.Module):
         self.hidden = nn.Linear(in_size, num_heads * self.hidden_size)
         self.output = nn.Parameter(torch.empty(num_heads, self.hidden_size))
         self.output_bias = nn.Parameter(torch.empty(num_heads))
-        self.relations = nn.Parameter(torch.empty(num_relations, rel_size))
+        self.num_relations = num_relations
+        self.relations = nn.Parameter(torch.empty(1 if shared_relations else num_relations, rel_size))
         self.layers = nn.ModuleList(
             GENIConv(rel_size, num_heads, negative_slope=negative_slope, attn_drop=attn_drop) for _ in range(num_layers)
         )
-        self.scale = CentralityScale(num_heads if scale_heads else None) if centrality_scale else None
+        heads = num_heads if scale_heads else None
+        self.scale = CentralityScale(heads, fixed=fixed_scale) if centrality_scale else None
         self.tier_head = nn.Linear(num_heads, tier_outputs) if tier_outputs else None
         self.reset_parameters()
 
@@ -137,9 +143,10 @@ class GENI(nn.Module):
             NieError: a channel is missing, or shapes do not fit.
         """
         score = by_rows(self._own_scores, self.drop(side_by_side(feats, self.channels)))
+        table = self.relations.expand(self.num_relations, -1)
         layers = per_layer(graph, etype, self.num_layers)
         for layer, (block, relations) in zip(self.layers, layers, strict=True):
-            by_head = self.layer_activation(layer(block, score, self.relations, relations))
+            by_head = self.layer_activation(layer(block, score, table, relations))
             mean = by_head.mean(1)
             score = mean[:, None].expand(-1, self.num_heads)
         if self.scale is not None:

@@ -62,10 +62,16 @@ def test_the_report_follows_the_layers_of_trained_transformers(tmp_path: Path) -
     assert smoothing_report(arms, {}, runner) == ([], {})
 
 
-@pytest.mark.parametrize("name", ["lists", "rgtn-parts"])
+@pytest.mark.parametrize("name", ["lists", "rgtn-parts", "geni"])
 def test_studies_of_the_ranking_loss_and_the_parts_name_rows_that_differ(name: str) -> None:
     study = STUDIES[name]
     arms = study.arms(Settings("fb15k"))
     rows = {arm.name: arm.config.digest() for arm in arms}
     assert len(set(rows.values())) == len(arms)
     assert all(ours in rows and theirs in rows for ours, theirs in study.pairs(arms))
+
+
+def test_a_fixed_scale_of_centrality_needs_one_and_learns_none() -> None:
+    for other in ({"centrality_scale": False}, {"scale_heads": True}):
+        with pytest.raises(NieError, match=r"model.fixed_scale needs model.centrality_scale"):
+            Settings("fb15k").method("geni", model={"fixed_scale": True, **other})

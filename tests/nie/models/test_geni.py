@@ -22,7 +22,7 @@ SIZES = {"structural": 3, "semantic": 5}
 def build(**options: Any) -> GENI:
     torch.manual_seed(0)
     model = GENI(channel_sizes=SIZES, num_relations=NUM_RELATIONS, num_heads=3, rel_size=2, **options).double()
-    if model.scale is not None:
+    if model.scale is not None and not model.scale.fixed:
         with torch.no_grad():
             model.scale.gamma.fill_(0.3)
             model.scale.beta.fill_(0.7)
@@ -41,7 +41,7 @@ def loop(model: GENI, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tens
         score.append(torch.relu(x @ weight.T + bias) @ model.output[k] + model.output_bias[k])
     s = torch.stack(score, dim=1)
     for layer in model.layers:
-        rel = model.relations @ layer.attn_rel.T
+        rel = torch.stack([model.relations[r % len(model.relations)] for r in range(NUM_RELATIONS)]) @ layer.attn_rel.T
         out, _ = additive_attention(
             graph, s[..., None], s * layer.attn_src, s * layer.attn_dst, rel, etype, layer.negative_slope
         )
@@ -50,7 +50,8 @@ def loop(model: GENI, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tens
         s = torch.stack([mean] * 3, dim=1)
     if model.scale is not None:
         centrality = graph.in_degrees().clamp(min=1).double().log()[:, None]
-        mean = ((centrality * model.scale.gamma + model.scale.beta) * by_head).mean(1)
+        by_centrality = centrality if model.scale.fixed else centrality * model.scale.gamma + model.scale.beta
+        mean = (by_centrality * by_head).mean(1)
     return F.leaky_relu(mean) if model.activation == "leaky_relu" else mean
 
 
@@ -64,6 +65,8 @@ def loop(model: GENI, graph: dgl.DGLGraph, feats: dict[str, Tensor], etype: Tens
         {"hidden_size": 7},
         {"layer_activation": "elu"},
         {"scale_heads": True, "layer_activation": "elu"},
+        {"fixed_scale": True},
+        {"shared_relations": True},
     ],
     ids=str,
 )
