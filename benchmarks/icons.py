@@ -1,7 +1,7 @@
 """The buttons of matplotlib's window as captioned images: a second small set for ``nie vlm``, beside the digits.
 
     .venv/bin/python benchmarks/icons.py icons
-    nie vlm train model icons --captions icons/train.csv --weights 1,1,1 --epochs 300 --side 24
+    nie vlm train model icons --captions icons/train.csv --weights 1,1,1 --epochs 30 --side 24
     nie vlm retrieve model icons --captions icons/test.csv --side 24 --describe
 
 matplotlib ships each of ten icons in 48 and in 24 pixels. Those of 48 pixels, each also moved by a pixel or two, are

@@ -254,3 +254,9 @@ def test_a_graph_is_cut_in_two_that_share_entities_alone(script: Script, tmp_pat
     words = (kg.text[node] or "").split()
     assert ((one.text[node] or "").split(), (two.text[node] or "").split()) == (words[::2], words[1::2])
     assert "synthetic-one: " in printed
+
+
+def test_icons_become_captioned_images(script: Script, tmp_path: Path) -> None:
+    pytest.importorskip("PIL.Image", reason="pillow is not installed: pip install 'nie[image]'")
+    assert script("icons.py", str(tmp_path)) == "90 images to train on, 10 to test\n"
+    assert len((tmp_path / "test.csv").read_text().splitlines()) == 11
