@@ -23,6 +23,7 @@ SSH = (
 """A lost network ends ssh within 30 seconds; the terminal of ``-tt`` ends what ran on the host when ssh ends."""
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
+SETTLES_WITHIN_S = 1.0
 LEAVE_WITHIN_S = 20
 """For processes that are to end by themselves."""
 
@@ -136,9 +137,9 @@ class _Running:
         """What failed first; None when all trainers have ended well, after whom the servers leave."""
         trainers = [process for place, process in self.processes.items() if place.role == TRAINER]
         while any(process.poll() is None for process in trainers):
-            failed = self._failed()
-            if failed:
-                return failed
+            if self._failed():
+                time.sleep(SETTLES_WITHIN_S)  # the one with the reason may take a moment longer to end
+                return self._failed()
             time.sleep(LOOKED_AT_EVERY_S)
         failed = self._failed()
         until = time.monotonic() + LEAVE_WITHIN_S
@@ -147,12 +148,15 @@ class _Running:
         return failed
 
     def _failed(self) -> str | None:
-        """A sentence on a process that has ended badly, first of all one that was killed, which fails others."""
+        """A sentence on a process that has ended badly: one that was killed, which fails others, or that says why.
+
+        What was aborted comes last, as DGL's threads abort a process that loses the others.
+        """
         ended = {place: process.returncode for place, process in self.processes.items() if process.poll() is not None}
         bad = [place for place, code in ended.items() if code]
         if not bad:
             return None
-        place = min(bad, key=lambda one: (ended[one] > 0, ended[one] != 2))
+        place = min(bad, key=lambda one: (ended[one] > 0 or ended[one] == -signal.SIGABRT, ended[one] != 2))
         code = ended[place]
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         said = _last_line(self.printed[place].read_bytes())

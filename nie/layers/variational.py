@@ -152,7 +152,7 @@ class SequenceChannelEncoder(VariationalLSTMEncoder):
     """
 
     def __init__(self, in_size: int, size: int, *, steps: int, dropout: float = 0.1) -> None:
-        expect_sizes(steps=steps)
+        expect_sizes(in_size=in_size, steps=steps)
         if in_size % steps:
             raise NieError(f"A row of {steps} steps must have as many columns for each; got {in_size}.")
         super().__init__(in_size // steps - 1, size, dropout=dropout)

@@ -110,9 +110,10 @@ def test_what_no_row_can_do_without_is_said_once(root: Path, capsys: pytest.Capt
 @pytest.mark.parametrize("name", [name for name in FOLDS if name not in ("best", "tsne", "case-study", "missing")])
 def test_a_study_runs_with_what_the_graph_has(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study, kg = STUDIES[name], load("texts", root / "data")
-    settings = study.ground.settings("texts", "fast", SHORT if name != "channels-ladder" else [], 2)
+    sets_features = name in ("channels-ladder", "rgtn-parts")
+    settings = study.ground.settings("texts", "fast", [] if sets_features else SHORT, 2)
     arm = next(arm for arm in study.arms(settings) if arm.licap is None and not lacking(arm, kg))
-    flags = ["--folds.run", "0"] if name == "channels-ladder" else SHORT
+    flags = ["--folds.run", "0"] if sets_features else SHORT
     code = main(["study", name, "texts", "--only", arm.name, "--epochs", "2", *flags, *arguments(root), "--quiet"])
     printed = capsys.readouterr()
     assert code == 0, printed.err

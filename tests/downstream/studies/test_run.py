@@ -63,7 +63,7 @@ def study(root: Path, name: str | Study, **options: Any) -> str:
 def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path: Path) -> None:
     text = study(tmp_path, "channels")
     out = tmp_path / "out"
-    figures = ("folds", "learning-curves", "predicted-against-true", "training-cost")
+    figures = ("folds", "learning-curves", "predicted-against-true", "terms-of-the-loss", "training-cost")
     expected = {"table.md", "table.csv", "table.tex", "folds.csv", "figures.json", "report.html"}
     expected |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
     assert {path.name for path in out.iterdir()} == expected
@@ -77,7 +77,7 @@ def test_a_study_writes_tables_figures_and_a_page_that_needs_no_network(tmp_path
         assert part in text
     assert re.search(r"\| comparison +\| metric +\| difference +\| 95 % interval +\| d +\| better +\| p +\|", text)
     page = (out / "report.html").read_text()
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.replace("http://www.w3.org", ""))
     assert "Paired tests" in page
     with (out / "folds.csv").open() as file:

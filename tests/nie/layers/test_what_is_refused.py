@@ -16,6 +16,7 @@ from nie import layers, models, ops
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.layers.relation.context import ContextEnhancer, RelationContext
+from nie.layers.variational import SequenceChannelEncoder
 from nie.models.convolutional import ConvolutionalModel
 from nie.models.geni import GENI
 from nie.models.kge.channel_tables import ChannelTables
@@ -39,6 +40,7 @@ NEEDED: dict[type[nn.Module], dict[str, Any]] = {
     SGC: CHANNELS,
     ChannelTables: {"num_entities": 4, "channels": {"a": torch.ones(4, 3)}, "masks": {}},
     MultiModalRotatE: {"num_entities": 4, "channels": {"a": torch.ones(4, 3)}},
+    SequenceChannelEncoder: {"in_size": 8},
     MultiChannelEncoder: {**CHANNELS, "head": nn.Identity()},
     VisionTextDualEncoder: {"image_encoder": nn.Identity(), "text_encoder": nn.Identity()},
 }
