@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,19 @@ def write_columns(columns: Columns, path: str | Path) -> None:
         _WRITERS[target.suffix](columns, temporary)
 
 
-def check_target(path: str | Path) -> Path:
-    """Return ``path`` if scores can be written there; called before a long job as well as after it.
+def check_target(path: str | Path, endings: Sequence[str] = ()) -> Path:
+    """Return ``path`` if a table can be written there; called before a long job as well as after it.
+
+    Args:
+        path: of the file.
+        endings: that it may have, by default those of scores.
 
     Raises:
         NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
     """
-    target = Path(path)
-    if target.suffix not in _WRITERS:
-        raise NieError(f"{shown(str(target))} must end in .csv, .parquet or .json.")
+    target, endings = Path(path), endings or tuple(_WRITERS)
+    if target.suffix not in endings:
+        raise NieError(f"{shown(str(target))} must end in {', '.join(endings[:-1])} or {endings[-1]}.")
     check_writable(target)
     if target.suffix == ".parquet":
         require("pyarrow", "report")

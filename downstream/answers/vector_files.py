@@ -8,30 +8,15 @@ from typing import Any
 import numpy as np
 
 from downstream.answers.refined import Refined
+from downstream.answers.score_files import check_target
 from nie.arrays import Floats32
 from nie.disk.atomic import atomic_file
-from nie.disk.writable import check_writable
 from nie.errors import NieError, shown
 from nie.extras import require
 
 ENDINGS = (".npz", ".parquet")
 _OWN = ("features", "names", "ids", "node", "fold", "file")
 """What a file holds besides, or what numpy calls it, so that no channel in it can be called so."""
-
-
-def check_vector_target(path: str | Path) -> Path:
-    """Return ``path`` if vectors can be written there; called before a long job as well as after it.
-
-    Raises:
-        NieError: another file ending, a place that cannot be written, or Parquet without the extra ``report``.
-    """
-    target = Path(path)
-    if target.suffix not in ENDINGS:
-        raise NieError(f"{shown(str(target))} must end in {' or '.join(ENDINGS)}.")
-    check_writable(target)
-    if target.suffix == ".parquet":
-        require("pyarrow", "report")
-    return target
 
 
 def write_vectors(refined: Refined, path: str | Path, channel: str | None = None) -> None:
@@ -42,9 +27,9 @@ def write_vectors(refined: Refined, path: str | Path, channel: str | None = None
     nan, in ``.parquet`` null.
 
     Raises:
-        NieError: as `check_vector_target`, or an unknown channel, or one whose name the file has another use for.
+        NieError: as `check_target`, or an unknown channel, or one whose name the file has another use for.
     """
-    target = check_vector_target(path)
+    target = check_target(path, ENDINGS)
     if taken := [name for name in refined.vectors if name in _OWN]:
         raise NieError(f"A file of vectors cannot hold a channel called {shown(taken[0])}; give it another name.")
     columns: dict[str, Any] = {"features": refined.chosen(channel), **refined.vectors}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from downstream.losses.lists import draw_lists, few_lists
-from downstream.losses.table import ListSize, ListwiseLoss
+from downstream.losses.table import GroupWeight, ListSize, ListwiseLoss
 
 Error: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-GroupWeight = Literal["none", "inverse_size", "inverse_error"]
 LEAST = 1e-6
 """A group that is learned to the last digit counts as if it had this error."""
 

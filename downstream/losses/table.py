@@ -43,6 +43,8 @@ class ListwiseLoss:
 
 LISTS_OF_A_NODE = 4
 ListSize: TypeAlias = int | Literal["all"]
+GroupWeight = Literal["none", "inverse_size", "inverse_error"]
+"""What a group of nodes counts for in the error, see `downstream.losses.by_group`."""
 ListSampling = Literal["uniform", "near", "hard", "mixed", "curriculum"]
 """Which nodes stand in a list, see `downstream.losses.lists`."""
 

@@ -12,6 +12,7 @@ from downstream.losses.table import (
     LISTWISE_LOSSES,
     TIER_LOSSES,
     AlignmentName,
+    GroupWeight,
     ImportanceLossName,
     ListSampling,
     ListwiseLossName,
@@ -36,7 +37,7 @@ class GroupsConfig(Section):
     )
     count: int = Field(8, ge=2, le=1000, description="groups at most")
     shuffled: bool = Field(False, description="give the groups to other nodes at random, the control")
-    weight: Literal["none", "inverse_size", "inverse_error"] = Field(
+    weight: GroupWeight = Field(
         "none", description="weight of a group in the error: by its share of the nodes; alike; by what it is off by"
     )
     local_list: bool = Field(False, description="put nodes in order within their groups, too, by a listwise term")

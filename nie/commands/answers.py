@@ -59,10 +59,11 @@ def add_commands(commands: Commands) -> None:
 
 def _export(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.refined import refined
-    from downstream.answers.vector_files import check_vector_target, write_vectors
+    from downstream.answers.score_files import check_target
+    from downstream.answers.vector_files import ENDINGS, write_vectors
     from nie.runs.run import read_run
 
-    check_vector_target(arguments.out)
+    check_target(arguments.out, ENDINGS)
     made = refined(read_run(arguments.run_folder), fold=arguments.fold, data_root=arguments.data_root)
     write_vectors(made, arguments.out, arguments.channel)
     sizes = ", ".join(f"{name} {rows.shape[1]}" for name, rows in made.vectors.items())

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops.excerpt import WHOLE_SUM, record_sum, running
+from nie.ops.excerpt import record_sum, running
 
 
 def whole_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
@@ -40,4 +40,4 @@ def whole_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
         )
     record_sum(graph, value)
     excerpt = running(graph)
-    return value if excerpt is None else excerpt.summed(WHOLE_SUM).to(value)
+    return value if excerpt is None else excerpt.summed().to(value)

@@ -228,9 +228,9 @@ class Excerpt:
         whole: Tensor = self._leaving.to(like)
         return whole - lacking
 
-    def summed(self, name: str) -> Tensor:
+    def summed(self) -> Tensor:
         """The sum over all nodes of the whole graph that is read next."""
-        (total,) = self._next(name)[1]
+        (total,) = self._next(WHOLE_SUM)[1]
         return total
 
     def _next(self, name: str) -> tuple[int, Rows]:
