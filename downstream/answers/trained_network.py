@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from downstream.answers.feature_columns import feature_columns
 from downstream.answers.last_asked import LastAsked
 from downstream.methods.fold_network import FoldNetwork
-from downstream.methods.network import centred, deviation_of
+from downstream.methods.predictions import centred, deviation_of
 from nie.arrays import Floats
 from nie.models import ImportanceScores
 from nie.ops.excerpt import Passed, recording

@@ -247,10 +247,7 @@ class FoldNetwork:
         feats, masks = self.predicting, self.given_masks
 
         def run(found: Neighbourhood) -> ImportanceScores:
-            read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
-            further = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
-            scores: ImportanceScores = model(found.blocks, read, found.etypes, degrees=found.degrees, **further)
-            return scores
+            return found.outputs(model, feats, masks)
 
         return plan(self.config.memory, self.config.batch, self.message, feats, model, self.train.cpu(), run, label)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.heads.tiers import tier_means, tier_probabilities
-from downstream.losses.table import TIER_LOSSES
 from downstream.methods.channel_agreement import agreement
 from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE, Fitted
 from downstream.methods.fold_network import FoldNetwork, folder_of_member
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.hidden_contrast import HiddenContrast
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.predictions import Predictions
 from downstream.methods.training_loss import TrainingLoss, check_losses
 from downstream.metrics.fold_judge import FoldJudge
 from downstream.metrics.registry import METRICS
-from nie.arrays import Floats
 from nie.disk.array_file import read_npy
 from nie.errors import NieError
 from nie.inputs.learned_weights import learned_weights
 from nie.layers.graph_layer import in_chunks
-from nie.models import ChannelStates, ImportanceScores
 from nie.runs.files import read_json, write_array, write_curves, write_json
 from nie.runs.fold_folder import DONE, finish, is_complete
 from nie.runs.weights import write_weights
@@ -149,6 +145,12 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             with in_chunks(planned.values):
                 return Predictions.of(given.outputs(model, given.predicting), given)
 
+        def judged() -> Predictions:
+            if read_to_judge is None:
+                return predictions()
+            outputs = read_to_judge.outputs(model, given.predicting, given.given_masks)
+            return Predictions.of(outputs, given).placed(fold.val, len(given.known))
+
         def losses() -> Iterator[Tensor]:
             fed = unseen.draw(given.feats, generator) if unseen else given.feats
             feats, rows = shown.draw(fed, generator) if shown else (fed, everyone)
@@ -164,11 +166,12 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
                 batches.share_gradients(model)
 
         def monitor() -> dict[str, float]:
-            made = predictions()
+            made = judged()
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
         everyone, planned = torch.arange(len(train), device=train.device), given.plan(model, label)
         batches, loss = given.batches(model, planned), TrainingLoss(given, generator)
+        read_to_judge = batches.whole_of(torch.from_numpy(fold.val)) if batches and batches.at_once else None
         history, states = fit(
             model,
             losses,
@@ -207,59 +210,6 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             "train_seconds": history.train_seconds,
         },
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What a network predicts for all nodes.
-
-    Attributes:
-        prediction: (N,) on the label scale.
-        probability: (N, C) of every tier, where it learns them.
-        states: of its channels, where it has such.
-        deviation: (N,) the standard deviation of the label, where it learns it.
-    """
-
-    prediction: Floats
-    probability: Floats | None
-    states: ChannelStates | None
-    deviation: Floats | None = None
-
-    @classmethod
-    def of(cls, outputs: ImportanceScores, given: FoldNetwork) -> Predictions:
-        """Make the predictions from a model's outputs.
-
-        Raises:
-            NieError: they are not finite.
-        """
-        score, probability = centred(outputs, given)
-        prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
-        if not np.isfinite(prediction).all():
-            raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
-        chance = None if probability is None else probability.cpu().numpy()
-        return cls(prediction, chance, outputs.states, deviation_of(outputs))
-
-
-def deviation_of(outputs: ImportanceScores) -> Floats | None:
-    """(N,) the standard deviation that a network predicts of each label; None where it learns none."""
-    if outputs.log_variance is None:
-        return None
-    deviation: Floats = (outputs.log_variance / 2).exp().double().cpu().numpy()
-    return deviation
-
-
-def centred(outputs: ImportanceScores, given: FoldNetwork) -> tuple[Tensor, Tensor | None]:
-    """What a network predicts (N,), on the scale of the labels less their ``centre``, and its probabilities of tiers.
-
-    Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
-    """
-    loss = given.config.loss
-    if outputs.tier_logits is None:
-        return outputs.score, None
-    probability = tier_probabilities(outputs.tier_logits.double(), ordinal=TIER_LOSSES[loss.tier_loss].ordinal)
-    if loss.importance_weight == 0 and given.tiers is not None:  # its own head has learned nothing
-        return probability @ tier_means(given.labels.double(), given.tiers, probability.shape[1]), probability
-    return outputs.score, probability
 
 
 def _store(folder: Path, fitted: Fitted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -9,14 +10,16 @@ from torch import Tensor, nn
 
 from nie.data import MessageGraph
 from nie.models import ImportanceScores
-from nie.training.neighbourhood import NeighbourSampler, Sampler
+from nie.training.neighbourhood import Neighbourhood, NeighbourSampler, Sampler
 
 
 class NeighbourBatches:
     """Batches of training nodes, each with one block of in-edges for each layer.
 
     Only the nodes of a batch's blocks are ever computed, which bounds the memory of training by the batch and not by
-    the graph. The degrees that a model may ask for are the whole graph's, not the sample's.
+    the graph. The degrees that a model may ask for are the whole graph's, not the sample's. One batch of all training
+    nodes with all their neighbours is the same in every epoch, and its blocks are found once: where few nodes have a
+    label, this is the whole graph without what no label needs.
 
     Args:
         message: the message graph; the DGL graph on the CPU.
@@ -41,6 +44,15 @@ class NeighbourBatches:
     ) -> None:
         self.train, self.size, self.device = train, size, message.etype.device
         self.sampler: Sampler = NeighbourSampler(message, fanouts, kind)
+        self.at_once = size >= len(train) and all(fanout == -1 for fanout in fanouts)
+
+    @functools.cached_property
+    def _whole(self) -> Neighbourhood:
+        return self.whole_of(self.train)
+
+    def whole_of(self, nodes: Tensor) -> Neighbourhood:
+        """All that the model reads of nodes, where a batch takes all neighbours."""
+        return self.sampler.sample(nodes, torch.Generator())
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
@@ -51,13 +63,16 @@ class NeighbourBatches:
         Args:
             model: takes blocks, and the degrees of the first one's nodes in the whole graph as ``degrees``.
             feats: features by channel of all nodes.
-            rows: positions in ``train`` of the nodes to go through.
+            rows: positions in ``train`` of the nodes to go through, in order.
             generator: decides on the order and on the sampled neighbours.
             masks: by channel, the nodes that have it, for a model that takes them.
 
         Yields:
             Positions in ``train`` and the scores of these nodes.
         """
+        if self.at_once and len(rows) == len(self.train):
+            yield rows, self._whole.outputs(model, feats, masks)
+            return
         for batch in self._in_turn(rows.cpu(), generator):
             yield batch.to(self.device), self._scores(model, self.train[batch], feats, generator, masks)
 
@@ -66,11 +81,7 @@ class NeighbourBatches:
         masks: Mapping[str, Tensor] | None,
     ) -> ImportanceScores:  # fmt: skip
         """What the model gives for nodes, from the blocks of their neighbourhood."""
-        found = self.sampler.sample(nodes, generator)
-        read = {name: feat[found.nodes.to(feat.device)] for name, feat in feats.items()}
-        given = {} if masks is None else {"masks": {name: mask[found.nodes] for name, mask in masks.items()}}
-        scores: ImportanceScores = model(found.blocks, read, found.etypes, degrees=found.degrees, **given)
-        return scores
+        return self.sampler.sample(nodes, generator).outputs(model, feats, masks)
 
     def share_gradients(self, model: nn.Module) -> None:
         """Called before each step; where several hosts train, they add up the gradients of ``model`` here."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.dgl_random import dgl_draws_from
+from nie.models import ImportanceScores
 from nie.models.blocks import Degrees
 from nie.training.drawn_edges import drawn_edges
 
@@ -31,6 +32,21 @@ class Neighbourhood:
     blocks: list[Any]
     etypes: list[Tensor]
     degrees: Degrees
+
+    def outputs(
+        self, model: nn.Module, feats: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> ImportanceScores:
+        """What a model gives for the sampled nodes.
+
+        Args:
+            model: takes blocks, and the degrees of the first one's nodes in the whole graph as ``degrees``.
+            feats: features by channel of all nodes.
+            masks: by channel, the nodes that have it, for a model that takes them.
+        """
+        read = {name: feat[self.nodes.to(feat.device)] for name, feat in feats.items()}
+        further = {} if masks is None else {"masks": {name: mask[self.nodes] for name, mask in masks.items()}}
+        scores: ImportanceScores = model(self.blocks, read, self.etypes, degrees=self.degrees, **further)
+        return scores
 
 
 class Sampler(Protocol):

@@ -61,3 +61,12 @@ def test_a_network_trains_within_a_memory(
 def test_a_memory_that_means_nothing_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(NieError, match=message):
         small("rgtn", **{"memory": "4G", **settings})
+
+
+def test_all_training_nodes_at_once_train_as_the_whole_graph_does(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    made = []
+    for batch in ({}, {"size": 1000}):
+        config = small("rgcn", model={"feat_drop": 0.0}, folds={"run": [0]}, batch=batch, optim={"max_epochs": 3})
+        made.append(estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs").predictions(0, 300))
+    np.testing.assert_allclose(*made, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,7 @@ from downstream.methods.table import METHODS
 from nie.data import MessageGraph, message_graph, synthetic
 from nie.layers.graph_layer import in_chunks
 from nie.training.block_batches import NeighbourBatches
-from nie.training.neighbourhood import NeighbourSampler
+from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 NETWORKS = [name for name, method in METHODS.items() if method.build is not None]
 SIZES = {"structural": 4, "semantic": 8}  # of the synthetic graph
@@ -187,3 +187,22 @@ def test_no_layer_reads_more_of_the_graph_than_a_chunk(
         model(message.graph, feats, message.etype)
     assert len(seen) > hops(model) or hops(model) == 0
     assert max(seen, default=0) <= 1000 + int(message.graph.in_degrees().max())
+
+
+def test_one_batch_with_all_neighbours_is_found_once(message: MessageGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found, sample = build("rgcn", message), [], NeighbourSampler.sample
+
+    def counted(sampler: NeighbourSampler, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
+        found.append(nodes)
+        return sample(sampler, nodes, generator)
+
+    monkeypatch.setattr(NeighbourSampler, "sample", counted)
+    whole = batches(message, model, len(train_nodes()), -1)
+    rows = torch.arange(len(train_nodes()))
+    for _ in range(2):
+        ((drawn, scores),) = whole.epoch(model, features(), rows, torch.Generator())
+        expected = model(message.graph, features(), message.etype).score[train_nodes()]
+        torch.testing.assert_close(scores.score, expected[drawn])
+    assert [len(nodes) for nodes in found] == [len(rows)]
+    some = [len(drawn) for drawn, _ in whole.epoch(model, features(), rows[:7], torch.Generator())]
+    assert some == [7]  # of a part of the training nodes, such as those whose labels are no input
