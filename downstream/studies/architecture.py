@@ -61,7 +61,8 @@ def _depth_pairs(arms: Sequence[Arm]) -> list[Pair]:
 
 def _attention(settings: Settings) -> list[Arm]:
     def rgtn(attention: str, **model: Any) -> Any:
-        return settings.method("rgtn", model={"attention": attention, **model})
+        # Attention over all nodes reads the whole graph, so all rows do.
+        return settings.method("rgtn", model={"attention": attention, **model}, batch={"size": None})
 
     return [
         Arm(LOCAL, settings.method("rgtn")),
