@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.answers.changed_channels import ChangedChannels, teller_of
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
 from downstream.methods.fine_tuning import FineTuning
@@ -18,7 +19,6 @@ from downstream.methods.fold_work import FoldWork
 from nie.arrays import Floats
 from nie.data import Channel, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange
-from nie.inputs.changed_features import ChangedFeatures, FeatureTeller
 from nie.inputs.channels import ChannelFeatures
 from nie.inputs.tensors import input_tensor, presence
 from nie.settings.sections import GraphConfig
@@ -30,8 +30,8 @@ class ChangedGraph:
     """A changed graph as the networks of a run read it.
 
     The message graph, and with it all degrees, is that of the changed graph; features are those of
-    `nie.inputs.changed_features.ChangedFeatures`, on the scale of those that the networks were trained on. Labels that
-    are an input are still those of the training nodes, and no others.
+    `downstream.answers.changed_channels.ChangedChannels`, on the scale of those that networks were trained on. Labels
+    that are an input are still those of the training nodes, and no others.
 
     Attributes:
         trained: the run.
@@ -42,9 +42,8 @@ class ChangedGraph:
     trained: TrainedRun
     change: GraphChange
     given: Mapping[str, Channel] = field(default_factory=dict)
-    _features: dict[int, ChangedFeatures] = field(default_factory=dict, repr=False)
+    _read_from: dict[int, ChangedChannels] = field(default_factory=dict, repr=False)
     _messages: dict[GraphConfig, MessageGraph] = field(default_factory=dict, repr=False)
-    _made: dict[int, Channel] = field(default_factory=dict, repr=False)
     _read: dict[tuple[int, ...], tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     def message(self, inputs: NodeInputs) -> MessageGraph:
@@ -68,7 +67,7 @@ class ChangedGraph:
             if tuning is not None and name in tuning.channels:
                 feats[name], masks[name] = self._encoded(given.work, tuning, name)
                 continue
-            changed = self._changed(known, inputs, given.work.name_of)
+            changed = self._channels(inputs).of(known, given.work.name_of, given.work)
             if any(new is not one for new, one in zip(changed, known, strict=True)):
                 feats[name], masks[name] = self._tensors(changed, known, inputs)
         encoded_on = None if tuning is None else self.message(tuning.pretrained.inputs)
@@ -77,10 +76,11 @@ class ChangedGraph:
     def _encoded(self, work: FoldWork, tuning: FineTuning, name: str) -> tuple[Tensor, Tensor]:
         """The input and the mask of a channel whose embedding, its first feature, the encoder computes anew."""
         inputs, known = self.trained.inputs, work.channels[name]
-        encoded = self._changed(tuning.encoded(name), tuning.pretrained.inputs, tuning.pretrained.inputs.name_of)
-        feats, mask = self._tensors(encoded, tuning.encoded(name), tuning.pretrained.inputs)
+        encoder = tuning.pretrained.inputs
+        encoded = self._channels(encoder).of(tuning.encoded(name), encoder.name_of)
+        feats, mask = self._tensors(encoded, tuning.encoded(name), encoder)
         unread = Channel(np.zeros((len(mask), known[0].features.shape[1]), np.float32), mask.cpu().numpy())
-        others = unread, *self._changed(known[1:], inputs, work.name_of)
+        others = unread, *self._channels(inputs).of(known[1:], work.name_of, work)
         fixed, any_of_these = self._tensors(others, known, inputs)
         return tuning.encoded_first(name, feats, fixed), any_of_these
 
@@ -119,31 +119,20 @@ class ChangedGraph:
     def stand_ins(self) -> list[dict[str, str]]:
         """For each new node by feature, in words, what stands for what could not be computed of what was read."""
         found: list[dict[str, str]] = [{} for _ in self.change.nodes]
-        for features in self._features.values():
-            for told, stand_ins in zip(found, features.stand_ins, strict=True):
+        for channels in self._read_from.values():
+            for told, stand_ins in zip(found, channels.features.stand_ins, strict=True):
                 told.update(stand_ins)
         return found
 
     @property
     def kept(self) -> list[str]:
         """The features read so far that stay as they were, whatever changes."""
-        return list(dict.fromkeys(name for features in self._features.values() for name in features.kept))
+        return list(dict.fromkeys(name for one in self._read_from.values() for name in one.features.kept))
 
-    def _changed(
-        self, known: ChannelFeatures, inputs: NodeInputs, name_of: Callable[[Channel], str | None]
-    ) -> ChannelFeatures:  # fmt: skip
-        """Features of the graph before the change, as they are on the changed graph."""
-        if id(inputs) not in self._features:
-            self._features[id(inputs)] = ChangedFeatures(self.change, teller_of(inputs), self.given)
-        for one in known:
-            if id(one) not in self._made:
-                self._made[id(one)] = self._features[id(inputs)].of(name_of(one), one)
-        return tuple(self._made[id(one)] for one in known)
-
-
-def teller_of(inputs: NodeInputs) -> FeatureTeller:
-    """What tells features of changed nodes; what it fits is kept as long as the run is open."""
-    return inputs.once("feature teller", lambda: FeatureTeller(inputs.kg, inputs.config.features, inputs.data_root))
+    def _channels(self, inputs: NodeInputs) -> ChangedChannels:
+        if id(inputs) not in self._read_from:
+            self._read_from[id(inputs)] = ChangedChannels(self.change, inputs, self.given)
+        return self._read_from[id(inputs)]
 
 
 def tell_one_node(trained: TrainedRun) -> None:

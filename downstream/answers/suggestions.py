@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from downstream.answers.by_name import find_entity, shown_entity
-from downstream.answers.changed_graph import teller_of
+from downstream.answers.changed_channels import AROUND, teller_of
 from downstream.answers.changed_scores import types_before
 from downstream.answers.frame import as_frame, as_html
 from downstream.answers.scored_node import ScoredNode
@@ -25,7 +25,7 @@ from nie.data import FEATURES, Channel, KnowledgeGraph, MessageGraph, message_gr
 from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
 from nie.foreign import markdown_text, one_line
-from nie.inputs.channels import ChannelFeatures
+from nie.inputs.channels import ChannelFeatures, feature_names
 from nie.inputs.tensors import input_tensor
 from nie.ops.edge_weight import EDGE_WEIGHT
 from nie.progress import track
@@ -73,6 +73,7 @@ class Suggestions:
         lower: whether the score was to fall.
         tried: how many facts were tried.
         facts: those of them that change the score most in the direction that was asked for.
+        kept: the features that each fact leaves as they were, although they tell of what stands around a node.
     """
 
     node: str
@@ -81,6 +82,7 @@ class Suggestions:
     lower: bool
     tried: int
     facts: list[Suggestion]
+    kept: list[str]
 
     def columns(self) -> dict[str, list[Any]]:
         """A row for each fact: ``head, relation, tail, neighbour, change, spread, similar``."""
@@ -137,7 +139,9 @@ def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = Fa
             facts.append(Suggestion(*names, other, change, sd, similar))
     facts.sort(key=lambda one: (-abs(one.change), one.head, one.relation, one.tail))
     name, text = kg.node_names[place], shown_entity(kg, place)
-    return Suggestions(name, text, types.name[place], lower, len(candidates), facts[:count])
+    features = [named for names in feature_names(kg, trained.config.features).values() for named in names.split("+")]
+    kept = [one for one in dict.fromkeys(features) if one.partition("~")[0] in (*AROUND, "centrality")]
+    return Suggestions(name, text, types.name[place], lower, len(candidates), facts[:count], kept)
 
 
 def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidate]:
@@ -280,8 +284,9 @@ def suggestions_text(suggestions: Suggestions) -> str:
     direction = "lower" if one.lower else "raise"
     tried = f"Of {one.tried:,} facts that nodes of the type {one_line(one.type, WIDTH)} have and it lacks"
     title = markdown_text(one_line(one.text, 4 * WIDTH))
+    kept = f"\n\nWithout what {', '.join(one.kept)} would say of them; ask nie what-if for that." if one.kept else ""
     if not one.facts:
-        return f"{title}: {tried[0].lower()}{tried[1:]}, none would {direction} its score."
+        return f"{title}: {tried[0].lower()}{tried[1:]}, none would {direction} its score.{kept}"
     rows = [
         [
             fact.change_text, f"{fact.relation} {'->' if fact.head == one.node else '<-'}",
@@ -290,4 +295,4 @@ def suggestions_text(suggestions: Suggestions) -> str:
         for fact in one.facts
     ]  # fmt: skip
     table = markdown_grid(["change on the label scale", "relation", "neighbour", "similar nodes that have it"], rows)
-    return f"{title}\n\n{tried}, these alone would {direction} its score most:\n\n{table}"
+    return f"{title}\n\n{tried}, these alone would {direction} its score most:\n\n{table}{kept}"

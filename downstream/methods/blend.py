@@ -16,7 +16,9 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.method_settings import BlendConfig, BlendedAverage
 from nie.arrays import Floats, Ints
 from nie.data import KnowledgeGraph
+from nie.progress import log
 from nie.rank_correlation import average_ranks, spearman
+from nie.runs.run import Run
 from pretrain.cross_validation import Fold
 
 PARTS = 5
@@ -30,7 +32,9 @@ def check_blend(work: FoldWork) -> Fitted:
         NieError: see `blend`.
     """
     config = cast(BlendConfig, work.config)
-    return blend(config.parts, work.inputs.kg, work.fold, average=config.average)
+    return blend(
+        config.parts, work.inputs.kg, work.fold, average=config.average, skip_unfinished=config.skip_unfinished
+    )
 
 
 def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
@@ -38,7 +42,10 @@ def fit_blend(_work: FoldWork, checked: Fitted, _folder: Path) -> Fitted:
     return checked
 
 
-def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold, *, average: BlendedAverage = "scores") -> Fitted:
+def blend(
+    parts: Sequence[str], kg: KnowledgeGraph, fold: Fold, *, average: BlendedAverage = "scores",
+    skip_unfinished: bool = False,
+) -> Fitted:  # fmt: skip
     """Blend the predictions that ``parts`` made for ``fold``: ``c + sum_i w_i (prediction_i - c)``, all w_i >= 0.
 
     c is the mean training label, and the weights have the least squared error on the *validation* nodes (non-negative
@@ -56,12 +63,31 @@ def blend(parts: Sequence[str], kg: KnowledgeGraph, fold: Fold, *, average: Blen
         fold: the fold.
         average: of ``scores`` or of ``ranks``, or ``chosen``: that of ranks where its Spearman correlation on the
             validation nodes, cross-fitted, is above that of scores.
+        skip_unfinished: leave out the parts that have not finished the fold, where at least two others have. Their
+            weights are 0, a warning names them, and so do the facts, as ``left_out``.
 
     Raises:
         NieError: a part has not finished the fold, is of another dataset or fold, is no run of the importance stage,
             or has the name of another part.
     """
-    runs = runs_to("blend", parts)
+    every = runs_to("blend", parts)
+    runs = _finished(every, fold) if skip_unfinished else every
+    made = _blend(runs, kg, fold, average)
+    if len(runs) == len(every):
+        return made
+    left_out = [run.path.name for run in every if run not in runs]
+    log.warning("fold %d is blended without %s, which has not finished it", fold.index, ", ".join(left_out))
+    weights = {run.path.name: made.facts["weights"].get(run.path.name, 0.0) for run in every}
+    return replace(made, facts={**made.facts, "weights": weights, "left_out": left_out})
+
+
+def _finished(runs: Sequence[Run], fold: Fold) -> Sequence[Run]:
+    """Those that have finished the fold; all where fewer than two have, which cannot be blended."""
+    done = [run for run in runs if run.is_done(fold.index)]
+    return done if len(done) > 1 else runs
+
+
+def _blend(runs: Sequence[Run], kg: KnowledgeGraph, fold: Fold, average: BlendedAverage) -> Fitted:
     names = [run.path.name for run in runs]
     predictions = np.stack([prediction_of("blend", run, kg, fold) for run in runs], axis=1)
     of_scores = _mixed(predictions, lambda ids: kg.targets[ids], float(kg.targets[fold.train].mean()), names, fold)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from downstream.methods.importance_settings import ImportanceConfig
-from downstream.methods.neighbour_labels import neighbour_labels
+from downstream.methods.neighbour_labels import TrainingLabels
 from nie.data import Channel
 from nie.errors import NieError
 from nie.inputs.channels import ChannelFeatures, as_configured, feature_names
@@ -22,11 +23,16 @@ def label_features(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> 
     asked = [one for names in named.values() for one in names.split("+") if features_in(one) == [NEIGHBOUR_LABELS]]
     if not asked:
         return {}
-    seed = fold_seed(config.seed, fold.index)
-    made = inputs.once(
-        (NEIGHBOUR_LABELS, fold.index, seed), lambda: neighbour_labels(inputs.kg, inputs.kg.targets, fold.train, seed)
-    )
+    key = NEIGHBOUR_LABELS, fold.index, fold_seed(config.seed, fold.index)
+    made = inputs.once(key, lambda: training_labels(config, inputs, fold).around(inputs.kg))
     return {one: as_configured(made, one.partition("~")[2], config.features) for one in asked}
+
+
+def training_labels(config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> TrainingLabels:
+    """The training labels of a fold as its nodes see them around them."""
+    seed = fold_seed(config.seed, fold.index)
+    make = functools.partial(TrainingLabels.of, inputs.kg, inputs.kg.targets, fold.train, seed)
+    return inputs.once(("training labels", fold.index, seed), make)
 
 
 def fold_channels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -227,8 +227,12 @@ class BlendConfig(ImportanceConfig):
     """Stage 2 by blending finished runs."""
 
     runs_in: ClassVar[tuple[str, ...]] = ("parts",)
+    not_in_name: ClassVar[dict[str, Any]] = {**ImportanceConfig.not_in_name, "skip_unfinished": True}
 
     parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
+    skip_unfinished: bool = Field(
+        False, description="leave out parts that have not finished a fold, as one that failed, where two others have"
+    )
     average: BlendedAverage = Field(
         "scores",
         description="what is averaged: scores, the ranks of the nodes by them, or chosen: which of the two orders "

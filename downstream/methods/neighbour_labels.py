@@ -7,6 +7,7 @@ learn to copy a label that no other node has beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -19,6 +20,43 @@ PARTS = 5
 """Of the training nodes: labels two steps away of a node in one part are read from the others."""
 MOST_RELATIONS = 32
 """Relations that have columns of their own, the most frequent ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLabels:
+    """The training labels as the nodes of a graph see them around them.
+
+    Attributes:
+        label: (N,) of the training nodes; 0 for all others.
+        part: (N,) the part of a training node; `PARTS` for all others, which see every label.
+        usual: (PARTS + 1,) the mean label that stands where a node of a part sees none.
+        relations: those that have columns of their own.
+    """
+
+    label: Floats
+    part: Ints
+    usual: Floats
+    relations: Ints
+
+    @classmethod
+    def of(cls, kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int) -> TrainingLabels:
+        """Deal the training nodes into parts; see `neighbour_labels` for the arguments."""
+        label, part = np.zeros(kg.num_nodes), np.full(kg.num_nodes, PARTS)
+        label[train] = targets[train]
+        part[train] = np.random.default_rng(seed).permutation(len(train)) % PARTS
+        visible = (part < PARTS)[:, None] * (part[:, None] != np.arange(PARTS + 1))
+        usual = label @ visible / np.maximum(visible.sum(axis=0), 1)
+        return cls(label, part, usual, _frequent(kg))
+
+    def of_nodes(self, nodes: Ints) -> TrainingLabels:
+        """The same of nodes by number, such as those of a part of the graph; -1 stands for a node without label."""
+        known = nodes >= 0
+        label, part = np.where(known, self.label[nodes], 0), np.where(known, self.part[nodes], PARTS)
+        return TrainingLabels(label, part, self.usual, self.relations)
+
+    def around(self, kg: KnowledgeGraph) -> Channel:
+        """See `neighbour_labels`; ``kg`` may be the graph with other edges."""
+        return _around(self, kg)
 
 
 def neighbour_labels(kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int) -> Channel:
@@ -47,12 +85,13 @@ def neighbour_labels(kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int
     >>> around.features.shape == (kg.num_nodes, 6 + 2 * kg.num_relations)
     True
     """
-    known, label = np.zeros(kg.num_nodes), np.zeros(kg.num_nodes)
-    known[train], label[train] = 1, targets[train]
-    part = np.full(kg.num_nodes, PARTS)  # that of all other nodes, from which they see every label
-    part[train] = np.random.default_rng(seed).permutation(len(train)) % PARTS
+    return TrainingLabels.of(kg, targets, train, seed).around(kg)
+
+
+def _around(labels: TrainingLabels, kg: KnowledgeGraph) -> Channel:
+    label, part, usual = labels.label, labels.part, labels.usual[labels.part]
+    known = (part < PARTS).astype(np.float64)
     visible = known[:, None] * (part[:, None] != np.arange(PARTS + 1))  # (N, PARTS + 1): the labels seen from a part
-    usual = (label @ visible / np.maximum(visible.sum(axis=0), 1))[part]
 
     between = edge_counts(*both_ways(kg.src, kg.dst), kg.num_nodes)
     degree = np.asarray(between.sum(axis=1)).ravel()
@@ -61,10 +100,10 @@ def neighbour_labels(kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int
         mean,
         np.log1p(between @ known),
         np.nan_to_num(np.sqrt(np.maximum(square - mean**2, 0))),
-        _largest(between, label, train),
+        _largest(between, label, np.flatnonzero(known)),
         _mean(between, label, known * degree),
     ]
-    for there, back in [(between, between), *_along_relations(kg)]:
+    for there, back in [(between, between), *_along_relations(kg, labels.relations)]:
         seen = _mean(back, label[:, None], visible)
         beyond = _mean(there, np.nan_to_num(seen), np.isfinite(seen))
         columns.append(beyond[np.arange(kg.num_nodes), part])
@@ -72,10 +111,15 @@ def neighbour_labels(kg: KnowledgeGraph, targets: Floats, train: Ints, seed: int
     return Channel(np.where(np.isfinite(rows), rows, usual[:, None]), np.ones(kg.num_nodes, dtype=bool))
 
 
-def _along_relations(kg: KnowledgeGraph) -> Iterator[tuple[csr_array, csr_array]]:
-    """For each frequent relation and direction, the matrix of the step there and of the step back."""
-    frequent = np.argsort(-np.bincount(kg.etype, minlength=kg.num_relations), kind="stable")[:MOST_RELATIONS]
-    for relation in np.sort(frequent):
+def _frequent(kg: KnowledgeGraph) -> Ints:
+    """The most frequent relations, by number."""
+    by_count = np.argsort(-np.bincount(kg.etype, minlength=kg.num_relations), kind="stable")
+    return np.asarray(np.sort(by_count[:MOST_RELATIONS]))
+
+
+def _along_relations(kg: KnowledgeGraph, relations: Ints) -> Iterator[tuple[csr_array, csr_array]]:
+    """For each of the relations and direction, the matrix of the step there and of the step back."""
+    for relation in relations:
         edges = kg.etype == relation
         forwards = edge_counts(kg.src[edges], kg.dst[edges], kg.num_nodes)
         backwards = forwards.T.tocsr()

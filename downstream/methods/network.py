@@ -55,6 +55,11 @@ def check_network(work: FoldWork) -> FoldNetwork:
         raise NieError(
             f"{asked} needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
         )
+    if hops != 0 and not given.message.graph.num_edges():
+        raise NieError(
+            f"{work.network.dataset} has no edges, along which {work.network.method} passes messages; let "
+            "graph.self_loops give every node one of its own, or use a method that reads none, such as mlp."
+        )
     if work.of_labels and hops != 0:
         raise NieError(
             f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "

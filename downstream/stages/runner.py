@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
@@ -29,6 +29,13 @@ from nie.threads import cores
 
 TAIL_LINES = 5
 CORES = len(cores())
+
+
+class Failure(NamedTuple):
+    """Settings of a run that failed on some fold, and why, in a sentence that names the run and the fold."""
+
+    config: RunConfig
+    said: str
 
 
 class Runner:
@@ -99,11 +106,11 @@ class Runner:
         Raises:
             NieError: some failed, when all others are finished.
         """
-        raise_failures(self.attempt(configs, raised))
+        raise_failures([failure.said for failure in self.attempt(configs, raised)])
         return [read_run(self.path(config)) for config in configs]
 
-    def attempt(self, configs: Sequence[RunConfig], raised: tuple[type[Exception], ...] = ()) -> list[str]:
-        """Run stages as `run` does, but return a sentence for each failure; a fold that fails stops no other.
+    def attempt(self, configs: Sequence[RunConfig], raised: tuple[type[Exception], ...] = ()) -> list[Failure]:
+        """Run stages as `run` does, but return what failed; a fold that fails stops no other.
 
         Raises:
             OutOfTime: the time limit of the job is over; what is finished is kept. In parallel processes a run that
@@ -111,7 +118,7 @@ class Runner:
         """
         if self.jobs > 1:
             return self._attempt_apart(configs)
-        failed = []
+        failed: list[Failure] = []
         for config in configs:
             folds_of: dict[str, list[int]] = {}
             left = list(config.fold_numbers)
@@ -131,7 +138,8 @@ class Runner:
                         log.error("%s fold %d", config.run_label(), fold, exc_info=error)
                     folds_of.setdefault(str(error) or type(error).__name__, []).append(fold)
             failed += [
-                f"{config.run_label()} fold {', '.join(map(str, folds))}: {what}" for what, folds in folds_of.items()
+                Failure(config, f"{config.run_label()} fold {', '.join(map(str, folds))}: {what}")
+                for what, folds in folds_of.items()
             ]
         return failed
 
@@ -140,15 +148,16 @@ class Runner:
         own = is_own(config.dataset)  # for any other the graph need not be there
         return run_path(config.on_data(version_of(self.graph(config.dataset))) if own else config, self.run_root)
 
-    def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[str]:
+    def _attempt_apart(self, configs: Sequence[RunConfig]) -> list[Failure]:
         check_time()
-        runs, tasks, failed = [], [], []
+        runs, tasks = [], []
+        failed: list[Failure] = []
         for config in configs:
             try:
                 check_files(config.plugins, config.run_label())
                 run = open_run(config, root=self.run_root, made_from=self.made_from(config))
             except NieError as error:
-                failed.append(f"{config.run_label()}: {error}")
+                failed.append(Failure(config, f"{config.run_label()}: {error}"))
                 continue
             runs.append(run)
             for fold in config.fold_numbers:
@@ -172,9 +181,9 @@ class Runner:
             codes[place] = code
             config, _, fold = tasks[place]
             count_piece(_piece(config, fold))
-        for place, (_, run, fold) in enumerate(tasks):
+        for place, (config, run, fold) in enumerate(tasks):
             if not run.is_done(fold):
-                failed.append(_what_it_said(run, fold, codes[place]))
+                failed.append(Failure(config, _what_it_said(run, fold, codes[place])))
         for run in runs:
             run.write_summary()
         return failed

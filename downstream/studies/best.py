@@ -27,7 +27,7 @@ def _best(settings: Settings) -> list[Arm]:
     named = IMPORTANCE.recipes.read(name)["methods"]
     methods = ["rgtn", *(method for method in named if not METHODS[method].made_of_runs)]
     ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
-    blend = best.method("blend", parts=methods)  # paths of the parts are known when they run
+    blend = best.method("blend", parts=methods, skip_unfinished=True)  # paths of the parts are known when they run
     return [*itertools.chain(*ladders), Arm("blend", blend, parts=tuple(ladder[-1] for ladder in ladders))]
 
 

@@ -28,7 +28,7 @@ def taught(student: str, by: str) -> str:
 def _arms(settings: Settings) -> list[Arm]:
     raw = {arm.name: arm for arm in raw_arms(settings, list(dict.fromkeys((*STUDENTS, *TEACHERS))))}
     every = tuple(raw[name] for name in TEACHERS)
-    arms = [*raw.values(), Arm("blend", settings.method("blend", parts=TEACHERS), parts=every)]
+    arms = [*raw.values(), Arm("blend", settings.method("blend", parts=TEACHERS, skip_unfinished=True), parts=every)]
     for student in STUDENTS:
         single = {name: (raw[name],) for name in TEACHERS if name != student}
         ways = {ITSELF: (raw[student],), **single, ALL: every}

@@ -22,7 +22,7 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.presets import find_preset
 from downstream.studies.settings import of_both_stages
-from downstream.studies.study import Arm, configs_of, finished_arms, no_contrast, run_arms
+from downstream.studies.study import Arm, ArmFailure, configs_of, finished_arms, no_contrast, run_arms
 from nie.arguments import positive
 from nie.errors import NieError, nearest, shown
 from nie.later import later
@@ -135,7 +135,8 @@ def main_job(
 ) -> Answer:  # fmt: skip
     """Run ``methods`` on ``dataset``, cheapest first; what is finished is kept and taken from disk.
 
-    Where there are too few labels for LICAP, a warning says so and its row is missing; any other error ends the job.
+    A row that cannot be made, such as LICAP's where there are too few labels, is left out with a warning that says why;
+    the blend is then of the others. What would stop every row ends the job.
 
     Args:
         dataset: a known or processed dataset.
@@ -167,15 +168,15 @@ def main_job(
         _, failed = run_arms([arm for arm in arms if arm.name in ALWAYS], runner)
         left = None if limit is None else limit - (time.monotonic() - started) / 60
         _, more_failed = run_arms([arm for arm in arms if arm.name not in ALWAYS], runner, minutes=left)
-        raise_failures([*failed, *more_failed])
-        runs, unfinished = _finished_alike(arms, runner, limit)
+        runs, unfinished = _finished_alike(arms, runner, limit, [*failed, *more_failed])
         left_out |= unfinished
         if "blend" in methods:
             parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
             if len(parts) > 1:
                 config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
-                made, failed = run_arms([Arm("blend", config.on_folds(*_folds(runs)), parts=parts)], runner)
-                raise_failures(failed)
+                folds = sorted(set.intersection(*(set(run.finished_folds()) for run in runs.values())))
+                made, failed = run_arms([Arm("blend", config.on_folds(*folds), parts=parts)], runner)
+                raise_failures([failure.said for failure in failed])
                 runs |= made
             else:
                 left_out["blend"] = "fewer than two methods are finished"
@@ -260,7 +261,9 @@ def _weights(arms: Sequence[Arm]) -> dict[str, float]:
     return weights
 
 
-def _finished_alike(arms: Sequence[Arm], runner: Runner, limit: float | None) -> tuple[dict[str, Run], dict[str, str]]:
+def _finished_alike(
+    arms: Sequence[Arm], runner: Runner, limit: float | None, failed: Sequence[ArmFailure]
+) -> tuple[dict[str, Run], dict[str, str]]:
     """The runs that are finished on as many folds as any, and why the others are not among them.
 
     Raises:
@@ -279,21 +282,17 @@ def _finished_alike(arms: Sequence[Arm], runner: Runner, limit: float | None) ->
         )
     within = "" if limit is None else f" within {limit:g} minutes"
     if not found:
+        raise_failures([failure.said for failure in failed])
         raise NieError(
             f"No method was finished{within}; run the same command again, which goes on from here, or give more "
             "minutes (--minutes)."
         )
     finished = {row: len(run.finished_folds()) for row, run in found.items()}
     most = max(finished.values())
-    left_out = {
-        arm.name: f"{finished.get(arm.name, 0)} of {most} folds{within}"
-        for arm in arms
-        if finished.get(arm.name, 0) < most
-    }
+    number = {arm.name: finished.get(arm.name, 0) for arm in arms}
+    left_out = {row: f"{folds} of {most} folds{within}" for row, folds in number.items() if folds < most}
     left_out |= dict.fromkeys(without_licap, "its labels leave LICAP nothing to contrast")
+    for row in left_out:
+        if said := [one.said.removeprefix(f"{row} ").removesuffix(".") for one in failed if row in one.arms]:
+            left_out[row] = "; ".join(said)
     return {row: run for row, run in found.items() if finished[row] == most}, left_out
-
-
-def _folds(runs: Mapping[str, Run]) -> list[int]:
-    """The folds that all have finished."""
-    return sorted(set.intersection(*(set(run.finished_folds()) for run in runs.values())))

@@ -41,7 +41,8 @@ def _families(settings: Settings) -> list[Arm]:
     by_name = {arm.name: arm for arm in arms}
     pretrained = [pretrained_arm(by_name["rgtn"], way, settings) for way in ("untrained", LICAP)]
     parts = tuple(by_name[name] for name in BLENDED)
-    return [*arms, *pretrained, Arm("blend", settings.method("blend", parts=BLENDED), parts=parts)]
+    blend = settings.method("blend", parts=BLENDED, skip_unfinished=True)
+    return [*arms, *pretrained, Arm("blend", blend, parts=parts)]
 
 
 def _against_neighbours(arms: Sequence[Arm]) -> list[Pair]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from downstream.metrics.registry import title
@@ -44,7 +44,9 @@ def study_tables(
     stage = study.ground.stage
     repeated = SEEDS_NOTE if study.seeds else ""
     note = " ".join(
-        text for text in (study.note, repeated, stage.caption, missing(arms, apart.rows, stage.unit)) if text
+        text
+        for text in (study.note, repeated, stage.caption, missing(arms, apart.rows, stage.unit), *blended_without(runs))
+        if text
     )
     tables = [Table("Measured", [*headers, stage.unit], rows, note, marks)]
     published = published_table(results.dataset, results.metrics, stage)
@@ -123,6 +125,15 @@ def missing(arms: Sequence[Arm], rows: Mapping[str, Collection[int]], unit: str)
         open_rows.append(f"and {len(not_begun) - MOST_NAMED} more rows, which have not begun")
     counted = f"{len(rows)} runs, {folds} {unit} in all"
     return f"{counted}; not finished: {', '.join(open_rows)}." if open_rows else f"{counted}; nothing is left out."
+
+
+def blended_without(runs: Mapping[str, Run]) -> Iterator[str]:
+    """A sentence for each blend of which a part has failed."""
+    for name, run in runs.items():
+        facts = [run.metrics(fold).get("fit", {}) for fold in run.finished_folds()]
+        if left_out := dict.fromkeys(part for one in facts for part in one.get("left_out", ())):
+            without = ", ".join(left_out)
+            yield f"The row {name} is made without {without}, which had not finished; remove it to make it anew."
 
 
 def _comparison_table(comparisons: Sequence[Comparison], ground: Ground) -> Table:

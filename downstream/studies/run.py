@@ -14,7 +14,7 @@ from downstream.studies.records import Records, left_to_run
 from downstream.studies.report import results_of, write_report
 from downstream.studies.seeds import merged, of_first_seed, on_seeds
 from downstream.studies.served import lacking, served
-from downstream.studies.study import Arm, Study, configs_of, finished_arms, run_arms
+from downstream.studies.study import Arm, ArmFailure, Study, configs_of, finished_arms, run_arms
 from nie.errors import NieError, nearest
 from nie.extras import require_all
 from nie.runs.run import Run
@@ -76,7 +76,7 @@ def run_study(
         if made:
             report(finished_arms(arms, runner))
 
-    failed: list[str] = []
+    failed: list[ArmFailure] = []
     if not report_only:
         _, failed = run_arms(chosen, runner, minutes=minutes, after=report_so_far)
     runs = finished_arms(arms, runner)
@@ -94,7 +94,7 @@ def run_study(
 
         made_from = [study.name, *figure_files.drawn_from(runs), *sorted((one.run, one.fold) for one in before)]
         text = report(runs, figure_files.kept_or_drawn(folder, made_from, draw), further)
-    raise_failures(failed, f"in {folder}")
+    raise_failures([failure.said for failure in failed], f"in {folder}")
     return text
 
 

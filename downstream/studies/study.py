@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from downstream.reports.page import Table
 from downstream.reports.results import Results
@@ -113,10 +113,17 @@ def configs_of(arms: Sequence[Arm]) -> list[RunConfig]:
     return [config for arm in arms for config in (arm.licap, arm.config) if config is not None]
 
 
+class ArmFailure(NamedTuple):
+    """Names of the arms that lack a fold, and why, in a sentence."""
+
+    arms: tuple[str, ...]
+    said: str
+
+
 def run_arms(
     arms: Sequence[Arm], runner: Runner, *, minutes: float | None = None,
     after: Callable[[dict[str, Run]], object] = lambda runs: None,
-) -> tuple[dict[str, Run], list[str]]:  # fmt: skip
+) -> tuple[dict[str, Run], list[ArmFailure]]:  # fmt: skip
     """Run the arms, stage 1 before stage 2. An arm or a fold that fails does not stop the others.
 
     An arm whose training labels leave nothing to contrast is left out with a warning.
@@ -129,13 +136,13 @@ def run_arms(
         after: called with the runs so far whenever an arm is finished.
 
     Returns:
-        The runs by name, and a sentence for each failure.
+        The runs by name, and what failed.
 
     Raises:
         NieError: no arm can be run, all for the same reason, such as a dataset that is not there.
     """
     runner.require_packages(configs_of(arms))
-    failed: list[str] = []
+    failed: list[ArmFailure] = []
     runs: dict[str, Run] = {}
     tried: dict[str, str] = {}
     blocked: dict[str, list[str]] = {}
@@ -150,16 +157,22 @@ def run_arms(
         log.info("stopped, because the time is over; the same command goes on")
     if len(arms) > 0 and [len(names) for names in blocked.values()] == [len(arms)]:
         raise NieError(next(iter(blocked)))
-    return runs, [*(f"{', '.join(names)}: {reason}" for reason, names in blocked.items()), *failed]
+    without = [ArmFailure(tuple(names), f"{', '.join(names)}: {reason}") for reason, names in blocked.items()]
+    return runs, [*without, *failed]
 
 
-def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[str]:
-    """Run the arms with the pretraining that they read, those made of others last; a sentence for each failure."""
+def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[ArmFailure]:
+    """Run the arms with the pretraining that they read, those made of others last, and return what failed."""
     stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
     tried |= dict.fromkeys(stage1, "")
-    failed = runner.attempt(list(stage1.values()))
+    failed = [
+        ArmFailure(tuple(arm.name for arm in ready if arm.licap and arm.licap.digest() == config.digest()), said)
+        for config, said in runner.attempt(list(stage1.values()))
+    ]
     for chosen in ([arm for arm in ready if not arm.parts], [arm for arm in ready if arm.parts]):
-        failed += runner.attempt([arm.settings_in(runner).on_folds(*_ready_folds(arm, runner)) for arm in chosen])
+        named = {arm.settings_in(runner).digest(): arm for arm in chosen}
+        asked = [config.on_folds(*_ready_folds(arm, runner)) for arm in chosen for config in [arm.settings_in(runner)]]
+        failed += [ArmFailure((named[config.digest()].name,), said) for config, said in runner.attempt(asked)]
     return failed
 
 

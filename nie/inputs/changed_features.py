@@ -12,7 +12,7 @@ import numpy as np
 from nie.arrays import Ints
 from nie.data import Channel, KnowledgeGraph, features
 from nie.data.graph_change import GraphChange
-from nie.data.node_features.cache import FEATURES, feature_of_others
+from nie.data.node_features.cache import FEATURES, computed_anew, feature_of_others
 from nie.errors import NieError
 from nie.inputs.channels import settings_of, without_units
 from nie.inputs.neighbour_means import neighbour_means
@@ -30,13 +30,13 @@ def is_learned(kg: KnowledgeGraph, name: str) -> bool:
     A registered feature of structure is taken for one, because nothing tells that each node has it to itself.
 
     >>> from nie.data import synthetic
-    >>> [is_learned(synthetic(0), name) for name in ("node2vec", "structural", "degrees", "semantic", "tfidf")]
+    >>> [is_learned(synthetic(0), name) for name in ("node2vec", "structural", "degrees", "centrality", "tfidf")]
     [True, True, False, False, False]
     """
     if name in kg.channels:
         return name == EMBEDDING
     feature = FEATURES.get(name)
-    return feature is not None and feature.reads == "structure" and feature.of_others is None
+    return feature is not None and feature.reads == "structure" and feature.of_others is None and not feature.anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,13 @@ class FeatureTeller:
         """Whether a feature can be computed for the nodes of another graph."""
         return self._telling(name) is not None
 
+    def tell_anew(self, name: str, changed: KnowledgeGraph) -> Channel | None:
+        """The feature of all nodes of a changed graph, where it is one of the whole graph that is soon computed."""
+        if name in self.kg.channels:
+            return None
+        made = computed_anew(changed, name, seed=self.config.seed, **settings_of(name, self.config))
+        return None if made is None else self.without_units(name, made)
+
     def _telling(self, name: str) -> Callable[[KnowledgeGraph], Channel] | None:
         if name not in self._made:
             self._made[name] = feature_of_others(self.kg, name, seed=self.config.seed, **settings_of(name, self.config))
@@ -85,9 +92,10 @@ class FeatureTeller:
 class ChangedFeatures:
     """The features of all nodes of a changed graph.
 
-    What depends on a node's facts or text is computed anew for the nodes whose facts or text change. What is trained on
-    a whole graph, such as node2vec or a pretrained embedding, stays as it was, and a new node gets the mean of its
-    neighbours' vectors. Any other feature that came with the graph stays as it was, and new nodes have none.
+    What depends on a node's facts or text is computed anew for the nodes whose facts or text change, and centrality for
+    all. What is trained on a whole graph, such as node2vec or a pretrained embedding, stays as it was, and a new node
+    gets the mean of its neighbours' vectors. Any other feature that came with the graph stays as it was, and new nodes
+    have none.
 
     Attributes:
         change: what changes.
@@ -117,6 +125,9 @@ class ChangedFeatures:
             NieError: the rows that are given have another number of columns.
         """
         count, kg = len(self.change.nodes), self.change.before
+        anew = None if name is None or self.change.is_none else self.teller.tell_anew(name, self.change.after)
+        if anew is not None:
+            return anew
         of_text = name in FEATURES and name not in kg.channels and FEATURES[name].reads == "text"
         called = name or PRETRAINED
         if not count and (self.change.is_none or name is None or of_text or not self.teller.can_tell(name)):

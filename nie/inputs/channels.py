@@ -116,7 +116,9 @@ def input_array(features: ChannelFeatures, config: FeaturesConfig, like: Channel
 
 
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
-    """The features of each channel, by name; a graph without texts has no semantic channel unless it brings one.
+    """The features of each channel, by name.
+
+    A graph without texts has no semantic channel unless it brings one, and one without edges no structural channel.
 
     What "auto" stands for is said by the graph, in ``meta["inputs"]``, so that features which a user gives with a graph
     of theirs are used; of a graph that says nothing, it is the channel of that name, else what is computed.
@@ -136,18 +138,30 @@ def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:
         name, tilde, control = first.partition("~")
         if name != "auto":
             continue
-        if channel == "semantic" and channel not in kg.channels and not any(kg.text):
-            names[channel] = "+".join(one for one in more if features_in(one) != [NEIGHBOURS]) or "none"
+        if channel not in kg.channels and not _can_be_computed(channel, kg):
+            read = set(features_in("+".join(more))) - {NEIGHBOURS, NEIGHBOUR_LABELS} if more else set()
+            left = more if read else [one for one in more if features_in(one) != [NEIGHBOURS]]
+            names[channel] = "+".join(left) or "none"
         else:
             usual = channel if channel in kg.channels else computed
             given = kg.meta.get("inputs", {}).get(channel, usual)
             names[channel] = "+".join([*(one + tilde + control for one in given.split("+")), *more])
     names = {channel: name for channel, name in {**names, **config.more}.items() if name != "none"}
     if not names:
-        raise NieError("No channel of features is left; give features.structural, features.semantic or features.more.")
+        bare = not any(_can_be_computed(channel, kg) for channel in CHANNELS)
+        why = f", because {kg.name} has neither texts nor edges between nodes" if bare else ""
+        raise NieError(
+            f"No channel of features is left{why}; give features.structural, features.semantic or features.more, or "
+            "use a method that reads none, such as degree."
+        )
     if config.degrees and "structural" in names:
         names["structural"] += "+degrees"
     return names
+
+
+def _can_be_computed(channel: str, kg: KnowledgeGraph) -> bool:
+    """Whether a graph has what the usual features of a channel are made of: texts, or edges that join two nodes."""
+    return any(kg.text) if channel == "semantic" else bool((kg.src != kg.dst).any())
 
 
 def named_features(kg: KnowledgeGraph, names: str, config: FeaturesConfig, data_root: str | Path) -> ChannelFeatures:

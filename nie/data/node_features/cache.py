@@ -50,18 +50,20 @@ class Feature:
         of_others: ``(kg, **settings) -> ((other_kg) -> Channel)``, what computes it for the nodes of a changed graph on
             the scale of the first, each from the node's own text or facts; None where that cannot be, as of embeddings
             that are trained on one graph.
+        anew: whether it is computed from the whole of a changed graph, although each node's own facts do not tell it.
     """
 
     compute: Callable[..., Channel]
     reads: Literal["structure", "text"]
     packages: tuple[Package, ...] = ()
     of_others: Callable[..., OfOthers] | None = None
+    anew: bool = False
 
 
 FEATURES: dict[str, Feature] = {
     "node2vec": Feature(node2vec, "structure", (Package("gensim", "structure"),)),
     "degrees": Feature(degree_features, "structure", of_others=lambda _: degree_features),
-    "centrality": Feature(centrality, "structure"),
+    "centrality": Feature(centrality, "structure", anew=True),
     "relations": Feature(relation_profile, "structure", of_others=RelationProfile),
     "relation-counts": Feature(relation_counts, "structure", of_others=RelationCounts),
     "minilm": Feature(
@@ -154,6 +156,19 @@ def feature_of_others(kg: KnowledgeGraph, name: str, *, seed: int = 0, **setting
     if name in kg.channels or feature is None or feature.of_others is None:
         return None
     return feature.of_others(kg, **_resolved(name, feature, seed, settings))
+
+
+def computed_anew(kg: KnowledgeGraph, name: str, *, seed: int = 0, **settings: Any) -> Channel | None:
+    """A feature of a changed graph that no file keeps; None for one that is not computed `Feature.anew`.
+
+    >>> from nie.data.synthetic_graph import synthetic
+    >>> computed_anew(synthetic(0), "centrality").features.shape, computed_anew(synthetic(0), "node2vec")
+    ((300, 5), None)
+    """
+    feature = FEATURES.get(name)
+    if name in kg.channels or feature is None or not feature.anew:
+        return None
+    return feature.compute(kg, **_resolved(name, feature, seed, settings))
 
 
 def _kept(path: Path, num_nodes: int) -> Channel:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from stage_helpers import opened, pretrained_on, store_synthetic
 
-from downstream.answers.changed_graph import ChangedGraph, teller_of
+from downstream.answers.changed_channels import teller_of
+from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.trained import TrainedRun
 from nie.data import Channel
 from nie.data.graph_change import GraphChange, NewNode

@@ -192,14 +192,23 @@ def test_licap_alone_on_a_graph_too_small_for_it_says_why_there_is_no_row(
         )  # fmt: skip
 
 
-def test_any_other_error_of_licap_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_is_left_out_with_the_reason_and_the_blend_is_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def disk_full(*_arguments: object, **_settings: object) -> None:
         raise NieError("The disk is full.")
 
     store_synthetic(tmp_path / "data")
     monkeypatch.setattr("pretrain.licap.pretrain", disk_full)
-    with pytest.raises(NieError, match="disk is full"):
-        job(tmp_path, methods=["ridge", "rgtn+licap"])
+    flags, rows = ("--optim.lr", "1e30"), ["pagerank", "ridge", "gcn", "rgtn+licap", "blend"]
+    answer = job(tmp_path, *flags, methods=rows)
+    assert tuple(answer.runs) == ("pagerank", "ridge", "blend")
+    assert answer.left_out["rgtn+licap"] == "licap fold 0, 1: The disk is full"
+    assert answer.left_out["gcn"].startswith("fold 0, 1: The ")
+    assert len(answer.runs["blend"].config["parts"]) == 2
+    assert "; gcn, fold 0, 1: The " in caplog.text
+    with pytest.raises(NieError, match="gcn fold 0, 1: The "):
+        job(tmp_path, *flags, methods=["gcn", "rgtn+licap"])
 
 
 def test_other_data_of_ones_own_graph_are_new_runs_and_the_old_ones_stay(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from stage_helpers import store_synthetic
 
 from downstream.stages.runner import Runner
+from downstream.studies.report import blended_without
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, finished_arms, run_arms
 from pretrain.licap import pretrain
@@ -56,6 +57,24 @@ def test_a_blend_is_run_after_its_parts(tmp_path: Path) -> None:
     assert len(runs["blend"].metrics(0)["fit"]["weights"]) == 2
 
 
+def test_a_blend_is_made_without_a_part_that_fails_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_synthetic(tmp_path / "data")
+    fails = settings("0").method("gcn", optim={"lr": 1e30})
+    parts = (*(Arm(name, settings("0").method(name)) for name in ("linear", "pagerank")), Arm("gcn", fails))
+    mixed = Arm("blend", settings("0").method("blend", parts=("a", "b"), skip_unfinished=True), parts=parts)
+    runs, failed = run_arms([*parts, mixed], runner(tmp_path))
+    assert [failure.arms for failure in failed] == [("gcn",)]
+    facts = runs["blend"].metrics(0)["fit"]
+    (left_out,) = facts["left_out"]
+    assert left_out.startswith("gcn-")
+    assert facts["weights"][left_out] == 0
+    assert "fold 0 is blended without gcn-" in caplog.text
+    (note,) = blended_without(runs)
+    assert note.startswith(f"The row blend is made without {left_out}, which had not finished")
+
+
 def test_an_arm_shows_the_folds_that_are_asked_for_and_no_others(tmp_path: Path) -> None:
     store_synthetic(tmp_path / "data")
     run_arms([Arm("ridge", settings("0,1,2").method("ridge"))], runner(tmp_path))
@@ -86,7 +105,7 @@ def test_a_pretraining_that_fails_on_one_fold_leaves_the_others(
     monkeypatch.setattr("pretrain.licap.pretrain", broken)
     arm = Arm("linear+licap", settings().method("linear"), settings().licap(**SHORT))
     runs, failed = run_arms([arm], runner(tmp_path))
-    assert failed == ["licap fold 0: not enough memory"]
+    assert failed == [(("linear+licap",), "licap fold 0: not enough memory")]
     assert runs["linear+licap"].finished_folds() == [1]
 
 
