@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nie.arrays import Array
 from nie.inputs.learned_weights import learned_weights
 from nie.layers.graph_layer import in_chunks
+from nie.layers.rows import held
 from nie.models import PreGAT
 from nie.progress import log
 from nie.runs.files import write_array, write_curves
@@ -34,9 +35,15 @@ def embedding_size(config: LicapConfig, channel: str) -> int:
     return {"structural": config.model.structural_size, "semantic": config.model.semantic_size}[channel]
 
 
+def _features(config: LicapConfig, inputs: NodeInputs, channel: str) -> Tensor:
+    """(N, d) what an encoder reads; where it may train on batches, only the rows that are read are made."""
+    made = inputs.tensor if config.batch.size is None and config.memory is None else inputs.rows
+    return made(inputs.channels[channel])
+
+
 def new_encoder(config: LicapConfig, inputs: NodeInputs, channel: str) -> PreGAT:
     """A new encoder of a channel, with parameters of torch's random state."""
-    feat = inputs.tensor(inputs.channels[channel])
+    feat = _features(config, inputs, channel)
     settings = config.model.model_dump(exclude={"structural_size", "semantic_size", "relations"})
     settings["relations"] = inputs.relations(config.model.relations, {channel: feat}).vectors(config.model.rel_size)
     model = PreGAT(
@@ -73,7 +80,7 @@ def train_encoder(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
 ) -> tuple[PreGAT, Array, History]:
     """The trained encoder, its (N, d) embedding of all nodes, and how it was trained."""
-    feat = inputs.tensor(inputs.channels[channel])
+    feat = _features(config, inputs, channel)
     seed = fold_seed(config.seed, fold.index)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
@@ -103,6 +110,8 @@ def train_encoder(
         train = torch.from_numpy(fold.train)
         planned = plan(config.memory, config.batch, inputs.message, {channel: feat}, model, train, sampled, label)
         batch = planned.batch
+        if batch.size is None:
+            feat = held(feat)
         if config.loss.objective != "untrained":
             probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
             objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)

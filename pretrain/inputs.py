@@ -16,6 +16,7 @@ from nie.data import Channel, KnowledgeGraph, load
 from nie.data.names_as_words import relations_as_nodes
 from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
+from nie.disk.mapped import pieces
 from nie.extras import Package, require_all
 from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features, without_labels
 from nie.progress import log
@@ -113,6 +114,16 @@ class NodeInputs:
         raw = next((name for name, own in self.channels.items() if own is features), None)
         return make() if raw is None else self.once(("tensor", raw), make)
 
+    def rows(self, features: ChannelFeatures) -> torch.Tensor:
+        """The matrix of `tensor`, of which no more is made than the rows that are read (`nie.layers.rows.Rows`)."""
+        from nie.inputs.feature_rows import FeatureRows
+
+        def make() -> torch.Tensor:
+            return cast("torch.Tensor", FeatureRows(features, self.config.features, self.device))
+
+        raw = next((name for name, own in self.channels.items() if own is features), None)
+        return make() if raw is None else self.once(("rows", raw), make)
+
     def begin(self, fold: int, folder: Path) -> None:
         """Called where a fold is about to be worked on in a folder."""
 
@@ -166,7 +177,9 @@ class NodeInputs:
             return RelationMaterial.of(config, self.relation_source, feats)
 
         read = feats if config.context_weight else {}
-        raw = all(feat is self._made.get(("tensor", name)) for name, feat in read.items())
+        raw = all(
+            any(feat is self._made.get((kind, name)) for kind in ("tensor", "rows")) for name, feat in read.items()
+        )
         return self.once(("relations", config, tuple(read)), make) if raw else make()
 
     @functools.cached_property
@@ -178,8 +191,9 @@ class NodeInputs:
             for name, features in self.channels.items():
                 for feature in features:
                     sha.update(f"{name} {feature.features.shape}".encode())
-                    sha.update(np.ascontiguousarray(feature.features).tobytes())
-                    sha.update(np.ascontiguousarray(feature.mask).tobytes())
+                    for rows in pieces(feature.features):
+                        sha.update(np.ascontiguousarray(rows).data)
+                    sha.update(np.ascontiguousarray(feature.mask).data)
             digests["features_sha256"] = sha.hexdigest()
         return digests
 

@@ -83,6 +83,8 @@ class PartedInputs(NodeInputs):
         """Rows of a channel, by id."""
         return cast(Tensor, self.graph.features(str(features[0])))
 
+    rows = tensor
+
     def presence(self, features: ChannelFeatures) -> Tensor:
         """Which nodes have a channel, by id."""
         return cast(Tensor, self.graph.presence(str(features[0])))

@@ -8,7 +8,7 @@ import numpy as np
 
 from nie.arrays import Array, Floats
 from nie.errors import NieError
-from nie.inputs.channels import deviations
+from nie.inputs.column_scale import deviations
 from nie.rank_correlation import spearman
 from pretrain.cross_validation import Fold
 

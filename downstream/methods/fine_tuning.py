@@ -14,7 +14,8 @@ from downstream.methods.importance_settings import NetworkConfig
 from nie.arrays import Array
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.inputs.channels import ChannelFeatures, deviations
+from nie.inputs.channels import ChannelFeatures
+from nie.inputs.column_scale import deviations
 from nie.models import ImportanceScores, PreGAT
 from nie.models.blocks import EdgeTypes, Graphs
 from nie.settings.sections import FeaturesConfig, GraphConfig

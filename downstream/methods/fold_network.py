@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from nie.data import MessageGraph
 from nie.data.node_groups import node_groups
 from nie.errors import NieError
 from nie.inputs.relations import RelationMaterial
+from nie.layers.rows import Rows, held
 from nie.models import ImportanceScores
 from nie.runs.run import Run
 from nie.runs.weights import read_weights
@@ -70,8 +71,12 @@ class FoldNetwork:
     encoded_on: MessageGraph | None
 
     @classmethod
-    def of(cls, work: FoldWork) -> FoldNetwork:
+    def of(cls, work: FoldWork, *, by_rows: bool = False) -> FoldNetwork:
         """The tensors of a fold, from its features by channel.
+
+        Args:
+            work: the fold.
+            by_rows: hold no features, and make the rows that are read.
 
         Raises:
             NieError: encoders are to be fine-tuned that are not there, or not for this fold.
@@ -81,7 +86,8 @@ class FoldNetwork:
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
-        feats = {name: inputs.tensor(features) for name, features in work.channels.items()}
+        made = inputs.rows if by_rows else inputs.tensor
+        feats = {name: made(features) for name, features in work.channels.items()}
         tuning, relations = FineTuning.of(work), config.model.relation_vectors
         return cls(
             work=work,
@@ -99,6 +105,12 @@ class FoldNetwork:
             tuning=tuning,
             encoded_on=None if tuning is None else tuning.pretrained.message,
         )
+
+    def for_plan(self, planned: Plan) -> FoldNetwork:
+        """The same, with features held where the network trains on the whole graph, which reads them in each step."""
+        if planned.batch.size is not None or not any(isinstance(feat, Rows) for feat in self.feats.values()):
+            return self
+        return replace(self, feats={name: held(feat) for name, feat in self.feats.items()})
 
     @functools.cached_property
     def shown(self) -> ShownLabels | None:

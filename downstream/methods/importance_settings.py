@@ -229,6 +229,11 @@ class NetworkConfig(SearchedConfig):
         return "memory" if self.memory is not None else "batch.size" if self.batch.size is not None else None
 
     @property
+    def reads_rows(self) -> bool:
+        """Whether training reads features row by row, so that they need not be held: on batches, and as they are."""
+        return bool(self.asks_for_batches) and not (self.shown_labels or self.unseen_nodes or self.fine_tune)
+
+    @property
     def learns_tiers(self) -> bool:
         """Whether the network has a head for tiers of importance."""
         return self.loss.tier_weight > 0

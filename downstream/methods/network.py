@@ -41,7 +41,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
         NieError: the settings do not go together, or not with the graph or the labels.
     """
     check_selection(work.network, work.judge)
-    given = FoldNetwork.of(work)
+    given = FoldNetwork.of(work, by_rows=work.network.reads_rows)
     beside = work.network.loss.of_channels
     if beside is not None and beside.alignment_weight > 0 and len(given.feats) < 2:
         raise NieError(
@@ -175,6 +175,7 @@ def _fit_member(given: FoldNetwork, folder: Path, member: int) -> Fitted:
             return work.judge(fold.val, made.prediction, probability=made.probability)
 
         everyone, planned = torch.arange(len(train), device=train.device), given.plan(model, label)
+        given = given.for_plan(planned)
         batches, loss = given.batches(model, planned), TrainingLoss(given, generator)
         read_to_judge = batches.whole_of(torch.from_numpy(fold.val)) if batches and batches.at_once else None
         history, states = fit(

@@ -69,9 +69,9 @@ def building_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--min-population", type=whole_number(0, 1_000_000_000), help="geo: smallest city (500, 1000, 5000 or 15000)"
     )
-    for name, fewest in (("nodes", 100), ("edges", 1)):
-        said = f"synthetic-large: number of {name}"
-        group.add_argument(f"--{name}", metavar="N", type=whole_number(fewest, 2**31 - 1), help=said)
+    for name, fewest, most in (("nodes", 100, 2**31 - 1), ("edges", 1, 2**31 - 1), ("text-size", 4, 100_000)):
+        said = f"synthetic-large: number of {'columns of a text' if name == 'text-size' else name}"
+        group.add_argument(f"--{name}", metavar="N", type=whole_number(fewest, most), help=said)
     return building
 
 
@@ -79,7 +79,7 @@ def given_building_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The builder's options that were given."""
     names = (
         "raw", "triples", "columns", "scores", "literals", "type_relation", "text", "features", "allow_unknown",
-        "min_population", "nodes", "edges", "label_transform",
+        "min_population", "nodes", "edges", "text_size", "label_transform",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in options.items() if value is not None}

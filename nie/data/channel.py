@@ -8,6 +8,7 @@ import numpy as np
 
 from nie.arrays import Array, Bools, Floats, Floats32, Ints
 from nie.data.graph_fields import real_numbers, truths
+from nie.disk.mapped import pieces
 from nie.errors import NieError
 
 
@@ -36,7 +37,7 @@ class Channel:
             raise NieError(
                 f"A channel must have features (N, d) and a mask (N,); got {self.features.shape} and {self.mask.shape}."
             )
-        if not np.isfinite(self.features).all():
+        if not all(np.isfinite(rows).all() for rows in pieces(self.features)):
             row = int(np.argmin(np.isfinite(self.features).all(axis=1)))
             raise NieError(f"A channel's features must be finite; row {row} is not.")
         width = self.features.shape[1]
@@ -60,6 +61,17 @@ class Channel:
         there = np.arange(steps) < lengths[:, None]
         rows[there, 0], rows[there, 1:] = 1, values
         return cls(rows.reshape(len(rows), -1), lengths > 0, steps)
+
+    def at(self, rows: Ints | slice) -> Channel:
+        """The channel of some nodes.
+
+        >>> Channel(np.array([[1.0], [2.0]]), np.array([True, False])).at(np.array([1, 0, 1])).mask.tolist()
+        [False, True, False]
+        """
+        some = self.features[rows], self.mask[rows]
+        for one in some:
+            one.flags.writeable = False  # so that it is kept without a copy
+        return replace(self, features=some[0], mask=some[1])
 
     def by_step(self) -> Channel:
         """(N T, d): each step of each sequence as a row, which is there up to the end of its sequence.

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from nie.arrays import Array, Floats32
 from nie.data import Channel, KnowledgeGraph, features
 from nie.data.node_features.cache import missing_packages
+from nie.disk.mapped import pieces
 from nie.errors import NieError, nearest
 from nie.extras import Package
+from nie.inputs.column_scale import ColumnScale
 from nie.inputs.neighbours import neighbours
 from nie.settings.sections import CHANNELS, NEIGHBOUR_LABELS, NEIGHBOURS, FeaturesConfig, features_in
 
@@ -24,20 +26,6 @@ CONTROLS = ("shuffled", "noise", "flags", "mean")
 
 MOST_RAW = 30.0
 """Entries of embeddings and logarithms of counts stay below; a column that goes beyond has a unit, such as years."""
-
-ROUNDING = 1e-6
-"""What is smaller than this share of a column's values is rounding: they have the precision of float32."""
-
-
-def deviations(rows: Array) -> Array:
-    """(d,) deviation of every column to divide by: 1 for a constant one, whose own may be rounding alone.
-
-    >>> deviations(np.array([[0.1, 1.0], [0.1, 3.0], [0.1, 2.0]], np.float32)).round(3).tolist()
-    [1.0, 0.8159999847412109]
-    """
-    spread = rows.std(axis=0)
-    differs = spread > ROUNDING * np.abs(rows).max(axis=0, initial=0)
-    return np.where(differs, spread, 1)
 
 
 def standardized(channel: Channel, like: Channel | None = None) -> Array:
@@ -53,13 +41,7 @@ def standardized(channel: Channel, like: Channel | None = None) -> Array:
     >>> standardized(Channel(np.array([[1.0], [3.0], [9.0]], np.float32), np.array([True, True, False]))).tolist()
     [[-1.0], [1.0], [0.0]]
     """
-    known = channel if like is None else like
-    if channel.steps is not None:
-        return channel.with_steps(standardized(channel.by_step(), known.by_step())).features
-    present = known.features[known.mask]
-    result = np.zeros_like(channel.features)
-    result[channel.mask] = (channel.features[channel.mask] - present.mean(axis=0)) / deviations(present)
-    return result
+    return ColumnScale.of(channel if like is None else like)(channel)
 
 
 def without_units(channel: Channel, like: Channel | None = None) -> Channel:
@@ -75,7 +57,7 @@ def without_units(channel: Channel, like: Channel | None = None) -> Channel:
     known = channel if like is None else like
     if channel.steps is not None:
         return channel.with_steps(without_units(channel.by_step(), known.by_step()).features)
-    wild = np.abs(known.features).max(axis=0, initial=0) > MOST_RAW
+    wild = np.max([np.abs(rows).max(axis=0) for rows in pieces(known.features)], axis=0, initial=0) > MOST_RAW
     if not wild.any():
         return channel
     made = np.array(channel.features)
@@ -102,17 +84,39 @@ def input_array(features: ChannelFeatures, config: FeaturesConfig, like: Channel
     and times the root of the mean square of the first. With ``like``, the scale is that of these features, such as
     those that a network was trained on.
     """
-    known = features if like is None else like
+    return scaled(features, config, input_scales(features if like is None else like, config))
+
+
+class InputScales(NamedTuple):
+    """How the features of a channel are scaled.
+
+    Attributes:
+        of_features: of each; None for one that stays as it is.
+        factor: what the others are multiplied by.
+    """
+
+    of_features: tuple[ColumnScale | None, ...]
+    factor: float
+
+
+def input_scales(features: ChannelFeatures, config: FeaturesConfig) -> InputScales:
+    """The scales of `input_array`, by the nodes that have the features."""
     if config.standardize:
-        columns = [standardized(feature, one) for feature, one in zip(features, known, strict=True)]
-    else:
-        first = known[0].features[known[0].mask]
-        scale = np.sqrt(np.mean(np.square(first))) if len(first) else 1.0
-        further = (scale * standardized(feature, one) for feature, one in zip(features[1:], known[1:], strict=True))
-        columns = [features[0].features, *further]
-    if config.standardize and config.limit is not None:
-        columns = [softly_limited(column, config.limit) for column in columns]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+        return InputScales(tuple(map(ColumnScale.of, features)), 1.0)
+    further = tuple(map(ColumnScale.of, features[1:]))
+    first = features[0].features[features[0].mask] if further else ()
+    return InputScales((None, *further), np.sqrt(np.mean(np.square(first))) if len(first) else 1.0)
+
+
+def scaled(features: ChannelFeatures, config: FeaturesConfig, scales: InputScales) -> Floats32:
+    """`input_array` with given scales, of all nodes or of some."""
+    columns: list[Array] = []
+    for feature, scale in zip(features, scales.of_features, strict=True):
+        made = feature.features if scale is None else scale(feature)
+        made = made if scale is None or config.standardize else scales.factor * made
+        columns.append(softly_limited(made, config.limit) if config.standardize and config.limit is not None else made)
+    alone = len(columns) == 1 and columns[0] is not features[0].features
+    return columns[0] if alone else np.concatenate(columns, axis=1).astype(np.float32, copy=False)
 
 
 def feature_names(kg: KnowledgeGraph, config: FeaturesConfig) -> dict[str, str]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.dgl_compat import dgl
+from nie.layers.rows import Rows, held
 from nie.ops.degrees import out_degree
 
 _values: ContextVar[int | None] = ContextVar("values", default=None)
@@ -73,11 +74,11 @@ class GraphLayer(nn.Module):
         if isinstance(graph, GraphInParts):
             return graph.compute(call, feat, **dict(zip(_names(type(self).forward), rest, strict=False)), **named)
         if values is None or torch.is_grad_enabled() or not isinstance(graph, dgl.DGLGraph) or graph.is_block:
-            return call(graph, feat, *rest, **named)
+            return call(graph, held(feat), *rest, **named)
         names = _names(type(self).forward)
         given = dict(zip(names, rest, strict=False)) | named
         if "out_degree" in names and given.get("out_degree") is None:  # a chunk has not all out-edges of its sources
-            given["out_degree"] = out_degree(graph, feat)
+            given["out_degree"] = out_degree(graph, feat[0] if isinstance(feat, tuple) else feat[:1])
         return by_chunks(call, graph, feat, values, **given)
 
 
@@ -93,14 +94,15 @@ def by_chunks(compute: Callable[..., Tensor], graph: dgl.DGLGraph, feat: Any, va
     Args:
         compute: a layer, as `GraphLayer` describes it.
         graph: a whole graph.
-        feat: (N, ...), or a pair of the features of sources and of destinations.
+        feat: (N, ...), or a pair of the features of sources and of destinations; of `nie.layers.rows.Rows`, a chunk
+            reads its own.
         values: see `in_chunks`.
         given: further arguments by name.
     """
     src, dst = feat if isinstance(feat, tuple) else (feat, None)
-    bounds = chunk_bounds(graph, values // max(src[:1].numel(), 1))
+    bounds = chunk_bounds(graph, values // max(src.shape[1:].numel(), 1))
     if len(bounds) <= 2:
-        return compute(graph, feat, **given)
+        return compute(graph, held(feat), **given)
     out: Tensor | None = None
     for first, end in itertools.pairwise(bounds):
         nodes = torch.arange(first, end, device=graph.device)
@@ -131,7 +133,7 @@ def chunk_bounds(graph: Any, most: int) -> list[int]:
     return sorted({0, *torch.searchsorted(cost.double(), inner).tolist(), graph.num_nodes()})
 
 
-def by_rows(compute: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def by_rows(compute: Callable[[Tensor], Tensor], rows: Tensor | Rows) -> Tensor:
     """What ``compute(rows)`` gives for rows that know nothing of each other, by parts where `in_chunks` asks for them.
 
     >>> with torch.no_grad(), in_chunks(4):
@@ -140,5 +142,6 @@ def by_rows(compute: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     """
     values = _values.get()
     if values is None or torch.is_grad_enabled() or not len(rows):
-        return compute(rows)
-    return torch.cat([compute(part) for part in torch.split(rows, max(values // max(rows[0].numel(), 1), 1))])
+        return compute(held(rows))
+    most = max(values // max(rows.shape[1:].numel(), 1), 1)
+    return torch.cat([compute(held(rows[first : first + most])) for first in range(0, len(rows), most)])

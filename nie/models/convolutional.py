@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nie.dgl_compat import dgl
 from nie.errors import NieError, nearest
 from nie.layers import Dropout, GraphConv, PreGATConv, RGCNConv, SAGEConv
+from nie.layers.graph_layer import by_rows
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 from nie.ops.shapes import expect_sizes
@@ -58,7 +59,7 @@ def _rgcn(layer: RGCNConv, graph: dgl.DGLGraph, h: Tensor, etype: Tensor | None,
 
 CONVOLUTIONS: dict[str, Convolution] = {
     "mlp": Convolution(
-        lambda i, o, _: nn.Linear(i, o), lambda layer, graph, h, etype, degrees: layer(h), reads_graph=False
+        lambda i, o, _: nn.Linear(i, o), lambda layer, graph, h, etype, degrees: by_rows(layer, h), reads_graph=False
     ),
     # Kipf and Welling, ICLR 2017
     "gcn": Convolution(lambda i, o, _, **settings: GraphConv(i, o, **settings), _gcn),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from nie.errors import NieError
 from nie.layers import Encoding, Fused
+from nie.layers.rows import Rows, SideBySide
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ImportanceScores:
 
 
 def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor:
-    """The channels' features (N, sum of sizes), in the order of ``channels``.
+    """The channels' features (N, sum of sizes), in the order of ``channels``; of those that are not held, as such.
 
     Raises:
         NieError: a channel is missing.
@@ -73,7 +75,10 @@ def side_by_side(feats: Mapping[str, Tensor], channels: Sequence[str]) -> Tensor
     torch.Size([2, 4])
     """
     check_channels(feats, channels)
-    return torch.cat([feats[name] for name in channels], dim=1)
+    parts = [feats[name] for name in channels]
+    if any(isinstance(part, Rows) for part in parts):
+        return cast(Tensor, SideBySide(parts))
+    return torch.cat(parts, dim=1)
 
 
 def check_channels(feats: Mapping[str, Tensor], channels: Sequence[str]) -> None:

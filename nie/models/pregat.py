@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nie.layers import Dropout, PreGATConv
+from nie.layers.graph_layer import by_rows
 from nie.layers.jumping_knowledge import JumpingKnowledge
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.ops.shapes import expect_sizes
@@ -141,7 +142,7 @@ class PreGAT(nn.Module):
 
 def _beside(own: nn.Module | None, feat: Tensor, made: Tensor) -> Tensor:
     """What a layer made, and what a map of the nodes' own input adds."""
-    return made if own is None else made + own(feat[: len(made)])
+    return made if own is None else made + by_rows(own, feat[: len(made)])
 
 
 def channel_encoder(

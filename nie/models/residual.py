@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nie.layers import Dropout
+from nie.layers.graph_layer import by_rows
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.convolutional import convolution_named
 from nie.models.outputs import ImportanceScores, side_by_side
@@ -82,7 +83,7 @@ class ResidualModel(nn.Module):
         self, graph: Graphs, feats: Mapping[str, Tensor], etype: EdgeTypes, *, degrees: Degrees | None = None
     ) -> ImportanceScores:
         """Return the scores of all nodes, or of the last block's destinations; arguments as of `ConvolutionalModel`."""
-        h = self.project(self.feat_drop(side_by_side(feats, self.channels)))
+        h = by_rows(self.project, self.feat_drop(side_by_side(feats, self.channels)))
         given = per_layer(graph, etype, self.num_hops) or [(graph, None)] * len(self.layers)
         for layer, norm, (block, relations) in zip(self.layers, self.norms, given, strict=True):
             made = self.kind.call(layer, block, self.hidden_drop(norm(h)), relations, degrees)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nie.layers import Dropout
 from nie.layers.graph_conv import SymmetricMean
+from nie.layers.graph_layer import by_rows
 from nie.models.blocks import Degrees, EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ImportanceScores, side_by_side
 from nie.ops.shapes import expect_sizes
@@ -74,8 +75,13 @@ class SGC(nn.Module):
             NieError: a channel is missing, or shapes do not fit.
         """
         x = self.drop(side_by_side(feats, self.channels))
-        mapped = self.linear(x) if self.tier_head is None else torch.cat([self.linear(x), self.tier_head(x)], dim=1)
+        mapped = by_rows(self._mapped, x)
         for block, _ in per_layer(graph, etype, self.num_hops):
             mapped = self.average(block, mapped, *(() if degrees is None else degrees.of_block(block)))
         tiers = None if self.tier_bias is None else mapped[:, 1:] + self.tier_bias
         return ImportanceScores.of(mapped[:, 0] + self.bias, tier_logits=tiers)
+
+    def _mapped(self, x: Tensor) -> Tensor:
+        """(N, columns) what is averaged."""
+        mapped: Tensor = self.linear(x)
+        return mapped if self.tier_head is None else torch.cat([mapped, self.tier_head(x)], dim=1)

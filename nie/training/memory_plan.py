@@ -21,7 +21,7 @@ from nie.settings.memory import bytes_of
 from nie.settings.sections import BatchConfig
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
-VALUES = 1 << 26
+VALUES = 1 << 24
 """Numbers that a layer reads at a time where a network that trains on batches predicts, unless a memory says so."""
 PROGRAM = 900 * 2**20
 """Bytes of Python with torch, DGL and the kernels, before any data."""

@@ -20,7 +20,9 @@ PIECE = 1 << 20
 LABELLED = 0.15
 
 
-def synthetic_large(nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0) -> KnowledgeGraph:
+def synthetic_large(
+    nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0, text_size: int = TEXT_SIZE
+) -> KnowledgeGraph:  # fmt: skip
     """Return a graph of this size, drawn piece by piece, with importance that depends on what surrounds a node.
 
     A node's text is a vector of normal numbers, the channel ``semantic``, whose first four add up to twice its quality
@@ -37,6 +39,7 @@ def synthetic_large(nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0)
         nodes: at least 100.
         edges: at least 1; repeated ones may be among them.
         seed: same seed, same graph, bit for bit.
+        text_size: columns of a text vector, at least 4.
 
     >>> kg = synthetic_large(1000, 5000)
     >>> kg.num_nodes, kg.num_edges, kg.num_relations
@@ -44,7 +47,7 @@ def synthetic_large(nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0)
     """
     nodes, edges = whole_number("nodes", nodes, 100, 2**31 - 1), whole_number("edges", edges, 1, 2**31 - 1)
     seed = whole_number("seed", seed)
-    text, quality = _texts(nodes, seed)
+    text, quality = _texts(nodes, seed, whole_number("text_size", text_size, 4, 100_000))
     src, dst, etype = (np.empty(edges, np.int64) for _ in range(3))
     received, half = np.zeros(nodes), np.zeros((nodes, 2), np.int64)
     weight = np.linspace(0, 1, NUM_RELATIONS)
@@ -80,17 +83,17 @@ def synthetic_large(nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0)
         },
         meta={
             "label_transform": "log1p", "licence": "MIT", "attribution": "made by nie",
-            "options": {"nodes": nodes, "edges": edges, "seed": seed},
+            "options": {"nodes": nodes, "edges": edges, "seed": seed, "text_size": text_size},
         },
     )  # fmt: skip
 
 
-def _texts(nodes: int, seed: int) -> tuple[Array, Floats]:
-    """(N, 32) vectors, and (N,) the quality that they say."""
-    text, quality = np.empty((nodes, TEXT_SIZE), np.float32), np.empty(nodes)
+def _texts(nodes: int, seed: int, size: int) -> tuple[Array, Floats]:
+    """(N, size) vectors, and (N,) the quality that they say."""
+    text, quality = np.empty((nodes, size), np.float32), np.empty(nodes)
     for place, piece in _pieces(nodes, "nodes"):
         rng = np.random.default_rng((seed, 0, place))
-        text[piece] = rng.standard_normal((piece.stop - piece.start, TEXT_SIZE), np.float32)
+        text[piece] = rng.standard_normal((piece.stop - piece.start, size), np.float32)
         quality[piece] = text[piece, :4].sum(axis=1) / 2
     return text, quality
 

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import small, store_synthetic
+from stage_helpers import SMALL, small, store_synthetic
 
 import nie.training.memory_plan
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
 from nie.errors import NieError
+from nie.inputs.feature_rows import FeatureRows
+from pretrain.inputs import NodeInputs
+from pretrain.licap import pretrain
+from pretrain.stage import PRETRAINING
 
 NETWORKS = [name for name, method in METHODS.items() if method.build is not None]
 PREGAT = {"encoders": {"semantic": "pregat"}}
@@ -38,6 +42,29 @@ def test_a_network_learns_importance_and_tiers_on_blocks(name: str, model: dict[
     run = estimate(config, data_root=tmp_path / "data", run_root=tmp_path / "runs")
     assert np.isfinite(run.predictions(0, 300)).all()
     np.testing.assert_allclose(np.load(run.fold_path(0) / "tiers.npy").sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("memory", [None, "4G"])
+def test_features_that_are_not_held_make_the_same_run(
+    memory: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_synthetic(tmp_path)
+    asked = {"batch": {"size": 60, "fanout": 3}} if memory is None else {"memory": memory}
+    settings = {**SMALL, "folds": {"run": [0]}, "optim": {"max_epochs": 2}, **asked}
+    reading, made = [], []
+    read = FeatureRows.read
+    monkeypatch.setattr(FeatureRows, "read", lambda own, ids: reading.append(1) or read(own, ids))
+    for name in ("rows", "held"):
+        if name == "held":
+            monkeypatch.setattr(NodeInputs, "rows", NodeInputs.tensor)
+        roots = {"data_root": tmp_path, "run_root": tmp_path / name}
+        stage1 = pretrain(PRETRAINING.recipes.resolve(overrides={**settings, "loss": {"gamma": 0.2}}), **roots)
+        stage2 = estimate(small("rgtn", **{**settings, "optim": {"max_epochs": 2}}), **roots)
+        files = [file for run in (stage1, stage2) for file in sorted(run.fold_path(0).rglob("*.npy"))]
+        made.append([(file.name, file.read_bytes()) for file in files])
+        assert bool(reading) == (name == "rows")
+        reading.clear()
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("memory", ["4G", "4M"])

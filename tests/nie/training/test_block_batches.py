@@ -14,6 +14,7 @@ import nie.ops.relational
 from downstream.methods.table import METHODS
 from nie.data import MessageGraph, message_graph, synthetic
 from nie.layers.graph_layer import in_chunks
+from nie.layers.rows import Rows
 from nie.training.block_batches import NeighbourBatches
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
@@ -166,6 +167,38 @@ def test_a_prediction_in_chunks_is_that_of_the_whole_graph(
             found = model(message.graph, feats, message.etype)
     for part in ("score", "by_channel", "tier_logits"):
         torch.testing.assert_close(getattr(found, part), getattr(whole, part), rtol=0, atol=1e-6)
+
+
+class Counted(Rows):
+    """A tensor as rows, which counts how many are read at a time."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values, self.shape, self.dtype, self.device = values, values.shape, values.dtype, values.device
+        self.most = 0
+
+    def read(self, ids: Tensor | slice) -> Tensor:
+        self.most = max(self.most, len(self.values[ids]))
+        return self.values[ids]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_features_that_are_not_held_give_the_same(name: str, options: dict[str, Any], message: MessageGraph) -> None:
+    model, feats = build(name, message, **options), features()
+    counted = {channel: Counted(feat) for channel, feat in feats.items()}
+    rows: Any = counted
+    made = batches(message, model, size=40, fanout=-1)
+    with torch.no_grad(), in_chunks(500):
+        whole, found = (model(message.graph, given, message.etype) for given in (feats, rows))
+        of_graph = "variational" not in str(options)  # whose encoder reads all nodes at once
+        assert not of_graph or max(one.most for one in counted.values()) < 300
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    pairs = zip(*(
+        made.epoch(model, given, torch.arange(len(made.train)), generator)
+        for given, generator in zip((feats, rows), generators, strict=True)
+    ), strict=True)  # fmt: skip
+    for part in ("score", "by_channel", "tier_logits"):
+        assert torch.equal(getattr(found, part), getattr(whole, part))
+    assert all(torch.equal(one.score, other.score) for (_, one), (_, other) in pairs)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
