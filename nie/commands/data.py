@@ -53,7 +53,7 @@ def building_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--columns", metavar="ORDER", help="own graph: order of the columns of triples, such as head,tail,relation"
     )
-    group.add_argument("--scores", type=a_path, help="own graph: node, importance (.tsv, .csv)")
+    group.add_argument("--scores", type=a_path, help="own graph: node, importance, further signals of it (.tsv, .csv)")
     group.add_argument(
         "--literals", choices=("features", "nodes"), help="own graph: what numbers, dates and strings are"
     )

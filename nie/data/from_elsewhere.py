@@ -37,7 +37,8 @@ class FromElsewhere:
                 extra ``rdf``.
             scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
                 number, and whose first is no node, is a header. Without the file no node is labelled: such a graph is
-                for link prediction.
+                for link prediction. Further columns are further signals of importance (``signals``), finite, and empty
+                where a node has none; the header names them, and without one they are score, score2, score3 ...
             text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's
                 text is its name; with it, nodes that are not in it have none.
             features: further channels by name, each a file of `nie.data.channel_file.read_channel_file`, or a frame as

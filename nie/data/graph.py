@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,12 +9,14 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nie.arrays import Bools, Floats, Ints
+from nie.arrays import Bools, Dates, Floats, Ints
 from nie.data.channel import Channel
+from nie.data.dates import as_of, days
+from nie.data.digest import digest_of
 from nie.data.from_elsewhere import FromElsewhere
 from nie.data.graph_fields import check_name, mapping, real_numbers, truths, whole_numbers, words
+from nie.data.signals import signal_columns
 from nie.errors import NieError, shown
 
 LARGEST_LABEL = {"log1p": 1e37, "none": 1e15}
@@ -40,6 +41,11 @@ class KnowledgeGraph(FromElsewhere):
         channels: ready features by channel name.
         held_out: by name (``valid``, ``test``), further triples (n, 3) of head, relation and tail that are no edges,
             for link prediction.
+        signals: by name, (N,) float64 further signals of importance, such as votes or revenue, and perhaps the label
+            itself; nan where a node has none. `targets` are of ``labels`` alone; method ``multi-import`` reads signals.
+        node_dates: (N,) days on which nodes come to be, as `datetime64` or strings such as "2001-05-16"; NaT or None
+            for a node that was always there. None for a graph without time.
+        edge_dates: (E,) the same of edges. An edge without a day of its own came to be with the later of its ends.
         meta: ``label_transform`` ("log1p", the default, or "none"), licence, attribution, sha256 of raw files, notes;
             ``inputs``, the features that "auto" stands for, by channel, as ``{"structural": "node2vec+literals"}``;
             ``type_relation``, the relation whose tails are the types of nodes.
@@ -69,6 +75,9 @@ class KnowledgeGraph(FromElsewhere):
     channels: Mapping[str, Channel] = field(default_factory=dict)
     held_out: Mapping[str, Ints] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    signals: Mapping[str, Floats] = field(default_factory=dict)
+    node_dates: Dates | None = None
+    edge_dates: Dates | None = None
 
     def __post_init__(self) -> None:
         owner = f"Graph {check_name('dataset', self.name)}"
@@ -79,6 +88,8 @@ class KnowledgeGraph(FromElsewhere):
             **{key: words(owner, key, getattr(self, key)) for key in ("node_names", "relation_names")},
             "text": words(owner, "text", self.text, optional=True),
             **{key: mapping(owner, key, getattr(self, key)) for key in ("channels", "held_out", "meta")},
+            "signals": signal_columns(owner, self.signals),
+            **{key: days(owner, key, getattr(self, key)) for key in ("node_dates", "edge_dates")},
         }
         kept["held_out"] = {
             name: whole_numbers(owner, f"held_out {name}", triples) for name, triples in kept["held_out"].items()
@@ -110,6 +121,7 @@ class KnowledgeGraph(FromElsewhere):
             "edges": self.num_edges,
             "relations": self.num_relations,
             **{f"channel {name}": channel.features.shape[1] for name, channel in self.channels.items()},
+            **({"signals": len(self.signals)} if self.signals else {}),
             **{name: len(triples) for name, triples in self.held_out.items()},
         }
 
@@ -138,12 +150,12 @@ class KnowledgeGraph(FromElsewhere):
     @cached_property
     def structure_digest(self) -> str:
         """sha256 of nodes, relations and edges; labels, text and features do not enter."""
-        return _digest(self.node_names, self.relation_names, self.src, self.dst, self.etype)
+        return digest_of(self.node_names, self.relation_names, self.src, self.dst, self.etype)
 
     @cached_property
     def text_digest(self) -> str:
         """sha256 of the nodes' text; an absent text differs from an empty one."""
-        return _digest(["-" if text is None else "+" + text for text in self.text])
+        return digest_of(["-" if text is None else "+" + text for text in self.text])
 
     @cached_property
     def digest(self) -> str:
@@ -154,18 +166,21 @@ class KnowledgeGraph(FromElsewhere):
         """
         held_out = [part for name, triples in sorted(self.held_out.items()) for part in ([name], triples)]
         transform = [] if self.label_transform == "log1p" else [["label_transform", self.label_transform]]
-        return _digest([self.structure_digest], self.labels, self.label_mask, *held_out, *transform)
+        return digest_of([self.structure_digest], self.labels, self.label_mask, *held_out, *transform)
 
     @cached_property
     def data_digest(self) -> str:
-        """sha256 of all that can change a result: what `digest` covers, text, given channels and which are read."""
+        """sha256 of all that can change a result: `digest`, text, channels and which are read, signals, days."""
         given = [
             part
             for name, channel in sorted(self.channels.items())
             for part in ([name, _shape(channel)], channel.features, channel.mask)
         ]
         chosen = [f"{channel} {names}" for channel, names in sorted(self.meta.get("inputs", {}).items())]
-        return _digest([self.digest, self.text_digest], *given, *([chosen] if chosen else []))
+        signals = [part for name, values in sorted(self.signals.items()) for part in ([f"signal {name}"], values)]
+        dates = {"node_dates": self.node_dates, "edge_dates": self.edge_dates}
+        dated = [part for name, each in dates.items() if each is not None for part in ([name], each.view(np.int64))]
+        return digest_of([self.digest, self.text_digest], *given, *([chosen] if chosen else []), *signals, *dated)
 
     @property
     def label_transform(self) -> str:
@@ -187,6 +202,27 @@ class KnowledgeGraph(FromElsewhere):
         """
         return replace(self, channels={**self.channels, **mapping(f"Graph {self.name}", "channels", channels)})
 
+    def until(self, date: Any) -> KnowledgeGraph:
+        """The graph as it was known at the end of a day; nodes and relations keep their numbers.
+
+        What came to be later is not known: an edge is gone, and a node stays as a bare name, without label, signals,
+        text and features. What has no day was always there. (So people of whom only later films are known are there,
+        without an edge.) Held-out triples stay.
+
+        Args:
+            date: a day, such as ``"2004-12-31"``.
+
+        Raises:
+            NieError: the graph has no dates, or that is no day.
+
+        >>> kg = KnowledgeGraph("tiny", [0, 1], [2, 2], [0, 0], [3.0, 5.0, 0.0], [True, True, False], ["a", "b", "c"],
+        ...                     ["by"], ["Ann", "Ben", None], node_dates=["2001-05-16", "2003-01-01", None])
+        >>> then = kg.until("2002-12-31")
+        >>> then.labels.tolist(), then.src.tolist(), list(then.text)
+        ([3.0, nan, nan], [0], ['Ann', None, None])
+        """
+        return replace(self, **as_of(self, date))
+
     def _check_meta(self) -> None:
         for key in ("options", "notes", "raw", "inputs"):
             mapping(f"Graph {self.name}", f"meta {key}", self.meta.get(key, {}))
@@ -201,6 +237,11 @@ class KnowledgeGraph(FromElsewhere):
         if self.src.ndim != 1 or not self.src.shape == self.dst.shape == self.etype.shape:
             shapes = f"{self.src.shape}, {self.dst.shape}, {self.etype.shape}"
             raise NieError(f"Graph {self.name}: src, dst and etype must be vectors of one length; got {shapes}.")
+        if self.edge_dates is not None and self.edge_dates.shape != self.src.shape:
+            raise NieError(
+                f"Graph {self.name}: edge_dates must be ({self.num_edges},), one for each edge; got "
+                f"{self.edge_dates.shape}."
+            )
         bounds = {"src": self.num_nodes, "dst": self.num_nodes, "etype": self.num_relations}
         for key, bound in bounds.items():
             ids = getattr(self, key)
@@ -228,6 +269,9 @@ class KnowledgeGraph(FromElsewhere):
             if not isinstance(channel, Channel):
                 raise NieError(f"Graph {self.name}: channel {key} must be a nie.Channel; got {shown(channel)}.")
             sizes[f"channel {key}"] = channel.mask.shape
+        sizes |= {f"signal {key}": values.shape for key, values in self.signals.items()}
+        if self.node_dates is not None:
+            sizes["node_dates"] = self.node_dates.shape
         for key, size in sizes.items():
             if size != (self.num_nodes,):
                 raise NieError(f"Graph {self.name}: {key} must be ({self.num_nodes},), one for each node; got {size}.")
@@ -243,19 +287,6 @@ class KnowledgeGraph(FromElsewhere):
                 f"Graph {self.name}: the label of node {node} ({self.node_names[node]}) must be finite and not "
                 f"negative, and at most {largest:g}; got {self.labels[node]}."
             )
-
-
-def _digest(*parts: Sequence[str] | NDArray[Any]) -> str:
-    """sha256 over strings and arrays; every part carries its length, so parts cannot run into each other."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(f"{len(part)};".encode())
-        if isinstance(part, np.ndarray):
-            total.update(np.ascontiguousarray(part).data)
-        else:
-            words = (word.encode("utf-8", "surrogatepass") for word in part)
-            total.update(b"".join(b"%d:%b" % (len(word), word) for word in words))
-    return total.hexdigest()
 
 
 def _shape(channel: Channel) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nie.arrays import Bools, Ints
+from nie.data.dates import no_days
 from nie.data.graph import KnowledgeGraph
 
 
@@ -83,6 +84,9 @@ class GraphChange:
             text=[*kg.text, *(node.text for node in self.nodes)],
             channels={},
             held_out={},
+            signals={name: np.append(values, np.full(count, np.nan)) for name, values in kg.signals.items()},
+            node_dates=None if kg.node_dates is None else np.append(kg.node_dates, no_days(count)),
+            edge_dates=None if kg.edge_dates is None else np.append(kg.edge_dates[stays], no_days(len(self.added))),
         )
 
     def around(self, nodes: Ints) -> KnowledgeGraph:
@@ -107,6 +111,9 @@ class GraphChange:
             label_mask=np.zeros(len(known), dtype=bool),
             node_names=[kg.node_names[node] for node in known],
             text=[kg.text[node] for node in nodes.tolist()] + [None] * len(others),
+            signals={},
+            node_dates=None,
+            edge_dates=None,
         )
 
 

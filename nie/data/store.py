@@ -9,6 +9,9 @@ A store is a folder::
     src.npy dst.npy etype.npy labels.npy label_mask.npy
     channels/       <name>.features.npy, in three dimensions of sequences, and <name>.mask.npy of every ready channel
     held_out/       <name>.npy, the triples of every split of link prediction, where there are any
+    signals/        <name>.npy of every signal of importance, where there are any
+    node_dates.npy  days since 1970-01-01 as int64, the least int64 for no day, where nodes have days
+    edge_dates.npy  the same of edges
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ UNSEALED = 1
 """The version before `VERSION`, which has no seal; its stores are read all the same."""
 META, SEAL = "meta.json", "seal.json"
 ARRAYS = ("src", "dst", "etype", "labels", "label_mask")
+DATES = ("node_dates", "edge_dates")
 
 
 def counts(kg: KnowledgeGraph) -> dict[str, int]:
@@ -72,10 +76,14 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
                 rows = rows.reshape(len(rows), channel.steps, -1)
             np.save(temporary / "channels" / f"{name}.features.npy", rows, allow_pickle=False)
             np.save(temporary / "channels" / f"{name}.mask.npy", channel.mask, allow_pickle=False)
-        if kg.held_out:
-            (temporary / "held_out").mkdir()
-        for name, triples in kg.held_out.items():
-            np.save(temporary / "held_out" / f"{name}.npy", triples, allow_pickle=False)
+        for folder_of, columns in (("held_out", kg.held_out), ("signals", kg.signals)):
+            if columns:
+                (temporary / folder_of).mkdir()
+            for name, values in columns.items():
+                np.save(temporary / folder_of / f"{name}.npy", values, allow_pickle=False)
+        dates = {key: value for key in DATES if (value := getattr(kg, key)) is not None}
+        for key, value in dates.items():
+            np.save(temporary / f"{key}.npy", value.view(np.int64), allow_pickle=False)
         _write_json(temporary / "names.json", {"nodes": list(kg.node_names), "relations": list(kg.relation_names)})
         _write_json(temporary / "text.json", list(kg.text))
         document = {
@@ -87,6 +95,8 @@ def save(kg: KnowledgeGraph, folder: str | os.PathLike[str]) -> None:
             "data_digest": kg.data_digest,
             "channels": sorted(kg.channels),
             **({"held_out": sorted(kg.held_out)} if kg.held_out else {}),
+            **({"signals": list(kg.signals)} if kg.signals else {}),
+            **({"dates": list(dates)} if dates else {}),
             "meta": dict(kg.meta),
         }
         _write_json(temporary / META, document, indent=2)
@@ -121,7 +131,7 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
                 raise NieError(_advice(path, name))
     names = _read_json(path / "names.json", dict)
     try:
-        for key in ("channels", "held_out"):
+        for key in ("channels", "held_out", "signals", "dates"):
             if not isinstance(document.get(key, []), list):
                 raise NieError(f"{key} must be a list of names.")
         kg = KnowledgeGraph(
@@ -132,6 +142,8 @@ def read(folder: str | os.PathLike[str]) -> KnowledgeGraph:
             text=_read_json(path / "text.json", list),
             channels={name: _read_channel(path / "channels", name) for name in document["channels"]},
             held_out={name: read_npy(path / "held_out" / f"{name}.npy") for name in document.get("held_out", [])},
+            signals={name: read_npy(path / "signals" / f"{name}.npy") for name in document.get("signals", [])},
+            **{key: read_npy(path / f"{key}.npy").view("datetime64[D]") for key in document.get("dates", [])},
             meta=document["meta"],
         )
         expected, digest = document["counts"], document["digest"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nie.data.graph import KnowledgeGraph
 from nie.data.store import counts
 
@@ -26,6 +28,12 @@ def info(kg: KnowledgeGraph) -> str:
         f"text: {figures['with_text']:,} nodes",
         f"channels: {', '.join(sorted(kg.channels)) or 'none ready; they are computed when they are needed'}",
     ]
+    if kg.signals:
+        known_at = (f"{name} {int(np.isfinite(values).sum()):,}" for name, values in kg.signals.items())
+        lines.append(f"signals: {', '.join(known_at)} nodes")
+    if kg.node_dates is not None and not np.isnat(kg.node_dates).all():
+        day = kg.node_dates[~np.isnat(kg.node_dates)]
+        lines.append(f"days: {len(day):,} nodes, {day.min()} to {day.max()}")
     if kg.held_out:
         lines.append(f"held out: {', '.join(f'{name} {len(triples):,}' for name, triples in kg.held_out.items())}")
     for key in ("options", "notes"):

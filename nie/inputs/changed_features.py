@@ -157,7 +157,7 @@ class ChangedFeatures:
         """The changed graph with the facts of new nodes alone."""
         kg, count = self.change.after, self.change.before.num_nodes
         own = (kg.src >= count) | (kg.dst >= count)
-        return replace(kg, src=kg.src[own], dst=kg.dst[own], etype=kg.etype[own])
+        return replace(kg, src=kg.src[own], dst=kg.dst[own], etype=kg.etype[own], edge_dates=None)
 
     @property
     def _with_new_text(self) -> Ints:

@@ -45,4 +45,4 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     asked = test[np.isin(test[:, 1], testing)]
     src, etype, dst = train[~np.isin(train[:, 1], [*testing, *validating])].T
     log.info("%s: %d relations with %d triples are tested without training", kg.name, count, len(asked))
-    return replace(kg, src=src, etype=etype, dst=dst, held_out={"valid": choice, "test": asked})
+    return replace(kg, src=src, etype=etype, dst=dst, edge_dates=None, held_out={"valid": choice, "test": asked})

@@ -80,7 +80,7 @@ def with_held_out(kg: KnowledgeGraph, share: float, seed: int, valid_at_least: i
 def _distinct(kg: KnowledgeGraph) -> KnowledgeGraph:
     first = np.unique(kg.triples, axis=0, return_index=True)[1]
     src, etype, dst = kg.triples[np.sort(first)].T
-    return replace(kg, src=src, etype=etype, dst=dst)
+    return replace(kg, src=src, etype=etype, dst=dst, edge_dates=None)
 
 
 def _spare(kg: KnowledgeGraph, wanted: int, seed: int) -> list[int]:
@@ -107,4 +107,4 @@ def _hold_out(kg: KnowledgeGraph, rows: Mapping[str, Sequence[int]]) -> Knowledg
         moved = kg.triples[np.sort(np.asarray(chosen, dtype=np.int64))]
         held_out[name] = np.concatenate([held_out[name], moved]) if name in held_out else moved
     src, etype, dst = np.delete(kg.triples, np.concatenate(list(rows.values())), axis=0).T
-    return replace(kg, src=src, etype=etype, dst=dst, held_out=held_out)
+    return replace(kg, src=src, etype=etype, dst=dst, edge_dates=None, held_out=held_out)

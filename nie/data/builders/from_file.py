@@ -9,6 +9,7 @@ from typing import Any
 from nie.data.builders.given_features import given_channels
 from nie.data.builders.node_column import NodeColumn
 from nie.data.builders.own_graph import OwnGraph
+from nie.data.builders.score_columns import score_columns
 from nie.data.builders.triple_file import read_triples
 from nie.data.raw import checksums, find_packed
 
@@ -21,8 +22,9 @@ def fields_of_files(
 ) -> dict[str, Any]:  # fmt: skip
     """The arguments of `nie.KnowledgeGraph`; ``options`` are those of `nie.data.builders.own_graph.OwnGraph`."""
     graph = OwnGraph(str(find_packed(triples)), read_triples(triples, columns), **options)
-    for kind, path in (("scores", scores), ("text", text)):
-        if path is not None:
-            graph.take(NodeColumn.of_file(kind, path, graph.nodes))
+    if scores is not None:
+        graph.take_scores(score_columns(scores, graph.nodes))
+    if text is not None:
+        graph.take(NodeColumn.of_file("text", text, graph.nodes))
     files = [file for file in (triples, scores, text) if file is not None]
     return graph.fields(name, given_channels(features, list(graph.nodes)), raw=checksums(*files))

@@ -27,7 +27,7 @@ class NodeColumn:
     """Values of nodes, as they stand somewhere.
 
     Attributes:
-        kind: "scores" or "text".
+        kind: "scores", "signals" or "text".
         source: of the rows, for messages.
         rows: the number of each row, the name of a node, and its value.
     """
@@ -38,8 +38,8 @@ class NodeColumn:
 
     @classmethod
     def of_file(cls, kind: str, path: str | os.PathLike[str], nodes: Mapping[str, int]) -> NodeColumn:
-        """The two columns of a table; ``nodes`` tell a first line from a header."""
-        return cls(kind, Source(str(find_packed(path))), _without_header(path, nodes, kind))
+        """The two columns of a table of texts; ``nodes`` tell a first line from a header."""
+        return cls(kind, Source(str(find_packed(path))), _without_header(path, nodes))
 
     @classmethod
     def of_frame(cls, kind: str, given: Any) -> NodeColumn:
@@ -103,15 +103,12 @@ def _no_node(name: str, literals: Mapping[str, str]) -> str:
     )
 
 
-def _without_header(
-    path: str | os.PathLike[str], nodes: Mapping[str, int], kind: str
-) -> Iterator[tuple[int, str, str]]:  # fmt: skip
+def _without_header(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> Iterator[tuple[int, str, str]]:
     header: list[str] | None = None
     for row, (line, fields) in enumerate(table_rows(find_packed(path), 2)):
         node, field = fields[0].strip(), fields[1]
-        # A score tells a header by itself; a text can be anything, so there the first word must be a usual one.
-        named_as_header = node.lower() in NODE_WORDS if kind == "text" else not _is_number(field)
-        if row == 0 and in_graph(node, nodes) not in nodes and named_as_header:
+        # A text can be anything, so that the first word tells a header where it is a usual one.
+        if row == 0 and in_graph(node, nodes) not in nodes and node.lower() in NODE_WORDS:
             header = fields
             log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
         if fields != header:  # files that were joined have it again
@@ -122,16 +119,21 @@ def _is_column(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str)
 
 
+def _finite(field: Any) -> float | None:
+    number = float(field) if is_number(field) else math.nan
+    return number if math.isfinite(number) else None
+
+
 def _score(field: Any) -> float | None:
-    number = float(field) if _is_number(field) else math.nan
-    return number if math.isfinite(number) and number >= 0 else None
+    number = _finite(field)
+    return number if number is not None and number >= 0 else None
 
 
 def _sentence(field: Any) -> str | None:
     return field if isinstance(field, str) else None
 
 
-def _is_number(field: Any) -> bool:
+def is_number(field: Any) -> bool:
     if isinstance(field, bool):
         return False
     try:
@@ -141,5 +143,9 @@ def _is_number(field: Any) -> bool:
     return "_" not in str(field)  # which Python takes, and nobody means
 
 
-PARSERS: Mapping[str, Callable[[Any], Any]] = {"scores": _score, "text": _sentence}
-EXPECTED = {"scores": "the score of {} must be a number >= 0", "text": "the text of {} must be a string"}
+PARSERS: Mapping[str, Callable[[Any], Any]] = {"scores": _score, "signals": _finite, "text": _sentence}
+EXPECTED = {
+    "scores": "the score of {} must be a number >= 0",
+    "signals": "a signal of {} must be a number",
+    "text": "the text of {} must be a string",
+}

@@ -6,6 +6,7 @@ It gives the fields of a `nie.KnowledgeGraph` and not the graph, so that the cla
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,8 @@ class OwnGraph:
             self.read, self.literals = set_apart(source, read, self.type_relation)
         self.allow_unknown, self.label_transform = allow_unknown, label_transform
         self.values: dict[str, dict[int, Any]] = {}
+        self.signals: dict[str, dict[int, Any]] = {}
+        self.label = "score"
         self.notes = {"repeated_triples": read.repeated}
         if read.repeated:
             log.warning("%d repeated triples were dropped", read.repeated)
@@ -81,6 +84,24 @@ class OwnGraph:
             _warn_of_small(np.array(list(values.values())))
         self.values[column.kind] = values
 
+    def take_scores(self, columns: Mapping[str, NodeColumn]) -> None:
+        """Give nodes the scores of the first of some columns by name, and of several, all as signals.
+
+        Raises:
+            NieError: as `take`, or a signal that no node of the graph has.
+        """
+        first = next(iter(columns))
+        self.take(columns[first])
+        if len(columns) == 1:
+            return
+        self.label = first
+        for name, column in columns.items():
+            signal = replace(column, kind="signals")
+            values, _ = signal.values(self.nodes, self.literals.names, allow_unknown=self.allow_unknown)
+            if not values:
+                raise NieError(f"{column.source.name}: at least one node must have the signal {name}; none has.")
+            self.signals[name] = values
+
     def fields(
         self, name: str, channels: Mapping[str, Channel] | None = None, raw: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
@@ -92,9 +113,8 @@ class OwnGraph:
             raw: sha256 of the files by name.
         """
         nodes = list(self.nodes)
-        labels = np.full(len(nodes), np.nan)
         scores, text = self.values.get("scores", {}), self.values.get("text")
-        labels[list(scores)] = list(scores.values())
+        labels = _column(scores, len(nodes))
         for relation in telling_scores(self.literals, scores):
             log.warning(
                 "the numbers of the relation %s are the scores themselves, so that test figures will say too much; "
@@ -116,9 +136,10 @@ class OwnGraph:
                 nodes if text is None else [text.get(node) for node in range(len(nodes))], self.literals
             ),
             "channels": made,
+            "signals": {key: _column(values, len(nodes)) for key, values in self.signals.items()},
             "meta": {
                 "label_transform": self.label_transform,
-                "label": "score",
+                "label": self.label,
                 "licence": "your own",
                 "attribution": "",
                 "raw": {} if raw is None else dict(raw),
@@ -128,6 +149,13 @@ class OwnGraph:
                 **({} if self.type_relation is None else {"type_relation": self.type_relation}),
             },
         }
+
+
+def _column(values: Mapping[int, float], num_nodes: int) -> Floats:
+    """(N,) values by node; nan for the others."""
+    column = np.full(num_nodes, np.nan)
+    column[list(values)] = list(values.values())
+    return column
 
 
 def _warn_of_small(scores: Floats) -> None:

@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nie.data.builders.tmdb5k_facts import film_channels
+from nie.data.builders.tmdb5k_facts import film_channels, film_dates, film_signals
 from nie.data.graph import KnowledgeGraph
 from nie.data.raw import checksums, find_packed, open_text, read_rows
 from nie.errors import NieError, shown
 
-VERSION = 3
+VERSION = 4
 MOVIES = "tmdb_5000_movies.csv"
 CREDITS = "tmdb_5000_credits.csv"
 NODE_INFO = "node_info.tsv"
@@ -50,7 +50,8 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
     Nodes are the films in csv order, then genres, companies, countries and people by first appearance (people: the
     cast of all films, then the crew), then the five type nodes. Every distinct fact is one edge film -> other or
     entity -> type, and one inverse edge of its own relation (r + 17). Popularity, votes and revenue enter no feature;
-    budget, runtime, year and language are the channel ``facts``, and how full the film's entry is, ``entry``.
+    budget, runtime, year and language are the channel ``facts``, and how full the film's entry is, ``entry``. The
+    signals are popularity, vote_count, vote_average, revenue and budget, and the day of a film is that of its release.
 
     Args:
         raw: folder with the two csv files of Kaggle's "TMDB 5000 movie metadata", plain or packed.
@@ -69,6 +70,7 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
     nodes, edges = _nodes_and_edges(movies, credits)
     popularity = [_number(movies.path, line, row["popularity"]) for line, row in movies.rows]
     src, etype, dst = _with_inverses(edges)
+    rows = [row for _, row in movies.rows]
     labelled = np.arange(len(nodes.names)) < len(movies.rows)
     labels = np.full(len(nodes.names), np.nan)
     labels[labelled] = popularity
@@ -84,7 +86,9 @@ def tmdb5k(raw: str | os.PathLike[str], *, text: Literal["names", "published"] =
         node_names=nodes.labels,
         relation_names=RELATIONS,
         text=texts,
-        channels=film_channels([row for _, row in movies.rows], len(nodes.names)),
+        channels=film_channels(rows, len(nodes.names)),
+        signals=film_signals(rows, len(nodes.names)),
+        node_dates=film_dates(rows, len(nodes.names)),
         meta={
             "label_transform": "log1p",
             "label": "popularity",

@@ -1,6 +1,6 @@
-"""What the films' csv says of a film besides its text and its links, as two channels of numbers.
+"""What the films' csv says of a film besides its text and its links: two channels of numbers, signals, and a day.
 
-Popularity, votes and revenue are never among them. A value that is absent or 0 (as TMDB writes an unknown budget) has
+Popularity, votes and revenue are in no channel. A value that is absent or 0 (as TMDB writes an unknown budget) has
 the mean of the films whose value is known, and a flag: a year 0 would be an outlier that no linear model survives.
 """
 
@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nie.arrays import Floats32
+from nie.arrays import Dates, Floats, Floats32
 from nie.data.channel import Channel
+from nie.data.dates import no_days
 
 FACTS = ("budget", "runtime", "release_date", "original_language")
 ENTRY = ("keywords", "homepage", "tagline", "overview")
+SIGNALS = ("popularity", "vote_count", "vote_average", "revenue", "budget")
+_UNKNOWN_AT_ZERO = ("revenue", "budget")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def film_channels(rows: Sequence[Mapping[str, str]], num_nodes: int) -> dict[str, Channel]:
@@ -41,6 +46,47 @@ def film_channels(rows: Sequence[Mapping[str, str]], num_nodes: int) -> dict[str
             features[: len(rows)] = known
             channels[name] = Channel(features, np.arange(num_nodes) < len(rows))
     return channels
+
+
+def film_signals(rows: Sequence[Mapping[str, str]], num_nodes: int) -> dict[str, Floats]:
+    """Return the signals of importance of ``num_nodes`` nodes, of which the first are the films; nan for all others.
+
+    TMDB writes 0 for a revenue or budget that it does not know, and for the average of no votes; these are nan, too. A
+    signal that the csv has no column for is left out.
+
+    >>> rows = [{"revenue": "0", "vote_average": "0.0", "vote_count": "0"},
+    ...         {"revenue": "7", "vote_average": "6.5", "vote_count": "2"}]
+    >>> {name: values.tolist() for name, values in film_signals(rows, 3).items()}
+    {'vote_count': [0.0, 2.0, nan], 'vote_average': [nan, 6.5, nan], 'revenue': [nan, 7.0, nan]}
+    """
+    signals: dict[str, Floats] = {}
+    for name in SIGNALS:
+        if not all(name in row for row in rows):
+            continue
+        values = np.array([_number(row[name]) for row in rows])
+        unknown = name in _UNKNOWN_AT_ZERO or (name == "vote_average" and "vote_count" in signals)
+        if unknown:
+            values[(values if name in _UNKNOWN_AT_ZERO else signals["vote_count"][: len(rows)]) == 0] = np.nan
+        signals[name] = np.concatenate([values, np.full(num_nodes - len(rows), np.nan)])
+    return signals
+
+
+def film_dates(rows: Sequence[Mapping[str, str]], num_nodes: int) -> Dates | None:
+    """Return the day of release of the films, and NaT for all other nodes; None where the csv has no such column.
+
+    >>> film_dates([{"release_date": "2001-05-16"}, {"release_date": ""}], 3)
+    array(['2001-05-16',        'NaT',        'NaT'], dtype='datetime64[D]')
+    """
+    if not all("release_date" in row for row in rows):
+        return None
+    days = no_days(num_nodes)
+    for film, row in enumerate(rows):
+        if _DAY.fullmatch(row["release_date"]):
+            try:
+                days[film] = row["release_date"]
+            except ValueError:  # such as a month 13
+                continue
+    return days
 
 
 def _facts(rows: Sequence[Mapping[str, str]]) -> Floats32:

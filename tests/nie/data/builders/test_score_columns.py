@@ -1,0 +1,63 @@
+"""Tables of scores with several columns become signals of a graph of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nie.data import KnowledgeGraph
+from nie.errors import NieError
+
+
+@pytest.fixture
+def triples(tmp_path: Path) -> Path:
+    (tmp_path / "t.tsv").write_text("ann\tknows\tbob\nbob\tknows\tcid\n")
+    return tmp_path / "t.tsv"
+
+
+def graph(triples: Path, scores: str, **options: object) -> KnowledgeGraph:
+    (triples.parent / "s.tsv").write_text(scores)
+    return KnowledgeGraph.from_file(triples, triples.parent / "s.tsv", **options)
+
+
+def test_the_first_column_is_the_label_and_all_are_signals(triples: Path) -> None:
+    kg = graph(triples, "node\tviews\tstars\nann\t7\t\nbob\t\t-4.5\n")
+    assert kg.labels.tolist()[0] == 7
+    assert kg.label_mask.tolist() == [True, False, False]
+    assert kg.meta["label"] == "views"
+    np.testing.assert_array_equal(kg.signals["views"], [7, np.nan, np.nan])
+    np.testing.assert_array_equal(kg.signals["stars"], [np.nan, -4.5, np.nan])
+
+
+def test_columns_without_a_header_are_numbered(triples: Path) -> None:
+    assert list(graph(triples, "ann\t7\t1\nbob\t3\t2\n").signals) == ["score", "score2"]
+
+
+def test_one_column_is_no_signal(triples: Path) -> None:
+    kg = graph(triples, "node\tviews\nann\t7\n")
+    assert kg.signals == {}
+    assert kg.meta["label"] == "score"
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ("node\tviews\tviews\nann\t7\t1\n", "names a column twice"),
+        ("node\tviews\ta/b\nann\t7\t1\n", "signal name"),
+        ("node\tviews\tstars\nann\t7\tmany\n", "a signal of 'ann' must be a number; got 'many'"),
+        ("node\tviews\tstars\nann\t7\t\n", "must have the signal stars"),
+        ("node\tviews\tstars\nann\t\t7\n", "must have a score"),
+        ("node\tviews\tstars\nann\t7\n", "must have 3 tab-separated fields"),
+        ("node\tviews\tstars\nann\t7\t1\neve\t7\t1\n", "'eve' is in no triple"),
+    ],
+)
+def test_what_is_wrong_is_said(triples: Path, scores: str, said: str) -> None:
+    with pytest.raises(NieError, match=said):
+        graph(triples, scores)
+
+
+def test_unknown_nodes_are_skipped_where_that_is_asked(triples: Path) -> None:
+    kg = graph(triples, "node\tviews\tstars\nann\t7\t1\neve\t7\t1\n", allow_unknown=True)
+    assert np.isfinite(kg.signals["stars"]).sum() == 1
