@@ -107,8 +107,9 @@ class FoldNetwork:
         )
 
     def for_plan(self, planned: Plan) -> FoldNetwork:
-        """The same, with features held where the network trains on the whole graph, which reads them in each step."""
-        if planned.batch.size is not None or not any(isinstance(feat, Rows) for feat in self.feats.values()):
+        """The same, with features held where every step reads most of them: where it learns from all training nodes."""
+        in_parts = planned.batch.size is not None and planned.batch.size < len(self.train)
+        if in_parts or not any(isinstance(feat, Rows) for feat in self.feats.values()):
             return self
         return replace(self, feats={name: held(feat) for name, feat in self.feats.items()})
 
