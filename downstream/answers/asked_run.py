@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from downstream.answers.blend_run import BlendRun
+from downstream.answers.changed_scores import ChangeableRun
 from downstream.answers.finished_run import RunInputs, finished_config
 from downstream.answers.linear_run import LinearRun
 from downstream.answers.score_sum import AskedRun
+from downstream.answers.table_run import TableRun
 from downstream.answers.trained import TrainedRun
 from downstream.methods.method import Method
 from downstream.methods.table import METHODS, method_of
@@ -16,7 +18,9 @@ from nie.runs.run import Run
 
 
 def asked_run(run: Run, *, data_root: str | Path = "datasets") -> AskedRun:
-    """Open a run of a network, of a method that is linear in the features, or of a blend.
+    """Open a run of a network, of a method that is linear in the features, of trees, or of a blend.
+
+    The trees of a blend are not explained: their part stands by its name.
 
     Args:
         run: of the importance stage.
@@ -26,13 +30,31 @@ def asked_run(run: Run, *, data_root: str | Path = "datasets") -> AskedRun:
         NieError: another stage made the run, it has no finished fold, its data have changed, a part of a blend is no
             more, or its method is another one.
     """
-    config = finished_config(run)
-    if not _can_be_asked(METHODS[config.method]):
+    config, shared = finished_config(run), RunInputs(data_root)
+    method = METHODS[config.method]
+    if method.predictor is not None:
+        return TableRun.open(run, shared=shared)
+    if not _can_be_asked(method):
         raise NieError(
             f"{run.path} is a run of {config.method}, whose scores cannot be explained; ask a run of a network, such "
-            "as rgcn or rgtn, of linear or ridge, or a blend of such."
+            "as rgcn or rgtn, of linear or ridge, of trees, such as boosting-neighbours, or a blend."
         )
-    return _opened(run, RunInputs(data_root))
+    return _opened(run, shared)
+
+
+def changeable_run(run: Run, *, data_root: str | Path = "datasets") -> ChangeableRun:
+    """Open a run of a network or of trees, to be asked about a changed graph.
+
+    Args:
+        run: of the importance stage.
+        data_root: folder of the datasets.
+
+    Raises:
+        NieError: another stage made the run, it has no finished fold, its data have changed, or its method is another
+            one.
+    """
+    trees = METHODS[finished_config(run).method].predictor is not None
+    return (TableRun if trees else TrainedRun).open(run, data_root=data_root)
 
 
 def _opened(run: Run, shared: RunInputs) -> AskedRun:

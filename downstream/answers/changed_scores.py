@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,10 +13,14 @@ from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.interval import Intervals
 from downstream.answers.node_scores import NodeScores
 from downstream.answers.predicted import FoldPrediction, Predicted, put_together
+from downstream.answers.table_run import ChangedTable, TableRun
 from downstream.answers.trained import TrainedRun
 from nie.arrays import Floats
 from nie.data.graph_change import GraphChange
 from nie.data.node_types import NodeTypes, node_types
+
+ChangeableRun: TypeAlias = TrainedRun | TableRun
+"""A finished run that can be asked about a changed graph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +32,16 @@ class ChangedScores:
         predictions: by fold the predictions (M, N + n) of its networks on the changed graph, on the label scale.
     """
 
-    graph: ChangedGraph
+    graph: ChangedGraph | ChangedTable
     predictions: Mapping[int, Floats]
 
     @classmethod
-    def of(cls, graph: ChangedGraph) -> ChangedScores:
+    def of(cls, graph: ChangedGraph | ChangedTable) -> ChangedScores:
         """Ask all networks of the run."""
         return cls(graph, graph.predictions())
 
     @property
-    def trained(self) -> TrainedRun:
+    def trained(self) -> ChangeableRun:
         """The run."""
         return self.graph.trained
 
@@ -84,7 +89,12 @@ class ChangedScores:
         return _put_together(self.graph)
 
 
-def scores_before(trained: TrainedRun) -> NodeScores:
+def changed_graph(run: ChangeableRun, change: GraphChange) -> ChangedGraph | ChangedTable:
+    """A changed graph, as what a run was fitted to reads it."""
+    return ChangedTable(run, change) if isinstance(run, TableRun) else ChangedGraph(run, change)
+
+
+def scores_before(trained: ChangeableRun) -> NodeScores:
     """The scores (N,) of the graph as it is; computed once for as long as the run is open, as all that is before."""
 
     def make() -> NodeScores:
@@ -94,26 +104,26 @@ def scores_before(trained: TrainedRun) -> NodeScores:
     return trained.inputs.once(("scores before", trained.run.path), make)  # runs may share their inputs
 
 
-def types_before(trained: TrainedRun) -> NodeTypes:
+def types_before(trained: ChangeableRun) -> NodeTypes:
     """The types of the nodes of the graph as it is."""
     return trained.inputs.once("node types", lambda: node_types(trained.kg))
 
 
-def predictions_before(trained: TrainedRun) -> Mapping[int, Floats]:
+def predictions_before(trained: ChangeableRun) -> Mapping[int, Floats]:
     """The predictions on the graph as it is, by fold."""
     return _unchanged(trained).predictions()
 
 
-def _predicted_before(trained: TrainedRun) -> Predicted:
+def _predicted_before(trained: ChangeableRun) -> Predicted:
     return trained.inputs.once(("predicted before", trained.run.path), lambda: _put_together(_unchanged(trained)))
 
 
-def _unchanged(trained: TrainedRun) -> ChangedGraph:
+def _unchanged(trained: ChangeableRun) -> ChangedGraph | ChangedTable:
     key = "unchanged graph", trained.run.path
-    return trained.inputs.once(key, lambda: ChangedGraph(trained, GraphChange(trained.kg)))
+    return trained.inputs.once(key, lambda: changed_graph(trained, GraphChange(trained.kg)))
 
 
-def _put_together(graph: ChangedGraph) -> Predicted:
+def _put_together(graph: ChangedGraph | ChangedTable) -> Predicted:
     targets, folds, deviations = graph.trained.kg.targets, graph.trained.folds, graph.deviations()
     return put_together([
         FoldPrediction(

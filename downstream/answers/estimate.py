@@ -18,6 +18,7 @@ from nie.progress import log
 from nie.runs.run import Run, read_run
 
 if TYPE_CHECKING:
+    from downstream.answers.changed_scores import ChangeableRun
     from downstream.answers.explanation import Explanation
     from downstream.answers.score_sum import AskedRun
     from downstream.answers.suggestions import Suggestions
@@ -105,7 +106,7 @@ class Estimate:
         return asked_run(self.run, data_root=self.data_root)
 
     def what_if(self, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
-        """The scores of the graph without some facts, and with others; of a run of a network.
+        """The scores of the graph without some facts, and with others; of a run of a network or of trees.
 
         Args:
             remove, add: facts (head, relation, tail), each of them by its name or its text.
@@ -116,11 +117,20 @@ class Estimate:
 
         Raises:
             NieError: no fact is given, a node or relation is unknown or stands for several, a fact to remove is not in
-                the graph, one to add is in it already, or the run is not one of a network.
+                the graph, one to add is in it already, or the run is neither of a network nor of trees.
         """
         from downstream.answers.what_if import what_if
 
-        return what_if(self.trained, remove, add)
+        return what_if(self._changeable, remove, add)
+
+    @cached_property
+    def _changeable(self) -> ChangeableRun:
+        from downstream.answers.asked_run import changeable_run
+        from downstream.methods.table import method_of
+
+        method = method_of(self.run)
+        trees = method is not None and method.predictor is not None
+        return changeable_run(self.run, data_root=self.data_root) if trees else self.trained
 
     def suggest(self, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
         """The single facts, of those that similar nodes have, that would raise the score of a node most.

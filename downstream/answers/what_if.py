@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from downstream.answers.by_name import shown_entity
-from downstream.answers.changed_graph import ChangedGraph
-from downstream.answers.changed_scores import ChangedScores
+from downstream.answers.changed_scores import ChangeableRun, ChangedScores, changed_graph
 from downstream.answers.frame import as_frame, as_html, as_records
 from downstream.answers.named_change import named_change, named_facts
 from downstream.answers.node_scores import number_text
-from downstream.answers.trained import TrainedRun
 from downstream.reports.tables import markdown_grid
 from nie.arrays import Floats
 from nie.errors import NieError, nearest, shown
@@ -111,14 +109,14 @@ class WhatIf:
         return as_html("What if", self.columns())
 
 
-def what_if(trained: TrainedRun, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
+def what_if(trained: ChangeableRun, remove: Sequence[Any] = (), add: Sequence[Any] = ()) -> WhatIf:
     """Ask a run for the scores of its graph without some facts, and with others.
 
     Everything that the networks read of the facts is computed anew: messages, degrees, relation profiles. What is
     trained on the whole graph, such as node2vec, stays as it was.
 
     Args:
-        trained: the run.
+        trained: the run, of a network or of trees, which are fitted again.
         remove, add: facts (head, relation, tail) by name or text.
 
     Raises:
@@ -126,7 +124,7 @@ def what_if(trained: TrainedRun, remove: Sequence[Any] = (), add: Sequence[Any] 
             graph, or one to add is in it already.
     """
     change = named_change(trained.kg, named_facts("remove", remove), named_facts("add", add))
-    return WhatIf(ChangedScores.of(ChangedGraph(trained, change)))
+    return WhatIf(ChangedScores.of(changed_graph(trained, change)))
 
 
 def what_if_text(result: WhatIf, nodes: str = "named") -> str:

@@ -6,9 +6,10 @@ Each is a function of a `FoldData` and looks at the labels of the fold's trainin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from nie.data.pagerank import pagerank
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.probe import ridge, ridge_weights
+
+Predictor: TypeAlias = Callable[[Floats32], Floats]
+"""From the rows (M, d) of a table to scores (M,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +167,12 @@ def _least_squares(given: FoldData) -> Any:
 
 def forest_baseline(given: FoldData, settings: ForestModel) -> Fitted:
     """Random forest on the features; by default each split tries sqrt(d) of the d features."""
+    score = fitted_forest(given, settings)(given.features)
+    return Fitted(score, score)
+
+
+def fitted_forest(given: FoldData, settings: ForestModel) -> Predictor:
+    """The forest of `forest_baseline`."""
     train = given.fold.train
     model = RandomForestRegressor(
         n_estimators=settings.trees,
@@ -173,8 +183,8 @@ def forest_baseline(given: FoldData, settings: ForestModel) -> Fitted:
     )
     model.fit(given.features[train], given.targets[train])
     model.set_params(n_jobs=1)  # threads would add the trees up in any order, which changes the last bits
-    score: Floats = model.predict(given.features)
-    return Fitted(score, score)
+    predict: Predictor = model.predict
+    return predict
 
 
 def ridge_baseline(given: FoldData) -> Fitted:
@@ -194,6 +204,12 @@ def boosting_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
     scikit-learn's histogram boosting; the number of rounds is the one with the least squared error on the validation
     nodes.
     """
+    score = fitted_boosting(given, settings)(given.features)
+    return Fitted(score, score)
+
+
+def fitted_boosting(given: FoldData, settings: BoostingModel) -> Predictor:
+    """The trees of `boosting_baseline`."""
     fold, targets, features = given.fold, given.targets, given.features
     model = HistGradientBoostingRegressor(
         learning_rate=settings.learning_rate,
@@ -206,5 +222,5 @@ def boosting_baseline(given: FoldData, settings: BoostingModel) -> Fitted:
     )
     model.fit(features[fold.train], targets[fold.train])
     errors = [np.mean((val - targets[fold.val]) ** 2) for val in model.staged_predict(features[fold.val])]
-    score: Floats = next(islice(model.staged_predict(features), int(np.argmin(errors)), None))
-    return Fitted(score, score)
+    best = int(np.argmin(errors))
+    return lambda rows: next(islice(model.staged_predict(rows), best, None))

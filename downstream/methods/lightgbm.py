@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from downstream.methods.baselines import FoldData
+from downstream.methods.baselines import FoldData, Predictor
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.tree_settings import LightGBMModel
@@ -31,6 +33,18 @@ def lightgbm_baseline(given: FoldData, settings: LightGBMModel) -> Fitted:
     Raises:
         NieError: the extra ``boosting`` is not installed.
     """
+    model = _trained(given, settings)
+    score = model.predict(given.features, num_iteration=model.best_iteration)
+    return Fitted(score, score, facts={"rounds": int(model.best_iteration)})
+
+
+def fitted_lightgbm(given: FoldData, settings: LightGBMModel) -> Predictor:
+    """The trees of `lightgbm_baseline`."""
+    model = _trained(given, settings)
+    return lambda rows: model.predict(rows, num_iteration=model.best_iteration)
+
+
+def _trained(given: FoldData, settings: LightGBMModel) -> Any:
     lightgbm = require(*LIGHTGBM)
     fold, targets = given.fold, given.targets
     train = lightgbm.Dataset(given.features[fold.train], targets[fold.train])
@@ -51,6 +65,4 @@ def lightgbm_baseline(given: FoldData, settings: LightGBMModel) -> Fitted:
         "verbosity": -1,
     }
     stop = lightgbm.early_stopping(settings.patience, verbose=False)
-    model = lightgbm.train(parameters, train, settings.rounds, valid_sets=[val], callbacks=[stop])
-    score = model.predict(given.features, num_iteration=model.best_iteration)
-    return Fitted(score, score, facts={"rounds": int(model.best_iteration)})
+    return lightgbm.train(parameters, train, settings.rounds, valid_sets=[val], callbacks=[stop])

@@ -27,6 +27,8 @@ class Method:
         takes_masks: of a network, whether it is called with ``masks=``, the nodes that have each channel.
         weights: of a method that is linear in the features, ``(FoldData) -> (weights, constant)``: those (d,) of the
             features as they are, and what is added to them.
+        predictor: of a method of a table, ``(FoldData, settings of the model) -> Predictor``: fits it, and says what it
+            gives for the rows of any table with the same columns.
         sees_test_labels: it is here to show what its leak is worth; nothing is compared with it or chosen from it.
         made_of_runs: it reads finished runs of other methods.
     """
@@ -37,6 +39,7 @@ class Method:
     build: Callable[..., Any] | None = None
     takes_masks: bool = False
     weights: Callable[..., Any] | None = None
+    predictor: Callable[..., Any] | None = None
     sees_test_labels: bool = False
     made_of_runs: bool = False
 

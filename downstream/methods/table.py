@@ -105,14 +105,17 @@ METHODS: dict[str, Method] = {
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
-    "forest": baseline(_baseline("forest_baseline"), ForestConfig),
-    "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig),
+    "forest": baseline(_baseline("forest_baseline"), ForestConfig, predictor=_baseline("fitted_forest")),
+    "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig, predictor=_baseline("fitted_boosting")),
     "lightgbm": baseline(
         later("downstream.methods.lightgbm:lightgbm_baseline"),
         LightGBMConfig,
         check=later("downstream.methods.lightgbm:check_lightgbm"),
+        predictor=later("downstream.methods.lightgbm:fitted_lightgbm"),
     ),
-    "boosting-neighbours": baseline(_baseline("boosting_baseline"), NeighbourBoostingConfig),
+    "boosting-neighbours": baseline(
+        _baseline("boosting_baseline"), NeighbourBoostingConfig, predictor=_baseline("fitted_boosting")
+    ),
     "mlp": _convolution("mlp", HiddenConfig()),
     "gcn": _convolution("gcn", GCNConfig()),
     "graphsage": _convolution("graphsage", ConvolutionConfig()),

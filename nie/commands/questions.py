@@ -31,7 +31,7 @@ def _add_explain(commands: Commands) -> None:
     explaining = commands.add("explain", "why a node has its score, from a finished run", _explain)
     explaining.add_argument(
         "run_folder", metavar="run", type=a_path,
-        help="folder of a stage-2 run of a network, of linear or ridge, or of a blend",
+        help="folder of a stage-2 run of a network, of linear or ridge, of trees, or of a blend",
     )  # fmt: skip
     explaining.add_argument("node", help="its name, or the words in its text")
     explaining.add_argument("--top", type=whole_number(1, 1_000_000), default=10, help="facts and relations to show")
@@ -45,8 +45,12 @@ def _add_explain(commands: Commands) -> None:
 
 
 def _add_what_if(commands: Commands) -> None:
-    asking = commands.add("what-if", "scores with facts taken away or added, from a run of a network", _what_if)
-    asking.add_argument("run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network")
+    asking = commands.add(
+        "what-if", "scores with facts taken away or added, from a run of a network or of trees", _what_if
+    )
+    asking.add_argument(
+        "run_folder", metavar="run", type=a_path, help="folder of a stage-2 run of a network or of trees"
+    )
     for action, words in (("remove", "take a fact away"), ("add", "add a fact")):
         asking.add_argument(
             f"--{action}", nargs=3, action="append", default=[], metavar=("HEAD", "RELATION", "TAIL"),
@@ -102,15 +106,16 @@ def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
     if (arguments.node is None) != (arguments.suggest is None) or (arguments.lower and arguments.suggest is None):
         raise NieError("--suggest, --node and --lower go together: --suggest 5 --node NODE, with or without --lower.")
 
+    from downstream.answers.asked_run import changeable_run
     from downstream.answers.trained import TrainedRun
     from downstream.answers.what_if import what_if, what_if_text
     from nie.runs.run import read_run
 
-    trained = TrainedRun.open(read_run(arguments.run_folder), data_root=arguments.data_root)
+    run = read_run(arguments.run_folder)
     if arguments.suggest is not None:
-        _suggest(arguments, trained)
+        _suggest(arguments, TrainedRun.open(run, data_root=arguments.data_root))
         return
-    result = what_if(trained, **facts)
+    result = what_if(changeable_run(run, data_root=arguments.data_root), **facts)
     say(_written(
         arguments.format, lambda: what_if_text(result, arguments.nodes), lambda: result.as_json(arguments.nodes),
         lambda: result.columns(arguments.nodes),

@@ -101,6 +101,7 @@ class ChangedFeatures:
         change: what changes.
         teller: of the graph before the change.
         given: by feature, the rows of the new nodes that are known all the same (n, d).
+        whole: whether ``change.before`` is the whole graph, without which centrality cannot be computed, and stays.
         stand_ins: filled by `of`: for each new node by feature, in words, what stands for what could not be computed.
         kept: filled by `of`: the features that stay as they were, whatever changes.
     """
@@ -108,6 +109,7 @@ class ChangedFeatures:
     change: GraphChange
     teller: FeatureTeller
     given: Mapping[str, Channel] = field(default_factory=dict)
+    whole: bool = True
     stand_ins: list[dict[str, str]] = field(init=False)
     kept: list[str] = field(default_factory=list, init=False)
 
@@ -125,9 +127,10 @@ class ChangedFeatures:
             NieError: the rows that are given have another number of columns.
         """
         count, kg = len(self.change.nodes), self.change.before
-        anew = None if name is None or self.change.is_none else self.teller.tell_anew(name, self.change.after)
-        if anew is not None:
-            return anew
+        if name is not None and self.whole and not self.change.is_none:
+            anew = self.teller.tell_anew(name, self.change.after)
+            if anew is not None:
+                return anew
         of_text = name in FEATURES and name not in kg.channels and FEATURES[name].reads == "text"
         called = name or PRETRAINED
         if not count and (self.change.is_none or name is None or of_text or not self.teller.can_tell(name)):
