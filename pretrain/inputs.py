@@ -17,6 +17,7 @@ from nie.data.names_as_words import relations_as_nodes
 from nie.data.node_features.cache import missing_packages
 from nie.data.version import version_of
 from nie.disk.mapped import pieces
+from nie.errors import NieError
 from nie.extras import Package, require_all
 from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features, without_labels
 from nie.progress import log
@@ -150,9 +151,24 @@ class NodeInputs:
     def batches(self, train: torch.Tensor, batch: BatchConfig, hops: int) -> NeighbourBatches:
         """The batches of training nodes that a network reads ``hops`` far; ``batch`` says how large they are."""
         from nie.training.block_batches import NeighbourBatches
+        from nie.training.cluster_batches import ClusterBatches, num_clusters
 
         assert batch.size is not None, "the whole graph is no batch"
+        if batch.sampler == "clusters":
+            return ClusterBatches(self.message, train, hops, self._clusters(num_clusters(len(train), batch.size)))
         return NeighbourBatches(self.message, train, batch.size, [batch.fanout] * hops, batch.sampler)
+
+    def _clusters(self, count: int) -> torch.Tensor:
+        from nie.training.metis import metis_parts
+
+        try:
+            return self.once(("clusters", count), lambda: metis_parts(self.message.graph, count))
+        except NieError as error:
+            reason = str(error).partition(";")[0].rstrip(".")
+            raise NieError(
+                f"batch.sampler clusters cannot be used on {self.kg.name}: {reason}; give a larger batch.size, or "
+                "leave the sampler out."
+            ) from error
 
     @property
     def relation_source(self) -> RelationSource:

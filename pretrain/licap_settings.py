@@ -123,6 +123,8 @@ class LicapConfig(FoldsRunConfig):
     def _settings_go_together(self) -> LicapConfig:
         check_memory(self.memory, self.batch)
         check_accumulate(self.optim, self.batch.size or self.memory)
+        if self.batch.sampler == "clusters":
+            raise ValueError("batch.sampler clusters is for stage 2; a batch of stage 1 has its share of every bin")
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
         if self.loss.squared_error and (self.batch.size is not None or self.memory is not None):

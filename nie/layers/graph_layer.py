@@ -140,8 +140,14 @@ def by_rows(compute: Callable[[Tensor], Tensor], rows: Tensor | Rows) -> Tensor:
     ...     by_rows(torch.square, torch.arange(3.0)[:, None]).flatten()
     tensor([0., 1., 4.])
     """
+    parts = row_parts(rows)
+    return compute(held(rows)) if len(parts) == 1 else torch.cat([compute(held(rows[part])) for part in parts])
+
+
+def row_parts(rows: Tensor | Rows) -> list[slice]:
+    """The parts in which rows that know nothing of each other are looked at: all at once, unless in `in_chunks`."""
     values = _values.get()
     if values is None or torch.is_grad_enabled() or not len(rows):
-        return compute(held(rows))
+        return [slice(None)]
     most = max(values // max(rows.shape[1:].numel(), 1), 1)
-    return torch.cat([compute(held(rows[first : first + most])) for first in range(0, len(rows), most)])
+    return [slice(first, first + most) for first in range(0, len(rows), most)]

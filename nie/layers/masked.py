@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,15 @@ class Fused:
     def weighted(cls, weights: Tensor, tokens: Tensor) -> Fused:
         """The mean of the tokens (N, M, H) by the weights (N, M)."""
         return cls((weights[..., None] * tokens).sum(dim=1), weights, tokens)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fused]) -> Fused:
+        """The results of a fusion of some nodes after those of others."""
+        if len(parts) == 1:
+            return parts[0]
+        weights = [part.weights for part in parts if part.weights is not None]
+        vector, tokens = (torch.cat([getattr(part, name) for part in parts]) for name in ("vector", "tokens"))
+        return cls(vector, torch.cat(weights) if weights else None, tokens)
 
 
 def masked_softmax(score: Tensor, mask: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from nie.dgl_compat import dgl
 from nie.encoders import ENCODERS
 from nie.errors import NieError, nearest
 from nie.fusions import FUSIONS
-from nie.layers import ChannelDropout, ChannelFusion, Encoding, ModalityDecoder
+from nie.layers import ChannelDropout, ChannelFusion, Encoding, Fused, ModalityDecoder
+from nie.layers.graph_layer import row_parts
 from nie.layers.variational import GaussianHeads
 from nie.models.blocks import EdgeTypes, Graphs, per_layer
 from nie.models.outputs import ChannelStates, check_channels
@@ -147,7 +148,7 @@ class MultiChannelEncoder(nn.Module):
         has_channel = self._mask(encodings, masks)
         mask = self.drop(has_channel)
         tokens, logvar = self._tokens(encodings)
-        fused = self.fusion(tokens, mask, logvar=logvar)
+        fused = self._fused(tokens, mask, logvar)
         states = ChannelStates(encodings, has_channel, fused, self._projected(encodings), self._decoded(tokens))
         return states, mask, layers[-1][0]
 
@@ -178,6 +179,14 @@ class MultiChannelEncoder(nn.Module):
             known = not kind.reads_graph and name in masks
             columns.append(masks[name][: len(has_channel)] if known else has_channel)
         return torch.stack(columns, dim=1)
+
+    def _fused(self, tokens: Tensor, mask: Tensor, logvar: Tensor | None) -> Fused:
+        """What the fusion gives, of as many nodes at a time as a prediction in chunks allows."""
+        made = [
+            self.fusion(tokens[part], mask[part], logvar=None if logvar is None else logvar[part])
+            for part in row_parts(tokens)
+        ]
+        return Fused.joined(made)
 
     def _projected(self, encodings: Mapping[str, Encoding]) -> Tensor | None:
         """(N, M, P), of the means before the fusion."""

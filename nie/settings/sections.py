@@ -214,10 +214,11 @@ class BatchConfig(Section):
         description="training nodes in a batch; in stage 1, top and non-top nodes together; by default the whole graph",
     )
     fanout: int = Field(-1, ge=-1, description="in-edges sampled for each node and layer; -1: all")
-    sampler: Literal["uniform", "relation", "importance"] = Field(
+    sampler: Literal["uniform", "relation", "importance", "clusters"] = Field(
         "uniform",
         description="which in-edges a fanout takes: any (uniform); first one of each relation of a node, even beyond "
-        "the fanout, and then any (relation); those of sources with few out-edges more often (importance)",
+        "the fanout, and then any (relation); those of sources with few out-edges more often (importance); clusters: a "
+        "batch is the training nodes of four random clusters of the graph, with all edges inside these",
     )
 
     @model_validator(mode="after")
@@ -226,7 +227,12 @@ class BatchConfig(Section):
             raise ValueError("fanout 0 leaves no edge; use -1 for all in-edges")
         if self.fanout != -1 and self.size is None:
             raise ValueError("fanout is for training in batches; give batch.size too")
-        if self.fanout == -1 and self.sampler != "uniform":
+        if self.sampler == "clusters":
+            if self.size is None:
+                raise ValueError("sampler clusters is for training in batches; give batch.size too")
+            if self.fanout != -1:
+                raise ValueError("sampler clusters takes all edges inside the clusters of a batch; leave fanout out")
+        elif self.fanout == -1 and self.sampler != "uniform":
             raise ValueError(f"sampler {self.sampler} chooses among in-edges, and fanout -1 takes all; give a fanout")
         return self
 

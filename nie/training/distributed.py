@@ -26,7 +26,8 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.errors import NieError, shown
 from nie.hosts import SERVER, Place
-from nie.training.parts import Parts, silent_dgl, versions
+from nie.training.parts import Parts, versions
+from nie.training.silent_dgl import silent_dgl
 
 STORE_PORT, GROUP_PORT = 30050, 30051
 """Of DGL's servers, and of the first trainer, where the others join."""

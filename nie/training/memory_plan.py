@@ -93,7 +93,10 @@ def plan(
     if whole <= spare:
         log.info("%s; the whole graph, whose steps take about %s", asked, _said(whole))
         return Plan(BatchConfig(), None)
-    for size, fanout, needed in _batches(message, train, hops, cost, spare):
+    smallest = 0.0
+    for fanout, fewest in FEWEST.items():
+        size, needed = _batches(message, train, hops, cost, spare, fanout, fewest)
+        smallest = needed
         if needed <= spare:
             neighbours = "all" if fanout == -1 else f"{fanout}"
             log.info(
@@ -103,23 +106,27 @@ def plan(
             return Plan(BatchConfig(size=size, fanout=fanout), max(int(spare) // 64, 1))
     raise NieError(
         f"memory {memory} is too little: graph and features take about {_said(held)} and the smallest batch "
-        f"{_said(needed)}; give {_said(held + needed)} or more."
+        f"{_said(smallest)}; give {_said(held + smallest)} or more."
     )
 
 
 def _batches(
-    message: MessageGraph, train: Tensor, hops: int, cost: Cost, spare: float
-) -> Iterator[tuple[int, int, float]]:
-    """(size, fanout, bytes of a step) from the best batches on; of a fanout that never fits, the smallest alone."""
-    for fanout, fewest in FEWEST.items():
-        sampler = NeighbourSampler(message, [fanout] * hops)
-        sizes = [size for size in SIZES if size >= fewest and (size <= len(train) or size == SIZES[-1])]
-        for place, size in enumerate([*sizes[-1:], *sizes]):
+    message: MessageGraph, train: Tensor, hops: int, cost: Cost, spare: float, fanout: int, fewest: int
+) -> tuple[int, float]:  # fmt: skip
+    """The largest batches of a fanout that fit, and the bytes of a step; the smallest ones where none fits.
+
+    They are tried from the smallest on, as a batch that is sampled takes memory, too.
+    """
+    sampler, best = NeighbourSampler(message, [fanout] * hops), None
+    for size in reversed(SIZES):
+        if size >= fewest and (size <= len(train) or size == SIZES[-1]):
             needed = max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
-            if place or needed > spare:
-                yield size, fanout, needed
-            if not place and needed > spare:
+            if best is not None and needed > spare:
                 break
+            best = size, needed
+            if needed > spare:
+                break
+    return best or (SIZES[-1], float("inf"))
 
 
 def _some(sampler: NeighbourSampler, train: Tensor, size: int) -> Iterator[Neighbourhood]:

@@ -15,7 +15,8 @@ from nie.layers.graph_layer import GraphInParts, chunk_bounds
 from nie.models.blocks import Degrees
 from nie.training.distributed import Trainers
 from nie.training.neighbourhood import Neighbourhood
-from nie.training.parts import ENTERING, FEATURES, LEAVING, NAME, PRESENCE, RELATION, Parts, digest, silent_dgl
+from nie.training.parts import ENTERING, FEATURES, LEAVING, NAME, PRESENCE, RELATION, Parts, digest
+from nie.training.silent_dgl import silent_dgl
 
 CHUNK = 1 << 24
 """Numbers that a layer reads at a time, where all nodes are predicted."""

@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import io
 import json
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +25,14 @@ from torch import Tensor
 
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
-from nie.dgl_random import dgl_draws_from
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_folder
 from nie.disk.seal import broken, seal
 from nie.errors import NieError
 from nie.extras import installed_version
 from nie.models.blocks import Degrees
+from nie.training.metis import metis_parts
+from nie.training.silent_dgl import silent_dgl
 
 MANIFEST, NODES, NAME = "parts.json", "nodes.npy", "graph"
 RELATION, ENTERING, LEAVING = "relation", "entering", "leaving"
@@ -102,14 +101,6 @@ class Parts:
     def config(self) -> Path:
         """The file that DGL reads."""
         return self.folder / f"{NAME}.json"
-
-
-@contextlib.contextmanager
-def silent_dgl() -> Iterator[None]:
-    """Let DGL print nothing on the standard output in a block, and leave files open without a warning."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
 
 
 def versions() -> dict[str, str]:
@@ -192,21 +183,10 @@ def write_parts(
 
 
 def _assignment(graph: dgl.DGLGraph, count: int, method: str) -> Tensor:
-    """(N,) the part of each node.
-
-    METIS is given every pair of neighbours once in either direction: where two nodes have several edges, DGL writes
-    beyond what it has allocated for it, and with luck the process dies.
-    """
-    nodes = graph.num_nodes()
-    if method == "random" or count == 1:
-        return torch.randperm(nodes, generator=torch.Generator().manual_seed(0)) % count
-    source, target = graph.edges()
-    pairs = torch.cat([source * nodes + target, target * nodes + source])[(source != target).repeat(2)]
-    pairs = torch.from_numpy(np.unique(pairs.numpy()))
-    simple = dgl.graph((pairs // nodes, pairs % nodes), num_nodes=nodes)
-    with dgl_draws_from(0):
-        found: Tensor = dgl.metis_partition_assignment(simple, count)
-    return found
+    """(N,) the part of each node."""
+    if method == "random":
+        return torch.randperm(graph.num_nodes(), generator=torch.Generator().manual_seed(0)) % count
+    return metis_parts(graph, count)
 
 
 @contextlib.contextmanager
