@@ -18,6 +18,7 @@ from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from downstream.methods.signals import SignalTable
 from downstream.methods.teachers import Teachers
 from downstream.methods.unseen_nodes import UnseenNodes
 from nie.arrays import Ints
@@ -52,6 +53,7 @@ class FoldNetwork:
         ends: sources and destinations of the graph's own edges.
         tuning: the pretrained encoders that are trained along; None where none is.
         encoded_on: the message graph that these read, which may be that of the network; None where there are none.
+        signals: what is learned beside the label; None for a network that learns the label alone.
     """
 
     work: FoldWork
@@ -68,13 +70,14 @@ class FoldNetwork:
     ends: tuple[Ints, Ints]
     tuning: FineTuning | None
     encoded_on: MessageGraph | None
+    signals: SignalTable | None
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldNetwork:
         """The tensors of a fold, from its features by channel.
 
         Raises:
-            NieError: encoders are to be fine-tuned that are not there, or not for this fold.
+            NieError: encoders are to be fine-tuned that are not there, or not for this fold; or a signal is unknown.
         """
         config, inputs, fold = work.network, work.inputs, work.fold
         targets, device = inputs.kg.targets[fold.train], inputs.device
@@ -83,6 +86,7 @@ class FoldNetwork:
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
         feats = {name: inputs.tensor(features) for name, features in work.channels.items()}
         tuning, relations = FineTuning.of(work), config.model.relation_vectors
+        asked = config.model.several_signals
         return cls(
             work=work,
             config=config,
@@ -98,6 +102,7 @@ class FoldNetwork:
             ends=(inputs.kg.src, inputs.kg.dst),
             tuning=tuning,
             encoded_on=None if tuning is None else tuning.pretrained.message,
+            signals=None if asked is None else SignalTable.of(work, asked, centre),
         )
 
     @functools.cached_property
@@ -158,6 +163,8 @@ class FoldNetwork:
             settings["relations"] = self.relations.vectors(settings["rel_size"])
         if self.config.model.sequences:
             settings["steps"] = {name: self._steps(name, sizes) for name in self.config.model.sequences}
+        if self.signals is not None:
+            settings |= {"signals": len(self.signals.names), "own_heads": self.signals.own_heads}
         if self.config.learns_tiers:
             settings["tier_outputs"] = self.num_logits
         build = self.work.method.build
