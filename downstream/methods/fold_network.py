@@ -18,6 +18,7 @@ from downstream.methods.fine_tuning import FineTuning
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
 from downstream.methods.labels_as_input import ShownLabels
+from downstream.methods.signals import SignalTable
 from downstream.methods.teachers import Teachers
 from downstream.methods.unseen_nodes import UnseenNodes
 from nie.arrays import Ints
@@ -53,6 +54,7 @@ class FoldNetwork:
         ends: sources and destinations of the graph's own edges.
         tuning: the pretrained encoders that are trained along; None where none is.
         encoded_on: the message graph that these read, which may be that of the network; None where there are none.
+        signals: what is learned beside the label; None for a network that learns the label alone.
     """
 
     work: FoldWork
@@ -69,6 +71,7 @@ class FoldNetwork:
     ends: tuple[Ints, Ints]
     tuning: FineTuning | None
     encoded_on: MessageGraph | None
+    signals: SignalTable | None
 
     @classmethod
     def of(cls, work: FoldWork, *, by_rows: bool = False) -> FoldNetwork:
@@ -79,7 +82,7 @@ class FoldNetwork:
             by_rows: hold no features, and make the rows that are read.
 
         Raises:
-            NieError: encoders are to be fine-tuned that are not there, or not for this fold.
+            NieError: encoders are to be fine-tuned that are not there, or not for this fold; or a signal is unknown.
         """
         config, inputs, fold = work.network, work.inputs, work.fold
         targets, device = inputs.kg.targets[fold.train], inputs.device
@@ -89,6 +92,7 @@ class FoldNetwork:
         made = inputs.rows if by_rows else inputs.tensor
         feats = {name: made(features) for name, features in work.channels.items()}
         tuning, relations = FineTuning.of(work), config.model.relation_vectors
+        asked = config.model.several_signals
         return cls(
             work=work,
             config=config,
@@ -104,6 +108,7 @@ class FoldNetwork:
             ends=(inputs.kg.src, inputs.kg.dst),
             tuning=tuning,
             encoded_on=None if tuning is None else tuning.pretrained.message,
+            signals=None if asked is None else SignalTable.of(work, asked, centre),
         )
 
     def for_plan(self, planned: Plan) -> FoldNetwork:
@@ -171,6 +176,8 @@ class FoldNetwork:
             settings["relations"] = self.relations.vectors(settings["rel_size"])
         if self.config.model.sequences:
             settings["steps"] = {name: self._steps(name, sizes) for name in self.config.model.sequences}
+        if self.signals is not None:
+            settings |= {"signals": len(self.signals.names), "own_heads": self.signals.own_heads}
         if self.config.learns_tiers:
             settings["tier_outputs"] = self.num_logits
         build = self.work.method.build

@@ -14,6 +14,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from downstream.methods.loss_settings import ImportanceLossConfig
 from downstream.methods.row_names import pretrained_label
+from downstream.methods.signal_settings import SignalsConfig
 from downstream.metrics.registry import METRICS
 from downstream.metrics.tiers import SHARES, check_shares
 from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
@@ -157,6 +158,11 @@ class ModelConfig(Section):
     @property
     def relation_vectors(self) -> RelationsConfig | None:
         """How the network's relation vectors are made; None for a network that has its own way."""
+        return None
+
+    @property
+    def several_signals(self) -> SignalsConfig | None:
+        """The signals that the network learns beside the label; None for one that learns the label alone."""
         return None
 
     @property

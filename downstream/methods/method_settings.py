@@ -8,6 +8,8 @@ from pydantic import Field
 
 from downstream.heads.names import HeadName
 from downstream.methods.importance_settings import ImportanceConfig, ModelConfig, NetworkConfig
+from downstream.methods.loss_settings import ImportanceLossConfig
+from downstream.methods.signal_settings import SignalsConfig
 from nie.encoders import ENCODERS
 from nie.fusions import FUSIONS
 from nie.settings.sections import EncoderName, FusionName, OwnSettings, RelationsConfig
@@ -128,6 +130,25 @@ class GENIConfig(ModelConfig):
             raise ValueError("model.scale_heads is about model.centrality_scale, which is off")
         if self.fixed_scale and (self.scale_heads or not self.centrality_scale):
             raise ValueError("model.fixed_scale needs model.centrality_scale, and no model.scale_heads, which learns")
+
+
+class MultiImportConfig(GENIConfig):
+    """MULTIIMPORT (Park et al., KDD 2020), on GENI's layers."""
+
+    signals: SignalsConfig = SignalsConfig()
+
+    @property
+    def several_signals(self) -> SignalsConfig:
+        """The setting ``signals``."""
+        return self.signals
+
+    def check(self, settings: NetworkConfig) -> None:
+        """Check that no other loss of the label is asked for than the likelihood of all signals."""
+        super().check(settings)
+        own, usual = settings.loss, ImportanceLossConfig()
+        for name in ("importance", "value", "label_noise", "groups"):
+            if getattr(own, name) != getattr(usual, name):
+                raise ValueError(f"multi-import learns by the likelihood of all signals; leave loss.{name} out")
 
 
 class HiddenConfig(ModelConfig):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from downstream.methods.importance_settings import (
@@ -25,6 +26,7 @@ from downstream.methods.method_settings import (
     GCNConfig,
     GENIConfig,
     HiddenConfig,
+    MultiImportConfig,
     RGCNConfig,
     RGTNConfig,
     SGCConfig,
@@ -127,6 +129,10 @@ METHODS: dict[str, Method] = {
     "tuned-gat": _tuned("gat", TunedGATConfig()),
     "tuned-rgcn": _tuned("rgcn", TunedRGCNConfig()),
     "geni": network(GENIConfig(), later("nie.models:GENI")),
+    "multi-import": replace(
+        network(MultiImportConfig(), later("nie.models:MultiImport"), ImportanceLossConfig(listwise_weight=0.0)),
+        fit=later("downstream.methods.signal_clusters:fit_multi_import"),
+    ),
     "rgtn": network(RGTNConfig(), later("downstream.methods.rgtn:RGTN"), ChannelLossConfig(), takes_masks=True),
     "blend": Method(
         BlendConfig,

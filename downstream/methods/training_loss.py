@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -89,8 +89,11 @@ class TrainingLoss:
         """
         given, loss = self.given, self.given.config.loss
         at = given.train[rows] if nodes is None else torch.arange(len(rows), device=rows.device)
-        value_error = None
-        if outputs.log_variance is not None:
+        value_error: Callable[[Tensor, Tensor], Tensor] | None = None
+        if outputs.signals is not None and given.signals is not None:
+            likelihood = given.signals.loss(outputs.signals, nodes)  # of all nodes where a signal is seen
+            value_error = lambda score, labels: likelihood  # noqa: E731
+        elif outputs.log_variance is not None:
             value_error = functools.partial(_gaussian, log_variance=outputs.log_variance[at], beta=loss.beta)
         weights = loss.model_dump(include={"listwise_weight", "channel_weight"})
         listwise, labels, error = LISTWISE_LOSSES[loss.listwise], self._labels(rows), IMPORTANCE_LOSSES[loss.importance]

@@ -16,6 +16,7 @@ from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
 from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
+from downstream.studies.signals import SIGNALS_STUDY
 from downstream.studies.study import Study
 from downstream.studies.tiers import TIERS
 from nie.errors import NieError, nearest
@@ -31,6 +32,7 @@ STUDIES: dict[str, Study] = {
         *ARCHITECTURE,
         *LISTS,
         GROUPS,
+        SIGNALS_STUDY,
         BEST,
         CASE_STUDY,
         *CHANNEL_STUDIES,

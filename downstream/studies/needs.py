@@ -48,6 +48,12 @@ FACTS = Need(
     lambda kg, _config: "facts" in kg.channels,
 )
 
+SIGNALS = Need(
+    "further signals of importance",
+    "give --scores with more columns; a dataset that was built before it had signals, build again",
+    lambda kg, _config: bool(kg.signals),
+)
+
 FEWEST_TRAINING = 20
 """Two nodes in each of ten bins."""
 

@@ -10,7 +10,8 @@ the last. RGTN with its heads is in `downstream.methods.rgtn`; its body, which i
 from nie.models.blocks import Degrees
 from nie.models.convolutional import CONVOLUTIONS, ConvolutionalModel
 from nie.models.geni import GENI
-from nie.models.outputs import ChannelStates, ImportanceScores
+from nie.models.multi_import import MultiImport
+from nie.models.outputs import ChannelStates, ImportanceScores, SignalMeans
 from nie.models.pregat import PreGAT
 from nie.models.residual import ResidualModel
 from nie.models.rgtn import MultiChannelEncoder
@@ -27,7 +28,9 @@ __all__ = [
     "DualEncoding",
     "ImportanceScores",
     "MultiChannelEncoder",
+    "MultiImport",
     "PreGAT",
     "ResidualModel",
+    "SignalMeans",
     "VisionTextDualEncoder",
 ]

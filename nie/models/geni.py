@@ -116,6 +116,10 @@ class GENI(nn.Module):
     def reset_parameters(self) -> None:
         """Reset the scoring networks to torch's defaults, draw standard normal relations, and reset the layers."""
         self.hidden.reset_parameters()
+        self.reset_behind_hidden()
+
+    def reset_behind_hidden(self) -> None:
+        """Reset all but the scoring networks' hidden layer, which another model may own."""
         bound = self.hidden_size**-0.5
         nn.init.uniform_(self.output, -bound, bound)
         nn.init.uniform_(self.output_bias, -bound, bound)
@@ -143,6 +147,12 @@ class GENI(nn.Module):
             NieError: a channel is missing, or shapes do not fit.
         """
         score = by_rows(self._own_scores, self.drop(side_by_side(feats, self.channels)))
+        return self.aggregated(score, graph, etype, degrees)
+
+    def aggregated(
+        self, score: Tensor, graph: Graphs, etype: EdgeTypes, degrees: Degrees | None = None
+    ) -> ImportanceScores:  # fmt: skip
+        """The scores (N, H) of the scoring networks, aggregated over the edges; further arguments as `forward`."""
         table = self.relations.expand(self.num_relations, -1)
         layers = per_layer(graph, etype, self.num_layers)
         for layer, (block, relations) in zip(self.layers, layers, strict=True):
@@ -159,6 +169,14 @@ class GENI(nn.Module):
 
     def _own_scores(self, feat: Tensor) -> Tensor:
         """(N, H) what each scoring network makes of a node's own features."""
-        h = self.hidden_drop(torch.relu(self.hidden(feat))).view(-1, self.num_heads, self.hidden_size)
-        scores: Tensor = (h * self.output).sum(-1) + self.output_bias
+        return self.scored(self.hidden_of(feat))
+
+    def hidden_of(self, feat: Tensor) -> Tensor:
+        """(N, H, hidden) the hidden layers of the scoring networks, of features (N, F)."""
+        hidden: Tensor = self.hidden_drop(torch.relu(self.hidden(feat)))
+        return hidden.view(-1, self.num_heads, self.hidden_size)
+
+    def scored(self, hidden: Tensor) -> Tensor:
+        """(N, H) what the scoring networks make of their hidden layers."""
+        scores: Tensor = (hidden * self.output).sum(-1) + self.output_bias
         return scores

@@ -34,6 +34,19 @@ class ChannelStates:
 
 
 @dataclass(frozen=True)
+class SignalMeans:
+    """What a model of several signals of importance says of each.
+
+    Attributes:
+        means: (N, S) the expected value of every signal at every node, the score first.
+        log_variance: (S,) of the noise of every signal.
+    """
+
+    means: Tensor
+    log_variance: Tensor
+
+
+@dataclass(frozen=True)
 class ImportanceScores:
     """``score`` (N,), and ``by_channel`` (N, C): the score that each channel alone would give.
 
@@ -41,7 +54,8 @@ class ImportanceScores:
     are there where the model has a head for tiers, and ``hidden`` (N, d), the vector that a node's score is read from,
     where there is one: `nie.models.GENI` and `nie.models.SGC` pass numbers along the edges, and have none.
     ``channel_weights`` (N, C) say how much each channel counts in a node's score, where a model weighs them, and
-    ``log_variance`` (N,) how sure the score is, where a head for it stands behind the model.
+    ``log_variance`` (N,) how sure the score is, where a head for it stands behind the model. ``signals`` are there
+    where a model learns several signals of importance.
     """
 
     score: Tensor
@@ -51,6 +65,7 @@ class ImportanceScores:
     hidden: Tensor | None = None
     channel_weights: Tensor | None = None
     log_variance: Tensor | None = None
+    signals: SignalMeans | None = None
 
     @classmethod
     def of(
