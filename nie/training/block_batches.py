@@ -28,6 +28,9 @@ class NeighbourBatches:
         fanouts: in-edges sampled for each node, one number for each layer; -1 takes all.
         kind: which in-edges are sampled, see `NeighbourSampler`.
 
+    Attributes:
+        at_once: whether one batch, which is the same in every epoch, has all that the training nodes read.
+
     Example:
         >>> from nie.data import message_graph, synthetic
         >>> from nie.models import GENI
@@ -38,6 +41,8 @@ class NeighbourBatches:
         >>> [len(scores.score) for _, scores in batches.epoch(model, feats, torch.arange(10), torch.Generator())]
         [4, 3, 3]
     """
+
+    at_once = False
 
     def __init__(
         self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int], kind: str = "uniform"

@@ -33,7 +33,6 @@ class SharedBatches(NeighbourBatches):
     def __init__(self, graph: PartedGraph, train: Tensor, size: int, fanouts: Sequence[int]) -> None:
         self.train, self.size, self.device = train, size, torch.device("cpu")
         self.sampler, self.place, self.trainers = graph.sampler([*fanouts]), graph.place, graph.trainers
-        self.at_once = False  # the trainers divide every batch
 
     def epoch(
         self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
