@@ -11,6 +11,8 @@ from nie.errors import NieError, shown
 
 HOSTS, NUMBER, ROLE = "NIE_HOSTS", "NIE_HOST", "NIE_ROLE"
 SERVER, TRAINER = "server", "trainer"
+GOES_ON = 75
+"""Exit code of a process that failed for what lies in the machines, such as a full disk: the same command goes on."""
 
 
 @dataclass(frozen=True)

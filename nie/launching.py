@@ -11,16 +11,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from nie.errors import NieError, shown
 from nie.foreign import one_line
-from nie.hosts import SERVER, TRAINER, Place
+from nie.hosts import GOES_ON, SERVER, TRAINER, Place
 from nie.progress import log
 
 SSH = (
     "ssh -tt -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -o LogLevel=ERROR"
 )
 """A lost network ends ssh within 30 seconds; the terminal of ``-tt`` ends what ran on the host when ssh ends."""
+SSH_FAILED = 255
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
 SETTLES_WITHIN_S = 1.0
@@ -95,8 +97,21 @@ class Launch:
         finally:
             signal.signal(signal.SIGTERM, before)
         if failed is not None:
-            raise NieError(f"{failed}; the others were stopped, and the same command goes on from the last checkpoint.")
+            further = ", and the same command goes on from the last checkpoint" if failed.goes_on else ""
+            raise NieError(f"{failed.said}; the others were stopped{further}.")
         return 0
+
+
+class Failure(NamedTuple):
+    """A process that has ended badly.
+
+    Attributes:
+        said: which one, how, and what it said last.
+        goes_on: whether what failed lies in the machines, so that the same command goes on once that is mended.
+    """
+
+    said: str
+    goes_on: bool
 
 
 @dataclass
@@ -133,7 +148,7 @@ class _Running:
                 process.wait()
         self.logs.cleanup()
 
-    def watched(self) -> str | None:
+    def watched(self) -> Failure | None:
         """What failed first; None when all trainers have ended well, after whom the servers leave."""
         trainers = [process for place, process in self.processes.items() if place.role == TRAINER]
         while any(process.poll() is None for process in trainers):
@@ -147,8 +162,8 @@ class _Running:
             time.sleep(LOOKED_AT_EVERY_S)
         return failed
 
-    def _failed(self) -> str | None:
-        """A sentence on a process that has ended badly: one that was killed, which fails others, or that says why.
+    def _failed(self) -> Failure | None:
+        """A process that has ended badly: one that was killed, which fails others, or that says why.
 
         What was aborted comes last, as DGL's threads abort a process that loses the others.
         """
@@ -156,11 +171,17 @@ class _Running:
         bad = [place for place, code in ended.items() if code]
         if not bad:
             return None
-        place = min(bad, key=lambda one: (ended[one] > 0 or ended[one] == -signal.SIGABRT, ended[one] != 2))
-        code = ended[place]
+        words = {one: _last_line(self.printed[one].read_bytes()) for one in bad}
+        place = min(
+            bad,
+            key=lambda one: (
+                ended[one] > 0 or ended[one] == -signal.SIGABRT, ended[one] not in (2, GOES_ON), not words[one]
+            ),
+        )  # fmt: skip
+        code, said = ended[place], words[place]
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        said = _last_line(self.printed[place].read_bytes())
-        return f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
+        sentence = f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
+        return Failure(sentence, code < 0 or code in (GOES_ON, SSH_FAILED))
 
 
 def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:

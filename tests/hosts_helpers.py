@@ -61,3 +61,9 @@ def two_hosts(folder: Path, *, own_memory: bool = True) -> Iterator[str]:
 def ip(*words: str) -> None:
     """Call ``ip``."""
     subprocess.run(["ip", *words], check=True)
+
+
+def cable_of(shell: str, host: str) -> str:
+    """The name of a host's end of the cable."""
+    said = subprocess.run([shell, host, "ip -o link"], check=True, capture_output=True, text=True).stdout
+    return next(name for line in said.splitlines() if (name := line.split()[1].split("@")[0]).startswith("nie"))

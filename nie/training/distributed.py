@@ -14,7 +14,6 @@ import json
 import os
 import socket
 import struct
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,10 @@ import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
+from nie.disk.atomic import NotWritten
 from nie.errors import NieError, shown
-from nie.hosts import SERVER, Place
+from nie.hosts import GOES_ON, SERVER, Place
+from nie.training.lifelines import Lifelines, end_at_once
 from nie.training.parts import Parts, versions
 from nie.training.silent_dgl import silent_dgl
 
@@ -67,15 +68,9 @@ def leaving_alone() -> Iterator[None]:
         yield
     except BaseException as error:
         atexit.unregister(dgl.distributed.exit_client)
-        atexit.register(_end, 2 if isinstance(error, (NieError, OSError, MemoryError)) else 1)
+        known = 2 if isinstance(error, (NieError, OSError, MemoryError)) else 1
+        atexit.register(end_at_once, GOES_ON if isinstance(error, NotWritten) else known)
         raise
-
-
-def _end(code: int) -> None:
-    """End the process without what Python and C++ do at its end."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
 
 
 class Trainers:
@@ -90,10 +85,11 @@ class Trainers:
     """
 
     def __init__(self, place: Place, parts: Parts) -> None:
-        self.number, self.count = place.number, len(place.hosts)
+        self.number, self.count, lifelines = place.number, len(place.hosts), Lifelines(place)
         os.environ["GLOO_SOCKET_IFNAME"] = _interface(place.host)
         first = f"tcp://{place.hosts[0]}:{GROUP_PORT}"
         torch.distributed.init_process_group("gloo", init_method=first, rank=self.number, world_size=self.count)
+        lifelines.hold()
         self._compare(place, parts)
         _join_dgl(place, parts)
 

@@ -22,7 +22,7 @@ from nie.settings.sections import BatchConfig
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 VALUES = 1 << 24
-"""Numbers that a layer reads at a time where a network that trains on batches predicts, unless a memory says so."""
+"""Numbers that a layer reads at a time where a network that trains on batches predicts; fewer in a small memory."""
 PROGRAM = 900 * 2**20
 """Bytes of Python with torch, DGL and the kernels, before any data."""
 BYTES_OF_EDGE = 100
@@ -103,7 +103,7 @@ def plan(
                 "%s; batches of %d nodes with %s neighbours, whose steps take about %s, as those of the whole graph "
                 "would take %s", asked, size, neighbours, _said(needed), _said(whole),
             )  # fmt: skip
-            return Plan(BatchConfig(size=size, fanout=fanout), max(int(spare) // 64, 1))
+            return Plan(BatchConfig(size=size, fanout=fanout), min(max(int(spare) // 64, 1), VALUES))
     raise NieError(
         f"memory {memory} is too little: graph and features take about {_said(held)} and the smallest batch "
         f"{_said(smallest)}; give {_said(held + smallest)} or more."

@@ -65,7 +65,8 @@ def test_all_processes_of_all_hosts_run(tmp_path: Path) -> None:
     ("does", "said"),
     [
         ("os.kill(os.getpid(), 9)", "The server of 10.0.0.2 has ended (killed by signal 9)"),
-        ("sys.exit('nie: the disk is full.')", "The server of 10.0.0.2 has ended (exit code 1): the disk is full;"),
+        ("sys.exit('nie: an error.')", "The server of 10.0.0.2 has ended (exit code 1): an error; the others were"),
+        ("sys.stderr.write('nie: full.'); sys.exit(75)", "The server of 10.0.0.2 has ended (exit code 75): full;"),
     ],
 )
 def test_a_process_that_dies_ends_all_in_one_sentence(tmp_path: Path, does: str, said: str) -> None:
@@ -81,6 +82,7 @@ time.sleep(60)
         launch(tmp_path, program).run()
     assert time.monotonic() - started < 30
     assert said in str(caught.value)
+    assert ("the same command goes on" in str(caught.value)) == ("exit code 1" not in said)
     for file in tmp_path.glob("*r[01]"):
         assert not Path("/proc", file.read_text()).exists()
 

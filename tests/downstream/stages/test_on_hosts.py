@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, two_hosts, why_not
+from hosts_helpers import HOSTS, cable_of, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
 from downstream.answers.trained import TrainedRun
@@ -123,6 +126,7 @@ def test_a_trainer_that_fails_alone_ends_all(data: Path, tmp_path: Path, capfd: 
     said = capfd.readouterr().err.splitlines()
     assert any(f"{damaged} is damaged" in line for line in said)
     assert f"The trainer of {HOSTS[0]} has ended (exit code 2)" in said[-1]
+    assert "the same command" not in said[-1]
 
 
 @needs_hosts
@@ -158,25 +162,70 @@ def test_rows_that_are_not_those_that_were_written_are_refused(
 @needs_hosts
 @pytest.mark.slow
 def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path) -> None:
-    with two_hosts(tmp_path) as shell:
-        command = [sys.executable, "-m", "nie", *launching(shell, data, [*LONG, *roots(data, tmp_path)])]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as launched:
-            while not list(tmp_path.rglob("fold0.partial/threads.json")):
-                assert launched.poll() is None
-                time.sleep(0.2)
-            children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children").read_text().split()
-            wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
-            (victim,) = (
-                int(child)
-                for child in children
-                if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
-            )
-            os.kill(victim, signal.SIGKILL)
-            killed = time.monotonic()
-            _, said = launched.communicate()
+    with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
+        while not list(tmp_path.rglob("fold0.partial/threads.json")):
+            assert process.poll() is None
+            time.sleep(0.2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
+        (victim,) = (
+            int(child)
+            for child in children
+            if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
+        )
+        os.kill(victim, signal.SIGKILL)
+        killed = time.monotonic()
+        _, said = process.communicate()
     assert time.monotonic() - killed < 60
-    assert launched.returncode == 2
+    assert process.returncode == 2
     assert f"The server of {HOSTS[1]} has ended (killed by signal 9)" in said.splitlines()[-1]
+
+
+@contextlib.contextmanager
+def launched(shell: str, data: Path, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A launch in a process of its own."""
+    words = [sys.executable, "-m", "nie", *launching(shell, data, command)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_hosts_that_lose_each_other_end_in_one_sentence(data: Path, tmp_path: Path) -> None:
+    with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
+        while not list(tmp_path.rglob("fold0.partial/threads.json")):
+            assert process.poll() is None
+            time.sleep(0.2)
+        time.sleep(2)
+        subprocess.run([shell, HOSTS[1], f"ip link set {cable_of(shell, HOSTS[1])} down"], check=True)
+        lost = time.monotonic()
+        _, said = process.communicate()
+    assert time.monotonic() - lost < 60
+    assert process.returncode == 2
+    last = said.splitlines()[-1]
+    assert re.search(r"The trainer of [\d.]+ has ended \(exit code 75\): [\d.]+ has lost [\d.]+: it is no longer", last)
+    assert "the same command goes on from the last checkpoint" in last
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_a_full_disk_ends_all_in_one_sentence_and_the_command_goes_on(data: Path, tmp_path: Path) -> None:
+    command = [*SETTINGS, "--folds.run", "0", *roots(data, tmp_path / "runs")]
+    (tmp_path / "runs").mkdir()
+    with two_hosts(tmp_path) as shell:
+        subprocess.run([shell, HOSTS[0], f"mount -t tmpfs -o size=64k tmpfs {tmp_path / 'runs'}"], check=True)
+        with launched(shell, data, command) as process:
+            _, said = process.communicate(timeout=120)
+        assert process.returncode == 2
+        assert "The disk is full: " in said
+        last = said.splitlines()[-1]
+        assert f"The trainer of {HOSTS[0]} has ended (exit code 75)" in last
+        assert "the same command goes on" in last
+        subprocess.run([shell, HOSTS[0], f"mount -o remount,size=64m {tmp_path / 'runs'}"], check=True)
+        assert main(launching(shell, data, command)) == 0
 
 
 @pytest.mark.parametrize(
