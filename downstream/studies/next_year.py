@@ -22,6 +22,7 @@ from nie.deadline import OutOfTime, check_time
 from nie.errors import NieError
 from nie.progress import log
 from nie.runs.files import read_json, write_json
+from nie.settings.flags import flag_value
 
 YEARS = (2015, 2012, 2009, 2006, 2014, 2013, 2011, 2010, 2008, 2007, 2005)
 """In the order in which they are run, so that a few years lie far apart."""
@@ -37,11 +38,15 @@ NOTE = (
 
 
 def rows_of(settings: Settings, kg: KnowledgeGraph) -> dict[str, ImportanceConfig]:
-    """The methods by name, on features that a new node has: ready channels of the graph, relations, texts."""
+    """The methods by name, on features that a new node has: ready channels of the graph, relations, texts.
+
+    ``--features.semantic`` may name other features of the text.
+    """
     own = "+".join([*(name for name in kg.channels if name == "facts"), FEATURES])
-    text = TEXT if any(kg.text) else "none"
-    plain = {"features": {"structural": own, "semantic": text}}
-    around = {"features": {"structural": f"{own}+neighbours+neighbour-labels", "semantic": text}}
+    said = flag_value(settings.flags, "--features.semantic") is not None
+    text = {} if said else {"semantic": TEXT if any(kg.text) else "none"}
+    plain = {"features": {"structural": own, **text}}
+    around = {"features": {"structural": f"{own}+neighbours+neighbour-labels", **text}}
     small = {"model": {"hidden_size": 32}, **plain}
     return {
         "boosting": settings.method("boosting", **plain),
