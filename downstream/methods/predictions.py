@@ -58,7 +58,7 @@ def deviation_of(outputs: ImportanceScores) -> Floats | None:
     """(N,) the standard deviation that a network predicts of each label; None where it learns none."""
     if outputs.log_variance is None:
         return None
-    deviation: Floats = (outputs.log_variance / 2).exp().double().cpu().numpy()
+    deviation: Floats = (outputs.log_variance / 2).exp().detach().double().cpu().numpy()
     return deviation
 
 

@@ -14,6 +14,7 @@ from downstream.studies.links import LINK_STUDIES
 from downstream.studies.lists import LISTS
 from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
+from downstream.studies.next_year import NEXT_YEAR
 from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
 from downstream.studies.signals import SIGNALS_STUDY
@@ -33,6 +34,7 @@ STUDIES: dict[str, Study] = {
         *LISTS,
         GROUPS,
         SIGNALS_STUDY,
+        NEXT_YEAR,
         BEST,
         CASE_STUDY,
         *CHANNEL_STUDIES,

@@ -15,6 +15,7 @@ from downstream.studies.report import results_of, write_report
 from downstream.studies.seeds import merged, of_first_seed, on_seeds
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Arm, ArmFailure, Study, configs_of, finished_arms, run_arms
+from nie.deadline import time_limit
 from nie.errors import NieError, nearest
 from nie.extras import require_all
 from nie.runs.run import Run
@@ -44,14 +45,15 @@ def run_study(
     """
     if study.run is not None:
         require_all(PACKAGES)
-        if only or minutes is not None or settings.epochs is not None or records is not None:
-            raise NieError(
-                f"The study {study.name} is no table of rows that are run; leave --only, --minutes, --epochs and "
-                "--records out."
-            )
-        return study.run(
-            settings, question=study.question, runner=runner, folder=folder, command=command, report_only=report_only
-        )
+        unpaced = not study.paced and (minutes is not None or settings.epochs is not None)
+        if only or records is not None or unpaced:
+            flags = "--only and --records" if study.paced else "--only, --minutes, --epochs and --records"
+            raise NieError(f"The study {study.name} is no table of rows that are run; leave {flags} out.")
+        with time_limit(None if minutes is None else 60 * minutes):
+            return study.run(
+                settings, question=study.question, runner=runner, folder=folder, command=command,
+                report_only=report_only,
+            )  # fmt: skip
     every = on_seeds(study.arms(settings), study.seeds) if study.seeds else study.arms(settings)
     names = [name for arm in every for name in _names(arm)]
     for wanted in only:

@@ -82,6 +82,7 @@ class Study:
         seeds: with each of which every row is run; none for a study that takes the settings' own seed.
         run: of a study that is no table of arms: ``(settings, *, question, runner, folder, command, report_only) ->
             Markdown``.
+        paced: whether ``run`` trains networks, whose epochs can be said, and can be stopped after some minutes.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Study:
     ground: Ground = FOLDS
     seeds: tuple[int, ...] = ()
     run: Callable[..., str] | None = None
+    paced: bool = False
 
 
 def against_first(arms: Sequence[Arm]) -> list[Pair]:
