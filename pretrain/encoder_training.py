@@ -19,7 +19,7 @@ from nie.runs.weights import write_weights
 from nie.training.checkpoint import CHECKPOINT
 from nie.training.loop import History, fit, seeded
 from nie.training.memory_plan import plan
-from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
+from nie.training.neighbourhood import Neighbourhood
 from pretrain.contrast import Contrast
 from pretrain.contrast_sets import contrast_sets
 from pretrain.cross_fit import cross_fitted, parts_of
@@ -88,8 +88,7 @@ def train_encoder(
 
         def embedding() -> Tensor:
             with in_chunks(planned.values):
-                made: Tensor = model(inputs.message.graph, feat, inputs.message.etype)
-            return made
+                return inputs.embedding(model, feat)
 
         def sampled(found: Neighbourhood) -> Tensor:
             made: Tensor = model(found.blocks, feat[found.nodes.to(feat.device)], found.etypes)
@@ -97,10 +96,14 @@ def train_encoder(
 
         def losses() -> Iterator[Tensor]:
             for nodes, loss in objective.epoch(batch.size, generator):
-                if nodes is None or sampler is None:
+                if nodes is None or batches is None:
                     yield loss(embedding())
                     continue
-                yield loss(sampled(sampler.sample(nodes.cpu(), generator)))
+                yield loss(batches.computed(nodes.cpu(), sampled, generator))
+
+        def before_step() -> None:
+            if batches is not None:
+                batches.share_gradients(model)
 
         def monitor() -> dict[str, float]:
             made = embedding()
@@ -115,8 +118,8 @@ def train_encoder(
         if config.loss.objective != "untrained":
             probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
             objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
-            fanouts = [batch.fanout] * model.num_hops
-            sampler = None if batch.size is None else NeighbourSampler(inputs.message, fanouts, batch.sampler)
+            batches = None if batch.size is None else inputs.sampled(batch, model.num_hops)
+            inputs.share_checkpoint(folder)
             history, _ = fit(
                 model if objective.head is None else nn.ModuleList([model, objective.head]),
                 losses,
@@ -126,6 +129,7 @@ def train_encoder(
                 label=label,
                 checkpoint=folder / CHECKPOINT,
                 generators=[generator],
+                before_step=before_step,
                 also_log=lambda: learned_weights(model),
             )
         model.eval()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nie.inputs.relations import RelationMaterial, RelationSource
     from nie.models import ImportanceScores
     from nie.settings.sections import BatchConfig, RelationsConfig
-    from nie.training.block_batches import NeighbourBatches
+    from nie.training.block_batches import NeighbourBatches, SampledNodes
 
 Made = TypeVar("Made")
 
@@ -128,6 +128,9 @@ class NodeInputs:
     def begin(self, fold: int, folder: Path) -> None:
         """Called where a fold is about to be worked on in a folder."""
 
+    def share_checkpoint(self, folder: Path) -> None:
+        """Called where a model is about to be trained in a folder of stage 1, which may have a checkpoint."""
+
     def presence(self, features: ChannelFeatures) -> torch.Tensor:
         """(N,) bool on the device, the nodes that have any feature of the channel."""
         from nie.inputs.tensors import presence
@@ -147,6 +150,18 @@ class NodeInputs:
         """
         outputs: ImportanceScores = model(message.graph, feats, message.etype, **further)
         return outputs
+
+    def embedding(self, model: Any, feat: torch.Tensor) -> torch.Tensor:
+        """(N, d) what an encoder of stage 1 gives for all nodes, whose features are ``feat``."""
+        made: torch.Tensor = model(self.message.graph, feat, self.message.etype)
+        return made
+
+    def sampled(self, batch: BatchConfig, hops: int) -> SampledNodes:
+        """What computes an encoder for the nodes of a batch."""
+        from nie.training.block_batches import SampledNodes
+        from nie.training.neighbourhood import NeighbourSampler
+
+        return SampledNodes(NeighbourSampler(self.message, [batch.fanout] * hops, batch.sampler))
 
     def batches(self, train: torch.Tensor, batch: BatchConfig, hops: int) -> NeighbourBatches:
         """The batches of training nodes that a network reads ``hops`` far; ``batch`` says how large they are."""

@@ -53,7 +53,12 @@ def pretrain(
         for name in _channels(config, inputs):
             new_encoder(config, inputs, name)
     run = open_run(config, root=run_root, made_from=inputs.made_from)
-    run_folds(run, config.folds.run, lambda fold, folder: _pretrain_fold(config, inputs, inputs.folds[fold], folder))
+
+    def on_fold(number: int, folder: Path) -> None:
+        inputs.begin(number, folder)
+        pretrain_fold(config, inputs, inputs.folds[number], folder)
+
+    run_folds(run, config.folds.run, on_fold)
     return run
 
 
@@ -75,7 +80,8 @@ def check_objective(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> None
             )
 
 
-def _pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: Path) -> None:
+def pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: Path) -> None:
+    """Pretrain the channels on a fold, and write what the fold has to ``folder``."""
     started = time.monotonic()
     channels = _channels(config, inputs)
     histories = {name: pretrain_channel(config, inputs, fold, name, folder / name) for name in channels}

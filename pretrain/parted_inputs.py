@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +17,15 @@ from nie.errors import NieError, shown
 from nie.hosts import SERVER, Place
 from nie.inputs.channels import ChannelFeatures
 from nie.models import ImportanceScores
+from nie.runs.run import Run
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig
+from nie.threads import computing_with, free_threads
 from nie.training.checkpoint import CHECKPOINT
 from nie.training.distributed import Trainers, leaving_alone, serve
 from nie.training.parted_graph import PartedGraph, RemoteRows
 from nie.training.parts import Parts, write_parts
-from nie.training.shared_batches import SharedBatches, of_all
+from nie.training.shared_batches import SharedBatches, SharedNodes, of_all
 from pretrain.cross_validation import make_folds
 from pretrain.inputs import NodeInputs, prepare
 
@@ -110,6 +113,24 @@ class PartedInputs(NodeInputs):
         assert batch.size is not None, "refused before"
         return SharedBatches(self.graph, train, batch.size, [batch.fanout] * hops)
 
+    def embedding(self, model: Any, feat: Tensor) -> Tensor:
+        """What an encoder gives for all nodes, layer by layer without sampling, gathered from all trainers."""
+        graph, hops = self.graph, model.num_hops
+        own = model([graph] * hops, cast(RemoteRows, feat).of_own(), [graph.etype] * hops)
+        made: Tensor = of_all(own, graph.own_nodes, len(graph.nodes), graph.trainers)
+        return made
+
+    def sampled(self, batch: BatchConfig, hops: int) -> SharedNodes:
+        """Nodes of a batch are divided among the trainers."""
+        return SharedNodes(self.graph, [batch.fanout] * hops)
+
+    def share_checkpoint(self, folder: Path) -> None:
+        """Give the other trainers the first one's checkpoint, where it has one."""
+        checkpoint, trainers = folder / CHECKPOINT, self.graph.trainers
+        kept = trainers.told(checkpoint.read_bytes() if trainers.leads and checkpoint.exists() else b"")
+        if kept and not trainers.leads:
+            checkpoint.write_bytes(kept)
+
     def begin(self, fold: int, folder: Path) -> None:
         """Tell the other trainers which fold is worked on, and from which checkpoint it goes on."""
         checkpoint = folder / CHECKPOINT
@@ -146,6 +167,34 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
     folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
     channels: Any = {name: (name,) for name in parts.facts["channels"]}
     return PartedInputs(kg, channels, folds, config.model_copy(update={"device": "cpu"}), data_root, graph=graph)
+
+
+def computed_together(
+    inputs: PartedInputs, lead: Callable[[], Run], following: Callable[[], Callable[[int, Path], object]]
+) -> Run | None:  # fmt: skip
+    """Let the first trainer make a run and the others compute with it on the folds that it works on.
+
+    Args:
+        inputs: of all trainers.
+        lead: makes the run.
+        following: makes ``(fold, folder)`` of those who follow, which computes the same; what it writes is dropped.
+
+    Returns:
+        The run, or None on a host that does not write it.
+    """
+    trainers = inputs.graph.trainers
+    with trainers.together():
+        if trainers.leads:
+            run = lead()
+            trainers.told()  # that was all
+            return run
+        follow = following()
+        while message := trainers.told():
+            with tempfile.TemporaryDirectory(prefix="nie-fold-") as folder, computing_with(free_threads()):
+                if message[4:]:
+                    Path(folder, CHECKPOINT).write_bytes(message[4:])
+                follow(int.from_bytes(message[:4], "big"), Path(folder))
+    return None
 
 
 def _check_parts(parts: Parts, config: FoldsRunConfig, kg: KnowledgeGraph) -> None:

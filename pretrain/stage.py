@@ -18,6 +18,7 @@ PRETRAINING: Stage[LicapConfig] = Stage(
     packages=later("pretrain.inputs:packages_for"),
     inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("pretrain.licap:pretrain"),
+    run_on_hosts=later("pretrain.on_hosts:pretrain_on_hosts"),
     next_command="nie downstream{flags} --pretrained {run}",
     read_by="'nie downstream --pretrained' reads it",
 )

@@ -32,6 +32,7 @@ IMPORTANCE: Stage[ImportanceConfig] = Stage(
     packages=later("pretrain.inputs:packages_for"),
     inputs_key=later("pretrain.inputs:inputs_key"),
     run=later("downstream.stages.estimation:estimate"),
+    run_on_hosts=later("downstream.stages.on_hosts:estimate_on_hosts"),
     next_command="nie predict {run} --out scores.csv",
     read_by="'nie predict' gives the scores of its nodes, 'nie table' its figures",
     columns=COLUMNS,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +14,7 @@ from nie.errors import NieError
 from nie.hosts import Place
 from nie.runs.run import Run
 from nie.settings.sections import NEIGHBOUR_LABELS, RelationsConfig
-from nie.threads import computing_with, free_threads
-from nie.training.checkpoint import CHECKPOINT
-from pretrain.parted_inputs import PartedInputs, join
+from pretrain.parted_inputs import computed_together, join
 
 
 def estimate_on_hosts(
@@ -37,24 +34,17 @@ def estimate_on_hosts(
     for setting in _unknown(config, len(Place.of_environment().hosts)):
         raise NieError(f"--distributed knows no {setting}.")
     inputs = join(config, data_root=data_root)
-    with inputs.graph.trainers.together():
-        if inputs.graph.trainers.leads:
-            run = estimate(config, run_root=run_root, inputs=inputs)
-            inputs.graph.trainers.told()  # that was all
-            return run
-        _follow(config, inputs)
-    return None
 
+    def following() -> Callable[[int, Path], object]:
+        ready = checked_folds(config, inputs)
 
-def _follow(config: ImportanceConfig, inputs: PartedInputs) -> None:
-    """Compute with the first trainer on the folds that it works on; what is written here is dropped."""
-    ready = checked_folds(config, inputs)
-    while message := inputs.graph.trainers.told():
-        work, checked = ready.pop(int.from_bytes(message[:4], "big"))
-        with tempfile.TemporaryDirectory(prefix="nie-fold-") as folder, computing_with(free_threads()):
-            if message[4:]:
-                Path(folder, CHECKPOINT).write_bytes(message[4:])
-            work.fit(checked, Path(folder))
+        def follow(fold: int, folder: Path) -> None:
+            work, checked = ready.pop(fold)
+            work.fit(checked, folder)
+
+        return follow
+
+    return computed_together(inputs, lambda: estimate(config, run_root=run_root, inputs=inputs), following)
 
 
 def _unknown(config: ImportanceConfig, hosts: int) -> Iterator[str]:

@@ -12,7 +12,6 @@ from downstream.stages.importance import IMPORTANCE
 from downstream.stages.table import STAGES
 from nie.commands.output import say
 from nie.commands.parser import Commands, roots, said_roots
-from nie.later import later
 from nie.progress import log
 from nie.runs.head import PROVENANCE
 from nie.runs.run import Run, read_run
@@ -27,7 +26,7 @@ def add_commands(commands: Commands) -> None:
         run, settings = functools.partial(_run_stage, stage), functools.partial(_settings, stage)
         staging = commands.add(stage.command, stage.title, run, settings=settings)
         staging.add_argument("--recipe", required=True, help="name of a recipe or path of a YAML file")
-        if stage is IMPORTANCE:
+        if stage.run_on_hosts is not None:
             staging.add_argument(
                 "--distributed", action="store_true", help="on the parts of 'nie partition'; for 'nie launch'"
             )
@@ -46,8 +45,8 @@ def _run_stage(stage: Stage[Any], arguments: argparse.Namespace, flags: list[str
     if (folder / PROVENANCE).is_file():  # the recipe is that of a run
         read_run(folder, stage.name)
     config = stage.recipes.resolve(arguments.recipe, flags=flags)
-    if getattr(arguments, "distributed", False):
-        run = later("downstream.stages.on_hosts:estimate_on_hosts")(config, **roots(arguments))
+    if stage.run_on_hosts is not None and arguments.distributed:
+        run = stage.run_on_hosts(config, **roots(arguments))
         if run is None:  # another host writes it
             return
     else:

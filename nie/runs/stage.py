@@ -32,6 +32,8 @@ class Stage(Generic[Config]):
         columns: the test figures that a table of its runs shows; none where nothing is tested.
         columns_small: the same where test sets are too small for one of them; by default there is nothing smaller.
         caption: what stands below such a table.
+        run_on_hosts: ``(config, *, data_root, run_root) -> Run | None``: `run` as one of several hosts, each of which
+            has a part of the graph; None where that cannot be.
     """
 
     name: str
@@ -49,3 +51,4 @@ class Stage(Generic[Config]):
     columns: tuple[str, ...] = ()
     columns_small: tuple[str, ...] = ()
     caption: str = ""
+    run_on_hosts: Callable[..., Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,25 @@ from nie.models import ImportanceScores
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler, Sampler
 
 
-class NeighbourBatches:
+class SampledNodes:
+    """What a model gives for nodes, from the blocks of their sampled neighbourhood.
+
+    Args:
+        sampler: finds the neighbourhood.
+    """
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler = sampler
+
+    def computed(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
+        """(n, ...) what ``run`` gives for ``nodes``, ids on the CPU; ``generator`` decides on the sample."""
+        return run(self.sampler.sample(nodes, generator))
+
+    def share_gradients(self, model: nn.Module) -> None:
+        """Called before each step; where several hosts train, they add up the gradients of ``model`` here."""
+
+
+class NeighbourBatches(SampledNodes):
     """Batches of training nodes, each with one block of in-edges for each layer.
 
     Only the nodes of a batch's blocks are ever computed, which bounds the memory of training by the batch and not by
@@ -47,8 +65,8 @@ class NeighbourBatches:
     def __init__(
         self, message: MessageGraph, train: Tensor, size: int, fanouts: Sequence[int], kind: str = "uniform"
     ) -> None:
+        super().__init__(NeighbourSampler(message, fanouts, kind))
         self.train, self.size, self.device = train, size, message.etype.device
-        self.sampler: Sampler = NeighbourSampler(message, fanouts, kind)
         self.at_once = size >= len(train) and all(fanout == -1 for fanout in fanouts)
 
     @functools.cached_property
@@ -87,9 +105,6 @@ class NeighbourBatches:
     ) -> ImportanceScores:  # fmt: skip
         """What the model gives for nodes, from the blocks of their neighbourhood."""
         return self.sampler.sample(nodes, generator).outputs(model, feats, masks)
-
-    def share_gradients(self, model: nn.Module) -> None:
-        """Called before each step; where several hosts train, they add up the gradients of ``model`` here."""
 
     def _in_turn(self, rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         """The batches of an epoch."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.models.blocks import Degrees
-from nie.training.block_batches import NeighbourBatches
+from nie.training.block_batches import NeighbourBatches, SampledNodes
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 TOGETHER = 4
@@ -48,8 +48,8 @@ class ClusterBatches(NeighbourBatches):
     """
 
     def __init__(self, message: MessageGraph, train: Tensor, hops: int, cluster: Tensor) -> None:
+        SampledNodes.__init__(self, ClusterSampler(message, hops, cluster))
         self.train, self.device, self.cluster = train, message.etype.device, cluster
-        self.sampler = ClusterSampler(message, hops, cluster)
 
     def _in_turn(self, rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         cluster = self.cluster[self.train[rows]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from nie.models import ImportanceScores
-from nie.training.block_batches import NeighbourBatches
+from nie.training.block_batches import NeighbourBatches, SampledNodes
 from nie.training.distributed import Trainers
+from nie.training.neighbourhood import Neighbourhood
 from nie.training.parted_graph import PartedGraph
 
 
@@ -46,12 +47,43 @@ class SharedBatches(NeighbourBatches):
             yield batch, of_all(own, share, len(batch), self.trainers)
 
     def share_gradients(self, model: nn.Module) -> None:
+        """As of `SharedNodes`."""
+        add_gradients(model, self.trainers)
+
+
+class SharedNodes(SampledNodes):
+    """`SampledNodes` of which each trainer computes a share, which it tells the others.
+
+    Args:
+        graph: the graph in parts.
+        fanouts: in-edges sampled for each node, one number for each layer; -1 takes all.
+    """
+
+    def __init__(self, graph: PartedGraph, fanouts: Sequence[int]) -> None:
+        super().__init__(graph.sampler([*fanouts]))
+        self.place, self.trainers = graph.place, graph.trainers
+
+    def computed(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
+        """As of `SampledNodes`; rows of other trainers are constants. A node that is named twice is computed once."""
+        distinct, row = torch.unique(nodes, return_inverse=True)
+        order = self.place[distinct].argsort()
+        share = order.tensor_split(self.trainers.count)[self.trainers.number]
+        own = run(self.sampler.sample(distinct[share], generator))
+        made: Tensor = of_all(own, share, len(distinct), self.trainers)
+        return made[row]
+
+    def share_gradients(self, model: nn.Module) -> None:
         """Add up the gradients of all trainers; a parameter that the loss does not read has none on any of them."""
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        sizes = [gradient.numel() for gradient in gradients]
-        whole = self.trainers.sum(torch.cat([gradient.flatten() for gradient in gradients]))
-        for gradient, part in zip(gradients, torch.split(whole, sizes), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        add_gradients(model, self.trainers)
+
+
+def add_gradients(model: nn.Module, trainers: Trainers) -> None:
+    """Put the sum over all trainers in the place of each gradient."""
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    sizes = [gradient.numel() for gradient in gradients]
+    whole = trainers.sum(torch.cat([gradient.flatten() for gradient in gradients]))
+    for gradient, part in zip(gradients, torch.split(whole, sizes), strict=True):
+        gradient.copy_(part.view_as(gradient))
 
 
 def of_all(own: Any, share: Tensor, count: int, trainers: Trainers) -> Any:

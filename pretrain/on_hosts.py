@@ -1,0 +1,54 @@
+"""Stage 1 on several hosts: the first trainer makes the run, the others compute with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nie.errors import NieError
+from nie.hosts import Place
+from nie.runs.run import Run
+from nie.settings.sections import RelationsConfig
+from pretrain.licap import pretrain, pretrain_fold
+from pretrain.licap_settings import LicapConfig
+from pretrain.parted_inputs import computed_together, join
+
+
+def pretrain_on_hosts(
+    config: LicapConfig, *, data_root: str | Path = "datasets", run_root: str | Path = "checkpoints"
+) -> Run | None:
+    """Pretrain on the parts of a graph, as `pretrain.licap.pretrain` does on the whole.
+
+    The run is that of one machine. The embedding of all nodes is gathered on each; features and edges are not. The
+    process of a server never returns.
+
+    Returns:
+        The run, or None on a host that does not write it.
+
+    Raises:
+        NieError: bad input, in one sentence.
+    """
+    for setting in _unknown(config, len(Place.of_environment().hosts)):
+        raise NieError(f"--distributed knows no {setting}.")
+    inputs = join(config, data_root=data_root)
+    return computed_together(
+        inputs,
+        lambda: pretrain(config, run_root=run_root, inputs=inputs),
+        lambda: lambda fold, folder: pretrain_fold(config, inputs, inputs.folds[fold], folder),
+    )
+
+
+def _unknown(config: LicapConfig, hosts: int) -> Iterator[str]:
+    """What of the settings does not work on several hosts."""
+    if config.batch.size is None or config.batch.size < 4 * hosts:
+        yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
+    if config.device.startswith("cuda"):
+        yield f"device {config.device}, as it trains on the CPU"
+    if config.batch.sampler != "uniform":
+        yield "batch.sampler but uniform"
+    if config.memory:
+        yield "memory"
+    if config.loss.objective == "regression":
+        yield "loss.objective regression, whose head reads nodes of all hosts"
+    if config.model.relations != RelationsConfig():
+        yield "model.relations"
