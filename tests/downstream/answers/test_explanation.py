@@ -27,7 +27,7 @@ from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 
-NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn",
+NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "multi-import", "rgtn",
             "tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn")  # fmt: skip
 BOTH_WAYS: dict[str, Any] = {"graph": {"inverse_relations": True}}
 
