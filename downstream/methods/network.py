@@ -55,7 +55,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
         raise NieError(
             f"{asked} needs a network that says how many hops it reads, as num_hops; {work.network.method} does not."
         )
-    if hops != 0 and not given.message.graph.num_edges():
+    if hops != 0 and not (work.inputs.kg.num_edges or work.network.graph.self_loops):
         raise NieError(
             f"{work.network.dataset} has no edges, along which {work.network.method} passes messages; let "
             "graph.self_loops give every node one of its own, or use a method that reads none, such as mlp."

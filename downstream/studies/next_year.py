@@ -14,7 +14,6 @@ from downstream.metrics.registry import evaluate, title
 from downstream.reports.page import Table, write_markdown, write_page
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
-from downstream.studies.snapshots import NextYear, forecast
 from downstream.studies.study import Study
 from nie.data import KnowledgeGraph
 from nie.data.dates import dates_of_edges
@@ -102,6 +101,8 @@ def _run_year(
     missing = {name: config for name, config in rows.items() if not _path(kept, kg, config, year).exists()}
     if not missing:
         return
+    from downstream.studies.snapshots import NextYear, forecast
+
     period = NextYear(kg, year)
     try:
         true = kg.targets[period.new]

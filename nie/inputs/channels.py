@@ -115,7 +115,7 @@ def scaled(features: ChannelFeatures, config: FeaturesConfig, scales: InputScale
         made = feature.features if scale is None else scale(feature)
         made = made if scale is None or config.standardize else scales.factor * made
         columns.append(softly_limited(made, config.limit) if config.standardize and config.limit is not None else made)
-    alone = len(columns) == 1 and columns[0] is not features[0].features
+    alone = len(columns) == 1 and columns[0].flags.writeable  # what was made here, and belongs to no channel
     return columns[0] if alone else np.concatenate(columns, axis=1).astype(np.float32, copy=False)
 
 

@@ -20,7 +20,7 @@ from downstream.answers.explanation_text import explanation_text
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
-from downstream.methods.network import centred
+from downstream.methods.predictions import centred
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
 from nie.data import MessageGraph

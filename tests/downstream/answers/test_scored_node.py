@@ -15,7 +15,7 @@ from stage_helpers import opened, pretrained_on, small
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import OnAll, Told, TrainedNetwork
-from downstream.methods.network import centred
+from downstream.methods.predictions import centred
 from downstream.stages.estimation import estimate
 from nie.data import KnowledgeGraph, MessageGraph, synthetic
 from nie.data.store import save

@@ -14,7 +14,7 @@ from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.node_scores import score_nodes
 from downstream.answers.predicted import predicted
 from downstream.heads.interval import BOUND, VarianceHead, with_variance
-from downstream.methods.network import deviation_of
+from downstream.methods.predictions import deviation_of
 from downstream.methods.rgtn import RGTN
 from downstream.stages.estimation import estimate
 from nie.data.graph_change import GraphChange

@@ -21,6 +21,7 @@ from nie.models.convolutional import ConvolutionalModel
 from nie.models.geni import GENI
 from nie.models.kge.channel_tables import ChannelTables
 from nie.models.kge.multi_modal_rotate import MultiModalRotatE
+from nie.models.multi_import import MultiImport
 from nie.models.residual import ResidualModel
 from nie.models.rgtn import MultiChannelEncoder
 from nie.models.sgc import SGC
@@ -36,6 +37,7 @@ NEEDED: dict[type[nn.Module], dict[str, Any]] = {
     ConvolutionalModel: {"convolution": "gcn", **CHANNELS},
     Encoder: {"rel_size": 3},
     GENI: CHANNELS,
+    MultiImport: CHANNELS,
     ResidualModel: {"convolution": "gcn", **CHANNELS},
     SGC: CHANNELS,
     ChannelTables: {"num_entities": 4, "channels": {"a": torch.ones(4, 3)}, "masks": {}},
