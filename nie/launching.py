@@ -25,6 +25,8 @@ SSH = (
 SSH_FAILED = 255
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
+ABORTED = (-signal.SIGABRT, 128 + signal.SIGABRT)
+"""Exit codes of a process that was aborted, as the system and as a shell gives them."""
 SETTLES_WITHIN_S = 1.0
 LEAVE_WITHIN_S = 20
 """For processes that are to end by themselves."""
@@ -153,7 +155,7 @@ class _Running:
         trainers = [process for place, process in self.processes.items() if place.role == TRAINER]
         while any(process.poll() is None for process in trainers):
             if self._failed():
-                time.sleep(SETTLES_WITHIN_S)  # the one with the reason may take a moment longer to end
+                self._settle()
                 return self._failed()
             time.sleep(LOOKED_AT_EVERY_S)
         failed = self._failed()
@@ -161,6 +163,14 @@ class _Running:
         while not failed and time.monotonic() < until and any(p.poll() is None for p in self.processes.values()):
             time.sleep(LOOKED_AT_EVERY_S)
         return failed
+
+    def _settle(self) -> None:
+        """Wait a moment, as the process with the reason may take longer to end; and longer while all were aborted."""
+        time.sleep(SETTLES_WITHIN_S)
+        until = time.monotonic() + LEAVE_WITHIN_S
+        says_nothing = (None, 0, *ABORTED)
+        while time.monotonic() < until and all(one.poll() in says_nothing for one in self.processes.values()):
+            time.sleep(LOOKED_AT_EVERY_S)
 
     def _failed(self) -> Failure | None:
         """A process that has ended badly: one that was killed, which fails others, or that says why.
@@ -175,7 +185,7 @@ class _Running:
         place = min(
             bad,
             key=lambda one: (
-                ended[one] > 0 or ended[one] == -signal.SIGABRT, ended[one] not in (2, GOES_ON), not words[one]
+                ended[one] > 0 or ended[one] in ABORTED, ended[one] not in (2, GOES_ON), not words[one]
             ),
         )  # fmt: skip
         code, said = ended[place], words[place]
