@@ -204,5 +204,11 @@ def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _last_line(output: bytes) -> str:
+    """What a process said last: of ours, the reason, behind which C++ may have said that it was aborted.
+
+    >>> _last_line(b"fold 0\\nnie: The disk is full.\\nterminate called without an active exception\\n")
+    'The disk is full.'
+    """
     lines = output.decode(errors="replace").strip().splitlines()
-    return one_line(lines[-1].removeprefix("nie: "), 500) if lines else ""
+    reasons = [line for line in lines if line.startswith("nie: ")]
+    return one_line((reasons or lines)[-1].removeprefix("nie: "), 500) if lines else ""
