@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nie.errors import NieError
-from nie.hosts import Place
 from nie.runs.run import Run
 from nie.settings.sections import RelationsConfig
 from pretrain.licap import pretrain, pretrain_fold
 from pretrain.licap_settings import LicapConfig
-from pretrain.parted_inputs import computed_together, join
+from pretrain.parted_inputs import computed_together, join, unknown_to_hosts
 
 
 def pretrain_on_hosts(
@@ -28,7 +27,7 @@ def pretrain_on_hosts(
     Raises:
         NieError: bad input, in one sentence.
     """
-    for setting in _unknown(config, len(Place.of_environment().hosts)):
+    for setting in _unknown(config):
         raise NieError(f"--distributed knows no {setting}.")
     inputs = join(config, data_root=data_root)
     return computed_together(
@@ -38,16 +37,9 @@ def pretrain_on_hosts(
     )
 
 
-def _unknown(config: LicapConfig, hosts: int) -> Iterator[str]:
+def _unknown(config: LicapConfig) -> Iterator[str]:
     """What of the settings does not work on several hosts."""
-    if config.batch.size is None or config.batch.size < 4 * hosts:
-        yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
-    if config.device.startswith("cuda"):
-        yield f"device {config.device}, as it trains on the CPU"
-    if config.batch.sampler != "uniform":
-        yield "batch.sampler but uniform"
-    if config.memory:
-        yield "memory"
+    yield from unknown_to_hosts(config.batch, config.device, config.memory)
     if config.loss.objective == "regression":
         yield "loss.objective regression, whose head reads nodes of all hosts"
     if config.model.relations != RelationsConfig():

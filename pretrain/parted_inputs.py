@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -141,6 +141,19 @@ class PartedInputs(NodeInputs):
     def made_from(self) -> dict[str, str]:
         """What the parts were made from, which is what the same run on one machine is made from."""
         return dict(self.graph.parts.facts["made_from"])
+
+
+def unknown_to_hosts(batch: BatchConfig, device: str, memory: str | None) -> Iterator[str]:
+    """What of the settings of any training does not work on the hosts that this process is told of."""
+    hosts = len(Place.of_environment().hosts)
+    if batch.size is None or batch.size < 4 * hosts:
+        yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
+    if device.startswith("cuda"):
+        yield f"device {device}, as it trains on the CPU"
+    if batch.sampler != "uniform":
+        yield "batch.sampler but uniform"
+    if memory:
+        yield "memory"
 
 
 def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> PartedInputs:

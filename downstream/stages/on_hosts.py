@@ -11,10 +11,9 @@ from downstream.methods.importance_settings import ImportanceConfig, NetworkConf
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import checked_folds, estimate
 from nie.errors import NieError
-from nie.hosts import Place
 from nie.runs.run import Run
 from nie.settings.sections import NEIGHBOUR_LABELS, RelationsConfig
-from pretrain.parted_inputs import computed_together, join
+from pretrain.parted_inputs import computed_together, join, unknown_to_hosts
 
 
 def estimate_on_hosts(
@@ -31,7 +30,7 @@ def estimate_on_hosts(
     Raises:
         NieError: bad input, in one sentence.
     """
-    for setting in _unknown(config, len(Place.of_environment().hosts)):
+    for setting in _unknown(config):
         raise NieError(f"--distributed knows no {setting}.")
     inputs = join(config, data_root=data_root)
 
@@ -47,19 +46,14 @@ def estimate_on_hosts(
     return computed_together(inputs, lambda: estimate(config, run_root=run_root, inputs=inputs), following)
 
 
-def _unknown(config: ImportanceConfig, hosts: int) -> Iterator[str]:
+def _unknown(config: ImportanceConfig) -> Iterator[str]:
     """What of the settings does not work on several hosts."""
     if not METHODS[config.method].is_network:
         yield f"method {config.method}, which is no network"
         return
     network = cast(NetworkConfig, config)
-    if network.batch.size is None or network.batch.size < 4 * hosts:
-        yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
-    if network.device.startswith("cuda"):
-        yield f"device {network.device}, as it trains on the CPU"
-    if network.batch.sampler != "uniform":
-        yield "batch.sampler but uniform"
-    for name in ("memory", "pretrained", "shown_labels", "unseen_nodes", "teachers"):
+    yield from unknown_to_hosts(network.batch, network.device, network.memory)
+    for name in ("pretrained", "shown_labels", "unseen_nodes", "teachers"):
         if getattr(network, name):
             yield name
     if network.members > 1:

@@ -159,13 +159,17 @@ def test_rows_that_are_not_those_that_were_written_are_refused(
     assert not list(tmp_path.rglob("provenance.json"))
 
 
+def wait_for_training(process: subprocess.Popen[str], folder: Path) -> None:
+    while not list(folder.rglob("fold0.partial/threads.json")):
+        assert process.poll() is None
+        time.sleep(0.2)
+
+
 @needs_hosts
 @pytest.mark.slow
 def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path) -> None:
     with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
-        while not list(tmp_path.rglob("fold0.partial/threads.json")):
-            assert process.poll() is None
-            time.sleep(0.2)
+        wait_for_training(process, tmp_path)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
         (victim,) = (
@@ -196,9 +200,7 @@ def launched(shell: str, data: Path, command: list[str]) -> Iterator[subprocess.
 @pytest.mark.slow
 def test_hosts_that_lose_each_other_end_in_one_sentence(data: Path, tmp_path: Path) -> None:
     with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
-        while not list(tmp_path.rglob("fold0.partial/threads.json")):
-            assert process.poll() is None
-            time.sleep(0.2)
+        wait_for_training(process, tmp_path)
         time.sleep(2)
         subprocess.run([shell, HOSTS[1], f"ip link set {cable_of(shell, HOSTS[1])} down"], check=True)
         lost = time.monotonic()
