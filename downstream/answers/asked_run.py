@@ -37,7 +37,7 @@ def asked_run(run: Run, *, data_root: str | Path = "datasets") -> AskedRun:
     if not _can_be_asked(method):
         raise NieError(
             f"{run.path} is a run of {config.method}, whose scores cannot be explained; ask a run of a network, such "
-            "as rgcn or rgtn, of linear or ridge, of trees, such as boosting-neighbours, or a blend."
+            "as rgcn or rgtn, of linear or ridge, of trees, such as boosting-neighbours, of kernel-ridge, or a blend."
         )
     return _opened(run, shared)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.stages.importance import IMPORTANCE
@@ -14,6 +16,14 @@ from nie.errors import NieError
 from nie.runs.run import Run
 from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs, inputs_key, prepare
+
+if sys.version_info >= (3, 11):
+    from typing import Self
+else:
+    from typing_extensions import Self
+
+ConfigT = TypeVar("ConfigT", bound=ImportanceConfig)
+"""The settings of a method."""
 
 
 def finished_config(run: Run) -> ImportanceConfig:
@@ -73,3 +83,43 @@ class RunInputs:
             self._inputs[key] = prepare(config, data_root=self.data_root, kg=self._graphs[name])
         check_same_graph(run, self._inputs[key].made_from)
         return self._inputs[key]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRun(HasInputs, Generic[ConfigT]):
+    """A finished run of one method, on its graph.
+
+    Attributes:
+        run: its folder.
+        inputs: the graph, the features and the folds.
+        config: its settings.
+    """
+
+    run: Run
+    inputs: NodeInputs
+    config: ConfigT
+
+    @classmethod
+    def open(cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None) -> Self:
+        """Open a run.
+
+        Args:
+            run: of the importance stage.
+            data_root: folder of the datasets.
+            shared: what runs that are opened with it have in common, in the place of ``data_root``.
+
+        Raises:
+            NieError: another stage made the run, it has no finished fold, its data have changed, or its method is not
+                of those that this class asks.
+        """
+        config = cls.readable(run, finished_config(run))
+        return cls(run, (shared or RunInputs(data_root)).of(run, config), config)
+
+    @classmethod
+    def readable(cls, run: Run, config: ImportanceConfig) -> ConfigT:
+        """The settings of a run, if its method is one of those that this class asks.
+
+        Raises:
+            NieError: it is not.
+        """
+        raise NotImplementedError

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from downstream.answers.attribution import Attribution
 from downstream.answers.feature_columns import feature_columns
-from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
+from downstream.answers.finished_run import FittedRun
 from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData
 from downstream.methods.fitted import REACH
@@ -20,47 +18,20 @@ from downstream.methods.table import METHODS
 from nie.arrays import Floats
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
-class LinearRun(HasInputs):
-    """A finished run of a linear method, which is fitted anew to know its weights.
+class LinearRun(FittedRun[ImportanceConfig]):
+    """A finished run of a linear method, which is fitted anew to know its weights."""
 
-    Attributes:
-        run: its folder.
-        inputs: the graph, the features and the folds.
-        config: its settings.
-        weights: of its `downstream.methods.method.Method`.
-    """
-
-    run: Run
-    inputs: NodeInputs
-    config: ImportanceConfig
-    weights: Callable[[FoldData], tuple[Floats, float]]
     _fits: dict[int, _Fit] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(
-        cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None
-    ) -> LinearRun:  # fmt: skip
-        """Open a run.
-
-        Args:
-            run: of the importance stage.
-            data_root: folder of the datasets.
-            shared: what runs that are opened with it have in common, in the place of ``data_root``.
-
-        Raises:
-            NieError: another stage made the run, it has no finished fold, its data have changed, or its method is not
-                linear.
-        """
-        config = finished_config(run)
-        weights = METHODS[config.method].weights
-        if weights is None:
+    def readable(cls, run: Run, config: ImportanceConfig) -> ImportanceConfig:
+        """See `downstream.answers.finished_run.FittedRun`."""
+        if METHODS[config.method].weights is None:
             raise NieError(f"{run.path} is a run of {config.method}, which is not linear in the features.")
-        inputs = (shared or RunInputs(data_root)).of(run, config)
-        return cls(run, inputs, config, weights)
+        return config
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
         """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean."""
@@ -108,8 +79,10 @@ class _Fit:
 
     @classmethod
     def of(cls, run: LinearRun, fold: int) -> _Fit:
-        work = FoldWork.of(METHODS[run.config.method], run.config, run.inputs, run.inputs.folds[fold])
+        method = METHODS[run.config.method]
+        assert method.weights is not None, "asked when it was opened"
+        work = FoldWork.of(method, run.config, run.inputs, run.inputs.folds[fold])
         data = FoldData.of(work)
-        weights, constant = run.weights(data)
+        weights, constant = method.weights(data)
         usual = data.features[data.fold.train].mean(axis=0, dtype=np.float64)
         return cls(data, weights, constant, usual, feature_columns(work))

@@ -1,18 +1,17 @@
-"""A finished run of trees on a table of features, asked about a graph with other facts."""
+"""A finished run of trees or kernel ridge regression on a table of features, asked about a graph with other facts."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from downstream.answers.attribution import Attribution
 from downstream.answers.changed_channels import ChangedChannels
-from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
+from downstream.answers.finished_run import FittedRun
 from downstream.answers.node_columns import NodeColumns
 from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData, Predictor
@@ -26,12 +25,11 @@ from nie.errors import NieError
 from nie.progress import log, track
 from nie.runs.run import Run
 from nie.threads import computing_with
-from pretrain.inputs import NodeInputs
 
 
 @dataclass(frozen=True, eq=False)
 class TableFit:
-    """The trees of one fold, fitted anew, as no run keeps them.
+    """The trees, or the regression, of one fold, fitted anew, as no run keeps them.
 
     Attributes:
         work: the fold and its features.
@@ -45,40 +43,17 @@ class TableFit:
 
 
 @dataclass(frozen=True, eq=False)
-class TableRun(HasInputs):
-    """A finished run of trees, on its graph.
+class TableRun(FittedRun[ImportanceConfig]):
+    """A finished run of trees or kernel ridge regression, on its graph."""
 
-    Attributes:
-        run: its folder.
-        inputs: the graph, the features and the folds.
-        config: its settings.
-    """
-
-    run: Run
-    inputs: NodeInputs
-    config: ImportanceConfig
     _fits: dict[int, TableFit] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(
-        cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None
-    ) -> TableRun:  # fmt: skip
-        """Open a run.
-
-        Args:
-            run: of the importance stage.
-            data_root: folder of the datasets.
-            shared: what runs that are opened with it have in common, in the place of ``data_root``.
-
-        Raises:
-            NieError: another stage made the run, it has no finished fold, its data have changed, its method has no
-                trees, or it reads pretrained embeddings.
-        """
-        config = finished_config(run)
+    def readable(cls, run: Run, config: ImportanceConfig) -> ImportanceConfig:
+        """See `downstream.answers.finished_run.FittedRun`."""
         if METHODS[config.method].predictor is None:
             raise NieError(f"{run.path} is a run of {config.method}, whose fit cannot be asked about other features.")
-        inputs = (shared or RunInputs(data_root)).of(run, config)
-        return cls(run, inputs, config)
+        return config
 
     def fit_of(self, fold: int) -> TableFit:
         """The fit of a finished fold, which takes as long as the run took.
@@ -91,7 +66,7 @@ class TableRun(HasInputs):
             assert method.predictor is not None, "asked when it was opened"
             work = FoldWork.of(method, self.config, self.inputs, self.inputs.folds[fold])
             data = FoldData.of(work)
-            log.info("fitting %s anew on fold %d, as no run keeps its trees", self.config.method, fold)
+            log.info("fitting %s anew on fold %d, as no run keeps its fit", self.config.method, fold)
             threads = self.run.timing(fold).get("threads")
             with computing_with(threads) if isinstance(threads, int) else contextlib.nullcontext():
                 predict = method.predictor(data, self.config.model)  # type: ignore[attr-defined]

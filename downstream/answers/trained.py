@@ -3,67 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
-from downstream.answers.finished_run import HasInputs, RunInputs, finished_config
+from downstream.answers.finished_run import FittedRun
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained_network import OnAll, TrainedNetwork, kept_on_all
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Ints
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.inputs import NodeInputs
 
 SHOWN = "shown label"
 """What the columns of `downstream.methods.labels_as_input.ShownLabels` are called."""
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedRun(HasInputs):
-    """A finished run of a network, on its graph.
+class TrainedRun(FittedRun[NetworkConfig]):
+    """A finished run of a network, on its graph."""
 
-    Attributes:
-        run: its folder.
-        inputs: the graph, the features and the folds.
-        config: its settings.
-    """
-
-    run: Run
-    inputs: NodeInputs
-    config: NetworkConfig
     _networks: dict[int, list[TrainedNetwork]] = field(default_factory=dict, repr=False)
     _kept: LastAsked[OnAll] = field(default_factory=kept_on_all, repr=False)
 
     @classmethod
-    def open(
-        cls, run: Run, *, data_root: str | Path = "datasets", shared: RunInputs | None = None
-    ) -> TrainedRun:  # fmt: skip
-        """Open a run.
-
-        Args:
-            run: of the importance stage.
-            data_root: folder of the datasets.
-            shared: what runs that are opened with it have in common, in the place of ``data_root``.
-
-        Raises:
-            NieError: another stage made the run, it has no finished fold, its data have changed, or its method is no
-                network.
-        """
-        config = finished_config(run)
+    def readable(cls, run: Run, config: ImportanceConfig) -> NetworkConfig:
+        """See `downstream.answers.finished_run.FittedRun`."""
         if not METHODS[config.method].is_network:
             raise NieError(
                 f"{run.path} is a run of {config.method}, of which no model is kept that could read a changed "
                 "graph or new nodes; ask a run of a network, such as rgcn or rgtn."
             )
-        inputs = (shared or RunInputs(data_root)).of(run, config)
-        return cls(run, inputs, cast(NetworkConfig, config))
+        return cast(NetworkConfig, config)
 
     @property
     def triples(self) -> Ints:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression
 
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.tree_settings import BoostingModel, ForestModel
+from downstream.methods.tabular_settings import BoostingModel, ForestModel
 from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
 from nie.data.pagerank import pagerank
@@ -41,6 +41,7 @@ class FoldData:
         targets: (N,) labels on the scale of the metrics; nan where unlabelled.
         fold: which labels may be fitted (train) and which may choose settings (val).
         seed: for methods that draw at random.
+        widths: how many of the d columns each feature has; by default they are one feature.
 
     Raises:
         NieError: a row missing, a feature that is not finite, or a training or validation node without a label.
@@ -59,6 +60,7 @@ class FoldData:
     targets: Floats
     fold: Fold
     seed: int = 0
+    widths: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, work: FoldWork) -> FoldData:
@@ -66,7 +68,8 @@ class FoldData:
         kg, fold = work.inputs.kg, work.fold
         columns = [feature.features for features in work.channels.values() for feature in features]
         features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
-        return cls(kg, features, kg.targets, fold, fold_seed(work.config.seed, fold.index))
+        widths = tuple(one.shape[1] for one in columns)
+        return cls(kg, features, kg.targets, fold, fold_seed(work.config.seed, fold.index), widths)
 
     def __post_init__(self) -> None:
         nodes = self.kg.num_nodes
@@ -77,6 +80,8 @@ class FoldData:
             )
         if not np.isfinite(self.features).all():
             raise NieError("The features must be finite in every row; they contain nan or infinity.")
+        if self.widths and sum(self.widths) != self.features.shape[1]:
+            raise NieError(f"The widths {self.widths} of features must add up to {self.features.shape[1]} columns.")
         for part in ("train", "val"):
             ids = getattr(self.fold, part)
             if len(ids) == 0 or not np.isfinite(self.targets[ids]).all():

@@ -9,7 +9,7 @@ import torch
 from downstream.methods.baselines import FoldData, Predictor
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
-from downstream.methods.tree_settings import LightGBMModel
+from downstream.methods.tabular_settings import LightGBMModel
 from nie.extras import Package, require, require_all
 
 LIGHTGBM = Package("lightgbm", "boosting")

@@ -35,7 +35,13 @@ from downstream.methods.method_settings import (
     TunedGCNConfig,
     TunedRGCNConfig,
 )
-from downstream.methods.tree_settings import BoostingConfig, ForestConfig, LightGBMConfig, NeighbourBoostingConfig
+from downstream.methods.tabular_settings import (
+    BoostingConfig,
+    ForestConfig,
+    KernelRidgeConfig,
+    LightGBMConfig,
+    NeighbourBoostingConfig,
+)
 from nie.later import later
 from nie.runs.run import Run
 
@@ -107,6 +113,11 @@ METHODS: dict[str, Method] = {
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
+    "kernel-ridge": baseline(
+        later("downstream.methods.kernel_ridge:kernel_ridge_baseline"),
+        KernelRidgeConfig,
+        predictor=later("downstream.methods.kernel_ridge:fitted_kernel_ridge"),
+    ),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig, predictor=_baseline("fitted_forest")),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig, predictor=_baseline("fitted_boosting")),
     "lightgbm": baseline(

@@ -22,7 +22,7 @@ TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
 """What a network must beat to be worth its trouble."""
 FAMILIES: dict[str, tuple[str, ...]] = {
     "trivial": ("degree", "in-degree", "pagerank"),
-    "tables": ("ridge", "boosting", "lightgbm"),
+    "tables": ("ridge", "kernel-ridge", "boosting", "lightgbm"),
     "tables with neighbours": (TABLE_WITH_NEIGHBOURS,),
     "plain GNNs": ("gcn", "graphsage", "gat", "rgcn"),
     "tuned GNNs": ("tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn"),

@@ -1,4 +1,4 @@
-"""Trees asked about a graph with other facts: downstream.answers.table_run and node_columns."""
+"""Trees and kernel ridge asked about a graph with other facts: downstream.answers.table_run and node_columns."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from nie.errors import NieError
 from nie.inputs.neighbours import neighbours
 from nie.runs.run import Run
 
-TREES = [name for name, method in METHODS.items() if method.predictor is not None]
+TABLES = [name for name, method in METHODS.items() if method.predictor is not None]
 AROUND = {
     "structural": "relation-counts+neighbour-labels+centrality+neighbours", "semantic": "semantic+neighbours",
 }  # fmt: skip
-QUICK = {"forest": {"trees": 5}, **{name: {"rounds": 20} for name in TREES if name != "forest"}}
+QUICK = {
+    **{name: {"rounds": 20} for name in TABLES}, "forest": {"trees": 5}, "kernel-ridge": {"landmarks": 50},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def facts_of(table: TableRun, node: int) -> np.ndarray:
     return table.kg.triples[(table.kg.src == node) | (table.kg.dst == node)]
 
 
-@pytest.mark.parametrize("method", TREES)
+@pytest.mark.parametrize("method", TABLES)
 def test_without_a_change_the_fit_gives_the_scores_of_the_run(root: Path, method: str) -> None:
     made = run(root, method)
     table = TableRun.open(made, data_root=root)

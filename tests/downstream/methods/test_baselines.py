@@ -15,7 +15,7 @@ from stage_helpers import with_labels
 from downstream.methods import baselines
 from downstream.methods.baselines import FoldData, MonotoneScale
 from downstream.methods.fitted import Fitted
-from downstream.methods.tree_settings import BoostingModel, ForestModel
+from downstream.methods.tabular_settings import BoostingModel, ForestModel
 from downstream.metrics.importance import rmse
 from nie.data.node_features.degrees import degree_features
 from nie.data.pagerank import pagerank

@@ -13,7 +13,7 @@ from stage_helpers import small, store_synthetic
 
 from downstream.methods.baselines import FoldData
 from downstream.methods.lightgbm import lightgbm_baseline
-from downstream.methods.tree_settings import LightGBMModel
+from downstream.methods.tabular_settings import LightGBMModel
 from downstream.metrics.importance import rmse
 from downstream.stages.estimation import estimate
 from nie.data import synthetic

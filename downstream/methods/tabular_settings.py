@@ -1,10 +1,10 @@
-"""The settings of methods that are made of trees: boosting, LightGBM, forests."""
+"""The settings of methods that read a table of features: trees, and ridge regression by a kernel."""
 
 from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from downstream.methods.importance_settings import SearchedConfig
+from downstream.methods.importance_settings import FeatureConfig, SearchedConfig
 from nie.settings.sections import NEIGHBOUR_LABELS, NEIGHBOURS, FeaturesConfig, Section, features_in
 
 
@@ -80,3 +80,15 @@ class ForestConfig(SearchedConfig):
     """Stage 2 by a random forest."""
 
     model: ForestModel = ForestModel()
+
+
+class KernelRidgeModel(Section):
+    """Ridge regression on similarity to landmarks."""
+
+    landmarks: int = Field(2000, ge=1, le=20_000, description="training nodes that others are compared with, at most")
+
+
+class KernelRidgeConfig(FeatureConfig):
+    """Stage 2 by ridge regression on similarity to landmarks."""
+
+    model: KernelRidgeModel = KernelRidgeModel()
