@@ -125,8 +125,8 @@ def _check_names(channels: Container[str]) -> None:
     """Raise where vectors of a channel would take the place of the fused ones."""
     if FUSED in channels:
         raise NieError(
-            f"A channel of the run is called {shown(FUSED)}, as the vectors are that its channels become together; train "
-            "with another name of it."
+            f"A channel of the run is called {shown(FUSED)}, as the vectors are that its channels become together; "
+            "train with another name of it."
         )
 
 
