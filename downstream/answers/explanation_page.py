@@ -106,7 +106,8 @@ def _share_tables(one: Explanation, top: int) -> list[ShareTable]:
     weights, read = one.view.weights, one.channels_read
     tables = []
     if weights:
-        tables.append(ShareTable.of("Its channels", WEIGHTS, [], list(weights), [([], list(weights.values()))]))
+        counts = [([name], [weight]) for name, weight in weights.items()]
+        tables.append(ShareTable.of("Its channels", WEIGHTS, ["channel"], ["share"], counts))
     if read:
         rows = [([reader], list(of.values())) for reader, of in read.items()]
         tables.append(ShareTable.of("What channels read of each other", READ, ["channel"], list(read), rows))
