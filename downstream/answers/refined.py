@@ -21,6 +21,7 @@ from nie.errors import NieError, nearest, shown
 from nie.models.kge import MultiModalRotatE
 from nie.models.kge.multi_modal_rotate import ROWS_AT_A_TIME
 from nie.runs.run import Run
+from pretrain.cross_validation import fold_seed
 
 FUSED = "fused"
 
@@ -35,12 +36,14 @@ class Refined:
             together; a row of nan where a node has none.
         fold: the fold, or the repetition, whose model made them.
         reads_labels: whether the model was trained on the labels of that fold, which the vectors then know.
+        seed: of the draw that every node's own vector began with; None where nodes have none.
     """
 
     names: Sequence[str]
     vectors: Mapping[str, Floats32]
     fold: int
     reads_labels: bool
+    seed: int | None = None
 
     def chosen(self, channel: str | None) -> Floats32:
         """The vectors of a channel; None for the fused ones, or where there are none for the structural channel's.
@@ -112,7 +115,7 @@ def _of_links(run: Run, fold: int, data_root: str | Path) -> Refined:
     else:
         known = inputs.masks["structural"] | inputs.masks.get("likeness", torch.zeros_like(inputs.masks["structural"]))
         vectors[FUSED] = _rows(model.entities, known)
-    return Refined(inputs.kg.node_names, vectors, fold, reads_labels=False)
+    return Refined(inputs.kg.node_names, vectors, fold, reads_labels=False, seed=fold_seed(config.seed, fold))
 
 
 _BY_STAGE: dict[str, Callable[[Run, int, str | Path], Refined]] = {

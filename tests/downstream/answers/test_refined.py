@@ -13,6 +13,7 @@ from stage_helpers import small, store_synthetic
 
 from downstream.answers.refined import FUSED, Refined, refined
 from downstream.answers.vector_files import write_vectors
+from downstream.answers.vector_sources import vectors_from
 from downstream.stages.estimation import estimate
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.stage import LINKS
@@ -56,6 +57,10 @@ def test_vectors_of_a_link_model_are_those_that_it_scores_with(tmp_path: Path) -
     made = refined(run, data_root=tmp_path)
     assert list(made.vectors) == [FUSED, "structural", "text"]
     assert not made.reads_labels
+    assert made.seed == 0
+    write_vectors(made, tmp_path / "emb.npz")
+    assert vectors_from(str(tmp_path / "emb.npz")).seed == 0
+    assert vectors_from(str(tmp_path / "emb.npz"), "text").seed is None
     from downstream.stages.links.inputs import LinkInputs
     from downstream.stages.links.model import trained_model
 
