@@ -1,17 +1,20 @@
 """The buttons of matplotlib's window as captioned images: a second small set for ``nie vlm``, beside the digits.
 
     .venv/bin/python benchmarks/icons.py icons
-    nie vlm train model icons --captions icons/train.csv --weights 1,1,1 --epochs 30 --side 24
+    nie vlm train model icons --captions icons/train.csv --weights 1,1,1 --epochs 300 --side 24
     nie vlm retrieve model icons --captions icons/test.csv --side 24 --describe
 
 matplotlib ships each of ten icons in 48 and in 24 pixels. Those of 48 pixels, each also moved by a pixel or two, are
 for training, and those of 24, which another hand scaled, for testing; so the figures say that an icon is known again.
+All 90 images are one batch, so that an epoch is one step: the decoder needs about a hundred. With ``--shuffled`` the
+captions of the training images are exchanged at random: the control of the decoder.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import random
 from pathlib import Path
 
 import matplotlib as mpl
@@ -34,7 +37,9 @@ def on_white(path: Path) -> Image.Image:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
+    parser.add_argument("--shuffled", action="store_true", help="exchange the captions of the training images")
+    arguments = parser.parse_args()
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     shipped = Path(mpl.get_data_path()) / "images"
     lines: dict[str, list[list[str]]] = {"train": [], "test": []}
@@ -46,6 +51,11 @@ if __name__ == "__main__":
             for file, image in made.items():
                 image.save(out / file)
                 lines[part].append([file, caption, name])
+    if arguments.shuffled:
+        said = [caption for _, caption, _ in lines["train"]]
+        random.Random(0).shuffle(said)
+        for row, caption in zip(lines["train"], said, strict=True):
+            row[1] = caption
     for part, rows in lines.items():
         with (out / f"{part}.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["image", "caption", "label"], *rows])

@@ -174,6 +174,17 @@ def test_the_benchmark_of_links_runs(script: Script, tmp_path: Path) -> None:
     assert "| nie, negatives apart" in script("links.py", "synthetic", "--data-root", str(tmp_path), *sizes)
 
 
+def test_precisions_take_turns(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    of = ["licap", "rgcn", "links sum"]
+    printed = script("precision.py", "synthetic", "--data-root", str(tmp_path), "--repeat", "1", "--of", ",".join(of))
+    rows = [line.split("|")[1:-1] for line in printed.splitlines() if line.startswith(("| licap", "| rgcn", "| links"))]
+    assert [row[0].strip() for row in rows] == of
+    for row in rows:
+        loss, of_half = float(row[4]), float(row[5])
+        assert of_half == pytest.approx(loss, rel=0.05)
+
+
 def test_intervals_are_judged_beside_plain_ones(script: Script, tmp_path: Path) -> None:
     store_synthetic(tmp_path)
     run = estimate(small("ridge"), data_root=tmp_path, run_root=tmp_path / "runs")

@@ -29,11 +29,13 @@ class Attribution:
         facts: (F,) by fact.
         features: by channel (d,) by column.
         base: the score without all of them; None where contributions do not add up.
+        heads: by attention (F, H), what each of its heads pays to each fact; empty of any other method.
     """
 
     facts: Floats
     features: Mapping[str, Floats] = field(default_factory=dict)
     base: float | None = None
+    heads: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -91,8 +93,12 @@ def leave_one_out(scored: ScoredNode) -> Attribution:
 
 
 def attention(scored: ScoredNode) -> Attribution:
-    """The attention paid to each fact: what the network looks at, which is not what its score is owed to."""
-    return Attribution(scored.attention())
+    """The attention paid to each fact, the mean over all heads and attentions.
+
+    It is what the network looks at, which is not what its score is owed to.
+    """
+    heads = scored.attention()
+    return Attribution(np.mean([one.mean(axis=1) for one in heads.values()], axis=0), heads=heads)
 
 
 ATTRIBUTIONS: dict[str, Callable[[ScoredNode], Attribution]] = dict(

@@ -30,11 +30,20 @@ class NamedVectors:
         source: what they are, for messages.
         names: of the N entities.
         rows: (N, d), nan in the row of an entity without a vector.
+        seed: of the draw that the vectors began with before they were learned; None where there was none.
     """
 
     source: str
     names: Sequence[str]
     rows: Floats32
+    seed: int | None = None
+
+    def began_as(self, other: NamedVectors) -> bool:
+        """Whether both are of runs that began with the same random vectors, row by row.
+
+        What is left of these finds an entity again that nothing was learned of.
+        """
+        return self.seed is not None and self.seed == other.seed and self.source != other.source
 
 
 @dataclass(frozen=True)

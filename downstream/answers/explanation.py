@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 
 from downstream.answers.attribution import ADDS_UP, ATTRIBUTIONS
 from downstream.answers.by_name import find_entity, name_end, shown_entity
+from downstream.answers.channel_view import ChannelView
 from downstream.answers.frame import as_frame, as_html, as_records
 from downstream.answers.score_scale import importance_of
 from downstream.answers.score_sum import AskedRun, ScoreSum, folds_behind
-from downstream.reports.figures import signed_bars
+from downstream.reports.figures import head_maps, signed_bars
 from nie.data import KnowledgeGraph
 from nie.errors import NieError, nearest, shown
 from nie.foreign import one_line
@@ -33,6 +34,7 @@ class FactShare:
         neighbour: the other end, as people read it.
         contribution: in units of the label scale; the mean over the networks that make the score.
         spread: their population standard deviation, as if each network stood for all of them.
+        heads: by attention, what each of its heads pays to the fact, where attention of one network is asked for.
     """
 
     head: str
@@ -41,6 +43,7 @@ class FactShare:
     neighbour: str
     contribution: float
     spread: float
+    heads: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Explanation:
         features: contributions of the node's own features, by channel and feature.
         others: of a blend, what those parts add that are not explained, by name of their run.
         networks: how many models are behind the contributions.
+        view: how much each channel counts in the models that weigh them, and how much each reads of each.
     """
 
     node: str
@@ -70,6 +74,7 @@ class Explanation:
     features: Mapping[str, Mapping[str, float]]
     others: Mapping[str, float]
     networks: int
+    view: ChannelView = field(default_factory=ChannelView)
 
     @property
     def channels(self) -> dict[str, float]:
@@ -112,6 +117,24 @@ class Explanation:
             "error of the sum": self.remainder,
         }
 
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """How many heads each attention has, in the order of their layers; empty where no heads are known."""
+        return {name: len(paid) for name, paid in self.facts[0].heads.items()} if self.facts else {}
+
+    @property
+    def last_heads(self) -> list[str]:
+        """Of these, those that no later layer of the same channel reads."""
+        return list({name.rpartition("layer")[0]: name for name in self.heads}.values())
+
+    @property
+    def channels_read(self) -> dict[str, dict[str, float]]:
+        """By channel, how much it attends to each channel; empty without co-attention."""
+        rows: dict[str, dict[str, float]] = {}
+        for (reader, of), share in self.view.read.items():
+            rows.setdefault(reader, {})[of] = share
+        return rows
+
     @cached_property
     def by_relation(self) -> dict[str, float]:
         """Contributions by relation, the largest first, of either sign."""
@@ -148,7 +171,12 @@ class Explanation:
             "channels": self.channels, "features": {channel: dict(of) for channel, of in self.features.items()},
             "others": dict(self.others),
             "relations": self.by_relation, "neighbours": self.by_neighbour,
-            "facts": as_records(self.columns()),
+            "channel_weights": dict(self.view.weights),
+            "channel_attention": self.channels_read,
+            "facts": [
+                {**record, **({"heads": dict(fact.heads)} if fact.heads else {})}
+                for record, fact in zip(as_records(self.columns()), self.facts, strict=True)
+            ],
         }  # fmt: skip
 
     def plot(self, top: int = 10) -> Any:
@@ -164,6 +192,25 @@ class Explanation:
         own = [*self.channels.items(), *self.others.items()]
         unit = "attention" if self.method == "attention" else "contribution to the score"
         return signed_bars([*facts, *own], unit)
+
+    def plot_attention(self, top: int = 10) -> Any:
+        """What each head of each attention pays to each of the ``top`` facts, as a map.
+
+        Returns:
+            A ``matplotlib.figure.Figure``.
+
+        Raises:
+            NieError: no heads are known, or the extra ``report`` is not installed.
+        """
+        if not self.heads:
+            raise NieError(
+                "There is no attention of one network to draw; explain a node by the method attention, which a fold of "
+                "a single network tests."
+            )
+        shown_facts = self.facts[:top]
+        rows = [f"{name_end(fact.relation, 40)}: {fact.neighbour}" for fact in shown_facts]
+        paid = {name: np.array([fact.heads[name] for fact in shown_facts]) for name in self.heads}
+        return head_maps(rows, paid)
 
     def _repr_html_(self) -> str:
         return as_html(f"Why {self.text} has the score {self.score:.3f}", self.columns())
@@ -191,11 +238,13 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
     owed, spread = made.facts(len(triples)).tolist(), made.spread(len(triples)).tolist()
     neighbours = np.where(kg.src[triples] == place, kg.dst[triples], kg.src[triples]).tolist()
     called = _told_apart(kg, neighbours)
-    shares = []
-    for triple, other, contribution, deviation in zip(triples.tolist(), neighbours, owed, spread, strict=True):
+    shares, heads = [], made.heads
+    told = zip(triples.tolist(), neighbours, owed, spread, strict=True)
+    for row, (triple, other, contribution, deviation) in enumerate(told):
+        paid = {name: of[row].tolist() for name, of in heads.items()}
         ends = kg.node_names[int(kg.src[triple])], kg.node_names[int(kg.dst[triple])]
         relation = kg.relation_names[int(kg.etype[triple])]
-        shares.append(FactShare(ends[0], relation, ends[1], called[other], contribution, deviation))
+        shares.append(FactShare(ends[0], relation, ends[1], called[other], contribution, deviation, paid))
     return Explanation(
         node=kg.node_names[place],
         text=shown_entity(kg, place),
@@ -207,6 +256,7 @@ def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
         features=made.features,
         others=made.others,
         networks=len(made.parts),
+        view=made.view,
     )
 
 

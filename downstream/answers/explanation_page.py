@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from downstream.answers.explanation import Explanation
-from downstream.answers.explanation_text import HEADINGS, METHODS, MISSES, NO_FACTS_READ, signed
+from downstream.answers.explanation_text import (
+    HEADINGS,
+    HEADS,
+    METHODS,
+    MISSES,
+    NO_FACTS_READ,
+    NO_HEADS,
+    READ,
+    WEIGHTS,
+    signed,
+)
 from downstream.answers.node_scores import number_text
 from downstream.answers.styled_page import styled_page
 
@@ -33,6 +43,7 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
     Raises:
         NieError: the extra ``report`` is not installed.
     """
+    no_heads = one.method == "attention" and not one.heads and one.networks > 1
     facts = [((fact.relation, fact.neighbour), fact.contribution) for fact in one.facts[:top]]
     tables: list[dict[str, Any]] = []
     if one.reads_facts:
@@ -40,6 +51,7 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
         tables.append(_table("Facts", ["relation", "neighbour"], _bars(one, facts), about))
         tables.append(_table("All facts of a relation", ["relation"], _bars(one, _firsts(one.by_relation, top))))
         tables.append(_table("All facts with a neighbour", ["neighbour"], _bars(one, _firsts(one.by_neighbour, top))))
+    shares = _share_tables(one, top)
     own = [((channel, name), value) for channel, of in one.features.items() for name, value in of.items()]
     if own:
         tables.append(_table("Its own features", ["channel", "feature"], _bars(one, own)))
@@ -54,10 +66,56 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
         rest_total=signed(one, sum(fact.contribution for fact in one.facts[top:])),
         heading=HEADINGS[one.method],
         sum=[(name, f"{value:+.3f}") for name, value in one.sum.items()],
+        no_heads=NO_HEADS if no_heads else "",
         missing="" if not one.sum or one.adds_up else MISSES,
         nothing="" if one.reads_facts else NO_FACTS_READ if one.facts else "The node has no facts.",
         tables=tables,
+        shares=shares,
     )  # fmt: skip
+
+
+class ShareTable(NamedTuple):
+    """Shares between 0 and 1, each on a ground that is the darker the larger it is.
+
+    Attributes:
+        title, about: what it shows.
+        words: headers of the columns of words.
+        columns: headers of the others.
+        rows: words, and shares with the darkness of their ground, in percent.
+    """
+
+    title: str
+    about: str
+    words: Sequence[str]
+    columns: Sequence[str]
+    rows: Sequence[tuple[Sequence[str], Sequence[tuple[str, int]]]]
+
+    @classmethod
+    def of(
+        cls, title: str, about: str, words: Sequence[str], columns: Sequence[str],
+        rows: Sequence[tuple[Sequence[str], Sequence[float]]],
+    ) -> ShareTable:  # fmt: skip
+        """Take the grounds from the largest share."""
+        largest = max((share for _, shares in rows for share in shares), default=0.0) or 1.0
+        shown = [(said, [(f"{share:.2f}", round(60 * share / largest)) for share in shares]) for said, shares in rows]
+        return cls(title, about, words, columns, shown)
+
+
+def _share_tables(one: Explanation, top: int) -> list[ShareTable]:
+    """How much channels count, what they read of each other, and the heads of every attention."""
+    weights, read = one.view.weights, one.channels_read
+    tables = []
+    if weights:
+        counts = [([name], [weight]) for name, weight in weights.items()]
+        tables.append(ShareTable.of("Its channels", WEIGHTS, ["channel"], ["share"], counts))
+    if read:
+        rows = [([reader], list(of.values())) for reader, of in read.items()]
+        tables.append(ShareTable.of("What channels read of each other", READ, ["channel"], list(read), rows))
+    for name, count in one.heads.items():
+        paid = [([fact.relation, fact.neighbour], list(fact.heads[name])) for fact in one.facts[:top]]
+        columns = [f"head {head + 1}" for head in range(count)]
+        tables.append(ShareTable.of(f"Attention of {name}", HEADS, ["relation", "neighbour"], columns, paid))
+    return tables
 
 
 def _table(title: str, columns: Sequence[str], bars: Sequence[Bar], about: str = "") -> dict[str, Any]:

@@ -22,6 +22,12 @@ MISSES = (
     "The contributions miss more than 5 % of the difference between the score and that of a node without facts, "
     "because the score does not change steadily in between; for single facts, leave-one-out is exact."
 )
+WEIGHTS = "How much its channels count in the score:"
+READ = "How much each channel (a line) reads of each (a column):"
+HEADS = "What each head of an attention pays to each fact, in shares of all that the head reads, its own loop included."
+NO_HEADS = (
+    "Several networks make this score; the heads of one have nothing to do with those of another and are not shown."
+)
 NO_FACTS_READ = "The models behind this score read no facts."
 
 
@@ -29,6 +35,8 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
     """An explanation in words, with its ``top`` facts and relations."""
     importance = f", an importance of {number_text(one.importance)}" if one.scale == "log1p" else ""
     lines = [f"{markdown_text(one_line(one.text, 4 * WIDTH))}: score {one.score:.3f}{importance}."]
+    if one.view.weights:
+        lines.append(markdown_text(counted(one)))
     if one.reads_facts:
         rows = [
             [signed(one, fact.contribution), name_end(fact.relation, WIDTH), one_line(fact.neighbour, WIDTH)]
@@ -40,6 +48,8 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
             lines.append(f"The {len(rest):,} other facts: {signed(one, sum(fact.contribution for fact in rest))}.")
     else:
         lines.append(NO_FACTS_READ if one.facts else "The node has no facts.")
+    if one.method == "attention":
+        lines += _attention(one, top)
     if one.sum:
         rows = [[name, f"{value:+.3f}"] for name, value in one.sum.items()]
         lines.append(markdown_grid(["what the score is made of", ""], rows))
@@ -53,6 +63,31 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
         totals = [[name_end(name, WIDTH), signed(one, value)] for name, value in list(one.by_relation.items())[:top]]
         lines.append(markdown_grid(["relation", "all its facts"], totals))
     return "\n\n".join(lines)
+
+
+def counted(one: Explanation) -> str:
+    """How much channels count, as a sentence."""
+    weights = ", ".join(f"{one_line(name, WIDTH)} {weight:.2f}" for name, weight in one.view.weights.items())
+    return f"{WEIGHTS} {weights}."
+
+
+def _attention(one: Explanation, top: int) -> list[str]:
+    """What channels read of each other, and the heads of each channel's last layer."""
+    lines = []
+    if read := one.channels_read:
+        rows = [[reader, *(f"{share:.2f}" for share in of.values())] for reader, of in read.items()]
+        lines += [READ, markdown_grid(["channel", *read], rows)]
+    if one.heads:
+        last = one.last_heads
+        rows = [
+            [*(" ".join(f"{share:.2f}" for share in fact.heads[name]) for name in last),
+             name_end(fact.relation, WIDTH), one_line(fact.neighbour, WIDTH)]
+            for fact in one.facts[:top]
+        ]  # fmt: skip
+        lines += [f"{HEADS} Of the last layer:", markdown_grid([*last, "relation", "neighbour"], rows)]
+    elif one.networks > 1:
+        lines.append(NO_HEADS)
+    return lines
 
 
 def signed(one: Explanation, value: float) -> str:

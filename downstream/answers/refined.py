@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from downstream.stages.links.model import trained_model
 from downstream.stages.links.stage import LINKS
 from downstream.stages.same_graph import check_same_graph
 from nie.arrays import Floats32
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.models.kge import MultiModalRotatE
 from nie.models.kge.multi_modal_rotate import ROWS_AT_A_TIME
 from nie.runs.run import Run
+from pretrain.cross_validation import fold_seed
 
 FUSED = "fused"
 
@@ -35,12 +36,14 @@ class Refined:
             together; a row of nan where a node has none.
         fold: the fold, or the repetition, whose model made them.
         reads_labels: whether the model was trained on the labels of that fold, which the vectors then know.
+        seed: of the draw that every node's own vector began with; None where nodes have none.
     """
 
     names: Sequence[str]
     vectors: Mapping[str, Floats32]
     fold: int
     reads_labels: bool
+    seed: int | None = None
 
     def chosen(self, channel: str | None) -> Floats32:
         """The vectors of a channel; None for the fused ones, or where there are none for the structural channel's.
@@ -65,7 +68,8 @@ def refined(run: Run, *, fold: int | None = None, data_root: str | Path = "datas
         data_root: folder of the datasets.
 
     Raises:
-        NieError: another stage, a fold that is not finished, data that have changed, or a model without vectors.
+        NieError: another stage, a fold that is not finished, data that have changed, a model without vectors, or a
+            channel that is called as the fused vectors are.
     """
     if run.stage not in _BY_STAGE:
         raise NieError(f"{run.path} is a run of {run.stage}; vectors are taken from runs of {' and '.join(_BY_STAGE)}.")
@@ -82,6 +86,7 @@ def _of_importance(run: Run, fold: int, data_root: str | Path) -> Refined:
         outputs = network.given.outputs(network.model, network.given.predicting)
     states, vectors = outputs.states, dict[str, Floats32]()
     if states is not None:
+        _check_names(states.encodings)
         vectors[FUSED] = _rows(states.fused.vector, states.mask.any(dim=1))
         for place, name in enumerate(states.encodings):
             vectors[name] = _rows(states.fused.tokens[:, place], states.mask[:, place])
@@ -99,6 +104,7 @@ def _of_links(run: Run, fold: int, data_root: str | Path) -> Refined:
     check_same_graph(run, inputs.made_from)
     model, vectors = trained_model(config, inputs, run, fold), dict[str, Floats32]()
     if isinstance(model, MultiModalRotatE):
+        _check_names(config.channels)
         parts = [model.refined(ids) for ids in torch.split(torch.arange(inputs.kg.num_nodes), ROWS_AT_A_TIME)]
         mask = torch.cat([part.mask for part in parts])
         fused = [part.vector for part in parts if part.vector is not None]
@@ -109,13 +115,22 @@ def _of_links(run: Run, fold: int, data_root: str | Path) -> Refined:
     else:
         known = inputs.masks["structural"] | inputs.masks.get("likeness", torch.zeros_like(inputs.masks["structural"]))
         vectors[FUSED] = _rows(model.entities, known)
-    return Refined(inputs.kg.node_names, vectors, fold, reads_labels=False)
+    return Refined(inputs.kg.node_names, vectors, fold, reads_labels=False, seed=fold_seed(config.seed, fold))
 
 
 _BY_STAGE: dict[str, Callable[[Run, int, str | Path], Refined]] = {
     IMPORTANCE.name: _of_importance,
     LINKS.name: _of_links,
 }
+
+
+def _check_names(channels: Container[str]) -> None:
+    """Raise where vectors of a channel would take the place of the fused ones."""
+    if FUSED in channels:
+        raise NieError(
+            f"A channel of the run is called {shown(FUSED)}, as the vectors are that its channels become together; "
+            "train with another name of it."
+        )
 
 
 def _rows(vectors: Tensor, there: Tensor) -> Floats32:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from downstream.answers.attribution import Attribution
+from downstream.answers.channel_view import ChannelView, mean_of
 from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.runs.run import Run
@@ -28,12 +29,14 @@ class ScorePart:
         score: of the node by the model, on the label scale.
         owed: what that is owed to.
         columns: by channel the feature that each column belongs to.
+        view: what the model makes of the node's channels.
     """
 
     share: float
     score: float
     owed: Attribution
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    view: ChannelView = field(default_factory=ChannelView)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,19 @@ class ScoreSum:
         for part in self.parts:
             square += part.share * (whole * part.owed.facts - mean) ** 2
         return np.asarray(np.sqrt(square / whole)) if whole else square
+
+    @property
+    def view(self) -> ChannelView:
+        """What the models make of the node's channels, the mean over those that weigh them, or let them read others."""
+        return ChannelView(
+            mean_of((part.share, part.view.weights) for part in self.parts),
+            mean_of((part.share, part.view.read) for part in self.parts),
+        )
+
+    @property
+    def heads(self) -> Mapping[str, Floats]:
+        """By attention (F, H), where one model makes the score: heads of several have nothing to do with each other."""
+        return self.parts[0].owed.heads if len(self.parts) == 1 else {}
 
     @property
     def features(self) -> dict[str, dict[str, float]]:

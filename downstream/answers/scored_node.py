@@ -21,6 +21,8 @@ from nie.arrays import Floats, Ints
 from nie.data import MessageGraph
 from nie.dgl_compat import dgl
 from nie.errors import NieError
+from nie.models import ImportanceScores
+from nie.models.rgtn import MultiChannelEncoder
 from nie.ops.edge_weight import weight_of
 from nie.ops.excerpt import OUT_DEGREE, Excerpt, Passed
 
@@ -45,6 +47,7 @@ class ScoredNode:
     Attributes:
         facts: (F,) the triples of the node.
         whole: (F,) the weights of the facts as they are: 1, or what the graph has as weights of their edges.
+        model: the network itself.
         features: by channel, the features (d,) of the node.
         neighbours: by channel, the features (n, d) of what is around it.
         usual: by channel, the mean features (d,) of the training nodes, none of which shows its label.
@@ -55,7 +58,7 @@ class ScoredNode:
 
     def __init__(self, network: TrainedNetwork, node: int, triples: Ints, of_encoders: Ints | None = None) -> None:
         given, (told, passed) = network.given, network.on_all
-        self._network = network
+        self._network, self.model = network, network.model
         calls = [call for of_graph in passed for call in of_graph]
         nodes = _around(given.message.graph, node, steps=_reach(network.model, calls))
         facts_of = [triples]
@@ -106,6 +109,16 @@ class ScoredNode:
             features: by channel (d,), of the node; by default as they are.
             neighbours: by channel (n, d), of its neighbours; by default as they are.
         """
+        return self._network.predicted(self.outputs(weight, features, neighbours))[0]
+
+    def outputs(
+        self, weight: Tensor, features: Mapping[str, Tensor] | None = None,
+        neighbours: Mapping[str, Tensor] | None = None,
+    ) -> ImportanceScores:  # fmt: skip
+        """What the network gives for the node, the first, and for those around it; the arguments are those of a call.
+
+        Of the latter it need not be what the whole graph gives.
+        """
         own = self.features if features is None else features
         others = self.neighbours if neighbours is None else neighbours
         feats = {name: torch.cat([own[name][None], rows]) for name, rows in others.items()}
@@ -113,13 +126,12 @@ class ScoredNode:
             for part in self._parts:
                 # What encoders on a graph of their own give is read by the network, for all nodes around.
                 stack.enter_context(part.weighted(weight, first_alone=part is self._parts[0]))
-            outputs = self._given.outputs(self._network.model, feats)
-        return self._network.predicted(outputs)[0]
+            return self._given.outputs(self.model, feats)
 
-    def attention(self) -> Floats:
-        """(F,) the attention that the node pays to each of its facts: the mean over heads and attentions.
+    def attention(self) -> dict[str, Floats]:
+        """By attention of the network (F, H), what each of its heads pays to each fact.
 
-        Facts along which nothing comes to the node have 0.
+        An attention is called by its channel and its layer. Facts along which nothing comes to the node have 0.
 
         Raises:
             NieError: the network has no attention.
@@ -129,7 +141,8 @@ class ScoredNode:
         paid = [one for part in self._parts for one in part.attentions()]
         if not paid:
             raise NieError(f"{self._given.config.method} has no attention; explain it by ig or leave-one-out.")
-        return torch.stack(paid).mean(0).double().numpy()
+        names = attention_names(self.model, len(paid))
+        return {name: one.double().numpy() for name, one in zip(names, paid, strict=True)}
 
 
 class _Part:
@@ -169,12 +182,24 @@ class _Part:
         return self._excerpt.weighted(by_edge, first_alone=first_alone)
 
     def attentions(self) -> list[Tensor]:
-        """By call of an attention in the last run (F,), what the node pays to each fact: the mean over heads."""
-        to_node = self._excerpt.targets == 0
+        """By call of an attention in the last run (F, H), what the node pays to each fact with each head."""
+        to_node = (self._excerpt.targets == 0)[:, None]
         return [
-            torch.zeros(len(self.facts) + 1).index_add(0, self._fact, weights.mean(1).cpu() * to_node)[:-1]
+            torch.zeros(len(self.facts) + 1, weights.shape[1]).index_add(0, self._fact, weights.cpu() * to_node)[:-1]
             for weights in self._excerpt.attention
         ]
+
+
+def attention_names(model: nn.Module, count: int) -> list[str]:
+    """What the ``count`` attentions of a network are called, in the order of their calls."""
+    bodies = [module for module in model.modules() if isinstance(module, MultiChannelEncoder)]
+    names = [
+        f"{channel}, layer {layer + 1}"
+        for body in bodies
+        for channel, kind, encoder in zip(body.channels, body.kinds, body.encoders, strict=True)
+        for layer in range(int(encoder.num_hops) if kind.reads_graph else 0)  # type: ignore[arg-type]
+    ]
+    return names if len(names) == count else [f"layer {layer + 1}" for layer in range(count)]
 
 
 def _reach(model: nn.Module, passed: Sequence[Passed]) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from downstream.answers.attribution import ATTRIBUTIONS
+from downstream.answers.channel_view import channel_view
 from downstream.answers.finished_run import FittedRun
 from downstream.answers.last_asked import LastAsked
 from downstream.answers.score_sum import ScorePart, ScoreSum, folds_behind
@@ -65,5 +66,6 @@ class TrainedRun(FittedRun[NetworkConfig]):
             scored, columns = ScoredNode(network, node, self.triples), network.feature_columns
             for channel, feat in scored.features.items():
                 columns[channel] += [SHOWN] * (len(feat) - len(columns[channel]))
-            parts.append(ScorePart(1 / len(networks), scored.score, ATTRIBUTIONS[method](scored), columns))
+            owed, view = ATTRIBUTIONS[method](scored), channel_view(scored)
+            parts.append(ScorePart(1 / len(networks), scored.score, owed, columns, view))
         return ScoreSum(parts)

@@ -15,7 +15,7 @@ from nie.errors import NieError, shown
 from nie.extras import require
 
 ENDINGS = (".npz", ".parquet")
-_OWN = ("features", "names", "ids", "node", "fold", "file")
+_OWN = ("features", "names", "ids", "node", "fold", "seed", "file")
 """What a file holds besides, or what numpy calls it, so that no channel in it can be called so."""
 
 
@@ -36,7 +36,8 @@ def write_vectors(refined: Refined, path: str | Path, channel: str | None = None
     with atomic_file(target) as temporary:
         if target.suffix == ".npz":
             with temporary.open("wb") as file:
-                np.savez(file, names=np.array(refined.names), fold=refined.fold, **columns)
+                seed: dict[str, Any] = {} if refined.seed is None else {"seed": refined.seed}
+                np.savez(file, names=np.array(refined.names), fold=refined.fold, **seed, **columns)
             return
         arrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
         lists = {name: arrow.array(_lists(rows), arrow.list_(arrow.float32())) for name, rows in columns.items()}

@@ -14,6 +14,9 @@ from nie.errors import NieError, nearest, shown
 from nie.inputs.channels import named_features
 from nie.settings.sections import FeaturesConfig
 
+DRAWN = ("features", "fused", "structural")
+"""The arrays of a file whose vectors may have begun with a random draw of their own."""
+
 
 def vectors_from(source: str, channel: str | None = None, *, data_root: str | Path = "datasets") -> NamedVectors:
     """Read vectors.
@@ -43,7 +46,9 @@ def vectors_from(source: str, channel: str | None = None, *, data_root: str | Pa
                 f"{shown(source)}: {wanted} must have a row of finite numbers, or of nan, for each of the names; got "
                 f"{rows.dtype} {rows.shape} and {len(names) if names.ndim else 'no'} names."
             )
-        return NamedVectors(source, names.astype(str).tolist(), rows)
+        seed = arrays.get("seed") if wanted in DRAWN else None
+        begun = int(seed) if seed is not None and seed.ndim == 0 and np.issubdtype(seed.dtype, np.integer) else None
+        return NamedVectors(source, names.astype(str).tolist(), rows, begun)
     dataset, colon, wanted = source.partition(":")
     if not colon or not wanted or channel is not None:
         raise NieError(

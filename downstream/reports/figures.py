@@ -196,6 +196,20 @@ def signed_bars(values: Sequence[tuple[str, float]], x_label: str) -> Any:
     return figure
 
 
+def head_maps(rows: Sequence[str], shares: Mapping[str, Array]) -> Any:
+    """A map for each attention, with its shares (rows, heads): the darker, the more a head pays to what a row is."""
+    figure, axes = _axes(1, len(shares), width=2.2, height=1.2 + 0.25 * max(len(rows), 1))
+    for axis, (name, paid) in zip(axes, shares.items(), strict=True):
+        drawn = axis.imshow(paid, cmap="Blues", vmin=0, aspect="auto")
+        axis.set(
+            xticks=range(paid.shape[1]), xticklabels=range(1, paid.shape[1] + 1), xlabel="head", title=_shown(name)
+        )
+        axis.set(yticks=range(len(rows)), yticklabels=[])
+        figure.colorbar(drawn)
+    axes[0].set_yticklabels([_shown(one_line(row, 90)) for row in rows])
+    return figure
+
+
 def embedding_maps(points: Mapping[str, Array], importance: Array, bins: Array) -> Any:
     """Points (n, 2) by title, coloured by importance above and by bin below."""
     figure, axes = _axes(2, len(points), width=3.6, height=3.4)

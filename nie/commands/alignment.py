@@ -29,6 +29,7 @@ def _align(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.answers.vector_sources import read_pairs, vectors_from
     from downstream.reports.tables import markdown_grid
     from nie.errors import NieError
+    from nie.progress import log
 
     channels = [None, None] if arguments.channels is None else arguments.channels.split(",")
     if len(channels) != 2:
@@ -39,6 +40,11 @@ def _align(arguments: argparse.Namespace, _flags: list[str]) -> None:
     )
     pairs = None if arguments.pairs is None else read_pairs(arguments.pairs)
     found = align(one, other, pairs, seed_share=arguments.seed_share, seed=arguments.seed)
+    if one.began_as(other):
+        log.warning(
+            "The vectors of both runs began with the same random draw, and what is left of it finds entities that were "
+            "not learned; train one of them with another --seed."
+        )
     rows = [[way, *(f"{value:.4f}" for value in figures.values())] for way, figures in found.figures.items()]
     say(
         f"{markdown_grid(['vectors', *next(iter(found.figures.values()))], rows)}\n\n{found.seeds:,} seed pairs; "

@@ -56,8 +56,8 @@ class MultiModalRotatE(nn.Module):
         trainable_channels: learn the features, too, starting from the given ones.
         projection_size: P, of the projections for losses that align the channels.
         generator: make a :class:`ChannelGenerator`, for `imitated`.
-        mixed_precision: fuse channels in bfloat16, which halves the time of the extractor on a CPU with AMX; scores
-            stay in float32.
+        mixed_precision: fuse channels in bfloat16, which nearly halves the time of a step with the extractor on a CPU
+            that multiplies in bfloat16; scores stay in float32.
         extract_after: training steps before the collaborative extractor takes part. They are counted with the weights,
             by `forward` and `contrast`, one of which every step of training calls.
 

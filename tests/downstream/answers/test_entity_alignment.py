@@ -65,3 +65,13 @@ def test_the_command_reads_features_and_files(tmp_path: Path, capsys: pytest.Cap
     ):
         assert main(["align", *arguments, *root]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_two_runs_that_began_with_the_same_draw_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    for name, seed in (("a", 0), ("b", 0), ("c", 1000)):
+        np.savez(tmp_path / f"{name}.npz", names=np.array(NAMES), features=rows, text=rows, seed=seed)
+    for other, channels, told in (("b", [], True), ("c", [], False), ("a", [], False), ("b", ["text,text"], False)):
+        command = ["align", str(tmp_path / "a.npz"), str(tmp_path / f"{other}.npz")]
+        assert main([*command, *(part for pair in channels for part in ("--channels", pair))]) == 0
+        assert ("began with the same random draw" in capsys.readouterr().err) is told

@@ -13,6 +13,7 @@ from stage_helpers import small, store_synthetic
 
 from downstream.answers.refined import FUSED, Refined, refined
 from downstream.answers.vector_files import write_vectors
+from downstream.answers.vector_sources import vectors_from
 from downstream.stages.estimation import estimate
 from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.stage import LINKS
@@ -56,6 +57,10 @@ def test_vectors_of_a_link_model_are_those_that_it_scores_with(tmp_path: Path) -
     made = refined(run, data_root=tmp_path)
     assert list(made.vectors) == [FUSED, "structural", "text"]
     assert not made.reads_labels
+    assert made.seed == 0
+    write_vectors(made, tmp_path / "emb.npz")
+    assert vectors_from(str(tmp_path / "emb.npz")).seed == 0
+    assert vectors_from(str(tmp_path / "emb.npz"), "text").seed is None
     from downstream.stages.links.inputs import LinkInputs
     from downstream.stages.links.model import trained_model
 
@@ -81,3 +86,16 @@ def test_a_channel_whose_name_a_file_has_another_use_for_is_told(tmp_path: Path)
     made = Refined(["a"], {FUSED: np.zeros((1, 2), np.float32), "features": np.ones((1, 2), np.float32)}, 0, True)
     with pytest.raises(NieError, match="cannot hold a channel called 'features'"):
         write_vectors(made, tmp_path / "emb.npz")
+
+
+def test_a_channel_that_is_called_as_the_fused_vectors_is_told(tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    features = {"more": {FUSED: "degrees"}}
+    config = small("rgtn", features=features, optim={"max_epochs": 1}, folds={"run": [0]})
+    run = estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
+    with pytest.raises(NieError, match="channel of the run is called 'fused'"):
+        refined(run, data_root=tmp_path)
+    ring(tmp_path)
+    linked = link_run(tmp_path, channels={FUSED: "tfidf"}, model={"size": 8, "fusion": "sum"})
+    with pytest.raises(NieError, match="channel of the run is called 'fused'"):
+        refined(linked, data_root=tmp_path)
