@@ -22,7 +22,7 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.tree_settings import BoostingModel, ForestModel
 from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
-from nie.data.har import har_scores
+from nie.data.har import RESTART, har_scores
 from nie.data.pagerank import pagerank
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
@@ -145,10 +145,13 @@ def ppr_published_baseline(given: FoldData) -> Fitted:
 def har_baseline(given: FoldData) -> Fitted:
     """The larger of a node's hub and authority scores (`nie.data.har.har_scores`), mapped as PageRank is.
 
-    Its walks restart at the *training* nodes, in proportion to their importance.
+    Its walks restart at the *training* nodes, in proportion to their importance. What restarts at a node itself is
+    taken off its scores: else the map would learn from nodes that see their own labels, for nodes that have none.
     """
-    scores = har_scores(given.kg, query=_training_importance(given))
-    return _on_label_scale(np.maximum(scores.hub, scores.authority), given)
+    known = _training_importance(given)
+    scores = har_scores(given.kg, query=known)
+    walked = np.maximum(scores.hub, scores.authority) - RESTART * known / known.sum()
+    return _on_label_scale(walked, given)
 
 
 def _training_importance(given: FoldData) -> Floats:

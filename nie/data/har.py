@@ -10,6 +10,9 @@ from nie.arrays import Floats, Ints
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError
 
+RESTART = 0.15
+"""Probability with which the walks over nodes restart, unless it is said."""
+
 
 class HARScores(NamedTuple):
     """Three distributions.
@@ -26,7 +29,7 @@ class HARScores(NamedTuple):
 
 
 def har_scores(
-    kg: KnowledgeGraph, *, query: Floats | None = None, restart: float = 0.15, restart_relations: float = 0.0,
+    kg: KnowledgeGraph, *, query: Floats | None = None, restart: float = RESTART, restart_relations: float = 0.0,
     tol: float = 1e-10, max_iterations: int = 1000,
 ) -> HARScores:  # fmt: skip
     """Hub, authority and relevance scores (Li, Ng and Ye, SDM 2012).
