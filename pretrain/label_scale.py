@@ -16,6 +16,8 @@ from pretrain.inputs import NodeInputs
 
 LARGEST = 700.0
 """Of logarithms whose exponential is finite; a prediction beyond it is taken for it."""
+LEAST = 1e-9 - 1
+"""The same of what must be above -1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +29,9 @@ class LabelScale:
     learned has the mean and the deviation of the training targets, so that weights of losses and widths of bins mean
     the same on every scale.
 
-    Between training labels, ranks are linear; beyond them all, they go on with their mean slope, and labels below 0,
-    which only a prediction can be, are as they are on both scales. So the way back is defined for every number, and the
-    order of predictions is the same on both scales.
+    Between training labels, ranks are linear; beyond them all, they go on with their mean slope. A label below 0, which
+    only a prediction can be, is between -1 and 0 on the scale of logarithms, and a logarithm below 0 is a label between
+    -1 and 0. So the way back is defined for every number, and predictions have the same order on both scales.
 
     Attributes:
         kind: which function.
@@ -74,9 +76,8 @@ class LabelScale:
             return targets
         if len(self.knots):
             made = _interpolated(targets, self.knots, self.heights)
-        else:
-            labels = _label_of(targets) if self.logarithmic else targets
-            made = labels if self.kind == "raw" else _log_of(labels)
+        else:  # a logarithm of labels as they are, or labels of which targets are the logarithm
+            made = _labels_of(targets) if self.kind == "raw" else np.log1p(np.maximum(targets, LEAST))
         return self.shift + self.factor * made
 
     def back(self, learned: Floats) -> Floats:
@@ -86,8 +87,7 @@ class LabelScale:
         made = (learned - self.shift) / self.factor
         if len(self.knots):
             return _interpolated(made, self.heights, self.knots)
-        labels = made if self.kind == "raw" else _label_of(made)
-        return _log_of(labels) if self.logarithmic else labels
+        return _logs_of(made) if self.kind == "raw" else np.expm1(np.minimum(made, LARGEST))
 
 
 def label_scale(kind: LearnedLabels, inputs: NodeInputs, fold: Fold) -> LabelScale:
@@ -113,14 +113,17 @@ def _ranks(kind: LearnedLabels, targets: Floats) -> tuple[Floats, Floats]:
     return knots, importlib.import_module("scipy.special").ndtri(shares) if kind == "normal" else shares
 
 
-def _label_of(targets: Floats) -> Floats:
-    labels: Floats = np.where(targets < 0, targets, np.expm1(np.minimum(targets, LARGEST)))
-    return labels
-
-
-def _log_of(labels: Floats) -> Floats:
-    logs: Floats = np.where(labels < 0, labels, np.log1p(np.maximum(labels, 0)))
+def _logs_of(labels: Floats) -> Floats:
+    """log(1 + label), and y / (1 - y) of a label y below 0."""
+    logs: Floats = np.where(labels < 0, labels / (1 + np.abs(labels)), np.log1p(np.maximum(labels, 0)))
     return logs
+
+
+def _labels_of(logs: Floats) -> Floats:
+    """The inverse of `_logs_of`."""
+    below = np.clip(logs, LEAST, 0)
+    labels: Floats = np.where(logs < 0, below / (1 + below), np.expm1(np.clip(logs, 0, LARGEST)))
+    return labels
 
 
 def _interpolated(values: Floats, knots: Floats, heights: Floats) -> Floats:

@@ -22,8 +22,9 @@ def test_every_row_has_its_control_and_all_runs_differ() -> None:
     study = STUDIES["label-distribution"]
     arms = study.arms(Settings("fb15k"))
     pairs = study.pairs(arms)
-    assert len({(arm.config.digest(), arm.licap and arm.licap.digest()) for arm in arms}) == len(arms) == 14
+    assert len({(arm.config.digest(), arm.licap and arm.licap.digest()) for arm in arms}) == len(arms) == 21
     assert ("graphsage, half of the tail removed", "graphsage, as many removed at random") in pairs
+    assert ("graphsage, raw+licap (structural)", "graphsage, raw+untrained") in pairs
     assert ("graphsage, rank+licap (structural)", "graphsage, log1p+licap (structural)") in pairs
     for arm in arms:
         if arm.licap is not None:
