@@ -16,6 +16,18 @@ JumpingName = Literal["last", "max", "concat"]
 GroupingName = Literal["predicates", "louvain", "components", "k-core", "centrality"]
 """What nodes are grouped by, where a loss looks at groups."""
 
+LearnedLabels = Literal["given", "raw", "log1p", "rank", "normal"]
+"""What is learned in the place of the labels on the scale that is judged (`pretrain.label_scale.LabelScale`)."""
+
+LEARNED_LABELS = (
+    "what is learned in the place of the labels: given, as they are; raw; log1p; rank, the share of training labels "
+    "below; normal, the normal quantile of that. Figures are of predictions on the usual scale"
+)
+"""What settings say of it."""
+
+RemovedLabels = Literal["none", "head", "tail", "random"]
+"""Which training nodes lose their labels: some of the most important, of the least important, or of all."""
+
 ActivationName = Literal["linear", "leaky_relu"]
 """The activation of a score."""
 

@@ -12,6 +12,7 @@ from pretrain.binning import LabelBins, equal_count_bins, top_bins
 from pretrain.contrast import num_steps
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
+from pretrain.label_scale import learned_labels
 from pretrain.licap_settings import ContrastConfig, LicapConfig
 from pretrain.sampling import draw_non_top, random_bins
 
@@ -23,10 +24,11 @@ def contrast_sets(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> LabelB
         NieError: the labels make no bins to contrast, or batches are too small for them.
     """
     loss, seed = config.loss, fold_seed(config.seed, fold.index)
-    sets = (loss.sampling, loss.gamma, loss.width, loss.bins, loss.num_bins)
+    sets = (loss.sampling, loss.gamma, loss.width, loss.bins, loss.num_bins, config.learned_labels)
     try:
         bins = inputs.once(
-            ("contrast sets", fold.digest, seed, *sets), lambda: draw_sets(loss, inputs.kg.targets, fold, seed)
+            ("contrast sets", fold.digest, seed, *sets),
+            lambda: draw_sets(loss, learned_labels(config.learned_labels, inputs, fold), fold, seed),
         )
         if config.batch.size is not None:
             further = 0 if bins.ordered is bins.top else len(bins.ordered)

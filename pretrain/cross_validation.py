@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nie.arrays import Bools, Ints
+from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.disk.atomic import atomic_file
 from nie.errors import NieError
+from nie.settings.sections import FoldsConfig
+from nie.vocabulary import RemovedLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,15 @@ def write_split(folder: Path, fold: Fold) -> None:
         np.savez(temporary, train=fold.train, val=fold.val, test=fold.test)
 
 
-def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0, train_share: float = 1.0) -> list[Fold]:
+def folds_of(kg: KnowledgeGraph, asked: FoldsConfig) -> list[Fold]:
+    """All folds of a graph, as settings ask for them; see `make_folds`."""
+    return make_folds(kg.label_mask, labels=kg.labels, **asked.model_dump(exclude={"run"}))
+
+
+def make_folds(
+    label_mask: Bools, *, num_folds: int = 5, seed: int = 0, train_share: float = 1.0, labels: Floats | None = None,
+    removed: RemovedLabels = "none", removed_share: float = 0.1,
+) -> list[Fold]:  # fmt: skip
     """Split the labelled nodes into ``num_folds`` folds whose test sets partition them.
 
     The published rule (RGTN, LICAP): the labelled nodes, in id order, get the values
@@ -63,6 +73,10 @@ def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0, train_sh
         seed: seed of the permutation; 0 gives the published folds.
         train_share: share of the training nodes of each fold that keep their labels, drawn at random. The nodes of a
             smaller share are among those of a larger one; validation and test nodes are the same at any share.
+        labels: (N,) importance of the labelled nodes; read where ``removed`` is ``head`` or ``tail`` alone.
+        removed: which training nodes lose their labels: ``head``, a random half of those with the largest labels;
+            ``tail``, a random half of those with the smallest; ``random``, as many of all: the control.
+        removed_share: share of the training nodes that lose them, which is half of the head or the tail.
 
     Raises:
         NieError: fewer than ``2 * num_folds`` labelled nodes, so that a validation set would be empty, or a share that
@@ -88,10 +102,15 @@ def make_folds(label_mask: Bools, *, num_folds: int = 5, seed: int = 0, train_sh
     # is then exact, and no node moves across a border because 3 * 0.2 is not 0.6.
     rank = np.random.RandomState(seed).permutation(count)
     half = np.minimum(rank * halves // (count - 1), halves - 1)
+
+    def training(fold: int) -> Ints:
+        given = _share(labelled[(half // 2 != fold) & (half != (2 * fold + 2) % halves)], train_share, (seed, fold))
+        return given if removed == "none" else _without(given, removed, removed_share, labels, (seed, fold))
+
     return [
         Fold(
             index=fold,
-            train=_share(labelled[(half // 2 != fold) & (half != (2 * fold + 2) % halves)], train_share, (seed, fold)),
+            train=training(fold),
             val=labelled[half == (2 * fold + 2) % halves],
             test=labelled[half // 2 == fold],
         )
@@ -109,6 +128,25 @@ def _share(train: Ints, share: float, seed: tuple[int, int]) -> Ints:
             "leave at least 2."
         )
     return np.sort(np.random.default_rng(seed).permutation(train)[:count])
+
+
+def _without(
+    train: Ints, removed: RemovedLabels, share: float, labels: Floats | None, seed: tuple[int, int]
+) -> Ints:  # fmt: skip
+    """The training nodes without a share of them, of one end of the labels or of all."""
+    count = round(share * len(train))
+    if len(train) - count < 2:
+        raise NieError(
+            f"folds.removed_share {share:g} leaves {len(train) - count} of {len(train)} training nodes of fold "
+            f"{seed[1]}; it must leave at least 2."
+        )
+    among = train
+    if removed != "random":
+        if labels is None:
+            raise NieError(f"To remove the {removed} of the training nodes, their labels must be given.")
+        ascending = train[np.argsort(labels[train], kind="stable")]
+        among = ascending[: 2 * count] if removed == "tail" else ascending[len(train) - 2 * count :]
+    return np.setdiff1d(train, np.random.default_rng((*seed, 1)).permutation(np.sort(among))[:count])
 
 
 def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:

@@ -25,6 +25,7 @@ from pretrain.contrast_sets import contrast_sets
 from pretrain.cross_fit import cross_fitted, parts_of
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
+from pretrain.label_scale import learned_labels
 from pretrain.licap_settings import LicapConfig
 from pretrain.objectives import BinContrast, LabelObjective, Objective, Summed, label_objective, regression
 from pretrain.probe import probe_of
@@ -116,7 +117,8 @@ def train_encoder(
         if batch.size is None:
             feat = held(feat)
         if config.loss.objective != "untrained":
-            probe = probe_of(inputs.kg.targets, fold) if config.select == "probe" else None
+            learned = learned_labels(config.learned_labels, inputs, fold)
+            probe = probe_of(learned, fold) if config.select == "probe" else None
             objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
             batches = None if batch.size is None else inputs.sampled(batch, model.num_hops)
             inputs.share_checkpoint(folder)
@@ -139,7 +141,8 @@ def train_encoder(
 
 def _objective(config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator) -> Objective:
     train = torch.from_numpy(fold.train).to(inputs.device)
-    labels = torch.from_numpy(inputs.kg.targets[fold.train]).float().to(inputs.device)
+    learned = learned_labels(config.learned_labels, inputs, fold)
+    labels = torch.from_numpy(learned[fold.train]).float().to(inputs.device)
     objective: BinContrast | LabelObjective
     if config.loss.objective == "licap":
         bins = contrast_sets(config, inputs, fold)

@@ -22,7 +22,7 @@ from nie.extras import Package, require_all
 from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features, without_labels
 from nie.progress import log
 from nie.settings.run import FoldsRunConfig
-from pretrain.cross_validation import Fold, make_folds
+from pretrain.cross_validation import Fold, folds_of
 
 if TYPE_CHECKING:
     import torch
@@ -243,7 +243,7 @@ def prepare(
         NieError: the dataset, a feature or a fold cannot be had.
     """
     kg = load(config.dataset, data_root) if kg is None else kg
-    folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
+    folds = folds_of(kg, config.folds)
     require_all(packages_for(config, kg, data_root))
     names = feature_names(kg, config.features) if config.reads_features else {}
     if names:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
-from nie.vocabulary import JumpingName
+from nie.vocabulary import LEARNED_LABELS, JumpingName, LearnedLabels
 
 ObjectiveName = Literal["licap", "rank-n-contrast", "y-aware", "regression", "untrained"]
 BinsName = Literal["top", "top-quantiles", "quantiles"]
@@ -102,6 +102,7 @@ class LicapConfig(FoldsRunConfig):
     stage: ClassVar[str] = "pretrain"
 
     channels: Channels = Field(CHANNELS, description="the channels to pretrain")
+    learned_labels: LearnedLabels = Field("given", description=LEARNED_LABELS)
     model: PreGATConfig = PreGATConfig()
     loss: LicapLossConfig = LicapLossConfig()
     batch: BatchConfig = BatchConfig()

@@ -26,7 +26,7 @@ from nie.training.distributed import Trainers, leaving_alone, serve
 from nie.training.parted_graph import PartedGraph, RemoteRows
 from nie.training.parts import Parts, write_parts
 from nie.training.shared_batches import SharedBatches, SharedNodes, of_all
-from pretrain.cross_validation import make_folds
+from pretrain.cross_validation import folds_of
 from pretrain.inputs import NodeInputs, prepare
 
 SETTINGS = ("graph", "features")
@@ -177,7 +177,7 @@ def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> Parte
     trainers = Trainers(place, parts)
     with leaving_alone():
         graph = PartedGraph(parts, trainers)
-    folds = make_folds(kg.label_mask, **config.folds.model_dump(exclude={"run"}))
+    folds = folds_of(kg, config.folds)
     channels: Any = {name: (name,) for name in parts.facts["channels"]}
     return PartedInputs(kg, channels, folds, config.model_copy(update={"device": "cpu"}), data_root, graph=graph)
 

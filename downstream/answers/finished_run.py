@@ -74,8 +74,19 @@ class RunInputs:
             config: its settings.
 
         Raises:
-            NieError: it cannot be had, or has changed since.
+            NieError: it cannot be had, or has changed since; or the run learned another function of the labels.
         """
+        if (learned := getattr(config, "learned_labels", "given")) != "given":
+            raise NieError(
+                f"{run.path} learned other labels (learned_labels {learned}), so that what its model says is not "
+                "on the scale of the scores; ask a run of the labels as they are."
+            )
+        loss = getattr(config, "loss", None)
+        if loss is not None and loss.groups.heads:
+            raise NieError(
+                f"{run.path} mixes heads by groups of its own nodes (loss.groups.heads), so that it cannot be asked "
+                "about a part of the graph or another one; ask a run without."
+            )
         name, key = config.dataset, inputs_key(config)
         if name not in self._graphs:
             self._graphs[name] = load(name, self.data_root)

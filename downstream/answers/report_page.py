@@ -11,7 +11,7 @@ from downstream.answers.coverage import reliability
 from downstream.answers.node_scores import NodeScores
 from downstream.answers.report_facts import report_facts
 from downstream.answers.styled_page import styled_page
-from downstream.reports.figure_files import inside_a_page, svg_text
+from downstream.reports.figure_files import in_any_light, inside_a_page, svg_text
 from downstream.reports.figures import predicted_against_true, reliability_curve
 from downstream.reports.page import PACKAGES, write_text
 from nie.data import KnowledgeGraph
@@ -44,7 +44,7 @@ def write_report_page(
     drawings = {"figure": predicted_against_true(facts["chosen"], chosen, kg)}
     if facts["coverage"] and scores.intervals is not None:
         drawings["reliability"] = reliability_curve(reliability(scores.intervals.calibration))
-    figures = {name: _in_any_light(inside_a_page(svg_text(drawing))) for name, drawing in drawings.items()}
+    figures = {name: in_any_light(inside_a_page(svg_text(drawing))) for name, drawing in drawings.items()}
     page = styled_page("report_page.html.jinja", **facts, **figures, data=script_data(facts["ranking"]))
     write_text(Path(path), page)
 
@@ -70,8 +70,3 @@ def script_data(value: Any) -> str:
     '{"name":"\\u003c/script\\u003e\\u003cb\\u003e","letter":"\\u0141"}'
     """
     return json.dumps(value, allow_nan=False, separators=(",", ":")).translate(_HARMLESS)
-
-
-def _in_any_light(svg: str) -> str:
-    """A drawing whose lines have the colour of the text around it, and whose ground is that of the page."""
-    return svg.replace("fill: #ffffff", "fill: none").replace("#000000", "currentColor")

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from nie.dgl_compat import dgl
+from downstream.heads.hidden_size import hidden_size
 from nie.errors import NieError
 from nie.models import ImportanceScores
 
@@ -58,8 +57,13 @@ def with_variance(model: nn.Module, channel_sizes: Mapping[str, int]) -> nn.Modu
     Raises:
         NieError: its outputs have no ``hidden``.
     """
-    head = VarianceHead(_hidden_size(model, channel_sizes))
-    model.add_module("variance_head", head)
+    size = hidden_size(model, channel_sizes)
+    if size is None:
+        raise NieError(
+            "loss.value gaussian reads the variance from the vectors that scores are read from, and this network has "
+            "none; leave it out."
+        )
+    model.add_module("variance_head", VarianceHead(size))
     model.register_forward_hook(_add_log_variance)
     return model
 
@@ -68,19 +72,3 @@ def _add_log_variance(model: nn.Module, _inputs: Any, outputs: ImportanceScores)
     assert outputs.hidden is not None
     head: Any = model.variance_head
     return replace(outputs, log_variance=head(outputs.hidden))
-
-
-def _hidden_size(model: nn.Module, channel_sizes: Mapping[str, int]) -> int:
-    """The size of the hidden vectors of a network, which is run on a graph of one node to see it."""
-    device = next(model.parameters()).device
-    feats = {name: torch.zeros(1, size, device=device) for name, size in channel_sizes.items()}
-    training = model.training
-    with torch.no_grad():
-        outputs = model.eval()(dgl.graph(([0], [0])), feats, torch.zeros(1, dtype=torch.int64, device=device))
-    model.train(training)
-    if outputs.hidden is None:
-        raise NieError(
-            "loss.value gaussian reads the variance from the vectors that scores are read from, and this network has "
-            "none; leave it out."
-        )
-    return int(outputs.hidden.shape[1])

@@ -22,6 +22,7 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.tabular_settings import BoostingModel, ForestModel
 from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
+from nie.data.har import RESTART, har_scores
 from nie.data.pagerank import pagerank
 from nie.errors import NieError
 from pretrain.cross_validation import Fold, fold_seed
@@ -38,7 +39,7 @@ class FoldData:
     Attributes:
         kg: the graph.
         features: (N, d) float32, the channels side by side.
-        targets: (N,) labels on the scale of the metrics; nan where unlabelled.
+        targets: (N,) labels on the scale that is learned; nan where unlabelled.
         fold: which labels may be fitted (train) and which may choose settings (val).
         seed: for methods that draw at random.
         widths: how many of the d columns each feature has; by default they are one feature.
@@ -69,7 +70,7 @@ class FoldData:
         columns = [feature.features for features in work.channels.values() for feature in features]
         features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
         widths = tuple(one.shape[1] for one in columns)
-        return cls(kg, features, kg.targets, fold, fold_seed(work.config.seed, fold.index), widths)
+        return cls(kg, features, work.learned, fold, fold_seed(work.config.seed, fold.index), widths)
 
     def __post_init__(self) -> None:
         nodes = self.kg.num_nodes
@@ -135,9 +136,7 @@ def _edges(given: FoldData, ends: Ints) -> Floats:
 
 def ppr_baseline(given: FoldData) -> Fitted:
     """Personalised PageRank that restarts at the *training* nodes, in proportion to their importance."""
-    restart = np.zeros(given.kg.num_nodes)
-    restart[given.fold.train] = given.kg.labels[given.fold.train]
-    return _on_label_scale(pagerank(given.kg, personalization=restart), given)
+    return _on_label_scale(pagerank(given.kg, personalization=_training_importance(given)), given)
 
 
 def ppr_published_baseline(given: FoldData) -> Fitted:
@@ -146,6 +145,25 @@ def ppr_published_baseline(given: FoldData) -> Fitted:
     It looks at the labels that it is tested on. It is here to show what that is worth, not to compare with.
     """
     return _on_label_scale(pagerank(given.kg, personalization=np.nan_to_num(given.kg.labels)), given)
+
+
+def har_baseline(given: FoldData) -> Fitted:
+    """The larger of a node's hub and authority scores (`nie.data.har.har_scores`), mapped as PageRank is.
+
+    Its walks restart at the *training* nodes, in proportion to their importance. What restarts at a node itself is
+    taken off its scores: else the map would learn from nodes that see their own labels, for nodes that have none.
+    """
+    known = _training_importance(given)
+    scores = har_scores(given.kg, query=known)
+    walked = np.maximum(scores.hub, scores.authority) - RESTART * known / known.sum()
+    return _on_label_scale(walked, given)
+
+
+def _training_importance(given: FoldData) -> Floats:
+    """(N,) the importance of the training nodes, and 0 of all others."""
+    known = np.zeros(given.kg.num_nodes)
+    known[given.fold.train] = given.kg.labels[given.fold.train]
+    return known
 
 
 def _on_label_scale(score: Floats, given: FoldData) -> Fitted:

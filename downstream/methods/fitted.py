@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,6 +44,11 @@ class Fitted:
     facts: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
     unseen: Floats | None = None
+
+    def on_label_scale(self, back: Callable[[Floats], Floats]) -> Fitted:
+        """The same fit with its predictions on the scale that is judged; ``back`` leads there, and keeps the order."""
+        unseen = None if self.unseen is None else back(self.unseen)
+        return replace(self, prediction=back(self.prediction), unseen=unseen)
 
 
 def within_reach(fitted: Fitted, labels: Floats) -> Fitted:

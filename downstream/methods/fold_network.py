@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from downstream.heads.group_gate import with_group_gate
 from downstream.heads.interval import with_variance
 from downstream.heads.tiers import num_logits
 from downstream.losses.table import TIER_LOSSES
@@ -21,7 +22,7 @@ from downstream.methods.labels_as_input import ShownLabels
 from downstream.methods.signals import SignalTable
 from downstream.methods.teachers import Teachers
 from downstream.methods.unseen_nodes import UnseenNodes
-from nie.arrays import Ints
+from nie.arrays import Floats, Ints
 from nie.data import MessageGraph
 from nie.data.node_groups import node_groups
 from nie.errors import NieError
@@ -46,7 +47,7 @@ class FoldNetwork:
         feats: (N, d) by channel.
         masks: (N,) bool by channel, the nodes that have it.
         train: (n,) ids of the training nodes.
-        labels: (n,) their labels, centred.
+        labels: (n,) their labels on the scale that is learned, centred.
         centre: what was taken from the labels.
         known: (N,) bool, all but the validation and test nodes.
         tiers: (n,) of the training nodes, where the network learns them.
@@ -85,7 +86,7 @@ class FoldNetwork:
             NieError: encoders are to be fine-tuned that are not there, or not for this fold; or a signal is unknown.
         """
         config, inputs, fold = work.network, work.inputs, work.fold
-        targets, device = inputs.kg.targets[fold.train], inputs.device
+        targets, device = work.learned[fold.train], inputs.device
         centre = float(targets.mean()) if config.centre_labels else 0.0
         known = torch.ones(inputs.kg.num_nodes, dtype=torch.bool)
         known[torch.from_numpy(np.concatenate([fold.val, fold.test]))] = False
@@ -138,9 +139,14 @@ class FoldNetwork:
         """
         return Teachers.of(self.work, self.centre)
 
-    @functools.cached_property
+    @property
     def groups(self) -> Tensor | None:
-        """(n,) the group of every training node that the loss looks at apart; None where there are no groups.
+        """(n,) the group of every training node that the loss looks at apart; None where there are no groups."""
+        return None if self.groups_of_all is None else self.groups_of_all[self.train]
+
+    @functools.cached_property
+    def groups_of_all(self) -> Tensor | None:
+        """(N,) the group of every node; None where there are no groups.
 
         Raises:
             NieError: the graph makes no such groups.
@@ -154,7 +160,7 @@ class FoldNetwork:
             return node_groups(inputs.kg, by, asked.count, shuffled=asked.shuffled, seed=self.config.seed)
 
         groups = inputs.once(("groups", by, asked.count, asked.shuffled, self.config.seed), make)
-        return torch.from_numpy(groups).to(self.train.device)[self.train]
+        return torch.from_numpy(groups).to(self.train.device)
 
     @functools.cached_property
     def predicting(self) -> Mapping[str, Tensor]:
@@ -185,6 +191,10 @@ class FoldNetwork:
         model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
         if self.config.loss.value == "gaussian":
             model = with_variance(model.to(self.train.device), sizes)
+        if self.config.loss.groups.heads and self.groups_of_all is not None:
+            model = with_group_gate(
+                model.to(self.train.device), sizes, self.groups_of_all, self.config.loss.groups.heads
+            )
         if self.tuning is not None:
             model = self.tuning.in_front_of(model)
         return model.to(self.train.device)
@@ -221,6 +231,10 @@ class FoldNetwork:
         except NieError as error:
             raise run.damaged(path, fold) from error
         return model.eval()
+
+    def on_label_scale(self, score: Floats) -> Floats:
+        """What scores (N,) of the network, less their ``centre``, predict on the scale that is judged."""
+        return self.work.scale.back(score + self.centre)
 
     @property
     def graphs(self) -> tuple[MessageGraph, ...]:

@@ -12,11 +12,14 @@ from downstream.methods.fold_features import fold_channels, label_features
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.metrics.fold_judge import FoldJudge
+from nie.arrays import Floats
 from nie.data import Channel
 from nie.inputs.channels import ChannelFeatures
 from nie.progress import log
+from nie.vocabulary import LearnedLabels
 from pretrain.cross_validation import Fold
 from pretrain.inputs import NodeInputs
+from pretrain.label_scale import LabelScale, label_scale, learned_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,7 @@ class FoldWork:
         channels: the fold's features by channel: raw, or pretrained where the settings say so.
         judge: figures of predictions.
         of_labels: the features among ``channels`` that are made of the fold's training labels, by name.
+        teacher_layers: (N, d) each, what a network is to be aligned with (`downstream.methods.teacher_layers`).
     """
 
     method: Method
@@ -40,6 +44,7 @@ class FoldWork:
     channels: Mapping[str, ChannelFeatures]
     judge: FoldJudge
     of_labels: Mapping[str, Channel] = field(default_factory=dict)
+    teacher_layers: tuple[Floats, ...] = ()
 
     @classmethod
     def of(cls, method: Method, config: ImportanceConfig, inputs: NodeInputs, fold: Fold) -> FoldWork:
@@ -79,6 +84,20 @@ class FoldWork:
         """What settings call a feature of ``channels``; None for a pretrained one."""
         own = (name for name, known in self.of_labels.items() if known is feature)
         return next(own, None) or self.inputs.name_of(feature)
+
+    @property
+    def scale(self) -> LabelScale:
+        """From the labels that are judged to those that are learned, and back."""
+        return label_scale(self._learned_labels, self.inputs, self.fold)
+
+    @property
+    def learned(self) -> Floats:
+        """(N,) the labels on the scale that is learned; nan for a node without."""
+        return learned_labels(self._learned_labels, self.inputs, self.fold)
+
+    @property
+    def _learned_labels(self) -> LearnedLabels:
+        return getattr(self.config, "learned_labels", "given")  # a method that reads no features learns no function
 
     @property
     def network(self) -> NetworkConfig:

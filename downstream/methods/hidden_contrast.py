@@ -42,7 +42,10 @@ class HiddenContrast:
             NieError: the training labels leave nothing to contrast.
         """
         asked, inputs = work.network, work.inputs
-        config = LicapConfig(dataset=asked.dataset, seed=asked.seed, loss=LicapLossConfig(**dict(asked.loss.contrast)))
+        config = LicapConfig(
+            dataset=asked.dataset, seed=asked.seed, loss=LicapLossConfig(**dict(asked.loss.contrast)),
+            learned_labels=asked.learned_labels,
+        )  # fmt: skip
         whole = Contrast.of(contrast_sets(config, inputs, work.fold), inputs.device, config.loss.repel)
         place = torch.full((inputs.kg.num_nodes,), -1, device=inputs.device)
         place[whole.ordered] = torch.arange(len(whole.ordered), device=inputs.device)

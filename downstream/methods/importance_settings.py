@@ -20,6 +20,7 @@ from downstream.metrics.tiers import SHARES, check_shares
 from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import BatchConfig, ChannelName, Channels, OptimConfig, RelationsConfig, Section, one_of
+from nie.vocabulary import LEARNED_LABELS, LearnedLabels
 
 MetricName = Annotated[str, one_of("a metric that chooses epochs", METRICS, lambda metric: metric.selectable)]
 
@@ -83,6 +84,7 @@ class FeatureConfig(ImportanceConfig):
     reads_training_labels: ClassVar[bool] = True
     runs_in: ClassVar[tuple[str, ...]] = ("pretrained",)
 
+    learned_labels: LearnedLabels = Field("given", description=LEARNED_LABELS)
     pretrained: str | None = Field(None, description="folder of a stage-1 run whose embeddings replace the features")
     replaced: Channels | None = Field(
         None, description="channels whose pretrained embeddings are read; by default all that there are"
@@ -274,9 +276,15 @@ class NetworkConfig(SearchedConfig):
         defaults = {name: type(self.loss).model_fields[name].default for name in taught_by}
         if not self.teachers and taught_by != defaults:
             raise ValueError("teacher_weight and teacher_rank_weight are for teachers; name finished runs as teachers")
-        if self.teachers and not any(taught_by.values()):
+        if self.loss.teacher_cka.weight and not self.teachers:
+            raise ValueError("teacher_cka aligns with the layers of teachers; name finished runs as teachers")
+        if self.teachers and not any((*taught_by.values(), self.loss.teacher_cka.weight)):
             raise ValueError("teacher_weight and teacher_rank_weight are both 0, so that teachers would teach nothing")
         check_memory(self.memory, self.batch)
         check_accumulate(self.optim, self.asks_for_batches)
+        if self.loss.groups.heads and (asked := self.asks_for_batches):
+            raise ValueError(f"loss.groups.heads reads all nodes in every step; leave {asked} out")
+        if self.learned_labels != "given" and (self.model.several_signals or self.loss.value == "gaussian"):
+            raise ValueError("learned_labels is for what learns the label alone; leave signals and variances out")
         self.model.check(self)
         return self

@@ -41,14 +41,37 @@ class GroupsConfig(Section):
         "none", description="weight of a group in the error: by its share of the nodes; alike; by what it is off by"
     )
     local_list: bool = Field(False, description="put nodes in order within their groups, too, by a listwise term")
+    heads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="heads beside that of the network, mixed by a gate of the node's group; 0: none",
+    )
 
     @model_validator(mode="after")
     def _groups_have_a_use(self) -> GroupsConfig:
-        used = self.weight != "none" or self.local_list
+        used = self.weight != "none" or self.local_list or self.heads > 0
         if (self.by is not None) != used:
-            raise ValueError("by says what the groups are, weight and local_list what they are for; give both or none")
+            raise ValueError(
+                "by says what the groups are, weight, local_list and heads what they are for; give both or none"
+            )
         if self.by is None and (self.shuffled or self.count != type(self).model_fields["count"].default):
             raise ValueError("count and shuffled are about groups; give by, too")
+        return self
+
+
+class TeacherCKAConfig(Section):
+    """Alignment of a student's hidden vectors with layers of the networks that teach it."""
+
+    weight: float = Field(0.0, ge=0, description="weight of 1 - CKA of the vectors that scores are read from")
+    layers: tuple[int, ...] = Field(
+        (-1,), min_length=1, description="layers of every teacher that is a network, counted from its last, -1"
+    )
+
+    @model_validator(mode="after")
+    def _layers_have_a_weight(self) -> TeacherCKAConfig:
+        if self.weight == 0 and self.layers != type(self).model_fields["layers"].default:
+            raise ValueError("layers says what hidden vectors are aligned with; give weight, too")
         return self
 
 
@@ -89,6 +112,7 @@ class ImportanceLossConfig(Section):
     teacher_rank_weight: float = Field(
         0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
     )
+    teacher_cka: TeacherCKAConfig = TeacherCKAConfig()
     contrast_weight: float = Field(
         0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
     )

@@ -61,6 +61,8 @@ class RGTNConfig(ModelConfig):
     )
     channel_drop: float = Field(0.0, ge=0, le=1, description="probability of hiding a channel of a node in training")
     channel_warmup: int = Field(0, ge=0, description="training steps until channel_drop is reached")
+    first_channel: str | None = Field(None, description="the channel that training begins with, alone")
+    first_steps: int = Field(0, ge=0, description="training steps in which first_channel is alone; then all channels")
     projection_size: int | None = Field(
         None, ge=1, le=65_536, description="size of the projections that the alignment loss compares"
     )
@@ -81,6 +83,8 @@ class RGTNConfig(ModelConfig):
         """Check that losses come with the parts that they train, and that centrality has a channel's score to scale."""
         loss = settings.loss.of_channels
         assert loss is not None, "RGTN is made with the losses of channels"
+        if (self.first_channel is None) != (self.first_steps == 0):
+            raise ValueError("model.first_channel and model.first_steps must be given together or not at all")
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
         if self.attention != "local" and (asked := settings.asks_for_batches):

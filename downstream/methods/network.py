@@ -69,14 +69,20 @@ def check_network(work: FoldWork) -> FoldNetwork:
     _ = given.teachers, given.groups  # read before training, so that what cannot be had is told first
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
-        with torch.no_grad():
-            outputs = given.outputs(model.eval(), given.predicting)
-        if outputs.hidden is None:
-            raise NieError(
-                f"loss.contrast_weight contrasts the vectors that scores are read from, and {work.network.method} has "
-                "none; leave it out."
-            )
+        _check_hidden(model, given, "loss.contrast_weight contrasts")
+    if work.network.loss.teacher_cka.weight:
+        _check_hidden(model, given, "loss.teacher_cka aligns")
     return given
+
+
+def _check_hidden(model: Any, given: FoldNetwork, reads: str) -> None:
+    """Raise where a network has none of the vectors that a loss reads."""
+    with torch.no_grad():
+        outputs = given.outputs(model.eval(), given.predicting)
+    if outputs.hidden is None:
+        raise NieError(
+            f"{reads} the vectors that scores are read from, and {given.config.method} has none; leave it out."
+        )
 
 
 def check_selection(config: NetworkConfig, judge: FoldJudge) -> None:

@@ -39,7 +39,7 @@ class Predictions:
             NieError: they are not finite.
         """
         score, probability = centred(outputs, given)
-        prediction: Floats = score.cpu().numpy().astype(np.float64) + given.centre
+        prediction: Floats = given.on_label_scale(score.cpu().numpy().astype(np.float64))
         if not np.isfinite(prediction).all():
             raise NieError("The scores became infinite or nan; lower optim.lr or set optim.clip_norm.")
         chance = None if probability is None else probability.cpu().numpy()
@@ -63,7 +63,7 @@ def deviation_of(outputs: ImportanceScores) -> Floats | None:
 
 
 def centred(outputs: ImportanceScores, given: FoldNetwork) -> tuple[Tensor, Tensor | None]:
-    """What a network predicts (N,), on the scale of the labels less their ``centre``, and its probabilities of tiers.
+    """What a network predicts (N,), on the scale that is learned, less the ``centre``, and its probabilities of tiers.
 
     Where tiers alone are learned, the prediction is the mean label of the tiers, weighed by their probabilities.
     """

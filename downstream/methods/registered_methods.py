@@ -66,9 +66,9 @@ def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None
         if hasattr(made, "score") and hasattr(made, "prediction"):
             _check_scores(name, made.score, given.kg.num_nodes)
             _check_scores(name, made.prediction, given.kg.num_nodes)
-            return made
+            return made.on_label_scale(work.scale.back)
         scores = _check_scores(name, made, given.kg.num_nodes)
-        return fitted(scores, scores)
+        return fitted(scores, scores).on_label_scale(work.scale.back)
 
     return Method(create_model(f"{name}Config", __base__=FeatureConfig, model=(settings, own)), fit=fit)
 

@@ -83,7 +83,7 @@ def baseline(
 
     def fit(work: Any, _checked: None, _folder: Any) -> Any:
         own = [work.config.model] if "model" in settings.model_fields else []
-        return function(later("downstream.methods.baselines:FoldData.of")(work), *own)
+        return function(later("downstream.methods.baselines:FoldData.of")(work), *own).on_label_scale(work.scale.back)
 
     return Method(settings, fit=fit, **fields)
 
@@ -111,6 +111,7 @@ METHODS: dict[str, Method] = {
     "in-degree": baseline(_baseline("in_degree_baseline"), ImportanceConfig),
     "ppr": baseline(_baseline("ppr_baseline"), ImportanceConfig),
     "ppr-published": baseline(_baseline("ppr_published_baseline"), ImportanceConfig, sees_test_labels=True),
+    "har": baseline(_baseline("har_baseline"), ImportanceConfig),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
     "kernel-ridge": baseline(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.losses.cka import cka_loss
 from downstream.losses.importance import listwise_loss
 from downstream.losses.lists import draw_lists
 from downstream.losses.table import ListSize
@@ -30,11 +31,15 @@ class Teachers:
         target: (N,) the mean prediction, less what is taken from the labels.
         weight: of the squared error.
         rank_weight: of the listwise loss.
+        layers: (N, d) each, what hidden vectors are aligned with.
+        cka_weight: of that alignment.
     """
 
     target: Tensor
     weight: float
     rank_weight: float
+    layers: tuple[Tensor, ...] = ()
+    cka_weight: float = 0.0
 
     @classmethod
     def of(cls, work: FoldWork, centre: float) -> Teachers | None:
@@ -47,9 +52,22 @@ class Teachers:
         if not config.teachers:
             return None
         runs = runs_to("teach", config.teachers)
-        mean = np.mean([prediction_of("teach", run, inputs.kg, work.fold) for run in runs], axis=0) - centre
+        mean = np.mean([prediction_of("teach", run, inputs.kg, work.fold) for run in runs], axis=0)
+        mean = work.scale.forward(mean) - centre
         target = torch.from_numpy(mean.astype(np.float32)).to(inputs.device)
-        return cls(target, config.loss.teacher_weight, config.loss.teacher_rank_weight)
+        layers = tuple(torch.from_numpy(layer).float().to(inputs.device) for layer in work.teacher_layers)
+        loss = config.loss
+        return cls(target, loss.teacher_weight, loss.teacher_rank_weight, layers, loss.teacher_cka.weight)
+
+    def alignment(self, hidden: Tensor, nodes: Tensor | None) -> Tensor:
+        """The mean over the ``layers`` of `downstream.losses.cka.cka_loss`, times its weight.
+
+        Args:
+            hidden: (n, d) the student's vectors of ``nodes``.
+            nodes: ids; None for all nodes.
+        """
+        alike = [cka_loss(hidden, layer if nodes is None else layer[nodes]) for layer in self.layers]
+        return self.cka_weight * term("teachers' layers", torch.stack(alike).mean())
 
     def loss(self, score: Tensor, nodes: Tensor | None, list_size: ListSize, generator: torch.Generator) -> Tensor:
         """``w mean_v (s_v - t_v)^2 + r listwise(s, t)``, of labelled and unlabelled nodes alike.

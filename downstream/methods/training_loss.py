@@ -113,6 +113,9 @@ class TrainingLoss:
             total = total + loss.tier_weight * term("tiers", self._tiers(outputs.tier_logits[at], given.tiers[rows]))
         if given.teachers is not None:
             total = total + given.teachers.loss(outputs.score, nodes, loss.list_size, self.generator)
+            if given.teachers.layers:
+                assert outputs.hidden is not None, "a network without hidden vectors is refused before it is trained"
+                total = total + given.teachers.alignment(outputs.hidden, nodes)
         if self.contrast is not None:
             assert outputs.hidden is not None, "a network without hidden vectors is refused before it is trained"
             contrast = self.contrast(outputs.hidden[at], given.train[rows])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from downstream.metrics.registry import METRICS
 from downstream.reports.paired_tests import PairedTest, holm, paired_test
 from downstream.reports.results import Results
+from downstream.reports.training_labels import labels_given
 from nie.runs.run import Run
 
 FEW_FOLDS = 5
@@ -86,7 +87,8 @@ def share_tested(run: Run) -> float:
     the correction for these is on the safe side.
     """
     split = run.split(run.finished_folds()[0])
-    return float(run.config.get("folds", {}).get("train_share", 1.0)) * len(split["test"]) / len(split["train"])
+    share, _, removed = labels_given(run.config.get("folds", {}))
+    return share * (1 - removed) * len(split["test"]) / len(split["train"])
 
 
 TESTED_HEADERS = ("difference", "95 % interval", "d", "better", "p")

@@ -88,3 +88,8 @@ def svg_text(figure: Any) -> str:
 def inside_a_page(svg: str) -> str:
     """SVG text without its XML declaration, as it stands inside a page."""
     return svg[svg.index("<svg") :]
+
+
+def in_any_light(svg: str) -> str:
+    """A drawing whose lines have the colour of the text around it, and whose ground is that of the page."""
+    return svg.replace("fill: #ffffff", "fill: none").replace("#000000", "currentColor")

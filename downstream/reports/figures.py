@@ -122,6 +122,25 @@ def predicted_against_true(name: str, run: Run, kg: KnowledgeGraph) -> Any:
     return figure
 
 
+def histograms(counted: Mapping[str, Sequence[tuple[float, float, int]]], label: str) -> Any:
+    """The number of nodes by interval of the label, on a logarithmic axis; a panel for each scale of it.
+
+    Args:
+        counted: by scale, such as ``log(1 + label)``, lower end, upper end and nodes of each interval.
+        label: what the label is, in the place of the word.
+    """
+    figure, axes = _axes(1, len(counted), width=4.5, height=3.2)
+    for axis, (scale, rows) in zip(axes, counted.items(), strict=True):
+        lows, highs, nodes = (np.array(column) for column in zip(*rows, strict=True))
+        widths = highs - lows
+        axis.bar(
+            lows, nodes, np.where(widths > 0, widths, 1.0), align="edge", color="tab:blue", edgecolor="white", lw=0.3
+        )
+        axis.set(xlabel=_shown(scale.replace("label", label)), ylabel="nodes", yscale="log")
+        axis.grid(axis="y", alpha=0.3)
+    return figure
+
+
 def reliability_curve(shares: Mapping[float, float]) -> Any:
     """The share of nodes inside their intervals, by the share that is meant to be; on the line where they are equal."""
     figure, (axis,) = _axes(1, 1, width=5, height=4.5)

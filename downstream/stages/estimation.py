@@ -17,6 +17,7 @@ from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS, method_of
+from downstream.methods.teacher_layers import with_teacher_layers
 from downstream.metrics.importance import COLUMNS
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
@@ -61,7 +62,7 @@ def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tup
     """
     ready = {}
     for fold in config.folds.run:
-        work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
+        work = with_teacher_layers(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold]))
         ready[fold] = work, work.method.check(work)
     return ready
 

@@ -8,6 +8,7 @@ from downstream.studies.case_study import CASE_STUDY
 from downstream.studies.channels import CHANNEL_STUDIES
 from downstream.studies.distil import DISTIL
 from downstream.studies.groups import GROUPS
+from downstream.studies.label_distribution import LABEL_DISTRIBUTION
 from downstream.studies.licap import LICAP_STUDIES
 from downstream.studies.licap_worth import LICAP_WORTH
 from downstream.studies.links import LINK_STUDIES
@@ -33,6 +34,7 @@ STUDIES: dict[str, Study] = {
         *ARCHITECTURE,
         *LISTS,
         GROUPS,
+        LABEL_DISTRIBUTION,
         SIGNALS_STUDY,
         NEXT_YEAR,
         BEST,

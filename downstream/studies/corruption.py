@@ -62,7 +62,7 @@ def corrupted(given: FoldNetwork, model: torch.nn.Module, fold: Fold, targets: A
     def look(feats: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> tuple[dict[str, float], Tensor | None]:
         with torch.no_grad():
             outputs = given.outputs(model, feats, masks)
-        prediction = outputs.score.double().cpu().numpy() + given.centre
+        prediction = given.on_label_scale(outputs.score.double().cpu().numpy())
         weights = outputs.states.fused.weights if outputs.states else None
         own = None if weights is None else weights[:, list(feats).index(CHANNEL)]
         return evaluate(targets[fold.test], prediction[fold.test], METRICS), own

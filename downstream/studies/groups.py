@@ -23,6 +23,7 @@ USES: dict[str, dict[str, Any]] = {
     "inverse size": {"weight": "inverse_size"},
     "inverse error": {"weight": "inverse_error"},
     "local lists": {"local_list": True},
+    "gate": {"heads": 4},
 }
 SHUFFLED = "shuffled"
 NONE = "none"
@@ -35,12 +36,14 @@ NOTE = (
 
 def _arms(settings: Settings) -> list[Arm]:
     arms = [Arm(NONE, settings.method(METHOD))]
+    whole: dict[str, Any] = {"batch": {"size": None}}  # a gate reads all nodes in every step
     for by in KINDS:
         for use, changes in USES.items():
             name = f"{by}, {use}"
             for end, shuffled in (("", False), (f", {SHUFFLED}", True)):
                 groups = {"by": by, "shuffled": shuffled, **changes}
-                arms.append(Arm(name + end, settings.method(METHOD, loss={"groups": groups})))
+                further = whole if "heads" in changes else {}
+                arms.append(Arm(name + end, settings.method(METHOD, loss={"groups": groups}, **further)))
     return arms
 
 
@@ -95,7 +98,7 @@ def _by_size(arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner) -> tu
 
 GROUPS = Study(
     "groups",
-    "Should the loss look at nodes by group (predicates, communities, cores), and is it the groups that help?",
+    "Should loss or heads look at nodes by group (predicates, communities, cores), and is it the groups that help?",
     _arms,
     _pairs,
     also=_by_size,

@@ -53,12 +53,37 @@ def _parts(settings: Settings) -> list[Arm]:
             Arm(name, settings.method("rgtn", **changes), needs=needs),
             Arm(f"{name}, {WITHOUT}", settings.method("rgtn", loss={"listwise_weight": 0.0}, **changes), needs=needs),
         ]
-    return arms
+    return [*arms, *_staged(settings)]
+
+
+def staged(first: str) -> str:
+    """Name of the arm that begins with a channel.
+
+    >>> staged("structure")
+    'rgtn, structure first'
+    """
+    return f"rgtn, {first} first"
+
+
+FIRST = {"structure": "structural", "semantics": "semantic"}
+"""The channel that training begins with, by the part of RGTN."""
+
+
+def _staged(settings: Settings) -> list[Arm]:
+    """RGTN that is trained on one channel in the first half of its epochs, and then on both."""
+    half = max(1, settings.method("rgtn").model_dump()["optim"]["max_epochs"] // 2)
+    return [
+        Arm(
+            staged(part), settings.method("rgtn", model={"first_channel": name, "first_steps": half}), needs=(SEMANTIC,)
+        )
+        for part, name in FIRST.items()
+    ]
 
 
 def _parts_pairs(arms: Sequence[Arm]) -> list[Pair]:
-    """RGTN against each of its parts, and each with the ranking loss against itself without."""
+    """RGTN against each of its parts, in stages against at once, and each with the ranking loss against without."""
     return [
+        *((staged(part), "rgtn") for part in FIRST),
         *(("rgtn", name) for name in PARTS if name != "rgtn"),
         *((name, f"{name}, {WITHOUT}") for name in PARTS),
     ]
@@ -74,8 +99,10 @@ LISTS = (
     ),
     Study(
         "rgtn-parts",
-        "What is each part of RGTN worth: structure, semantics, their attention, the ranking loss?",
+        "What is each part of RGTN worth: structure, semantics, their attention, the ranking loss, stages?",
         _parts,
         _parts_pairs,
+        note="In stages: the first half of the epochs trains on one channel alone, the second on both; the learning "
+        "rates are those of the row rgtn.",
     ),
 )

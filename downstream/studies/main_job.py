@@ -29,7 +29,7 @@ from nie.later import later
 from nie.progress import WholeJob, log, piece
 from nie.runs.run import Run
 from nie.settings.flags import flag_value, said_by_flags
-from pretrain.cross_validation import make_folds
+from pretrain.cross_validation import folds_of
 from pretrain.stage import PRETRAINING
 
 check_selection = later("downstream.methods.network:check_selection")
@@ -238,7 +238,7 @@ def _without_a_choice_of_epochs(arms: Sequence[Arm], runner: Runner) -> dict[str
             continue
         config = cast(NetworkConfig, arm.config)
         kg, made_by = runner.graph(config.dataset), config.folds.model_dump(exclude={"run"})
-        folds, ground = make_folds(kg.label_mask, **made_by), (*made_by.values(), config.tier_shares)
+        folds, ground = folds_of(kg, config.folds), (*made_by.values(), config.tier_shares)
         try:
             for fold in config.fold_numbers:
                 if (ground, fold) not in judges:

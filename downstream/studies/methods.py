@@ -32,6 +32,14 @@ def _relation_mode(settings: Settings) -> list[Arm]:
     return [Arm(mode, settings.method("rgtn", model={"mode": mode})) for mode in MODES]
 
 
+WALKS = ("degree", "in-degree", "pagerank", "ppr", "har")
+
+
+def _walk_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    """HAR against the walk that restarts where it does and sees no relations, and every walk against the degree."""
+    return [("har", "ppr"), ("ppr", "pagerank"), *((name, "degree") for name in ("pagerank", "ppr", "har"))]
+
+
 METHOD_STUDIES = (
     Study(
         "main",
@@ -44,6 +52,13 @@ METHOD_STUDIES = (
         "Does LICAP help in front of every method?",
         lambda settings: with_pretrainings(settings, raw_arms(settings, PLUGIN_METHODS), (*CONTROLS, *BY_CHANNEL)),
         against_raw_and_controls,
+    ),
+    Study(
+        "walks",
+        "What does a random walk know without features, and do relations help it?",
+        lambda settings: raw_arms(settings, WALKS),
+        _walk_pairs,
+        tested=("spearman", "ndcg@100"),
     ),
     Study("relation-mode", "How should the relation enter the attention of RGTN?", _relation_mode, against_first),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from downstream.reports.results import Results
 from downstream.reports.tables import csv_text
+from downstream.reports.training_labels import labels_given
 from downstream.stages.runner import Runner
 from downstream.studies.cost import seconds_by_row
 from downstream.studies.study import Arm, Study
@@ -175,7 +176,7 @@ def with_records(results: Results | None, recorded: Recorded, arms: Sequence[Arm
         if folds:
             rows[arm.name] = folds
         for fold, record in recorded.get(arm.name, {}).items():
-            given = str(arm.config.model_dump().get("folds", {}).get("train_share"))
+            given = str(labels_given(arm.config.model_dump().get("folds", {})))
             if nodes.setdefault((fold, given), record.fold_sha256) != record.fold_sha256:
                 raise NieError(f"Fold {fold} of the records of {arm.name} has other nodes than that of other rows.")
     if results:

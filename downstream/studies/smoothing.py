@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import torch
-from torch import nn
 
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.methods.layer_outputs import outputs_of, stacks_of
 from downstream.methods.table import METHODS
 from downstream.reports import figures
 from downstream.reports.page import Table
 from downstream.stages.runner import Runner
+from downstream.studies.cka_maps import cka_map
 from downstream.studies.study import Arm
 from nie.arrays import Floats, Ints
 from nie.cka import linear_cka
 from nie.models.rgtn import MultiChannelEncoder
-from nie.models.transformer import TransformerBlock
 from nie.runs.run import Run
 
 PAIRS = 10_000
@@ -46,23 +44,11 @@ class Layer(NamedTuple):
     as_first: float
 
 
-def layers_of(model: MultiChannelEncoder, given: FoldNetwork) -> list[list[Floats]]:
+def layers_by_channel(model: MultiChannelEncoder, given: FoldNetwork) -> list[list[Floats]]:
     """(N, size) by layer, for each channel whose encoder is a stack of transformer blocks."""
-    stacks = [_blocks(encoder) for encoder in model.encoders]
-    seen: dict[nn.Module, Floats] = {}
-
-    def keep(block: nn.Module, _given: Any, made: torch.Tensor) -> None:
-        seen[block] = made.cpu().numpy()
-
-    with torch.no_grad(), ExitStack() as hooks:
-        for block in (block for stack in stacks for block in stack):
-            hooks.callback(block.register_forward_hook(keep).remove)
-        given.outputs(model.eval(), given.predicting)
-    return [[seen[block] for block in stack] for stack in stacks if stack]
-
-
-def _blocks(encoder: nn.Module) -> list[nn.Module]:
-    return [part for part in encoder.modules() if isinstance(part, TransformerBlock)]
+    stacks = stacks_of(model)
+    seen = outputs_of([block for stack in stacks for block in stack], model, given)
+    return [[seen[block] for block in stack] for stack in stacks]
 
 
 def alike(layers: Sequence[Floats], edges: tuple[Ints, Ints]) -> Iterator[Layer]:
@@ -107,7 +93,7 @@ def smoothing_report(
         number = run.finished_folds()[0]
         inputs = runner.inputs(config)
         given = FoldNetwork.of(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[number]))
-        channels = layers_of(cast(MultiChannelEncoder, given.trained(run, number)), given)
+        channels = layers_by_channel(cast(MultiChannelEncoder, given.trained(run, number)), given)
         src, dst = given.ends
         edges = (src[src != dst], dst[src != dst])
         found = np.array([list(alike(layers, edges)) for layers in channels]).mean(axis=0)  # (layers, 3)
@@ -120,13 +106,8 @@ def smoothing_report(
     drawn = {
         "cosine along edges by layer": figures.lines(by_layer, "layer", "mean cosine of the ends of an edge"),
         f"CKA of layers, {deepest}": figures.heat_map(
-            _cka_map(first_maps[deepest]), "layer", "layer", "linear CKA, first channel"
+            cka_map(first_maps[deepest], first_maps[deepest]), "layer", "layer", "linear CKA, first channel"
         ),
     }
     columns = ["row", "random pairs", "ends of edges", "CKA with the first layer"]
     return [Table("How alike nodes are in the last layer", columns, rows, NOTE)], drawn
-
-
-def _cka_map(layers: Sequence[Floats]) -> dict[tuple[float, float], float]:
-    numbered = list(enumerate(layers, 1))
-    return {(float(x), float(y)): linear_cka(ours, theirs) for x, ours in numbered for y, theirs in numbered}

@@ -198,8 +198,7 @@ def _by_network(given: FoldNetwork, start: FoldWork, later: FoldWork, folder: Pa
     with torch.no_grad():
         further = {"masks": masks} if start.method.takes_masks else {}
         score = inputs.outputs(model.eval(), inputs.message, feats, **further).score
-    predicted: Floats = score.double().cpu().numpy() + given.centre
-    return predicted
+    return given.on_label_scale(score.double().cpu().numpy())
 
 
 def _with_rows(new: Channel, old: Channel, rows: Ints) -> Channel:

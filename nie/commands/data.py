@@ -8,8 +8,12 @@ from typing import Any
 
 from nie.commands.output import say
 from nie.commands.parser import Commands, a_path, whole_number
+from nie.disk.atomic import write_bytes
+from nie.disk.writable import check_writable
 from nie.errors import shown
+from nie.foreign import visible
 
+FORMATS = ("text", "json", "html")
 TRANSFORMS = ("log1p", "none")
 TRANSFORM = "what models learn of a score: log1p, log(1 + score), by default; none: the score as it is"
 
@@ -31,6 +35,14 @@ def add_commands(commands: Commands) -> None:
     importing.add_argument("--label-transform", choices=TRANSFORMS, default="log1p", help=TRANSFORM)
     data.add("fetch", "download the raw files", _fetch).add_argument("dataset")
     data.add("info", "counts, licence and provenance", _info).add_argument("dataset")
+    describing = data.add("describe", "statistics: relations, degrees, components, labels, channels, folds", _describe)
+    describing.add_argument("dataset")
+    describing.add_argument("--format", choices=FORMATS, default="text", help="json has every relation")
+    describing.add_argument("--out", type=a_path, help="file to write, in the place of printing")
+    describing.add_argument("--folds", type=whole_number(2, 1_000_000), default=5, help="folds to count, 5 by default")
+    describing.add_argument(
+        "--folds-seed", type=whole_number(0, 2**32 - 1), default=0, help="that the folds are drawn with, 0 by default"
+    )
 
 
 def datasets() -> str:
@@ -124,3 +136,21 @@ def _info(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from nie.data import info, load
 
     say(info(load(arguments.dataset, arguments.data_root)))
+
+
+def _describe(arguments: argparse.Namespace, _flags: list[str]) -> None:
+    from downstream.answers.dataset_facts import dataset_facts
+    from downstream.answers.dataset_page import dataset_page, dataset_text
+    from downstream.answers.frame import as_json
+    from nie.data import load
+
+    if arguments.out is not None:
+        check_writable(arguments.out)
+    kg = load(arguments.dataset, arguments.data_root)
+    facts = dataset_facts(kg, num_folds=arguments.folds, seed=arguments.folds_seed)
+    made = {"text": dataset_text, "json": as_json, "html": dataset_page}[arguments.format](facts)
+    if arguments.out is None:
+        say(made)
+    else:
+        write_bytes(arguments.out, f"{visible(made)}\n".encode())
+        say(f"What {kg.name} holds: {arguments.out}")

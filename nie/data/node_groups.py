@@ -11,6 +11,7 @@ import numpy as np
 from nie.arrays import Floats, Ints
 from nie.data.adjacency import adjacency, both_ways
 from nie.data.centrality import core_number, undirected
+from nie.data.components import components
 from nie.data.graph import KnowledgeGraph
 from nie.errors import NieError, nearest
 from nie.later import later
@@ -80,9 +81,7 @@ def _by_predicates(kg: KnowledgeGraph, count: int, seed: int) -> Ints:
 
 
 def _by_components(kg: KnowledgeGraph, count: int, _seed: int) -> Ints:
-    joined = adjacency(*both_ways(kg.src, kg.dst), kg.num_nodes)
-    graphs = importlib.import_module("scipy.sparse.csgraph")
-    return _largest(graphs.connected_components(joined, directed=False)[1], count)
+    return _largest(components(kg), count)
 
 
 def _by_louvain(kg: KnowledgeGraph, count: int, seed: int) -> Ints:

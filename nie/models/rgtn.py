@@ -41,6 +41,8 @@ class MultiChannelEncoder(nn.Module):
         fusion_settings: settings of the fusion, such as ``temperature`` or ``literal``.
         channel_drop: probability of hiding a channel of a node before the fusion, in training.
         channel_warmup: training steps until ``channel_drop`` is reached.
+        first_channel: the channel that is trained first, alone.
+        first_steps: training steps in which it is.
         projection_size: project every channel's encoding to so many columns, for losses that align the channels.
         reconstruct: decode the features of channels whose encoder knows variances, for their loss.
         relations: makes the relation embeddings (num_relations, rel_size) when called, such as
@@ -61,13 +63,14 @@ class MultiChannelEncoder(nn.Module):
         tier_head: nn.Module | None = None, encoders: Mapping[str, str] | None = None,
         steps: Mapping[str, int] | None = None, fusion: str = "co_attention",
         fusion_settings: Mapping[str, Any] | None = None, channel_drop: float = 0.0, channel_warmup: int = 0,
+        first_channel: str | None = None, first_steps: int = 0,
         projection_size: int | None = None, reconstruct: bool = False, relations: nn.Module | None = None,
         num_layers: int = 3, head_size: int = 8, num_heads: int = 8, rel_size: int = 10, feat_drop: float = 0.3,
         attn_drop: float = 0.0, **further: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(num_relations=num_relations, num_layers=num_layers, head_size=head_size, num_heads=num_heads)
-        expect_sizes(0, rel_size=rel_size, channel_warmup=channel_warmup)
+        expect_sizes(0, rel_size=rel_size, channel_warmup=channel_warmup, first_steps=first_steps)
         self.channels, encoders = tuple(channel_sizes), encoders or {}
         _check(self.channels, encoders, steps or {})
         if further.get("mode") == "gate" and num_relations < 2:
@@ -95,7 +98,13 @@ class MultiChannelEncoder(nn.Module):
             GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and not kind.knows_variance else nn.Identity()
             for kind in self.kinds
         )
-        self.drop = ChannelDropout(channel_drop, warmup=channel_warmup)
+        if first_channel is not None and first_channel not in self.channels:
+            raise NieError(
+                f"first_channel names the channel {first_channel!r}, which channel_sizes does not"
+                f"{nearest(first_channel, self.channels)}."
+            )
+        first = 0 if first_channel is None else self.channels.index(first_channel)
+        self.drop = ChannelDropout(channel_drop, warmup=channel_warmup, first=first, first_calls=first_steps)
         self.head = head
         self.projections = nn.ModuleList(
             ModalityDecoder(size, projection_size) for _ in self.channels if projection_size is not None

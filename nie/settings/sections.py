@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from nie.encoders import ENCODERS
 from nie.errors import nearest, shown
 from nie.fusions import FUSIONS
+from nie.vocabulary import RemovedLabels
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -154,6 +155,12 @@ class FoldsConfig(Section):
         description="share of each fold's training nodes whose labels are given; a smaller share is a "
         "part of a larger one",
     )
+    removed: RemovedLabels = Field(
+        "none",
+        description="training nodes that lose their labels: head, a random half of those with the largest labels; "
+        "tail, of those with the smallest; random, as many of all: the control",
+    )
+    removed_share: float = Field(0.1, gt=0, le=0.5, description="share of the training nodes that removed takes")
 
     @model_validator(mode="after")
     def _folds_exist(self) -> FoldsConfig:

@@ -131,3 +131,27 @@ def test_smaller_shares_of_labels_are_parts_of_larger_ones_and_are_tested_alike(
         assert fold.digest == plain.digest
     with pytest.raises(NieError, match=r"folds.train_share 0.001 leaves 0 of 280 training nodes of fold 0"):
         make_folds(mask, train_share=0.001)
+
+
+def test_labels_are_removed_from_one_end_of_the_training_nodes_alone() -> None:
+    labels = np.random.default_rng(1).lognormal(size=200)
+    whole = make_folds(np.ones(200, dtype=bool))
+    for removed in ("head", "tail", "random"):
+        thinned = make_folds(np.ones(200, dtype=bool), labels=labels, removed=removed, removed_share=0.2)
+        for before, after in zip(whole, thinned, strict=True):
+            np.testing.assert_array_equal(before.test, after.test)
+            np.testing.assert_array_equal(before.val, after.val)
+            gone = np.setdiff1d(before.train, after.train)
+            assert len(gone) == 28
+            assert len(before.train) - len(gone) == len(after.train)
+            place = labels[before.train].argsort().argsort()[np.isin(before.train, gone)]
+            assert removed != "head" or place.min() >= 140 - 56
+            assert removed != "tail" or place.max() < 56
+            assert removed != "random" or (place.min() < 56 and place.max() >= 140 - 56)
+
+
+def test_removing_too_many_labels_or_of_unknown_ones_is_refused() -> None:
+    with pytest.raises(NieError, match=r"removed_share 0.5 leaves 1 of 2 training nodes"):
+        make_folds(np.ones(20, dtype=bool), train_share=0.15, removed="random", removed_share=0.5)
+    with pytest.raises(NieError, match="their labels must be given"):
+        make_folds(np.ones(20, dtype=bool), removed="head")

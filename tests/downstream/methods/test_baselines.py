@@ -117,7 +117,7 @@ def test_learns_something(given_: FoldData, name: str) -> None:
     made, truth, test = BASELINES[name](given_), given_.targets, given_.fold.test
     assert made.score.shape == made.prediction.shape == (300,)
     assert made.score.dtype == made.prediction.dtype == np.float64
-    if name.startswith("ppr"):  # what it scores best are the nodes that it restarts at
+    if name.startswith("ppr") or name == "har":  # what it scores best are the nodes that it restarts at
         return
     if name in ("pagerank", "degree", "in-degree"):  # the labels do not depend on the degree: at best the mean
         assert rmse(truth[test], made.prediction[test]) < 1.1 * truth[test].std()

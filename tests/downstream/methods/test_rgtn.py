@@ -322,3 +322,18 @@ def test_a_fusion_takes_its_settings() -> None:
     assert model.fusion.fusion.literal  # type: ignore[union-attr]
     with pytest.raises(NieError, match=r"cross_modal_transformer has no setting 'literall'.*did you mean 'literal'"):
         build(fusion="cross_modal_transformer", fusion_settings={"literall": True})
+
+
+def test_in_the_first_stage_one_channel_learns_alone() -> None:
+    graph, etype = random_graph()
+    model, feats = build(first_channel="semantic", first_steps=1), features()
+    learns = []
+    for _ in range(2):
+        model.train().zero_grad()
+        made = model(graph, feats, etype)
+        (made.score.sum() + made.by_channel.sum()).backward()
+        gradients = [parameter.grad for parameter in model.encoders[0].parameters()]
+        learns.append(any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients))
+    assert learns == [False, True]
+    with pytest.raises(NieError, match="first_channel names the channel 'text'"):
+        build(first_channel="text", first_steps=1)

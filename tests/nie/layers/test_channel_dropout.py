@@ -53,3 +53,18 @@ def test_warms_up_and_remembers_how_far_it_is() -> None:
 def test_what_is_no_probability(p: float) -> None:
     with pytest.raises(NieError, match="p must lie in"):
         ChannelDropout(p)
+
+
+def test_one_channel_is_alone_in_the_first_calls() -> None:
+    mask, drop = masks(8), ChannelDropout(0.0, first=0, first_calls=2)
+    for _ in range(2):
+        kept = drop(mask)
+        has = mask[:, 0]
+        assert kept[has].tolist() == [[True, False, False]] * int(has.sum())
+        torch.testing.assert_close(kept[~has], mask[~has])
+    assert drop(mask) is mask
+    again = ChannelDropout(0.0, first=0, first_calls=2)
+    again.load_state_dict(drop.state_dict())
+    assert again(mask) is mask
+    drop.reset_parameters()
+    assert drop.eval()(mask) is mask

@@ -91,6 +91,9 @@ def test_what_may_not_be_0(kind: type[nn.Module]) -> None:
             "num_classes",
             "warmup",
             "channel_warmup",
+            "first",
+            "first_calls",
+            "first_steps",
             "extract_after",
             "gate_size",
         ):
