@@ -27,7 +27,7 @@ from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 VALUES = 1 << 24
 """Numbers that a layer reads at a time where a network that trains on batches predicts; fewer in a small memory."""
-PROGRAM = 900 * 2**20
+PROGRAM = 2**30
 """Bytes of Python with torch, DGL and the kernels, before any data."""
 BYTES_OF_EDGE = 100
 """Of an edge in DGL's three formats of two numbers each, in the kernels' own arrays and with its relation."""
@@ -214,9 +214,9 @@ def _kept_by(run: Run, found: Neighbourhood) -> int:
 
 
 def _said(count: float) -> str:
-    """Bytes in words.
+    """Bytes in words, never fewer than there are.
 
-    >>> _said(3 * 2**30), _said(5e6)
-    ('3.0G', '5M')
+    >>> _said(3 * 2**30), _said(3 * 2**30 + 1), _said(5e6)
+    ('3.0G', '3.1G', '5M')
     """
-    return f"{count / 2**30:.1f}G" if count >= 2**30 else f"{-(-count // 2**20):.0f}M"
+    return f"{-(-count * 10 // 2**30) / 10:.1f}G" if count >= 2**30 else f"{-(-count // 2**20):.0f}M"
