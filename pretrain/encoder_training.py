@@ -104,7 +104,7 @@ def train_encoder(
 
         def before_step() -> None:
             if batches is not None:
-                batches.share_gradients(model)
+                batches.share_gradients(model, objective.head)
 
         def monitor() -> dict[str, float]:
             made = embedding()

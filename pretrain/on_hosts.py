@@ -40,7 +40,5 @@ def pretrain_on_hosts(
 def _unknown(config: LicapConfig) -> Iterator[str]:
     """What of the settings does not work on several hosts."""
     yield from unknown_to_hosts(config.batch, config.device, config.memory)
-    if config.loss.objective == "regression":
-        yield "loss.objective regression, whose head reads nodes of all hosts"
     if config.model.relations != RelationsConfig():
         yield "model.relations"

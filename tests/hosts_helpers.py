@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,34 @@ def two_hosts(folder: Path, *, own_memory: bool = True) -> Iterator[str]:
         )
         script.chmod(0o755)
         yield str(script)
+
+
+DIES = """
+import os, signal, sys
+from nie.__main__ import main
+from nie.training import loop
+
+loop.CHECKPOINT_EVERY_S = -1.0
+trained = loop._State.train_epoch
+
+def train_or_die(state, losses):
+    if (os.environ["NIE_ROLE"], os.environ["NIE_HOST"]) == ("trainer", "1") and state.history.epochs == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trained(state, losses)
+
+loop._State.train_epoch = train_or_die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def dying(folder: Path) -> list[str]:
+    """A program as `nie` is, whose trainer of the second host is killed in the third epoch, with a checkpoint of two.
+
+    Args:
+        folder: for the program.
+    """
+    (folder / "dies.py").write_text(DIES, "utf-8")
+    return [sys.executable, str(folder / "dies.py")]
 
 
 def ip(*words: str) -> None:

@@ -18,6 +18,8 @@ from nie.dgl_compat import dgl
 from nie.layers.rows import Rows, held
 from nie.ops.degrees import out_degree
 
+LEAST_COLUMNS = 32
+"""What an edge takes besides its row, for its ids and for what a layer makes of a narrow input, in numbers."""
 _values: ContextVar[int | None] = ContextVar("values", default=None)
 
 
@@ -32,8 +34,9 @@ def in_chunks(values: int | None) -> Iterator[None]:
     for all nodes.
 
     Args:
-        values: numbers of the layer's input that a chunk reads at most, (edges + destinations) x columns; the in-edges
-            of one node stay together, however many they are. None for all at once.
+        values: numbers of the layer's input that a chunk reads at most, (edges + destinations) x columns, of which an
+            input counts as having `LEAST_COLUMNS` or more; the in-edges of one node stay together, however many they
+            are. None for all at once.
 
     >>> from nie.layers import SAGEConv
     >>> graph, layer = dgl.rand_graph(50, 400), SAGEConv(4, 3)
@@ -100,7 +103,7 @@ def by_chunks(compute: Callable[..., Tensor], graph: dgl.DGLGraph, feat: Any, va
         given: further arguments by name.
     """
     src, dst = feat if isinstance(feat, tuple) else (feat, None)
-    bounds = chunk_bounds(graph, values // max(src.shape[1:].numel(), 1))
+    bounds = chunk_bounds(graph, values // columns_of(src))
     if len(bounds) <= 2:
         return compute(graph, held(feat), **given)
     out: Tensor | None = None
@@ -121,6 +124,15 @@ def by_chunks(compute: Callable[..., Tensor], graph: dgl.DGLGraph, feat: Any, va
 
 def _rows(whole: Tensor | None, ids: Tensor) -> Tensor | None:
     return None if whole is None else whole[ids.to(whole.device)]
+
+
+def columns_of(rows: Tensor | Rows) -> int:
+    """The numbers that a row or an edge is counted as, where chunks are made.
+
+    >>> columns_of(torch.zeros(5, 100)), columns_of(torch.zeros(5, 2))
+    (100, 32)
+    """
+    return max(rows.shape[1:].numel(), LEAST_COLUMNS)
 
 
 def chunk_bounds(graph: Any, most: int) -> list[int]:
@@ -149,5 +161,5 @@ def row_parts(rows: Tensor | Rows) -> list[slice]:
     values = _values.get()
     if values is None or torch.is_grad_enabled() or not len(rows):
         return [slice(None)]
-    most = max(values // max(rows.shape[1:].numel(), 1), 1)
+    most = max(values // columns_of(rows), 1)
     return [slice(first, first + most) for first in range(0, len(rows), most)]

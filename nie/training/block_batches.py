@@ -27,8 +27,11 @@ class SampledNodes:
         """(n, ...) what ``run`` gives for ``nodes``, ids on the CPU; ``generator`` decides on the sample."""
         return run(self.sampler.sample(nodes, generator))
 
-    def share_gradients(self, model: nn.Module) -> None:
-        """Called before each step; where several hosts train, they add up the gradients of ``model`` here."""
+    def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
+        """Called before each step; where several hosts train, they add up the gradients of ``model`` here.
+
+        Those of ``head``, which reads what the hosts computed together, are the same on all of them.
+        """
 
 
 class NeighbourBatches(SampledNodes):

@@ -1,12 +1,14 @@
 """How a stage trains within a given memory: on the whole graph, or on batches, of which size and how many neighbours.
 
 What a network keeps for its backward pass is counted on four small samples and not derived from its settings, so that
-the plan serves any network; how large a batch's blocks are is counted by sampling some. The plan depends on the
-graph, the network and the settings alone, and never on what is in use, so that a run that is continued keeps it.
+the plan serves any network; how large a batch's blocks are is counted by sampling some. A prediction of all nodes
+needs what every layer gives for all of them, and one chunk. The plan depends on the graph, the network and the settings
+alone, and never on what is in use, so that a run that is continued keeps it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -16,20 +18,26 @@ from torch import Tensor, nn
 
 from nie.data import MessageGraph
 from nie.errors import NieError
+from nie.layers.graph_layer import GraphLayer
 from nie.progress import log
 from nie.settings.memory import bytes_of
 from nie.settings.sections import BatchConfig
+from nie.training.freed_memory import give_back_freed
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 VALUES = 1 << 24
 """Numbers that a layer reads at a time where a network that trains on batches predicts; fewer in a small memory."""
-PROGRAM = 900 * 2**20
+PROGRAM = 2**30
 """Bytes of Python with torch, DGL and the kernels, before any data."""
 BYTES_OF_EDGE = 100
 """Of an edge in DGL's three formats of two numbers each, in the kernels' own arrays and with its relation."""
+BYTES_OF_VALUE = 64
+"""Of a number that a layer reads of a chunk, with what it makes of it."""
 PEAK = 2.0
 """What the backward pass makes beside what was kept for it."""
 SIZES = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16)
+FEWEST_VALUES = 1 << 14
+"""Of a chunk; with fewer, a prediction would take very long."""
 FEWEST = {-1: 512, 20: 256, 10: 64, 5: 16}
 """By fanout, from the best on, the smallest batch with which it is preferred to fewer neighbours."""
 
@@ -82,28 +90,43 @@ def plan(
     """
     if memory is None:
         return Plan(batch, None if batch.size is None else VALUES)
+    give_back_freed()
+    try:
+        return _plan(memory, message, feats, model, train, run, label)
+    finally:
+        give_back_freed()  # what the samples took
+
+
+def _plan(
+    memory: str, message: MessageGraph, feats: Mapping[str, Tensor], model: nn.Module, train: Tensor, run: Run,
+    label: str,
+) -> Plan:  # fmt: skip
     hops = int(model.eval().num_hops)  # type: ignore[arg-type]
     nodes, edges, bytes_given = message.graph.num_nodes(), message.graph.num_edges(), bytes_of(memory)
     columns = sum(feat.shape[1] for feat in feats.values())
     held = PROGRAM + BYTES_OF_EDGE * edges + 3 * 4 * nodes * columns + 4 * 4 * sum(map(torch.numel, model.parameters()))
     spare = bytes_given - held
-    cost = _cost(message, train, hops, run)
+    with _widths(model) as widths:
+        cost = _cost(message, train, hops, run)
+    made = 4 * nodes * sum(widths.values())
     whole = cost.of(nodes * max(hops, 1), edges * hops)
     asked = f"{label}: {memory} of memory, of which graph and features take about {_said(held)}"
     if whole <= spare:
         log.info("%s; the whole graph, whose steps take about %s", asked, _said(whole))
         return Plan(BatchConfig(), None)
-    smallest = 0.0
+    smallest = predicting = made + BYTES_OF_VALUE * FEWEST_VALUES
     for fanout, fewest in FEWEST.items():
         size, needed = _batches(message, train, hops, cost, spare, fanout, fewest)
-        smallest = needed
-        if needed <= spare:
+        smallest = max(needed, predicting)
+        if smallest <= spare:
+            values = min(int(spare - made) // BYTES_OF_VALUE, VALUES)
             neighbours = "all" if fanout == -1 else f"{fanout}"
             log.info(
-                "%s; batches of %d nodes with %s neighbours, whose steps take about %s, as those of the whole graph "
-                "would take %s", asked, size, neighbours, _said(needed), _said(whole),
+                "%s; batches of %d nodes with %s neighbours, whose steps take about %s and predictions %s, as steps of "
+                "the whole graph would take %s", asked, size, neighbours, _said(needed),
+                _said(made + BYTES_OF_VALUE * values), _said(whole),
             )  # fmt: skip
-            return Plan(BatchConfig(size=size, fanout=fanout), min(max(int(spare) // 64, 1), VALUES))
+            return Plan(BatchConfig(size=size, fanout=fanout), values)
     raise NieError(
         f"memory {memory} is too little: graph and features take about {_said(held)} and the smallest batch "
         f"{_said(smallest)}; give {_said(held + smallest)} or more."
@@ -157,6 +180,24 @@ def _cost(message: MessageGraph, train: Tensor, hops: int, run: Run) -> Cost:
     return Cost(PEAK * row, PEAK * edge + BYTES_OF_EDGE)
 
 
+@contextlib.contextmanager
+def _widths(model: nn.Module) -> Iterator[dict[nn.Module, int]]:
+    """The numbers that each layer gives for a node, of those that are called in the block and are in no other."""
+    layers = [layer for layer in model.modules() if isinstance(layer, GraphLayer)]
+    inner = {part for layer in layers for part in layer.modules() if part is not layer}
+    widths: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, _given: object, made: object) -> None:
+        if isinstance(made, Tensor):
+            widths[layer] = made.shape[1:].numel()
+
+    with contextlib.ExitStack() as noted:
+        for layer in layers:
+            if layer not in inner:
+                noted.callback(layer.register_forward_hook(note).remove)
+        yield widths
+
+
 def _kept_by(run: Run, found: Neighbourhood) -> int:
     """Bytes of what the forward pass keeps for the backward pass."""
     storages: dict[int, int] = {}
@@ -173,9 +214,9 @@ def _kept_by(run: Run, found: Neighbourhood) -> int:
 
 
 def _said(count: float) -> str:
-    """Bytes in words.
+    """Bytes in words, never fewer than there are.
 
-    >>> _said(3 * 2**30), _said(5e6)
-    ('3.0G', '5M')
+    >>> _said(3 * 2**30), _said(3 * 2**30 + 1), _said(5e6)
+    ('3.0G', '3.1G', '5M')
     """
-    return f"{count / 2**30:.1f}G" if count >= 2**30 else f"{-(-count // 2**20):.0f}M"
+    return f"{-(-count * 10 // 2**30) / 10:.1f}G" if count >= 2**30 else f"{-(-count // 2**20):.0f}M"

@@ -9,7 +9,7 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.dgl_random import dgl_draws_from
 from nie.errors import NieError
-from nie.training.silent_dgl import silent_dgl
+from nie.training.silent_dgl import silent_dgl, silent_metis
 
 
 def metis_parts(graph: dgl.DGLGraph, count: int) -> Tensor:
@@ -41,7 +41,7 @@ def metis_parts(graph: dgl.DGLGraph, count: int) -> Tensor:
         raise NieError("METIS goes by the edges between nodes, and this graph has none.")
     simple = dgl.graph((pairs // nodes, pairs % nodes), num_nodes=nodes)
     try:
-        with dgl_draws_from(0), silent_dgl():
+        with dgl_draws_from(0), silent_dgl(), silent_metis():
             found: Tensor | None = dgl.metis_partition_assignment(simple, count)
     except dgl.DGLError as error:
         raise NieError(f"This DGL cannot partition by METIS ({str(error).splitlines()[-1].strip()}).") from error

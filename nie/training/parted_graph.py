@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.layers.graph_layer import GraphInParts, chunk_bounds
+from nie.layers.graph_layer import GraphInParts, chunk_bounds, columns_of
 from nie.models.blocks import Degrees
 from nie.training.distributed import Trainers
 from nie.training.neighbourhood import Neighbourhood
@@ -116,7 +116,7 @@ class PartedGraph(GraphInParts):
         leaving = None if out_degree is None else self._exchange(out_degree, "degrees")
         in_degree, made = given.pop("in_degree", None), []
         etype = given.pop("etype", None)
-        for first, end in itertools.pairwise(chunk_bounds(self, CHUNK // max(src[:1].numel(), 1))):
+        for first, end in itertools.pairwise(chunk_bounds(self, CHUNK // columns_of(src))):
             read, _, (block,) = self.hop.sample_blocks(self.graph, self.places[first:end])
             own: dict[str, Any] = {} if etype is None else {"etype": etype[block.edata[dgl.EID]]}
             if leaving is not None:

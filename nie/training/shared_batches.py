@@ -46,9 +46,9 @@ class SharedBatches(NeighbourBatches):
             own = self._scores(model, self.train[batch[share]], feats, generator, masks)
             yield batch, of_all(own, share, len(batch), self.trainers)
 
-    def share_gradients(self, model: nn.Module) -> None:
+    def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
         """As of `SharedNodes`."""
-        add_gradients(model, self.trainers)
+        share_gradients(model, head, self.trainers)
 
 
 class SharedNodes(SampledNodes):
@@ -72,16 +72,26 @@ class SharedNodes(SampledNodes):
         made: Tensor = of_all(own, share, len(distinct), self.trainers)
         return made[row]
 
-    def share_gradients(self, model: nn.Module) -> None:
-        """Add up the gradients of all trainers; a parameter that the loss does not read has none on any of them."""
-        add_gradients(model, self.trainers)
+    def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
+        """Add up the gradients of all trainers; a parameter that the loss does not read has none on any of them.
+
+        Every trainer has the whole gradient of a ``head``, which reads the rows of all trainers. They take the first
+        one's, so that rounding on different processors does not part them.
+        """
+        share_gradients(model, head, self.trainers)
 
 
-def add_gradients(model: nn.Module, trainers: Trainers) -> None:
-    """Put the sum over all trainers in the place of each gradient."""
+def share_gradients(model: nn.Module, head: nn.Module | None, trainers: Trainers) -> None:
+    """Put the sum over all trainers in the place of each gradient of a model, and the first one's in a head's."""
+    _replace_gradients(model, trainers.sum)
+    if head is not None:
+        _replace_gradients(head, trainers.as_first)
+
+
+def _replace_gradients(model: nn.Module, shared: Callable[[Tensor], Tensor]) -> None:
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     sizes = [gradient.numel() for gradient in gradients]
-    whole = trainers.sum(torch.cat([gradient.flatten() for gradient in gradients]))
+    whole = shared(torch.cat([gradient.flatten() for gradient in gradients]))
     for gradient, part in zip(gradients, torch.split(whole, sizes), strict=True):
         gradient.copy_(part.view_as(gradient))
 

@@ -8,35 +8,41 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, two_hosts, why_not
+from hosts_helpers import HOSTS, dying, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS, store_synthetic
 
 from nie.__main__ import main
+from nie.training.checkpoint import read_checkpoint
 
 FEATURES = [*SMALL_FLAGS[:4], "--features.standardize", "--graph.inverse_relations"]
 SETTINGS = [
-    "pretrain", "--recipe", "fast", "--dataset", "synthetic", *FEATURES, "--channels", "structural,semantic",
-    "--loss.gamma", "0.2", "--batch.size", "16", "--optim.max_epochs", "2", "--optim.eval_every", "1",
-    "--folds.run", "0",
+    "pretrain", "--recipe", "fast", "--dataset", "synthetic", *FEATURES,
+    "--loss.gamma", "0.2", "--batch.size", "16", "--optim.eval_every", "1", "--folds.run", "0",
 ]  # fmt: skip
 REASON = why_not()
 
 
-@pytest.mark.skipif(REASON is not None, reason=str(REASON))
-@pytest.mark.slow
-def test_two_hosts_make_the_embeddings_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    store_synthetic(tmp_path)
-    data = ["--data-root", str(tmp_path)]
-    assert main(["partition", "synthetic", "--parts", "2", *FEATURES, *data, "--quiet"]) == 0
-    (tmp_path / "hosts.txt").write_text("\n".join(HOSTS))
-    one, two = ([*SETTINGS, *data, "--run-root", str(tmp_path / name)] for name in ("one", "two"))
-    assert main([*one, "--quiet"]) == 0
-    with two_hosts(tmp_path) as shell:
-        launch = ["launch", "--hosts", str(tmp_path / "hosts.txt"), "--shell", shell, "--"]
-        assert main([*launch, sys.executable, "-m", "nie", *two, "--distributed"]) == 0
-    for channel in ("structural", "semantic"):
-        folders = [next((tmp_path / name).rglob(f"fold0/{channel}")) for name in ("one", "two")]
+needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    store_synthetic(root)
+    assert main(["partition", "synthetic", "--parts", "2", *FEATURES, "--data-root", str(root), "--quiet"]) == 0
+    (root / "hosts.txt").write_text("\n".join(HOSTS))
+    return root
+
+
+def launch(shell: str, data: Path, program: list[str], command: list[str]) -> int:
+    words = ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell, "--"]
+    return main([*words, *program, *command, "--distributed"])
+
+
+def compare(one: Path, two: Path, channels: tuple[str, ...]) -> None:
+    """Curves and embeddings of fold 0 under two folders are the same."""
+    for channel in channels:
+        folders = [next(root.rglob(f"fold0/{channel}")) for root in (one, two)]
         assert {file.name for file in folders[0].iterdir()} == {file.name for file in folders[1].iterdir()}
         curves = [[*csv.DictReader((folder / "curves.csv").read_text("utf-8").splitlines())] for folder in folders]
         for row, other in zip(*curves, strict=True):
@@ -45,12 +51,43 @@ def test_two_hosts_make_the_embeddings_of_one(tmp_path: Path, monkeypatch: pytes
         np.testing.assert_allclose(*embeddings, atol=1e-3)
 
 
+@needs_hosts
+@pytest.mark.slow
+def test_two_hosts_make_the_embeddings_of_one(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = [*SETTINGS, "--channels", "structural,semantic", "--optim.max_epochs", "2"]
+    one, two = ([*settings, "--data-root", str(data), "--run-root", str(tmp_path / name)] for name in ("one", "two"))
+    assert main([*one, "--quiet"]) == 0
+    with two_hosts(tmp_path) as shell:
+        assert launch(shell, data, [sys.executable, "-m", "nie"], two) == 0
+    compare(tmp_path / "one", tmp_path / "two", ("structural", "semantic"))
+
+
+@needs_hosts
+@pytest.mark.slow
+def test_a_regression_whose_trainer_was_killed_goes_on_to_the_embeddings_of_one_host(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = [*SETTINGS, "--loss.objective", "regression", "--channels", "semantic", "--optim.max_epochs", "4"]
+    one, two = ([*settings, "--data-root", str(data), "--run-root", str(tmp_path / name)] for name in ("one", "two"))
+    assert main([*one, "--quiet"]) == 0
+    with two_hosts(tmp_path) as shell:
+        assert launch(shell, data, dying(tmp_path), two) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert f"The trainer of {HOSTS[1]} has ended (killed by signal 9)" in said
+        assert "the same command goes on from the last checkpoint" in said
+        (checkpoint,) = (tmp_path / "two").rglob("fold0.partial/semantic/checkpoint.pt")
+        assert len(read_checkpoint(checkpoint)["history"]["rows"]) == 2
+        assert launch(shell, data, [sys.executable, "-m", "nie"], two) == 0
+    compare(tmp_path / "one", tmp_path / "two", ("semantic",))
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         ([], "training on the whole graph; give --batch.size, 8 or more for 2 hosts"),
         (["--memory", "4G"], "training on the whole graph"),
-        (["--batch.size", "64", "--loss.objective", "regression"], "no loss.objective regression"),
         (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
     ],
 )

@@ -18,6 +18,7 @@ LINKS: Stage[LinkConfig] = Stage(
     packages=later("downstream.stages.links.inputs:packages_for"),
     inputs_key=inputs_key,
     run=later("downstream.stages.links.prediction:predict_links"),
+    run_on_hosts=later("downstream.stages.links.on_hosts:predict_links_on_hosts"),
     next_command="nie complete {run} --relation NAME --head NAME",
     read_by="'nie complete' answers questions with it",
     folds_flag="--repeats",

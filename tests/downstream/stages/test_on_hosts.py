@@ -272,6 +272,13 @@ def test_parts_that_were_made_otherwise_are_refused(
     assert said in capsys.readouterr().err
 
 
+def test_link_prediction_on_hosts_is_refused_with_what_one_machine_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["link", "--recipe", "rotate", "--dataset", "x", "--model.size", "50", "--distributed"]) == 2
+    said = capsys.readouterr().err
+    assert "knows no link prediction" in said
+    assert "1600 bytes for each entity" in said
+
+
 def test_a_process_that_was_not_launched_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SETTINGS, "--distributed"]) == 2
     assert "'nie launch' starts" in capsys.readouterr().err

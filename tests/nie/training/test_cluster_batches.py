@@ -84,9 +84,10 @@ def test_a_run_on_clusters_learns_and_predicts_every_node(tmp_path: Path) -> Non
     assert run.metrics(0)["val"]["spearman"] > 0.3
 
 
-def test_metis_keeps_neighbours_together_and_says_what_it_cannot() -> None:
+def test_metis_keeps_neighbours_together_and_says_what_it_cannot(capfd: pytest.CaptureFixture[str]) -> None:
     two = dgl.batch([dgl.rand_graph(30, 400), dgl.rand_graph(30, 400)])  # with several edges between two nodes
     part = metis_parts(dgl.graph(two.edges()), 2)
+    assert capfd.readouterr() == ("", "")
     assert len(part[:30].unique()) == len(part[30:].unique()) == 1
     with pytest.raises(NieError, match="METIS cannot make 9 parts of 5 nodes"):
         metis_parts(dgl.rand_graph(5, 20), 9)

@@ -63,8 +63,9 @@ def test_less_memory_means_smaller_batches(
 
 
 def test_too_little_memory_is_refused_with_what_would_do(message: MessageGraph) -> None:
-    with pytest.raises(NieError, match=r"memory 200M is too little: .*; give \d+M or more"):
+    with pytest.raises(NieError, match=r"memory 200M is too little: .*; give 1\.1G or more"):
         planned("200M", message)
+    assert planned("1.1G", message).values
 
 
 def test_the_network_and_the_random_state_are_left_alone(message: MessageGraph) -> None:

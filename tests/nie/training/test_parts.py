@@ -20,7 +20,7 @@ from nie.errors import NieError
 from nie.models import ImportanceScores
 from nie.training.distributed import Trainers
 from nie.training.parts import FEATURES, RELATION, Parts, write_parts
-from nie.training.shared_batches import SharedBatches, of_all
+from nie.training.shared_batches import SharedBatches, SharedNodes, of_all
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +152,15 @@ def test_gradients_are_those_of_all_trainers_where_the_loss_reads_a_parameter() 
     for parameter, before in zip(model["read"].parameters(), own, strict=True):
         assert torch.equal(parameter.grad, 2 * before)
     assert all(parameter.grad is None for parameter in model["unread"].parameters())
+
+
+def test_the_gradient_of_a_head_that_reads_all_rows_is_not_added_up() -> None:
+    model, head = nn.Linear(2, 1), nn.Linear(2, 1)
+    for one in (model, head):
+        one(torch.ones(3, 2)).sum().backward()
+    own = [parameter.grad.clone() for parameter in head.parameters()]
+    trainers = SimpleNamespace(sum=lambda values: 2 * values, as_first=lambda values: values + 1)
+    graph = SimpleNamespace(sampler=lambda fanouts: None, place=None, trainers=trainers)
+    SharedNodes(cast(Any, graph), [-1]).share_gradients(model, head)
+    for parameter, before in zip(head.parameters(), own, strict=True):
+        assert torch.equal(parameter.grad, before + 1)
