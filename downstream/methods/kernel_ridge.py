@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.kernel_approximation import Nystroem
+from sklearn.metrics.pairwise import rbf_kernel
 
 from downstream.methods.baselines import FoldData, Predictor
 from downstream.methods.fitted import Fitted
@@ -55,9 +56,12 @@ def fitted_kernel_ridge(given: FoldData, settings: KernelRidgeModel) -> Predicto
         similar = kernel.fit(rows[fold.train]).transform(rows)
         weights, constant = ridge_weights(similar, targets, fold)
 
+        of_landmarks = kernel.normalization_.T @ weights  # which saves the transformation of every node
+
         def predict(table: Floats32) -> Floats:
             ends = [*range(0, len(table), AT_ONCE), len(table)]
-            parts = [kernel.transform(scale(table[first:end])) @ weights for first, end in pairwise(ends)]
+            rows = (scale(table[first:end]) for first, end in pairwise(ends))
+            parts = [rbf_kernel(part, kernel.components_, gamma=width) @ of_landmarks for part in rows]
             return np.concatenate(parts) + constant
 
         error = np.mean((similar[fold.val] @ weights + constant - targets[fold.val]) ** 2)
