@@ -60,8 +60,8 @@ def fitted_kernel_ridge(given: FoldData, settings: KernelRidgeModel) -> Predicto
 
         def predict(table: Floats32) -> Floats:
             ends = [*range(0, len(table), AT_ONCE), len(table)]
-            rows = (scale(table[first:end]) for first, end in pairwise(ends))
-            parts = [rbf_kernel(part, kernel.components_, gamma=width) @ of_landmarks for part in rows]
+            scaled = (scale(table[first:end]) for first, end in pairwise(ends))
+            parts = [rbf_kernel(part, kernel.components_, gamma=width) @ of_landmarks for part in scaled]
             return np.concatenate(parts) + constant
 
         error = np.mean((similar[fold.val] @ weights + constant - targets[fold.val]) ** 2)
