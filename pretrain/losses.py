@@ -9,6 +9,9 @@ from torch.nn import functional as F
 from nie.errors import NieError
 from nie.ops.row_sum import row_sum
 
+SCORES = 1 << 24
+"""Scores that a loss holds at once where no gradient is kept, so that the evaluation of a large graph stays small."""
+
 
 def info_nce(
     query: Tensor, keys: Tensor, positive: Tensor, *, temperature: float | Tensor, weight: Tensor | None = None
@@ -43,11 +46,17 @@ def info_nce(
         raise NieError(f"temperature must be positive (LICAP uses 0.05); got {temperature}.")
     if len(query) == 0 or len(keys) == 0:
         raise NieError(f"A contrastive loss needs at least one query and one key; got {len(query)} and {len(keys)}.")
-    score = F.normalize(query, dim=-1) @ F.normalize(keys, dim=-1).T / temperature  # (Q, K)
-    matched = score.gather(1, positive[:, None]).squeeze(1)  # (Q,)
-    if weight is not None:
-        score = score * weight
-    return (score.logsumexp(dim=1) - matched).mean()
+    unit, keys = F.normalize(query, dim=-1), F.normalize(keys, dim=-1)
+    most = len(unit) if torch.is_grad_enabled() else max(SCORES // len(keys), 1)
+
+    def of_each(part: slice) -> Tensor:
+        score = unit[part] @ keys.T / temperature  # (Q, K)
+        matched = score.gather(1, positive[part, None]).squeeze(1)  # (Q,)
+        if weight is not None:
+            score = score * weight[part]
+        return score.logsumexp(dim=1) - matched
+
+    return torch.cat([of_each(slice(first, first + most)) for first in range(0, len(unit), most)]).mean()
 
 
 def top_bin_loss(top: Tensor, non_top: Tensor, *, temperature: float = 0.05) -> Tensor:

@@ -34,6 +34,20 @@ def test_info_nce_against_a_loop(weighted: bool, temperature: float) -> None:
     assert ours.item() == pytest.approx(expected, abs=1e-10)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_without_gradients_the_scores_of_some_queries_at_a_time_give_the_same(
+    weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, keys = torch.randn(11, 4, dtype=torch.float64), torch.randn(5, 4, dtype=torch.float64)
+    positive, weight = torch.arange(11) % 5, torch.rand(11, 5, dtype=torch.float64) if weighted else None
+    whole = info_nce(query, keys, positive, temperature=0.5, weight=weight)
+    for scores in (1, 17, 55):
+        monkeypatch.setattr("pretrain.losses.SCORES", scores)
+        with torch.no_grad():
+            found = info_nce(query, keys, positive, temperature=0.5, weight=weight)
+        torch.testing.assert_close(found, whole)
+
+
 def test_info_nce_is_cross_entropy_without_weights() -> None:
     query, keys, positive = draw(6, 4), draw(5, 4, seed=1), torch.tensor([0, 4, 2, 2, 1, 3])
     cosine = torch.nn.functional.cosine_similarity(query[:, None], keys[None], dim=-1)
