@@ -31,7 +31,7 @@ PROGRAM = 2**30
 """Bytes of Python with torch, DGL and the kernels, before any data."""
 BYTES_OF_EDGE = 100
 """Of an edge in DGL's three formats of two numbers each, in the kernels' own arrays and with its relation."""
-BYTES_OF_VALUE = 64
+BYTES_OF_VALUE = 96
 """Of a number that a layer reads of a chunk, with what it makes of it."""
 PEAK = 2.0
 """What the backward pass makes beside what was kept for it."""
