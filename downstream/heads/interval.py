@@ -27,6 +27,7 @@ class VarianceHead(nn.Module):
         size: of h.
 
     Example:
+        >>> import torch
         >>> VarianceHead(8)(torch.randn(5, 8)).tolist()
         [0.0, 0.0, 0.0, 0.0, 0.0]
     """
