@@ -145,7 +145,7 @@ def _without(
         if labels is None:
             raise NieError(f"To remove the {removed} of the training nodes, their labels must be given.")
         ascending = train[np.argsort(labels[train], kind="stable")]
-        among = ascending[: 2 * count] if removed == "tail" else ascending[len(train) - 2 * count :]
+        among = ascending[: 2 * count] if removed == "tail" else ascending[max(len(train) - 2 * count, 0) :]
     return np.setdiff1d(train, np.random.default_rng((*seed, 1)).permutation(np.sort(among))[:count])
 
 

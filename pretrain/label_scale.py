@@ -26,8 +26,8 @@ class LabelScale:
 
     ``raw`` is the label as it was given, ``log1p`` the logarithm of 1 + label, ``rank`` the share of the training
     labels below it, ``normal`` the normal quantile of that share; ``given`` leaves the targets as they are. What is
-    learned has the mean and the deviation of the training targets, so that weights of losses and widths of bins mean
-    the same on every scale.
+    learned has the mean and the deviation of the training targets, so that weights of losses mean the same on every
+    scale. Widths of bins do not: of ranks, which have no tail, the top tenth is narrower than one bin of LICAP's.
 
     Between training labels, ranks are linear; beyond them all, they go on with their mean slope. A label below 0, which
     only a prediction can be, is between -1 and 0 on the scale of logarithms, and a logarithm below 0 is a label between

@@ -94,14 +94,17 @@ def statistics(values: Floats) -> dict[str, float | None]:
 
 
 def histogram(values: Floats, bins: int = BINS) -> list[tuple[float, float, int]]:
-    """The ends of intervals of one width and the values in each; a single interval where all values are equal.
+    """The ends of intervals of one width and the values in each; one interval where values are too close for more.
 
     >>> histogram(np.array([0.0, 1.0, 1.0]), bins=2)
     [(0.0, 0.5, 1), (0.5, 1.0, 2)]
+    >>> histogram(np.array([1e16, 1e16 + 2]))
+    [(1e+16, 1.0000000000000002e+16, 2)]
     """
-    if values.min() == values.max():
+    edges = np.linspace(values.min(), values.max(), bins + 1)
+    if not (np.diff(edges) > 0).all():
         return [(float(values.min()), float(values.max()), len(values))]
-    counts, edges = np.histogram(values, bins=bins)
+    counts, _ = np.histogram(values, edges)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True))
 
 

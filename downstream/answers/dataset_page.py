@@ -21,7 +21,7 @@ PARTS = {"train": "training", "val": "validation", "test": "test"}
 
 def dataset_text(facts: Mapping[str, Any]) -> str:
     """What `downstream.answers.dataset_facts.dataset_facts` found, in Markdown; histograms are bars of blocks."""
-    paragraphs = [f"{markdown_text(facts['name'])}: {_sentence(facts)}"]
+    paragraphs = [markdown_text(f"{facts['name']}: {_sentence(facts)}")]
     for table in (*_tables(facts), *_histograms(facts)):
         note = [markdown_text(table.note)] if table.note else []
         paragraphs += [f"## {markdown_text(table.heading)}", markdown_grid(table.headers, table.rows), *note]

@@ -169,6 +169,12 @@ class FoldsConfig(Section):
                 raise ValueError(f"folds.run names fold {fold}, but there are folds 0 to {self.num_folds - 1}")
         return self
 
+    @model_validator(mode="after")
+    def _a_share_is_removed_from_somewhere(self) -> FoldsConfig:
+        if self.removed == "none" and self.removed_share != type(self).model_fields["removed_share"].default:
+            raise ValueError("removed_share says how many labels removed takes; give removed, too")
+        return self
+
 
 class OptimConfig(Section):
     """Adam, its schedule and when to stop."""

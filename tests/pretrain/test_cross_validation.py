@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nie.errors import NieError
+from nie.settings.sections import FoldsConfig
 from pretrain.cross_validation import Fold, make_folds
 
 PARTS = ("train", "val", "test")
@@ -150,8 +151,20 @@ def test_labels_are_removed_from_one_end_of_the_training_nodes_alone() -> None:
             assert removed != "random" or (place.min() < 56 and place.max() >= 140 - 56)
 
 
+def test_half_of_an_odd_number_of_labels_is_removed() -> None:
+    labels = np.random.default_rng(1).lognormal(size=267)
+    whole = make_folds(np.ones(267, dtype=bool))
+    assert {len(fold.train) % 2 for fold in whole} == {0, 1}
+    for removed in ("head", "tail", "random"):
+        thinned = make_folds(np.ones(267, dtype=bool), labels=labels, removed=removed, removed_share=0.5)
+        for before, after in zip(whole, thinned, strict=True):
+            assert abs(len(before.train) - 2 * len(after.train)) <= 1
+
+
 def test_removing_too_many_labels_or_of_unknown_ones_is_refused() -> None:
     with pytest.raises(NieError, match=r"removed_share 0.5 leaves 1 of 2 training nodes"):
         make_folds(np.ones(20, dtype=bool), train_share=0.15, removed="random", removed_share=0.5)
     with pytest.raises(NieError, match="their labels must be given"):
         make_folds(np.ones(20, dtype=bool), removed="head")
+    with pytest.raises(ValueError, match="give removed, too"):
+        FoldsConfig(removed_share=0.2)

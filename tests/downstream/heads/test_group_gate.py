@@ -10,6 +10,7 @@ import torch
 from stage_helpers import small, store_synthetic
 
 from downstream.answers.asked_run import asked_run
+from downstream.answers.refined import FUSED, refined
 from downstream.heads.group_gate import GroupGate, with_group_gate
 from downstream.methods.rgtn import RGTN
 from downstream.stages.estimation import estimate
@@ -78,3 +79,4 @@ def test_a_run_is_trained_with_it_and_is_not_explained(tmp_path: Path) -> None:
     assert (made[False].predictions(0, 300) != made[True].predictions(0, 300)).any()
     with pytest.raises(NieError, match="mixes heads by groups"):
         asked_run(made[False], data_root=tmp_path)
+    assert len(refined(made[False], data_root=tmp_path).vectors[FUSED]) == 300

@@ -10,6 +10,7 @@ import pytest
 from stage_helpers import small, store_synthetic
 
 from downstream.answers.asked_run import asked_run
+from downstream.answers.explanation import explain
 from downstream.stages.estimation import estimate
 from downstream.studies.catalogue import STUDIES
 from downstream.studies.settings import Settings
@@ -61,6 +62,19 @@ def test_predictions_are_on_the_scale_of_the_labels_whatever_is_learned(method: 
 def test_a_run_of_other_labels_is_not_explained(root: Path) -> None:
     with pytest.raises(NieError, match="learned other labels"):
         asked_run(run_of("ridge", "rank", root), data_root=root)
+
+
+def test_in_a_blend_it_stands_by_its_name(root: Path) -> None:
+    parts = [str(run_of("ridge", learned, root).path) for learned in ("given", "rank")]
+    blend = estimate(small("blend", parts=parts), data_root=root, run_root=root / "runs")
+    ranked = Path(parts[1]).name
+    fold = max(blend.finished_folds(), key=lambda fold: blend.metrics(fold)["fit"]["weights"][ranked])
+    assert blend.metrics(fold)["fit"]["weights"][ranked] > 0
+    asked = asked_run(blend, data_root=root)
+    node = int(blend.split(fold)["test"][0])
+    found = explain(asked, asked.kg.node_names[node])
+    assert ranked in found.others
+    assert found.score == pytest.approx(blend.predictions(fold, asked.kg.num_nodes)[node], abs=1e-3)
 
 
 def test_signals_and_variances_are_refused() -> None:
