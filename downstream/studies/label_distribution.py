@@ -24,7 +24,8 @@ NOTE = (
     "back to the usual scale, so that all rows are judged on the same labels of the same test nodes; what is learned "
     "on one scale is a mean there, and brought back it lies below or above the mean here, which RMSE sees and ranks "
     "do not; a label below 0, which only a prediction can be, is between -1 and 0 among logarithms. Rows without half "
-    "of the head, or of the tail, lack a quarter of the training labels, as does their control."
+    "of the head, or of the tail, lack a quarter of the training labels, as does their control. The width of LICAP's "
+    "bins is the same on every scale, so that the top of ranks is one bin, within which nothing is contrasted."
 )
 
 
