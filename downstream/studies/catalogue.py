@@ -16,6 +16,7 @@ from downstream.studies.lists import LISTS
 from downstream.studies.methods import METHOD_STUDIES
 from downstream.studies.missing_text import MISSING
 from downstream.studies.next_year import NEXT_YEAR
+from downstream.studies.out_of_domain import OUT_OF_DOMAIN
 from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
 from downstream.studies.signals import SIGNALS_STUDY
@@ -36,6 +37,7 @@ STUDIES: dict[str, Study] = {
         GROUPS,
         LABEL_DISTRIBUTION,
         SIGNALS_STUDY,
+        OUT_OF_DOMAIN,
         NEXT_YEAR,
         BEST,
         CASE_STUDY,
