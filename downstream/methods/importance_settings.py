@@ -279,7 +279,7 @@ class NetworkConfig(SearchedConfig):
         if self.loss.teacher_cka.weight and not self.teachers:
             raise ValueError("teacher_cka aligns with the layers of teachers; name finished runs as teachers")
         if self.teachers and not any((*taught_by.values(), self.loss.teacher_cka.weight)):
-            raise ValueError("the weights of teachers (teacher_cka.weight, too) are 0, so that they would teach nothing")
+            raise ValueError("the weights of teachers, teacher_cka too, are 0, so that they would teach nothing")
         check_memory(self.memory, self.batch)
         check_accumulate(self.optim, self.asks_for_batches)
         if self.loss.groups.heads and (asked := self.asks_for_batches):
