@@ -63,7 +63,8 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
             if name not in have:
                 have = [*have, name]
                 features = features.model_copy(update={channel: "+".join(have)})
-                steps.append((name, features))
+                told = f"{name} of {channel}" if any(name == before for before, _ in steps) else name
+                steps.append((told, features))
     return steps if features == goal else [*steps, ("other features", goal)]
 
 

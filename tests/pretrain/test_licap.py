@@ -185,9 +185,9 @@ def test_stage_1_trains_within_a_memory(
 ) -> None:
     monkeypatch.setattr(nie.training.memory_plan, "PROGRAM", 0)
     with caplog.at_level(logging.INFO, logger="nie"):
-        result = run(tmp_path, memory="1.5M", channels=["semantic"], optim={"max_epochs": 2})
+        result = run(tmp_path, memory="3M", channels=["semantic"], optim={"max_epochs": 2})
     assert np.isfinite(np.load(result.fold_path(0) / "semantic" / "embeddings.npy")).all()
-    assert "licap semantic fold 0: 1.5M of memory" in caplog.text
+    assert "licap semantic fold 0: 3M of memory" in caplog.text
     assert "batches of" in caplog.text
 
 
