@@ -55,7 +55,7 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
     >>> [(name, step.structural) for name, step in _feature_steps(have, want)]
     [('facts', 'node2vec+facts')]
     """
-    steps = []
+    steps: list[tuple[str, FeaturesConfig]] = []
     for channel in CHANNELS:
         first, *others = getattr(goal, channel).split("+")
         have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
