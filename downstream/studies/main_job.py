@@ -34,7 +34,10 @@ from pretrain.stage import PRETRAINING
 
 check_selection = later("downstream.methods.network:check_selection")
 
-CANDIDATES = ("pagerank", "ridge", "boosting", "boosting-neighbours", "rgcn", "rgtn", "rgtn+licap", "blend")
+CANDIDATES = (
+    "pagerank", "ridge", "boosting", "kernel-ridge-neighbours", "boosting-neighbours", "rgcn", "rgtn", "rgtn+licap",
+    "blend",
+)  # fmt: skip
 """The rows, from the cheapest to the dearest; what is blended comes last."""
 
 ALWAYS = ("pagerank", "ridge")
