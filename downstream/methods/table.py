@@ -41,6 +41,7 @@ from downstream.methods.tabular_settings import (
     KernelRidgeConfig,
     LightGBMConfig,
     NeighbourBoostingConfig,
+    NeighbourKernelRidgeConfig,
 )
 from nie.later import later
 from nie.runs.run import Run
@@ -117,6 +118,11 @@ METHODS: dict[str, Method] = {
     "kernel-ridge": baseline(
         later("downstream.methods.kernel_ridge:kernel_ridge_baseline"),
         KernelRidgeConfig,
+        predictor=later("downstream.methods.kernel_ridge:fitted_kernel_ridge"),
+    ),
+    "kernel-ridge-neighbours": baseline(
+        later("downstream.methods.kernel_ridge:kernel_ridge_baseline"),
+        NeighbourKernelRidgeConfig,
         predictor=later("downstream.methods.kernel_ridge:fitted_kernel_ridge"),
     ),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig, predictor=_baseline("fitted_forest")),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from downstream.methods.importance_settings import FeatureConfig, SearchedConfig
 from nie.settings.sections import NEIGHBOUR_LABELS, NEIGHBOURS, FeaturesConfig, Section, features_in
@@ -24,27 +26,33 @@ class BoostingConfig(SearchedConfig):
     model: BoostingModel = BoostingModel()
 
 
-class NeighbourBoostingConfig(BoostingConfig):
-    """Stage 2 by gradient boosting on what stands around a node besides.
+def _looking_around(given: FeaturesConfig) -> FeaturesConfig:
+    """The same, where every channel has ``neighbours``, and the first ``neighbour-labels`` and ``centrality``."""
+    named = {"structural": given.structural, "semantic": given.semantic, **given.more}
+    once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
+    made = {}
+    for channel, names in named.items():
+        if names != "none":
+            around = [NEIGHBOURS] if NEIGHBOURS not in features_in(names) else []
+            made[channel], once = "+".join([names, *once, *around]), []
+    more = {channel: made.pop(channel) for channel in given.more if channel in made}
+    return given.model_copy(update={**made, "more": {**given.more, **more}})
+
+
+class AroundConfig(FeatureConfig):
+    """Stage 2 by a method that reads what stands around a node besides.
 
     The names of its features tell all that it reads: every channel has ``neighbours``, and the first one
     ``neighbour-labels`` and ``centrality``.
     """
 
-    features: FeaturesConfig = Field(FeaturesConfig(), validate_default=True)
+    features: Annotated[FeaturesConfig, AfterValidator(_looking_around)] = Field(
+        FeaturesConfig(), validate_default=True
+    )
 
-    @field_validator("features")
-    @classmethod
-    def _with_neighbours(cls, given: FeaturesConfig) -> FeaturesConfig:
-        named = {"structural": given.structural, "semantic": given.semantic, **given.more}
-        once = [name for name in (NEIGHBOUR_LABELS, "centrality") if name not in features_in("+".join(named.values()))]
-        made = {}
-        for channel, names in named.items():
-            if names != "none":
-                around = [NEIGHBOURS] if NEIGHBOURS not in features_in(names) else []
-                made[channel], once = "+".join([names, *once, *around]), []
-        more = {channel: made.pop(channel) for channel in given.more if channel in made}
-        return given.model_copy(update={**made, "more": {**given.more, **more}})
+
+class NeighbourBoostingConfig(AroundConfig, BoostingConfig):
+    """Stage 2 by gradient boosting on what stands around a node besides."""
 
 
 class LightGBMModel(Section):
@@ -92,3 +100,7 @@ class KernelRidgeConfig(FeatureConfig):
     """Stage 2 by ridge regression on similarity to landmarks."""
 
     model: KernelRidgeModel = KernelRidgeModel()
+
+
+class NeighbourKernelRidgeConfig(AroundConfig, KernelRidgeConfig):
+    """Stage 2 by ridge regression on similarity to landmarks, of what stands around a node besides."""

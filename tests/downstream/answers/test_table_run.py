@@ -30,6 +30,7 @@ AROUND = {
 }  # fmt: skip
 QUICK = {
     **{name: {"rounds": 20} for name in TABLES}, "forest": {"trees": 5}, "kernel-ridge": {"landmarks": 50},
+    "kernel-ridge-neighbours": {"landmarks": 50},
 }  # fmt: skip
 
 
