@@ -69,8 +69,8 @@ def test_the_main_job_makes_everything_as_often_as_it_is_needed(made: Counter[st
     runner = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs")
     main_job("synthetic", preset="quick", settings=settings_of_flags(SMALL_FLAGS), minutes=60, runner=runner)
     folds = channels = stages = 2  # each stage feeds its networks in its own way
-    inputs = 3  # of stage 2: PageRank's have no channel, boosting reads neighbours, too, all other rows share theirs
-    rows, networks, pretrained = 8, 2, 1
+    inputs = 3  # of stage 2: PageRank's have no channel, two tables read neighbours, too, all other rows share theirs
+    rows, networks, pretrained = 9, 2, 1
     judges = inputs * folds + folds  # the latter before the job, to see that they can choose epochs
     assert made == {
         "graph": 1,
