@@ -74,11 +74,7 @@ def with_group_gate(model: nn.Module, channel_sizes: Mapping[str, int], groups: 
     Raises:
         NieError: its outputs have no ``hidden``.
     """
-    size = hidden_size(model, channel_sizes)
-    if size is None:
-        raise NieError(
-            "loss.groups.heads reads the vectors that scores are read from, and this network has none; leave it out."
-        )
+    size = hidden_size(model, channel_sizes, "loss.groups.heads reads")
     model.add_module("group_gate", GroupGate(size, groups, heads))
     model.register_forward_hook(_gated)
     return model

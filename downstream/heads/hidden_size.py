@@ -8,14 +8,19 @@ import torch
 from torch import nn
 
 from nie.dgl_compat import dgl
+from nie.errors import NieError
 
 
-def hidden_size(model: nn.Module, channel_sizes: Mapping[str, int]) -> int | None:
-    """The size of a network's ``hidden``, which is run on a graph of one node to see it; None where it has none.
+def hidden_size(model: nn.Module, channel_sizes: Mapping[str, int], reader: str) -> int:
+    """The size of a network's ``hidden``, which is run on a graph of one node to see it.
 
     Args:
         model: as `nie.models` describes it.
         channel_sizes: size of the features by channel.
+        reader: which setting reads the vectors, and what from them; begins the error.
+
+    Raises:
+        NieError: its outputs have no ``hidden``.
     """
     device = next(model.parameters()).device
     feats = {name: torch.zeros(1, size, device=device) for name, size in channel_sizes.items()}
@@ -23,4 +28,6 @@ def hidden_size(model: nn.Module, channel_sizes: Mapping[str, int]) -> int | Non
     with torch.no_grad():
         outputs = model.eval()(dgl.graph(([0], [0])), feats, torch.zeros(1, dtype=torch.int64, device=device))
     model.train(training)
-    return None if outputs.hidden is None else int(outputs.hidden.shape[1])
+    if outputs.hidden is None:
+        raise NieError(f"{reader} the vectors that scores are read from, and this network has none; leave it out.")
+    return int(outputs.hidden.shape[1])

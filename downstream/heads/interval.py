@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from downstream.heads.hidden_size import hidden_size
-from nie.errors import NieError
 from nie.models import ImportanceScores
 
 BOUND = 7.0
@@ -58,12 +57,7 @@ def with_variance(model: nn.Module, channel_sizes: Mapping[str, int]) -> nn.Modu
     Raises:
         NieError: its outputs have no ``hidden``.
     """
-    size = hidden_size(model, channel_sizes)
-    if size is None:
-        raise NieError(
-            "loss.value gaussian reads the variance from the vectors that scores are read from, and this network has "
-            "none; leave it out."
-        )
+    size = hidden_size(model, channel_sizes, "loss.value gaussian reads the variance from")
     model.add_module("variance_head", VarianceHead(size))
     model.register_forward_hook(_add_log_variance)
     return model

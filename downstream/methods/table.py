@@ -93,6 +93,11 @@ def _baseline(name: str) -> Callable[..., Any]:
     return later(f"downstream.methods.baselines:{name}")
 
 
+def _kernel_ridge(settings: type[KernelRidgeConfig]) -> Method:
+    own = "downstream.methods.kernel_ridge:"
+    return baseline(later(f"{own}kernel_ridge_baseline"), settings, predictor=later(f"{own}fitted_kernel_ridge"))
+
+
 def _convolution(name: str, model: ModelConfig) -> Method:
     return network(model, functools.partial(later("nie.models:ConvolutionalModel"), name))
 
@@ -115,16 +120,8 @@ METHODS: dict[str, Method] = {
     "har": baseline(_baseline("har_baseline"), ImportanceConfig),
     "linear": baseline(_baseline("linear_baseline"), weights=_baseline("weights_of_linear")),
     "ridge": baseline(_baseline("ridge_baseline"), weights=_baseline("weights_of_ridge")),
-    "kernel-ridge": baseline(
-        later("downstream.methods.kernel_ridge:kernel_ridge_baseline"),
-        KernelRidgeConfig,
-        predictor=later("downstream.methods.kernel_ridge:fitted_kernel_ridge"),
-    ),
-    "kernel-ridge-neighbours": baseline(
-        later("downstream.methods.kernel_ridge:kernel_ridge_baseline"),
-        NeighbourKernelRidgeConfig,
-        predictor=later("downstream.methods.kernel_ridge:fitted_kernel_ridge"),
-    ),
+    "kernel-ridge": _kernel_ridge(KernelRidgeConfig),
+    "kernel-ridge-neighbours": _kernel_ridge(NeighbourKernelRidgeConfig),
     "forest": baseline(_baseline("forest_baseline"), ForestConfig, predictor=_baseline("fitted_forest")),
     "boosting": baseline(_baseline("boosting_baseline"), BoostingConfig, predictor=_baseline("fitted_boosting")),
     "lightgbm": baseline(
