@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nie.errors import NieError
 from nie.runs.run import Run
 from nie.settings.sections import RelationsConfig
 from pretrain.licap import pretrain, pretrain_fold
@@ -27,9 +26,7 @@ def pretrain_on_hosts(
     Raises:
         NieError: bad input, in one sentence.
     """
-    for setting in _unknown(config):
-        raise NieError(f"--distributed knows no {setting}.")
-    inputs = join(config, data_root=data_root)
+    inputs = join(config, _unknown(config), data_root=data_root)
     return computed_together(
         inputs,
         lambda: pretrain(config, run_root=run_root, inputs=inputs),

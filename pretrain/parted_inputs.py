@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -156,17 +156,22 @@ def unknown_to_hosts(batch: BatchConfig, device: str, memory: str | None) -> Ite
         yield "memory"
 
 
-def join(config: FoldsRunConfig, *, data_root: str | Path = "datasets") -> PartedInputs:
+def join(
+    config: FoldsRunConfig, unknown: Iterable[str], *, data_root: str | Path = "datasets"
+) -> PartedInputs:  # fmt: skip
     """Join the other hosts of a distributed run; the process that is this host's server never returns.
 
     Args:
         config: the settings of the run.
+        unknown: what of them does not work on several hosts.
         data_root: folder of the datasets.
 
     Raises:
-        NieError: `nie launch` has not started this process, the parts are damaged or of something else, or hosts
-            differ.
+        NieError: something is unknown, `nie launch` has not started this process, the parts are damaged or of
+            something else, or hosts differ.
     """
+    for setting in unknown:
+        raise NieError(f"--distributed knows no {setting}.")
     place = Place.of_environment()
     parts = Parts.read(folder_of_parts(config.dataset, len(place.hosts), data_root))
     kg = load(config.dataset, data_root)

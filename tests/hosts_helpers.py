@@ -10,6 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from stage_helpers import store_synthetic
+
+from nie.__main__ import main
+
 HOSTS = ("10.77.31.1", "10.77.31.2")
 
 
@@ -22,6 +26,14 @@ def why_not() -> str | None:
         return f"there is no {missing[0]}"
     made = subprocess.run(["unshare", "-n", "-m", "-i", "true"], capture_output=True, text=True, check=False)
     return f"no namespace can be made: {made.stderr.strip()}" if made.returncode else None
+
+
+def parted(root: Path, flags: list[str]) -> Path:
+    """A folder of datasets with the small graph in two parts, and the names of `HOSTS` in ``hosts.txt``."""
+    store_synthetic(root)
+    assert main(["partition", "synthetic", "--parts", "2", *flags, "--data-root", str(root), "--quiet"]) == 0
+    (root / "hosts.txt").write_text("\n".join(HOSTS))
+    return root
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from downstream.losses.table import ALIGNMENTS
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import checked_folds, estimate
-from nie.errors import NieError
 from nie.runs.run import Run
 from nie.settings.sections import NEIGHBOUR_LABELS, RelationsConfig
 from pretrain.parted_inputs import computed_together, join, unknown_to_hosts
@@ -30,9 +29,7 @@ def estimate_on_hosts(
     Raises:
         NieError: bad input, in one sentence.
     """
-    for setting in _unknown(config):
-        raise NieError(f"--distributed knows no {setting}.")
-    inputs = join(config, data_root=data_root)
+    inputs = join(config, _unknown(config), data_root=data_root)
 
     def following() -> Callable[[int, Path], object]:
         ready = checked_folds(config, inputs)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, dying, two_hosts, why_not
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from hosts_helpers import HOSTS, dying, parted, two_hosts, why_not
+from stage_helpers import SMALL_FLAGS
 
 from nie.__main__ import main
 from nie.training.checkpoint import read_checkpoint
@@ -27,11 +27,7 @@ needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    store_synthetic(root)
-    assert main(["partition", "synthetic", "--parts", "2", *FEATURES, "--data-root", str(root), "--quiet"]) == 0
-    (root / "hosts.txt").write_text("\n".join(HOSTS))
-    return root
+    return parted(tmp_path_factory.mktemp("data"), FEATURES)
 
 
 def launch(shell: str, data: Path, program: list[str], command: list[str]) -> int:

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hosts_helpers import HOSTS, cable_of, two_hosts, why_not
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from hosts_helpers import HOSTS, cable_of, parted, two_hosts, why_not
+from stage_helpers import SMALL_FLAGS
 
-from nie.__main__ import main
 from nie.launching import SSH
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
@@ -55,10 +54,8 @@ def served(shell: str, folder: Path) -> Iterator[str]:
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
 @pytest.mark.slow
 def test_by_ssh_a_lost_host_ends_all_in_one_sentence_and_both_serve_again(tmp_path: Path) -> None:
-    store_synthetic(tmp_path)
+    parted(tmp_path, SMALL_FLAGS[:4])
     roots = ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "runs")]
-    assert main(["partition", "synthetic", "--parts", "2", *SMALL_FLAGS[:4], *roots[:2], "--quiet"]) == 0
-    (tmp_path / "hosts.txt").write_text("\n".join(HOSTS))
     with two_hosts(tmp_path) as shell, served(shell, tmp_path) as ssh:
 
         def launch(epochs: int) -> subprocess.Popen[str]:

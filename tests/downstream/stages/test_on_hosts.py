@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, cable_of, two_hosts, why_not
-from stage_helpers import SMALL_FLAGS, store_synthetic
+from hosts_helpers import HOSTS, cable_of, parted, two_hosts, why_not
+from stage_helpers import SMALL_FLAGS
 
 from downstream.answers.trained import TrainedRun
 from downstream.stages.importance import IMPORTANCE
@@ -40,11 +40,7 @@ needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    store_synthetic(root)
-    assert main(["partition", "synthetic", "--parts", "2", *FEATURES, "--data-root", str(root), "--quiet"]) == 0
-    (root / "hosts.txt").write_text("\n".join(HOSTS))
-    return root
+    return parted(tmp_path_factory.mktemp("data"), FEATURES)
 
 
 def roots(data: Path, runs: Path) -> list[str]:
