@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -73,6 +74,18 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Let what is frozen be freed at the end: libraries in C++ would call it a leak, below pytest's last line."""
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def logging_stays() -> Iterator[None]:
+    """Undo what a test sets of logging, as the command line does: the next test in its process would see no warning."""
+    own, root = logging.getLogger("nie"), logging.getLogger()
+    levels, handlers = (own.level, root.level), list(root.handlers)
+    yield
+    own.setLevel(levels[0])
+    root.setLevel(levels[1])
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
