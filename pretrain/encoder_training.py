@@ -27,8 +27,9 @@ from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
 from pretrain.label_scale import learned_labels
 from pretrain.licap_settings import LicapConfig
-from pretrain.objectives import BinContrast, LabelObjective, Objective, Summed, label_objective, regression
+from pretrain.objectives import BinContrast, Objective, Summed, label_objective, regression, same_nodes
 from pretrain.probe import probe_of
+from pretrain.snapshots import Earlier, snapshots_of
 
 
 def embedding_size(config: LicapConfig, channel: str) -> int:
@@ -57,12 +58,12 @@ def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channe
     """Train one channel's encoder and write its weights, curves and embeddings to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     label = f"{config.run_label()} {channel} fold {fold.index}"
-    model, embedding, history = train_encoder(config, inputs, fold, channel, folder, label)
+    model, embedding, history = train_through_time(config, inputs, fold, channel, folder, label)
 
     def embed(rest: Fold, number: int) -> Array:
         part = folder / f"part{number}"
         part.mkdir(exist_ok=True)
-        made: Array = train_encoder(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
+        made: Array = train_through_time(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
         return made
 
     write_array(folder / "embeddings.npy", cross_fitted(embedding, parts_of(config, fold), embed, fold))
@@ -77,15 +78,44 @@ def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channe
     return history
 
 
-def train_encoder(
+Trained = tuple[PreGAT, Array, History]
+"""A trained encoder, its (N, d) embedding of all nodes, and how it was trained."""
+
+
+def train_through_time(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
-) -> tuple[PreGAT, Array, History]:
-    """The trained encoder, its (N, d) embedding of all nodes, and how it was trained."""
+) -> Trained:
+    """Train an encoder on each of the earlier snapshots of ``config``, if there are any, and then on the graph."""
+    earlier = None
+    for snapshot in snapshots_of(config, inputs, fold):
+        own = folder / f"until-{snapshot.date}"
+        own.mkdir(parents=True, exist_ok=True)
+        said = f"{label} until {snapshot.date}"
+        model, embedding, _ = train_encoder(config, snapshot.inputs, snapshot.fold, channel, own, said, earlier)
+        earlier = Earlier(model, embedding, snapshot.known)
+    return train_encoder(config, inputs, fold, channel, folder, label, earlier)
+
+
+def train_encoder(
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str,
+    earlier: Earlier | None = None,
+) -> Trained:  # fmt: skip
+    """Train an encoder on one graph.
+
+    Args:
+        config: the settings.
+        inputs: the graph and its features.
+        fold: the nodes.
+        channel: which features are read.
+        folder: where its checkpoint is kept.
+        label: what is trained, for the progress line.
+        earlier: the encoder of the snapshot before.
+    """
     feat = _features(config, inputs, channel)
     seed = fold_seed(config.seed, fold.index)
     generator = torch.Generator().manual_seed(seed)
     with seeded(seed):
-        model, history = new_encoder(config, inputs, channel), History()
+        model, history = _started(new_encoder(config, inputs, channel), config, earlier), History()
 
         def embedding() -> Tensor:
             with in_chunks(planned.values):
@@ -119,7 +149,7 @@ def train_encoder(
         if config.loss.objective != "untrained":
             learned = learned_labels(config.learned_labels, inputs, fold)
             probe = probe_of(learned, fold) if config.select == "probe" else None
-            objective = _objective(config, inputs, fold, embedding_size(config, channel), generator)
+            objective = _objective(config, inputs, fold, embedding_size(config, channel), generator, earlier)
             batches = None if batch.size is None else inputs.sampled(batch, model.num_hops)
             inputs.share_checkpoint(folder)
             history, _ = fit(
@@ -139,17 +169,31 @@ def train_encoder(
             return model, embedding().cpu().numpy(), history
 
 
-def _objective(config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator) -> Objective:
+def _started(model: PreGAT, config: LicapConfig, earlier: Earlier | None) -> PreGAT:
+    """A new encoder, or where training starts warm, as that of the snapshot before ended."""
+    if earlier is not None and config.snapshots.warm_start:
+        model.load_state_dict(earlier.model.state_dict())
+    return model
+
+
+def _objective(
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator, earlier: Earlier | None
+) -> Objective:
     train = torch.from_numpy(fold.train).to(inputs.device)
     learned = learned_labels(config.learned_labels, inputs, fold)
     labels = torch.from_numpy(learned[fold.train]).float().to(inputs.device)
-    objective: BinContrast | LabelObjective
+    objective: Objective
     if config.loss.objective == "licap":
         bins = contrast_sets(config, inputs, fold)
         objective = BinContrast(Contrast.of(bins, inputs.device, config.loss.repel), config.loss)
     else:
         objective = label_objective(config.loss, train, labels, size, generator)
-    if not config.loss.squared_error:
-        return objective
-    beside = regression(train, labels - labels.mean(), size)
-    return Summed(objective, beside, config.loss.squared_error, config.loss.objective)
+    if weight := config.loss.squared_error:
+        beside = regression(train, labels - labels.mean(), size)
+        objective = Summed(objective, beside, weight, (config.loss.objective, "regression"))
+    if earlier is not None and (weight := config.snapshots.temporal_weight):
+        order = torch.from_numpy(earlier.known)[torch.randperm(len(earlier.known), generator=generator)]
+        before = torch.from_numpy(earlier.embedding)[order.roll(1) if config.snapshots.shuffled else order]
+        beside = same_nodes(order.to(inputs.device), before.to(inputs.device), config.loss.temperature)
+        objective = Summed(objective, beside, weight, (config.loss.name, "temporal"))
+    return objective

@@ -27,8 +27,9 @@ from pretrain.cross_fit import parts_of
 from pretrain.cross_validation import Fold, binding, write_split
 from pretrain.encoder_training import new_encoder, pretrain_channel
 from pretrain.inputs import NodeInputs, prepare
-from pretrain.licap_settings import LicapConfig
+from pretrain.licap_settings import LicapConfig, SnapshotsConfig
 from pretrain.probe import probe_of
+from pretrain.snapshots import snapshots_of
 
 
 def pretrain(
@@ -68,6 +69,8 @@ def check_objective(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> None
     Raises:
         NieError: why, and what to do.
     """
+    for snapshot in snapshots_of(config, inputs, fold):
+        check_objective(config.model_copy(update={"snapshots": SnapshotsConfig()}), snapshot.inputs, snapshot.fold)
     if config.select == "probe" and config.loss.objective != "untrained":
         probe_of(inputs.kg.targets, fold)
     for part in (fold, *(rest for rest, _ in parts_of(config, fold))):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import Field, field_validator, model_validator
 
+from nie.data.dates import days
 from nie.settings.memory import MEMORY, Memory, check_accumulate, check_memory
 from nie.settings.run import FoldsRunConfig
 from nie.settings.sections import CHANNELS, BatchConfig, Channels, OptimConfig, RelationsConfig, Section
@@ -96,6 +98,39 @@ class LicapLossConfig(ContrastConfig):
         return self
 
 
+class SnapshotsConfig(Section):
+    """Training on what was known of a graph on earlier days, before it is trained on the graph as it is."""
+
+    dates: tuple[str, ...] = Field(
+        (), description="days, the earliest first: encoders are trained on what was known on each, and then on all"
+    )
+    warm_start: bool = Field(True, description="an encoder begins as the one of the day before it ended")
+    temporal_weight: float = Field(
+        0.0, ge=0, description="weight of a contrast that pulls a node to its own embedding of the day before"
+    )
+    shuffled: bool = Field(
+        False, description="pull it to the embedding of another node of that day: the control of temporal_weight"
+    )
+
+    @field_validator("dates")
+    @classmethod
+    def _days_in_order(cls, dates: tuple[str, ...]) -> tuple[str, ...]:
+        known = days("The settings", "snapshots.dates", dates)
+        if known is not None and (np.isnat(known).any() or (np.diff(known).astype(int) <= 0).any()):
+            raise ValueError("dates must be days, each later than the one before it")
+        return dates
+
+    @model_validator(mode="after")
+    def _days_change_something(self) -> SnapshotsConfig:
+        if self.dates and not (self.warm_start or self.temporal_weight):
+            raise ValueError("snapshots of earlier days change nothing without warm_start and temporal_weight")
+        if not self.dates and self.temporal_weight:
+            raise ValueError("temporal_weight reads the embedding of an earlier day; name it in snapshots.dates")
+        if self.shuffled and not self.temporal_weight:
+            raise ValueError("shuffled is the control of temporal_weight, which is 0")
+        return self
+
+
 class LicapConfig(FoldsRunConfig):
     """Stage 1: pretraining of PreGAT embeddings, by LICAP unless the loss says otherwise."""
 
@@ -120,6 +155,8 @@ class LicapConfig(FoldsRunConfig):
         description="parts of the training nodes, each embedded by an encoder that has not seen its labels",
     )
 
+    snapshots: SnapshotsConfig = SnapshotsConfig()
+
     @model_validator(mode="after")
     def _settings_go_together(self) -> LicapConfig:
         check_memory(self.memory, self.batch)
@@ -128,8 +165,15 @@ class LicapConfig(FoldsRunConfig):
             raise ValueError("batch.sampler clusters is for stage 2; a batch of stage 1 has its share of every bin")
         if self.cross_fit is not None and self.loss.objective == "untrained":
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
-        if self.loss.squared_error and (self.batch.size is not None or self.memory is not None):
-            raise ValueError("loss.squared_error reads the whole graph in one step; leave batch.size and memory out")
+        if self.snapshots.dates and self.loss.objective == "untrained":
+            raise ValueError("snapshots.dates train on earlier days, and the objective untrained does not train")
+        whole = {
+            "loss.squared_error": self.loss.squared_error,
+            "snapshots.temporal_weight": self.snapshots.temporal_weight,
+        }
+        for name, weight in whole.items():
+            if weight and (self.batch.size is not None or self.memory is not None):
+                raise ValueError(f"{name} reads the whole graph in one step; leave batch.size and memory out")
         return self
 
     def run_label(self) -> str:
@@ -140,5 +184,6 @@ class LicapConfig(FoldsRunConfig):
             "far": loss.repel == "far",
             "regression": loss.squared_error > 0,
             "cross-fitted": self.cross_fit is not None,
+            "snapshots": bool(self.snapshots.dates),
         }
         return self.label or "-".join([loss.objective, *(word for word, holds in further.items() if holds)])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nie.training.loss_terms import term
 from pretrain.contrast import Contrast
 from pretrain.licap_settings import ContrastConfig, LicapLossConfig
-from pretrain.losses import finer_bin_loss, rank_n_contrast, top_bin_loss, y_aware_info_nce
+from pretrain.losses import finer_bin_loss, info_nce, rank_n_contrast, top_bin_loss, y_aware_info_nce
 
 MOST_PAIRED = 1024
 """Nodes that a step compares pair by pair; all pairs of a large graph would not fit."""
@@ -56,11 +56,11 @@ class BinContrast:
 
 @dataclass(frozen=True, eq=False)
 class LabelObjective:
-    """A loss of single training nodes, or of pairs of them, and of their labels.
+    """A loss of single nodes, or of pairs of them, and of what is known of them: mostly their labels.
 
     Attributes:
-        rows: (n,) the training nodes, in random order.
-        labels: (n,) their labels, less their mean.
+        rows: (n,) the nodes, in random order.
+        labels: (n,) their labels, less their mean; or (n, d) what else is known of them.
         compare: ``(embedding of some rows, their labels) -> loss``.
         most: nodes that are compared at once; None for all.
         head: what ``compare`` reads embeddings with, if that is trained.
@@ -88,32 +88,47 @@ class LabelObjective:
             rows = torch.arange(len(drawn), device=drawn.device)
             yield self.rows[drawn], replace(self, rows=rows, labels=self.labels[drawn], most=None)
 
+    def drawn(self, generator: torch.Generator) -> LabelObjective:
+        """The same of ``most`` nodes drawn anew; itself where all are compared at once."""
+        if self.most is None:
+            return self
+        order = torch.randperm(len(self.rows), generator=generator)[: self.most].to(self.rows.device)
+        return replace(self, rows=self.rows[order], labels=self.labels[order])
+
 
 @dataclass(frozen=True, eq=False)
 class Summed:
-    """The contrast ``name`` and ``weight`` times a regression, of an embedding of all nodes."""
+    """The objective ``first`` and ``weight`` times another, of an embedding of all nodes.
 
-    contrast: BinContrast | LabelObjective
-    regression: LabelObjective
+    Attributes:
+        first: the objective that says how training is cut into steps.
+        beside: what is added to it.
+        weight: of ``beside``.
+        names: of the two, in curves.
+    """
+
+    first: BinContrast | LabelObjective | Summed
+    beside: LabelObjective
     weight: float
-    name: str
+    names: tuple[str, str]
 
     @property
     def head(self) -> nn.Module | None:
-        """That of the regression."""
-        return self.regression.head
+        """That of the one that has one."""
+        return self.first.head if self.beside.head is None else self.beside.head
 
     def __call__(self, embedding: Tensor) -> Tensor:
         """The loss of an embedding of all nodes."""
-        return self._with_regression(self.contrast, embedding)
+        return self._sum(self.first, self.beside, embedding)
 
     def epoch(self, size: int | None, generator: torch.Generator) -> Iterator[Step]:
-        """One step on all nodes, of which the contrast may draw its own."""
-        for nodes, contrast in self.contrast.epoch(size, generator):
-            yield nodes, partial(self._with_regression, contrast)
+        """One step on all nodes, of which both may draw their own."""
+        for nodes, first in self.first.epoch(size, generator):
+            yield nodes, partial(self._sum, first, self.beside.drawn(generator))
 
-    def _with_regression(self, contrast: Callable[[Tensor], Tensor], embedding: Tensor) -> Tensor:
-        return term(self.name, contrast(embedding)) + self.weight * term("regression", self.regression(embedding))
+    def _sum(self, first: Callable[[Tensor], Tensor], beside: LabelObjective, embedding: Tensor) -> Tensor:
+        one, other = self.names
+        return term(one, first(embedding)) + self.weight * term(other, beside(embedding))
 
 
 Objective = BinContrast | LabelObjective | Summed
@@ -144,6 +159,21 @@ def label_objective(
         rank_n_contrast if loss.objective == "rank-n-contrast" else partial(y_aware_info_nce, bandwidth=loss.bandwidth)
     )
     return LabelObjective(rows, labels, partial(compare, temperature=loss.temperature), most=MOST_PAIRED)
+
+
+def same_nodes(rows: Tensor, earlier: Tensor, temperature: float) -> LabelObjective:
+    """The contrast that pulls a node to its own earlier embedding, away from those of others (`info_nce`).
+
+    Args:
+        rows: (n,) ids of the nodes, in random order.
+        earlier: (n, d) their earlier embeddings.
+        temperature: of the contrast.
+    """
+
+    def compare(nodes: Tensor, own: Tensor) -> Tensor:
+        return info_nce(nodes, own, torch.arange(len(own), device=own.device), temperature=temperature)
+
+    return LabelObjective(rows, earlier, compare, most=MOST_PAIRED)
 
 
 def regression(rows: Tensor, labels: Tensor, size: int) -> LabelObjective:

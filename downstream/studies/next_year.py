@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from nie.errors import NieError
 from nie.progress import log
 from nie.runs.files import read_json, write_json
 from nie.settings.flags import flag_value
+from pretrain.licap_settings import LicapConfig
 
 YEARS = (2015, 2012, 2009, 2006, 2014, 2013, 2011, 2010, 2008, 2007, 2005)
 """In the order in which they are run, so that a few years lie far apart."""
@@ -29,6 +31,9 @@ METRICS = ("rmse", "spearman", "ndcg@20", "over@20")
 MEAN = "mean of the labels"
 FEATURES = "relation-counts"
 TEXT = "minilm"
+TEMPORAL = 1.0
+ANY = "2000-12-31"
+"""A day that stands for the one that `Row.of_year` puts there."""
 NOTE = (
     "Labelled nodes of the year, mean ± population standard deviation over the years. The methods are fitted to nodes "
     "of earlier years and the facts known then; the new nodes come with their facts afterwards. In the control, "
@@ -36,7 +41,39 @@ NOTE = (
 )
 
 
-def rows_of(settings: Settings, kg: KnowledgeGraph) -> dict[str, ImportanceConfig]:
+@dataclass(frozen=True)
+class Row:
+    """A method, and the pretraining before it, whose snapshots ``of_year`` puts into a year."""
+
+    config: ImportanceConfig
+    licap: LicapConfig | None = None
+
+    def of_year(self, year: int) -> LicapConfig | None:
+        """The pretraining for the nodes of a year; a snapshot is what was known a year before the fitting."""
+        if self.licap is None or not self.licap.snapshots.dates:
+            return self.licap
+        snapshots = self.licap.snapshots.model_copy(update={"dates": (f"{year - 2:04}-12-31",)})
+        return self.licap.model_copy(update={"snapshots": snapshots})
+
+    def label(self) -> str:
+        """A name that other settings do not have."""
+        stages = [self.config, *([] if self.licap is None else [self.licap])]
+        return "-".join([self.config.run_label(), *(stage.digest()[:8] for stage in stages)])
+
+
+SNAPSHOTS: dict[str, dict[str, Any]] = {
+    "untrained": {"loss": {"objective": "untrained"}},
+    "LICAP": {},
+    "LICAP, warm start": {"snapshots": {"dates": (ANY,)}},
+    "LICAP, temporal positives": {"snapshots": {"dates": (ANY,), "warm_start": False, "temporal_weight": TEMPORAL}},
+    "LICAP, temporal positives of other nodes": {
+        "snapshots": {"dates": (ANY,), "warm_start": False, "temporal_weight": TEMPORAL, "shuffled": True}
+    },
+}
+"""How an encoder is pretrained on the snapshot before the year, with that of a year before."""
+
+
+def rows_of(settings: Settings, kg: KnowledgeGraph) -> dict[str, Row]:
     """The methods by name, on features that a new node has: ready channels of the graph, relations, texts.
 
     ``--features.semantic`` may name other features of the text.
@@ -47,14 +84,19 @@ def rows_of(settings: Settings, kg: KnowledgeGraph) -> dict[str, ImportanceConfi
     plain = {"features": {"structural": own, **text}}
     around = {"features": {"structural": f"{own}+neighbours+neighbour-labels", **text}}
     small = {"model": {"hidden_size": 32}, **plain}
-    return {
-        "boosting": settings.method("boosting", **plain),
+    rows = {
+        "boosting": Row(settings.method("boosting", **plain)),
         # The method of that name also reads centrality, which is of one graph.
-        "boosting-neighbours": settings.method("boosting", **around),
-        "mlp": settings.method("mlp", **plain),
-        "rgcn": settings.method("rgcn", **small),
-        "rgcn, LICAP in training": settings.method("rgcn", loss={"contrast_weight": 0.1}, **small),
+        "boosting-neighbours": Row(settings.method("boosting", **around)),
+        "mlp": Row(settings.method("mlp", **plain)),
+        "rgcn": Row(settings.method("rgcn", **small)),
+        "rgcn, LICAP in training": Row(settings.method("rgcn", loss={"contrast_weight": 0.1}, **small)),
+        "graphsage": Row(settings.method("graphsage", **plain)),
     }
+    for name, changes in SNAPSHOTS.items():
+        licap = settings.licap(channels=("structural",), features=plain["features"], **changes)
+        rows[f"graphsage, {name}"] = Row(rows["graphsage"].config, licap)
+    return rows
 
 
 def write_next_year(
@@ -77,8 +119,8 @@ def write_next_year(
         except OutOfTime:
             log.info("stopped, because the time is over; the same command goes on")
     found = {
-        name: {year: read_json(path) for year in YEARS if (path := _path(kept, kg, config, year)).exists()}
-        for name, config in {MEAN: None, **rows}.items()
+        name: {year: read_json(path) for year in YEARS if (path := _path(kept, kg, row, year)).exists()}
+        for name, row in {MEAN: None, **rows}.items()
     }
     found = {name: years for name, years in found.items() if years}
     if not found:
@@ -88,17 +130,14 @@ def write_next_year(
     return write_markdown(folder, question, settings.dataset, command, tables)
 
 
-def _path(kept: Path, kg: KnowledgeGraph, config: ImportanceConfig | None, year: int) -> Path:
+def _path(kept: Path, kg: KnowledgeGraph, row: Row | None, year: int) -> Path:
     """Where figures are kept; another graph, other dates or other settings have another place."""
-    name = "mean" if config is None else f"{config.run_label()}-{config.digest()[:8]}"
-    return kept / kg.data_digest[:8] / f"{name}-{year}.json"
+    return kept / kg.data_digest[:8] / f"{'mean' if row is None else row.label()}-{year}.json"
 
 
-def _run_year(
-    kg: KnowledgeGraph, year: int, rows: Mapping[str, ImportanceConfig], kept: Path, data_root: str | Path
-) -> None:
+def _run_year(kg: KnowledgeGraph, year: int, rows: Mapping[str, Row], kept: Path, data_root: str | Path) -> None:
     """Run what is missing of a year; one that has too few labelled nodes is left out."""
-    missing = {name: config for name, config in rows.items() if not _path(kept, kg, config, year).exists()}
+    missing = {name: row for name, row in rows.items() if not _path(kept, kg, row, year).exists()}
     if not missing:
         return
     from downstream.studies.snapshots import NextYear, forecast
@@ -111,17 +150,17 @@ def _run_year(
         return
     mean = np.full(len(true), kg.targets[period.fold.train].mean())
     _keep(_path(kept, kg, None, year), {"real": evaluate(true, mean, METRICS), "nodes": len(true)})
-    for name, config in missing.items():
+    for name, row in missing.items():
         check_time()
         log.info("%s %d", name, year)
         with tempfile.TemporaryDirectory() as scratch:
-            made = forecast(config, period, Path(scratch), data_root)
+            made = forecast(row.config, period, Path(scratch), data_root, row.of_year(year))
         figures = {
             "real": evaluate(true, made.prediction[period.new], METRICS),
             "shuffled": evaluate(true, made.shuffled[period.new], METRICS),
             "nodes": len(true),
         }
-        _keep(_path(kept, kg, config, year), figures)
+        _keep(_path(kept, kg, row, year), figures)
 
 
 def _keep(path: Path, figures: Mapping[str, Any]) -> None:

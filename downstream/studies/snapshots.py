@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +22,12 @@ from nie.inputs.channels import ChannelFeatures, as_configured, feature_names, s
 from nie.inputs.neighbours import neighbours
 from nie.inputs.tensors import input_tensor
 from nie.runs.weights import read_weights
+from nie.settings.run import FoldsRunConfig
 from pretrain.cross_validation import Fold
+from pretrain.encoder_training import train_through_time
 from pretrain.inputs import NodeInputs
+from pretrain.licap import check_objective
+from pretrain.licap_settings import LicapConfig
 
 VAL_SHARE = 1 / 8
 FEWEST = 20
@@ -93,9 +97,7 @@ class NextYear:
         count = round(VAL_SHARE * len(known))
         return Fold(self.year, np.sort(order[count:]), np.sort(order[:count]), np.empty(0, dtype=np.int64))
 
-    def features(
-        self, kg: KnowledgeGraph, config: ImportanceConfig, data_root: str | Path
-    ) -> dict[str, ChannelFeatures]:
+    def features(self, kg: KnowledgeGraph, config: FoldsRunConfig, data_root: str | Path) -> dict[str, ChannelFeatures]:
         """The features of `before`, or of what came later on the same scale, by channel.
 
         What is made of a node's own text is computed once, of the whole graph, and hidden at nodes that are not known.
@@ -147,7 +149,9 @@ class Forecast:
     shuffled: Floats
 
 
-def forecast(config: ImportanceConfig, period: NextYear, folder: Path, data_root: str | Path) -> Forecast:
+def forecast(
+    config: ImportanceConfig, period: NextYear, folder: Path, data_root: str | Path, licap: LicapConfig | None = None
+) -> Forecast:
     """Fit a method to what was known before the year, and predict with what is then known of the new nodes.
 
     A network is trained on `NextYear.before` and run on `NextYear.after`. A table of features has the rows of training
@@ -158,11 +162,14 @@ def forecast(config: ImportanceConfig, period: NextYear, folder: Path, data_root
         period: the year.
         folder: an empty one, for what the method writes.
         data_root: folder of the datasets, for features that are kept.
+        licap: stage 1, whose encoders are trained on `NextYear.before`; they then embed the new nodes, too.
     """
     method = METHODS[config.method]
+    embed = None if licap is None else _trained_encoders(licap, period, folder, data_root)
 
     def work_on(kg: KnowledgeGraph, channels: Mapping[str, ChannelFeatures]) -> FoldWork:
-        return FoldWork.of(method, config, NodeInputs(kg, channels, [period.fold], config, data_root), period.fold)
+        work = FoldWork.of(method, config, NodeInputs(kg, channels, [period.fold], config, data_root), period.fold)
+        return work if embed is None else replace(work, channels={**work.channels, **embed(kg)})
 
     first = period.features(period.before, config, data_root)
     start = work_on(period.before, first)
@@ -183,6 +190,34 @@ def forecast(config: ImportanceConfig, period: NextYear, folder: Path, data_root
         merged = replace(later, channels=channels)
         made.append(merged.fit(method.check(merged), folder).prediction)
     return Forecast(*made)
+
+
+def _trained_encoders(
+    licap: LicapConfig, period: NextYear, folder: Path, data_root: str | Path
+) -> Callable[[KnowledgeGraph], dict[str, ChannelFeatures]]:
+    """Train the encoders of stage 1 on what was known before the year; the answer embeds a graph with them."""
+
+    def inputs_of(kg: KnowledgeGraph) -> NodeInputs:
+        return NodeInputs(kg, period.features(kg, licap, data_root), [period.fold], licap, data_root)
+
+    first = inputs_of(period.before)
+    check_objective(licap, first, period.fold)
+    models = {}
+    for name in licap.channels:
+        own = folder / "stage1" / name
+        own.mkdir(parents=True)
+        models[name], _, _ = train_through_time(licap, first, period.fold, name, own, f"{licap.run_label()} {name}")
+
+    def embed(kg: KnowledgeGraph) -> dict[str, ChannelFeatures]:
+        inputs, made = inputs_of(kg), dict[str, ChannelFeatures]()
+        for name, model in models.items():
+            feat = input_tensor(inputs.channels[name], licap.features, first.channels[name]).to(inputs.device)
+            with torch.no_grad():
+                embedding = inputs.embedding(model, feat).cpu().numpy()
+            made[name] = (Channel(embedding, np.ones(kg.num_nodes, dtype=bool)),)
+        return made
+
+    return embed
 
 
 def _by_network(given: FoldNetwork, start: FoldWork, later: FoldWork, folder: Path) -> Floats:

@@ -159,7 +159,7 @@ def test_summed_is_the_contrast_and_its_share_of_the_regression() -> None:
     rows, labels = torch.arange(6), torch.arange(6.0) - 2.5
     error = regression(rows, labels, 3)
     contrast = LabelObjective(rows, labels, lambda nodes, own: nodes.sum())
-    both, nodes = Summed(contrast, error, 0.5, "sum"), torch.randn(6, 3)
+    both, nodes = Summed(contrast, error, 0.5, ("sum", "error")), torch.randn(6, 3)
     torch.testing.assert_close(both(nodes), nodes.sum() + 0.5 * error(nodes))
     (_, step), *others = both.epoch(None, torch.Generator().manual_seed(0))
     assert not others

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import run_quietly, small
+from stage_helpers import SMALL, run_quietly, small
 
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.studies.snapshots import Forecast, NextYear, forecast
@@ -15,6 +15,8 @@ from nie.data import KnowledgeGraph, synthetic
 from nie.data.store import save
 from nie.errors import NieError
 from nie.rank_correlation import spearman
+from pretrain.licap_settings import LicapConfig
+from pretrain.stage import PRETRAINING
 
 YEAR = 2009
 FEATURES = {"structural": "relation-counts+semantic", "semantic": "none", "degrees": False}
@@ -85,6 +87,30 @@ def test_a_forecast_knows_something(kg: KnowledgeGraph, tmp_path: Path) -> None:
     assert spearman(true, found.prediction[period.new]) > 0.7
 
 
+def test_encoders_of_stage_1_are_trained_before_the_year_and_embed_its_nodes(
+    kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    """LICAP in front of a method sees neither labels nor facts of new nodes, and later embeds them by their facts."""
+    pretraining = {"channels": ["structural"], "loss": {"gamma": 0.2}}
+    snapshots = {"dates": ["2007-12-31"], "temporal_weight": 1.0}
+    licap = PRETRAINING.recipes.resolve(
+        overrides={**SMALL, "features": FEATURES, **pretraining, "snapshots": snapshots}
+    )
+    assert isinstance(licap, LicapConfig)
+    period, labels = NextYear(kg, YEAR), kg.labels.copy()
+    labels[period.new] = labels[period.new][::-1] + 3
+    made = []
+    for number, graph in enumerate((kg, replace(kg, labels=labels))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made.append(forecast(settings("gcn"), NextYear(graph, YEAR), folder, folder, licap))
+    np.testing.assert_array_equal(made[0].prediction, made[1].prediction)
+    assert not np.array_equal(made[0].prediction[period.new], made[0].shuffled[period.new])
+    (tmp_path / "plain").mkdir()
+    plain = forecast(settings("gcn"), period, tmp_path / "plain", tmp_path / "plain")
+    assert not np.array_equal(plain.prediction, made[0].prediction)
+
+
 def test_node2vec_has_nothing_for_later_nodes(kg: KnowledgeGraph, tmp_path: Path) -> None:
     config = small("ridge", features={"structural": "node2vec", "semantic": "none"})
     with pytest.raises(NieError, match="has nothing for nodes that come later"):
@@ -106,7 +132,13 @@ def test_the_study_runs_its_years_and_keeps_them(
     code, out, error = run_quietly(command, tmp_path, tmp_path / "runs")
     assert code == 0, error
     assert "1999 is left out" in error
-    for row in ("mean of the labels", "boosting-neighbours, facts of other new nodes", "rgcn, LICAP in training"):
+    for row in (
+        "mean of the labels",
+        "boosting-neighbours, facts of other new nodes",
+        "rgcn, LICAP in training",
+        "graphsage, LICAP, warm start",
+        "graphsage, LICAP, temporal positives of other nodes",
+    ):
         assert f"| {row} " in out
     code, again, _ = run_quietly([*command, "--report-only"], tmp_path, tmp_path / "runs")
     assert code == 0
