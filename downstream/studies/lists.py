@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from downstream.losses.table import ListSampling
-from downstream.studies.needs import SEMANTIC
+from downstream.studies.needs import SEMANTIC, TEXT
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm, Pair, Study, against
 
@@ -37,18 +37,20 @@ def _lists(settings: Settings) -> list[Arm]:
 
 
 def _parts(settings: Settings) -> list[Arm]:
-    text = settings.method("rgtn").model_dump()["features"]["semantic"]
-    one = {"semantic": "none"}
+    own = settings.method("rgtn").features
+    # In the structural channel "auto" stands for something else; of texts it is TF-IDF in the semantic one.
+    text, of_text = ("tfidf", (TEXT,)) if own.semantic == "auto" else (own.semantic, ())
     features = {
-        "structure": one,
-        "semantics": {"structural": text, "degrees": False, **one},
-        "concatenation": {"structural": f"{settings.method('rgtn').features.structural}+{text}", **one},
+        "structure": {"semantic": "none"},
+        "semantics": {"structural": "none", "degrees": False},
+        "concatenation": {"structural": f"{own.structural}+{text}", "semantic": "none"},
         "rgtn": {},
     }
+    needed = {"structure": (), "concatenation": (SEMANTIC,) if text == "none" else of_text}
     arms = []
     for name in PARTS:
         changes = {"features": features[name]} if features[name] else {}
-        needs = () if name == "structure" else (SEMANTIC,)
+        needs = needed.get(name, (SEMANTIC,))
         arms += [
             Arm(name, settings.method("rgtn", **changes), needs=needs),
             Arm(f"{name}, {WITHOUT}", settings.method("rgtn", loss={"listwise_weight": 0.0}, **changes), needs=needs),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from downstream.studies.catalogue import STUDIES
+from downstream.studies.needs import TRAINING_LABELS
 from downstream.studies.served import lacking, served
 from nie.__main__ import main
-from nie.data import load
+from nie.data import Channel, load
 from nie.data.store import save
 
 NODES = 120
@@ -42,6 +44,7 @@ def arguments(root: Path) -> list[str]:
     return ["--data-root", str(root / "data"), "--run-root", str(root / "runs")]
 
 
+WITHOUT_ARMS = ("tsne", "case-study", "next-year")
 SHORT = ["--features.structural", "relations", "--folds.run", "0"]
 
 
@@ -74,6 +77,16 @@ def test_a_graph_without_words_has_the_rows_that_read_none(name: str, rows: list
     assert [arm.name for arm in served(arms, kg, name)] == rows
 
 
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in (*WITHOUT_ARMS, "best", "out-of-domain")])
+def test_a_graph_that_has_everything_has_every_row(name: str, root: Path) -> None:
+    """A need that reads the settings of its row must be met by the row that it is for."""
+    kg, study = load("texts", root / "data"), STUDIES[name]
+    facts = Channel(np.ones((kg.num_nodes, 2), dtype=np.float32), np.ones(kg.num_nodes, dtype=bool))
+    rich = replace(kg, signals={"other": kg.labels}).with_channels({"facts": facts})
+    for arm in study.arms(study.ground.settings("texts", "fast", [], None)):
+        assert set(lacking(arm, rich)) <= {TRAINING_LABELS}, arm.name
+
+
 @pytest.mark.parametrize(
     ("name", "rows"),
     [("interaction", ["alignment 0", "alignment 0 + licap"]), ("channels", ["none", "structural"])],
@@ -104,9 +117,6 @@ def test_a_study_of_what_a_graph_lacks_is_refused(
 def test_what_no_row_can_do_without_is_said_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "grid", "texts", "--features.semantic", "minilmm", *arguments(root), "--quiet"]) == 2
     assert capsys.readouterr().err.count("There is no feature 'minilmm'") == 1
-
-
-WITHOUT_ARMS = ("tsne", "case-study", "next-year")
 
 
 # best needs a recipe of the dataset's own, every row of missing reads facts, and those of out-of-domain rank directors.
