@@ -148,6 +148,7 @@ def test_relational_sum_beside_dgl(script: Script, tmp_path: Path) -> None:
     [
         ("fusions.py", ["--nodes", "50", "--repeat", "1"], "| cross_modal_transformer"),
         ("digits.py", ["--epochs", "2"], "| both"),
+        ("licap_cost.py", ["--nodes", "100", "--edges", "400", "--repeat", "1"], "finer bins (L2)"),
     ],
 )
 def test_small_benchmarks_run(script: Script, name: str, arguments: list[str], words: str) -> None:
