@@ -270,19 +270,11 @@ class _Part:
 
 
 def record(graph: dgl.DGLGraph, name: str, inputs: Sequence[Tensor | None] = ()) -> None:
-    """Keep what an operation is given, or that out-degrees are read, if `recording` asks for it."""
+    """Keep what an operation is given, a sum of all nodes, or that out-degrees are read, if `recording` asks for it."""
     kept = _RECORDING.get(graph)
     if kept is not None:
-        places = SOURCES.get(name, ())
-        rows = [inputs[place] for place in places]
+        rows = [inputs[place] for place in SOURCES.get(name, range(len(inputs)))]
         kept.append(Passed(name, tuple(each.detach() for each in rows if each is not None)))
-
-
-def record_sum(graph: dgl.DGLGraph, total: Tensor) -> None:
-    """Keep a sum over all nodes, if `recording` asks for it."""
-    kept = _RECORDING.get(graph)
-    if kept is not None:
-        kept.append(Passed(WHOLE_SUM, (total.detach(),)))
 
 
 def running(graph: dgl.DGLGraph) -> Excerpt | None:
