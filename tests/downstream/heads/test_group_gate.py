@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from leaving_out import check_leaving_out
-from stage_helpers import opened, small, store_synthetic
+from stage_helpers import opened, small
 
 from downstream.answers.explanation import explain
 from downstream.answers.new_nodes import predict_new
@@ -73,13 +73,6 @@ def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], w
 
 
 GROUPED: dict[str, Any] = {"by": "centrality", "count": 3, "heads": 2}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("gated")
-    store_synthetic(root)
-    return root
 
 
 def gated(root: Path, method: str, **changes: Any) -> TrainedRun:

@@ -36,13 +36,6 @@ def test_every_row_has_its_control_and_all_runs_differ() -> None:
             assert arm.licap.folds == arm.config.folds
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("labels")
-    store_synthetic(root)
-    return root
-
-
 def run_of(method: str, learned: str, root: Path, **changes: Any) -> Run:
     config = small(method, **changes).model_copy(update={"learned_labels": learned})
     return estimate(config, data_root=root, run_root=root / "runs")
