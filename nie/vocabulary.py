@@ -20,8 +20,9 @@ LearnedLabels = Literal["given", "raw", "log1p", "rank", "normal"]
 """What is learned in the place of the labels on the scale that is judged (`pretrain.label_scale.LabelScale`)."""
 
 LEARNED_LABELS = (
-    "what is learned in the place of the labels: given, as they are; raw; log1p; rank, the share of training labels "
-    "below; normal, the normal quantile of that. Figures are of predictions on the usual scale"
+    "what is learned in the place of the labels: given, as they are; raw; log1p, which is the same where a graph's "
+    "labels are logarithms; rank, the share of training labels below; normal, the normal quantile of that. Figures, "
+    "scores and explanations are of predictions on the usual scale"
 )
 """What settings say of it."""
 

@@ -33,8 +33,11 @@ class LabelScale:
     only a prediction can be, is between -1 and 0 on the scale of logarithms, and a logarithm below 0 is a label between
     -1 and 0. So the way back is defined for every number, and predictions have the same order on both scales.
 
+    ``log1p`` of targets that are logarithms already, and ``raw`` of targets that are labels, are ``given``: the same
+    bits are learned, and nothing is refused that ``given`` allows once the graph is known.
+
     Attributes:
-        kind: which function.
+        kind: which function; ``given`` where that is what it comes to.
         logarithmic: whether targets are log(1 + label); otherwise they are the labels.
         knots: ascending training targets, for ranks.
         heights: what they become.
@@ -89,6 +92,26 @@ class LabelScale:
             return _interpolated(made, self.heights, self.knots)
         return _logs_of(made) if self.kind == "raw" else np.expm1(np.minimum(made, LARGEST))
 
+    def slope(self, learned: Floats) -> Floats:
+        """The derivative of `back`; at a knot, that of what lies above."""
+        if self.kind == "given":
+            return np.ones_like(learned)
+        made = (learned - self.shift) / self.factor
+        if len(self.knots):
+            slopes = _slopes(made, self.heights, self.knots)
+        elif self.kind == "raw":
+            slopes = 1 / (1 + np.abs(made)) ** np.where(made < 0, 2, 1)
+        else:
+            slopes = np.exp(np.minimum(made, LARGEST)) * (made <= LARGEST)
+        return slopes / self.factor
+
+    def mean_slope(self, start: float, end: float) -> float:
+        """The mean derivative of `back` on the way from one learned value to another."""
+        first, last = np.array([start]), np.array([end])
+        if self.kind == "given" or start == end:
+            return float(self.slope(first)[0])
+        return float((self.back(last) - self.back(first))[0] / (end - start))
+
 
 def label_scale(kind: LearnedLabels, inputs: NodeInputs, fold: Fold) -> LabelScale:
     """The scale of a fold, found once."""
@@ -128,7 +151,17 @@ def _labels_of(logs: Floats) -> Floats:
 
 def _interpolated(values: Floats, knots: Floats, heights: Floats) -> Floats:
     """Linear between the knots, and beyond them with the mean slope."""
-    slope = (heights[-1] - heights[0]) / (knots[-1] - knots[0]) if len(knots) > 1 else 1.0
     beyond = np.minimum(values - knots[0], 0) + np.maximum(values - knots[-1], 0)
-    made: Floats = np.interp(values, knots, heights) + slope * beyond
+    made: Floats = np.interp(values, knots, heights) + _mean_slope(knots, heights) * beyond
     return made
+
+
+def _slopes(values: Floats, knots: Floats, heights: Floats) -> Floats:
+    """The derivative of `_interpolated`."""
+    mean = _mean_slope(knots, heights)
+    by_piece = np.concatenate([[mean], np.diff(heights) / np.diff(knots), [mean]])
+    return by_piece[np.searchsorted(knots, values, side="right")]
+
+
+def _mean_slope(knots: Floats, heights: Floats) -> float:
+    return float((heights[-1] - heights[0]) / (knots[-1] - knots[0])) if len(knots) > 1 else 1.0

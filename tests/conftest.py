@@ -88,6 +88,16 @@ def logging_stays() -> Iterator[None]:
         root.removeHandler(handler)
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of datasets with the synthetic graph, which the tests of a module share, as they do the runs in it."""
+    from stage_helpers import store_synthetic
+
+    root = tmp_path_factory.mktemp("root")
+    store_synthetic(root)
+    return root
+
+
 @pytest.fixture(scope="session")
 def quick_interpreter() -> Iterator[None]:
     """Halve the time of Triton's interpreter, where it is in use."""

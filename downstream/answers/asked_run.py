@@ -6,7 +6,7 @@ from pathlib import Path
 
 from downstream.answers.blend_run import BlendRun
 from downstream.answers.changed_scores import ChangeableRun
-from downstream.answers.finished_run import RunInputs, finished_config, why_unasked
+from downstream.answers.finished_run import RunInputs, finished_config
 from downstream.answers.linear_run import LinearRun
 from downstream.answers.score_sum import AskedRun
 from downstream.answers.table_run import TableRun
@@ -20,7 +20,7 @@ from nie.runs.run import Run
 def asked_run(run: Run, *, data_root: str | Path = "datasets") -> AskedRun:
     """Open a run of a network, of a method that is linear in the features, of trees, or of a blend.
 
-    The trees of a blend are not explained, nor what learned other labels: their parts stand by their names.
+    The trees of a blend are not explained: their parts stand by their names.
 
     Args:
         run: of the importance stage.
@@ -66,7 +66,7 @@ def _opened(run: Run, shared: RunInputs) -> AskedRun:
 
 def _part(run: Run, shared: RunInputs) -> AskedRun | None:
     method = method_of(run)
-    if method is None or not _can_be_asked(method) or why_unasked(finished_config(run)):
+    if method is None or not _can_be_asked(method):
         return None
     return _opened(run, shared)
 

@@ -126,8 +126,10 @@ class ChangedGraph:
 
     @property
     def kept(self) -> list[str]:
-        """The features read so far that stay as they were, whatever changes."""
-        return list(dict.fromkeys(name for one in self._read_from.values() for name in one.features.kept))
+        """The features read so far that stay as they were, whatever changes, and groups whose heads a gate mixes."""
+        groups = self.trained.config.loss.groups
+        features = dict.fromkeys(name for one in self._read_from.values() for name in one.features.kept)
+        return [*features, *([f"the grouping by {groups.by}"] if groups.heads else [])]
 
     def _channels(self, inputs: NodeInputs) -> ChangedChannels:
         if id(inputs) not in self._read_from:

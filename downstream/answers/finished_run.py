@@ -38,22 +38,6 @@ def finished_config(run: Run) -> ImportanceConfig:
     return IMPORTANCE.recipes.resolve(overrides=dict(run.config))
 
 
-def why_unasked(config: ImportanceConfig) -> str:
-    """Why the model of a run cannot be asked for scores on other facts, as the end of a sentence; "" where it can."""
-    if (learned := getattr(config, "learned_labels", "given")) != "given":
-        return (
-            f"learned other labels (learned_labels {learned}), so that what its model says is not on the scale of the "
-            "scores; ask a run of the labels as they are."
-        )
-    loss = getattr(config, "loss", None)
-    if loss is not None and loss.groups.heads:
-        return (
-            "mixes heads by groups of its own nodes (loss.groups.heads), so that it cannot be asked about a part of "
-            "the graph or another one; ask a run without."
-        )
-    return ""
-
-
 class HasInputs:
     """The graph and the folds of a run that is opened with its inputs."""
 
@@ -125,22 +109,11 @@ class FittedRun(HasInputs, Generic[ConfigT]):
             shared: what runs that are opened with it have in common, in the place of ``data_root``.
 
         Raises:
-            NieError: another stage made the run, it has no finished fold, its data have changed, its method is not of
-                those that this class asks, or `why_unasked` says why it is not.
-        """
-        if why := why_unasked(finished_config(run)):
-            raise NieError(f"{run.path} {why}")
-        return cls.as_it_is(run, shared or RunInputs(data_root))
-
-    @classmethod
-    def as_it_is(cls, run: Run, inputs: RunInputs) -> Self:
-        """Open a run whose vectors or weights are read on its own graph, which asks for no score.
-
-        Raises:
-            NieError: as of `open`, but for `why_unasked`.
+            NieError: another stage made the run, it has no finished fold, its data have changed, or its method is not
+                of those that this class asks.
         """
         config = cls.readable(run, finished_config(run))
-        return cls(run, inputs.of(run, config), config)
+        return cls(run, (shared or RunInputs(data_root)).of(run, config), config)
 
     @classmethod
     def readable(cls, run: Run, config: ImportanceConfig) -> ConfigT:

@@ -11,13 +11,14 @@ from downstream.answers.feature_columns import feature_columns
 from downstream.answers.finished_run import FittedRun
 from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData
-from downstream.methods.fitted import REACH
+from downstream.methods.fitted import clipped
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Floats
 from nie.errors import NieError
 from nie.runs.run import Run
+from pretrain.label_scale import LabelScale
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +35,21 @@ class LinearRun(FittedRun[ImportanceConfig]):
         return config
 
     def score_by(self, fold: int, node: int, method: str) -> ScoreSum:
-        """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean."""
+        """See `downstream.answers.score_sum.AskedRun`: the weight of a column times its distance from the mean.
+
+        Where another function of the labels is learned, the way back bends the line on which all columns go from there
+        to what they are, and integrated gradients along it are these products times one factor.
+        """
         if method == "attention":
             raise NieError(f"{self.config.method} has no attention; explain it by ig.")
         if fold not in self._fits:
             self._fits[fold] = _Fit.of(self, fold)
         fit = self._fits[fold]
         kg, row = self.kg, fit.data.features[node].astype(np.float64)
-        score = float(row @ fit.weights + fit.constant)
-        reach = REACH * float(np.abs(kg.targets[fit.data.fold.train]).max())
+        learned, usual = fit.learned(row), fit.learned(fit.usual)
+        score, base = float(fit.scale.back(learned)), float(fit.scale.back(usual))
         kept = float(self.run.predictions(fold, kg.num_nodes)[node])
-        if not is_same_score(kept, min(max(score, -reach), reach)):
+        if not is_same_score(kept, float(clipped(np.array(score), kg.targets[fit.data.fold.train]))):
             raise NieError(
                 f"{self.run.path} predicts {kept:.4g} for node {node}, but the same fit gives {score:.4g} today; run "
                 "it again to explain it."
@@ -53,8 +58,8 @@ class LinearRun(FittedRun[ImportanceConfig]):
         if method != "ig":
             return ScoreSum([ScorePart(1.0, score, Attribution(facts))])
         widths = [len(columns) for columns in fit.columns.values()]
-        owed = np.split(fit.weights * (row - fit.usual), np.cumsum(widths)[:-1])
-        base = float(fit.usual @ fit.weights + fit.constant)
+        bent = fit.scale.mean_slope(float(usual), float(learned))
+        owed = np.split(bent * fit.weights * (row - fit.usual), np.cumsum(widths)[:-1])
         by_channel = dict(zip(fit.columns, owed, strict=True))
         return ScoreSum([ScorePart(1.0, score, Attribution(facts, by_channel, base), fit.columns)])
 
@@ -69,6 +74,7 @@ class _Fit:
         constant: added to them.
         usual: (d,) mean features of the training nodes.
         columns: by channel the feature that each column belongs to.
+        scale: from the labels that are judged to those that were fitted.
     """
 
     data: FoldData
@@ -76,6 +82,11 @@ class _Fit:
     constant: float
     usual: Floats
     columns: dict[str, list[str]]
+    scale: LabelScale
+
+    def learned(self, row: Floats) -> Floats:
+        """() what a row (d,) of features predicts, on the scale that is learned."""
+        return np.asarray(row @ self.weights + self.constant)
 
     @classmethod
     def of(cls, run: LinearRun, fold: int) -> _Fit:
@@ -85,4 +96,4 @@ class _Fit:
         data = FoldData.of(work)
         weights, constant = method.weights(data)
         usual = data.features[data.fold.train].mean(axis=0, dtype=np.float64)
-        return cls(data, weights, constant, usual, feature_columns(work))
+        return cls(data, weights, constant, usual, feature_columns(work), work.scale)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.answers.finished_run import RunInputs
 from downstream.answers.trained import TrainedRun
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.inputs import LinkInputs
@@ -81,7 +80,7 @@ def refined(run: Run, *, fold: int | None = None, data_root: str | Path = "datas
 
 
 def _of_importance(run: Run, fold: int, data_root: str | Path) -> Refined:
-    trained = TrainedRun.as_it_is(run, RunInputs(data_root))
+    trained = TrainedRun.open(run, data_root=data_root)
     network = trained.networks_of(fold)[0]
     with torch.no_grad():
         outputs = network.given.outputs(network.model, network.given.predicting)

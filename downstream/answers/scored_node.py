@@ -27,7 +27,7 @@ from nie.ops.edge_weight import weight_of
 from nie.ops.excerpt import OUT_DEGREE, Excerpt, Passed
 
 ROUNDING = 1e-3
-"""By so much of the label scale may a score on the excerpt differ from that on the whole graph."""
+"""By so much of the scale that is learned may a score on the excerpt differ from that on the whole graph."""
 
 
 class ScoredNode:
@@ -83,8 +83,9 @@ class ScoredNode:
         # This run has derivatives, which tell what of the network later runs leave out; the next one checks that.
         self(self.whole.clone().requires_grad_())
         with torch.no_grad():
-            found = float(self(self.whole))
-        if abs(found - self.score) > ROUNDING * max(1.0, abs(self.score)):
+            found = network.learned(self.outputs(self.whole))[0]
+        expected = float(given.work.scale.forward(told.prediction[node].double().cpu().numpy()))
+        if abs(float(found) - expected) > ROUNDING * max(1.0, abs(expected)):
             raise NieError(
                 f"{given.config.method} passes messages by other means than the operations of nie.ops, so that its "
                 "scores cannot be explained."

@@ -15,10 +15,11 @@ from downstream.answers.finished_run import FittedRun
 from downstream.answers.node_columns import NodeColumns
 from downstream.answers.score_sum import ScorePart, ScoreSum, is_same_score
 from downstream.methods.baselines import FoldData, Predictor
+from downstream.methods.fitted import clipped
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
-from nie.arrays import Floats
+from nie.arrays import Floats, Floats32
 from nie.data import Channel
 from nie.data.graph_change import GraphChange
 from nie.errors import NieError
@@ -34,7 +35,7 @@ class TableFit:
     Attributes:
         work: the fold and its features.
         data: the table that they were fitted on.
-        predict: what they say of the rows of a table with the same columns.
+        predict: what they say of the rows of a table with the same columns, on the label scale.
     """
 
     work: FoldWork
@@ -69,9 +70,17 @@ class TableRun(FittedRun[ImportanceConfig]):
             log.info("fitting %s anew on fold %d, as no run keeps its fit", self.config.method, fold)
             threads = self.run.timing(fold).get("threads")
             with computing_with(threads) if isinstance(threads, int) else contextlib.nullcontext():
-                predict = method.predictor(data, self.config.model)  # type: ignore[attr-defined]
-            test = work.fold.test
-            today, kept = predict(data.features[test]), self.run.predictions(fold, self.kg.num_nodes)[test]
+                learned = method.predictor(data, self.config.model)  # type: ignore[attr-defined]
+            back = work.scale.back
+
+            def predict(rows: Floats32) -> Floats:
+                return back(learned(rows))
+
+            test, known = work.fold.test, self.kg.targets[work.fold.train]
+            today, kept = (
+                clipped(predict(data.features[test]), known),
+                self.run.predictions(fold, self.kg.num_nodes)[test],
+            )
             if not all(map(is_same_score, kept.tolist(), today.tolist())):
                 raise NieError(
                     f"{self.run.path} predicts other scores than the same fit gives today; run it again to ask it."

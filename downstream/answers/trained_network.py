@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from downstream.answers.back_to_labels import back_to_labels
 from downstream.answers.feature_columns import feature_columns
 from downstream.answers.last_asked import LastAsked
 from downstream.methods.fold_network import FoldNetwork
@@ -68,9 +69,13 @@ class TrainedNetwork:
     model: nn.Module
     _kept: LastAsked[OnAll] = field(default_factory=kept_on_all, repr=False)
 
-    def predicted(self, outputs: ImportanceScores) -> Tensor:
-        """(N,) predictions on the label scale."""
+    def learned(self, outputs: ImportanceScores) -> Tensor:
+        """(N,) predictions on the scale that is learned."""
         return centred(outputs, self.given)[0] + self.given.centre
+
+    def predicted(self, outputs: ImportanceScores) -> Tensor:
+        """(N,) predictions on the label scale, differentiable."""
+        return back_to_labels(self.learned(outputs), self.given.work.scale)
 
     @property
     def feature_columns(self) -> dict[str, list[str]]:

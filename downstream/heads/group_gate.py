@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from downstream.heads.hidden_size import hidden_size
 from nie.errors import NieError
 from nie.models import ImportanceScores
+from nie.ops.excerpt import own_rows
 
 
 class GroupGate(nn.Module):
@@ -47,23 +48,31 @@ class GroupGate(nn.Module):
         self.linear.reset_parameters()
         nn.init.zeros_(self.gate)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """What is added to the scores (N,), of ``hidden`` (N, size), a row for each node of the graph.
+    def forward(self, hidden: Tensor, groups: Tensor | None = None) -> Tensor:
+        """What is added to the scores (N,), of ``hidden`` (N, size).
+
+        Args:
+            hidden: a row for each node of the graph, or for those of ``groups``.
+            groups: (N,) their groups; by default those of all nodes.
 
         Raises:
-            NieError: another number of rows.
+            NieError: another number of rows than of groups.
         """
-        if len(hidden) != len(self.groups):
+        groups = self.groups if groups is None else groups
+        if len(hidden) != len(groups):
             raise NieError(
-                f"The heads of loss.groups.heads read all {len(self.groups)} nodes of their graph at once; got "
-                f"{len(hidden)}."
+                f"The heads of loss.groups.heads know the groups of the {len(groups)} nodes of their graph and of no "
+                f"others; got {len(hidden)} nodes. Ask about these nodes alone, or train without loss.groups.heads."
             )
-        mixed: Tensor = (torch.softmax(self.gate[self.groups], dim=1) * self.linear(hidden)).sum(1)
+        mixed: Tensor = (torch.softmax(self.gate[groups], dim=1) * self.linear(hidden)).sum(1)
         return mixed
 
 
 def with_group_gate(model: nn.Module, channel_sizes: Mapping[str, int], groups: Tensor, heads: int) -> nn.Module:
     """A network to whose scores a `GroupGate` among its modules adds.
+
+    On an excerpt of the graph (`nie.ops.excerpt`) it mixes by the groups of the excerpt's nodes. On a changed graph,
+    nodes keep the groups that they were trained with.
 
     Args:
         model: as `nie.models` describes it; changed in place.
@@ -80,8 +89,9 @@ def with_group_gate(model: nn.Module, channel_sizes: Mapping[str, int], groups: 
     return model
 
 
-def _gated(model: nn.Module, _inputs: Any, outputs: ImportanceScores) -> ImportanceScores:
+def _gated(model: nn.Module, inputs: Any, outputs: ImportanceScores) -> ImportanceScores:
     assert outputs.hidden is not None
     gate: Any = model.group_gate
-    score = outputs.score + gate(outputs.hidden)
+    graph = inputs[0]
+    score = outputs.score + gate(outputs.hidden, own_rows(graph, gate.groups))
     return replace(outputs, score=score, by_channel=score[:, None] if outputs.states is None else outputs.by_channel)

@@ -83,7 +83,7 @@ def importance_loss(
     score: Tensor,
     by_channel: Tensor,
     target: Tensor,
-    lists: Tensor,
+    lists: Tensor | None,
     *,
     error: Callable[[Tensor, Tensor], Tensor] = squared_error,
     listwise: Callable[[Tensor, Tensor, Tensor], Tensor] = listwise_loss,
@@ -99,7 +99,7 @@ def importance_loss(
         score: (n,) final scores.
         by_channel: (n, C) scores of the single channels.
         target: (n,) labels.
-        lists: (L, m) long, from `downstream.losses.lists`; not looked at when ``listwise_weight`` is 0.
+        lists: (L, m) long, from `downstream.losses.lists`; None where ``listwise_weight`` is 0.
         error: e, ``(prediction, target) -> () tensor`` of equal shapes; of all channels at once it is asked for (n, C).
         listwise: ``(score, target, lists) -> () tensor``.
         value_error: in the place of e for the final scores.
@@ -111,13 +111,13 @@ def importance_loss(
 
     Example:
         >>> target = torch.tensor([0.0, 1.0])
-        >>> lists = torch.tensor([[0, 1], [1, 0]])
-        >>> importance_loss(target, target[:, None] + 2, target, lists, channel_weight=0.5, listwise_weight=0.0)
+        >>> importance_loss(target, target[:, None] + 2, target, None, channel_weight=0.5, listwise_weight=0.0)
         tensor(2.)
     """
     whole, channels = (value_error or error)(score, target), error(by_channel, target[:, None].expand_as(by_channel))
     loss = (1 - channel_weight) * term("regression", whole)
     loss = loss + channel_weight * (term("channels", channels) if channel_weight else channels)
     if listwise_weight:
+        assert lists is not None
         loss = loss + listwise_weight * term("listwise", listwise(score, target, lists))
     return loss

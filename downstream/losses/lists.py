@@ -89,13 +89,31 @@ def draw_lists(num_train: int, list_size: ListSize, generator: torch.Generator) 
     device = generator.device
     if list_size == "all":
         return torch.arange(num_train, device=device)[None]
-    circle = torch.randperm(num_train, generator=generator, device=device)
-    steps = 1 + torch.randperm(num_train - 1, generator=generator, device=device)[: list_size - 1]
-    steps = torch.cat([steps.new_zeros(1), steps])
+    circle, order = _drawn(num_train, generator)
+    steps = torch.cat([order.new_zeros(1), 1 + order[: list_size - 1]])
     place = torch.arange(num_train, device=device)[:, None] + steps  # (n, m)
     lists = torch.empty_like(place)
     lists[circle] = circle[place % num_train]
     return lists
+
+
+def pass_lists(num_train: int, list_size: ListSize, generator: torch.Generator) -> None:
+    """Draw what `draw_lists` draws and make no lists, so that a loss without them changes no later draw.
+
+    >>> ahead, passed = (torch.Generator().manual_seed(0) for _ in range(2))
+    >>> _ = draw_lists(9, 3, ahead)
+    >>> pass_lists(9, 3, passed)
+    >>> bool((ahead.get_state() == passed.get_state()).all())
+    True
+    """
+    if list_size != "all":
+        _drawn(num_train, generator)
+
+
+def _drawn(num_train: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The circle of the nodes, and the order that steps along it are taken from."""
+    first = torch.randperm(num_train, generator=generator, device=generator.device)
+    return first, torch.randperm(max(num_train - 1, 0), generator=generator, device=generator.device)
 
 
 def near_lists(target: Tensor, list_size: int, generator: torch.Generator) -> Tensor:

@@ -26,10 +26,10 @@ def try_alignment(name: str, alignment: Callable[..., Tensor], settings: Mapping
     """Raise NieError where the alignment cannot be computed with these settings, which ``name`` gives.
 
     >>> from downstream.losses.table import ALIGNMENTS
-    >>> try_alignment("alignment_settings", ALIGNMENTS["combined"].function, {"ratios": (1.0, 1.0, 0.0)})
+    >>> try_alignment("alignment_settings", ALIGNMENTS["contrastive"].function, {"temperature": 0})
     Traceback (most recent call last):
         ...
-    nie.errors.NieError: ratios must be three numbers that are not negative and sum to 1; got (1.0, 1.0, 0.0).
+    nie.errors.NieError: Of loss.alignment_settings, temperature must be positive (LICAP uses 0.05); got 0.
     """
     projected, mask = torch.eye(2)[:, None].expand(2, 2, 2), torch.ones(2, 2, dtype=torch.bool)
     _try(name, settings, lambda: alignment(projected, mask, **settings))
@@ -38,5 +38,7 @@ def try_alignment(name: str, alignment: Callable[..., Tensor], settings: Mapping
 def _try(name: str, settings: Mapping[str, Any], loss: Callable[[], Tensor]) -> None:
     try:
         loss()
+    except NieError as error:  # which names a setting, and other parts of a run have settings of the same name
+        raise NieError(f"Of loss.{name}, {error}") from error
     except (TypeError, ValueError) as error:  # such as a list in the place of a number
         raise NieError(f"loss.{name} cannot be used: {shown(settings)}.") from error

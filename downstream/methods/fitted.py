@@ -64,7 +64,11 @@ def within_reach(fitted: Fitted, labels: Floats) -> Fitted:
     >>> fitted.prediction.tolist(), fitted.score.tolist()
     ([1.0, 5.0, 16.0, -16.0], [1.0, 5.0, 900.0, -70.0])
     """
+    prediction = clipped(fitted.prediction, labels)
+    return fitted if (prediction == fitted.prediction).all() else replace(fitted, prediction=prediction)
+
+
+def clipped(prediction: Floats, labels: Floats) -> Floats:
+    """Predictions as `within_reach` clips them."""
     reach = REACH * float(np.abs(labels).max())
-    if not (np.abs(fitted.prediction) > reach).any():
-        return fitted
-    return replace(fitted, prediction=fitted.prediction.clip(-reach, reach))
+    return prediction.clip(-reach, reach)

@@ -188,7 +188,8 @@ class FoldNetwork:
             settings["tier_outputs"] = self.num_logits
         build = self.work.method.build
         assert build is not None
-        model: nn.Module = build(channel_sizes=sizes, num_relations=self.message.num_relations, **settings)
+        relations = max(self.message.num_relations, 1)  # none, where the graph has not a single fact
+        model: nn.Module = build(channel_sizes=sizes, num_relations=relations, **settings)
         if self.config.loss.value == "gaussian":
             model = with_variance(model.to(self.train.device), sizes)
         if self.config.loss.groups.heads and self.groups_of_all is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from downstream.methods.fine_tuning import FineTuned
 from downstream.methods.fold_network import FoldNetwork
 from nie.arrays import Floats
 from nie.models.transformer import TransformerBlock
@@ -19,7 +20,7 @@ def layers_of(model: nn.Module, given: FoldNetwork) -> list[Floats]:
     """(N, d) by layer, the first layer first; none of a network whose layers are not known.
 
     Known are the convolutions of a stack, and the blocks of graph transformers: of several channels those at the same
-    distance from the end stand side by side.
+    distance from the end stand side by side. Of a network behind encoders that are trained along, they are its own.
 
     Args:
         model: of ``given``.
@@ -34,6 +35,8 @@ def layers_of(model: nn.Module, given: FoldNetwork) -> list[Floats]:
 
 def stacks_of(model: nn.Module) -> list[Sequence[nn.Module]]:
     """The layers of every stack of a network: of each encoder of a channel that is made of blocks, or its own."""
+    if isinstance(model, FineTuned):
+        return stacks_of(model.network)
     encoders = getattr(model, "encoders", None)
     if isinstance(encoders, nn.ModuleList):
         found = [[part for part in encoder.modules() if isinstance(part, TransformerBlock)] for encoder in encoders]

@@ -55,7 +55,9 @@ class RGTN(MultiChannelEncoder):
         if head not in HEADS:
             raise NieError(f"There is no head {head!r}{nearest(head, HEADS)}; use one of {', '.join(HEADS)}.")
         if centrality_scale and "structural" not in channels:
-            raise NieError("centrality_scale scales the channel 'structural', which channel_sizes does not name.")
+            raise NieError(
+                "centrality_scale scales the score of the channel structural, of which no features are given."
+            )
         if centrality_scale and head != "channels":
             raise NieError(
                 "centrality_scale scales the score of a channel, and a head of kind 'vector' gives channels no score."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from downstream.methods.finished_predictions import prediction_of, runs_to
@@ -16,11 +16,44 @@ from nie.arrays import Floats
 from nie.errors import NieError
 from nie.runs.run import Run
 from nie.settings.recipes import resolve
-from pretrain.inputs import inputs_key, prepare
+from pretrain.inputs import NodeInputs, inputs_key, prepare
 
 
-def with_teacher_layers(work: FoldWork) -> FoldWork:
+@dataclass(frozen=True, eq=False)
+class TeacherInputs:
+    """What networks that teach read, prepared once for all folds and teachers, and let go with this object.
+
+    Attributes:
+        own: what the student reads, which is that of teachers with the same settings of data.
+    """
+
+    own: NodeInputs
+    _prepared: dict[str, NodeInputs] = field(default_factory=dict, repr=False)
+
+    def of(self, run: Run, config: NetworkConfig) -> NodeInputs:
+        """The inputs of a teacher.
+
+        Raises:
+            NieError: its features cannot be had, or have changed since.
+        """
+        key = inputs_key(config)
+        inputs = self.own if key == inputs_key(self.own.config) else self._prepared.get(key)
+        if inputs is None:
+            inputs = self._prepared[key] = prepare(config, data_root=self.own.data_root, kg=self.own.kg)
+        if (changed := run.changed_source(inputs.made_from)) is not None:
+            raise NieError(
+                f"{run.path} read other features than there are now ({changed}), so that its layers cannot be had; run "
+                "it again, or leave loss.teacher_cka out."
+            )
+        return inputs
+
+
+def with_teacher_layers(work: FoldWork, inputs: TeacherInputs) -> FoldWork:
     """The same work with the layers that ``loss.teacher_cka`` asks for; as it is where nothing does.
+
+    Args:
+        work: of a student.
+        inputs: what its teachers read.
 
     Raises:
         NieError: no teacher is a network whose layers are known, one has not so many, or one cannot teach on this fold.
@@ -29,7 +62,7 @@ def with_teacher_layers(work: FoldWork) -> FoldWork:
     if asked is None or not asked.weight:
         return work
     found = tuple(
-        layer for run in runs_to("teach", work.network.teachers) for layer in _asked_of(run, work, asked.layers)
+        layer for run in runs_to("teach", work.network.teachers) for layer in _asked_of(run, work, inputs, asked.layers)
     )
     if not found:
         raise NieError(
@@ -39,12 +72,12 @@ def with_teacher_layers(work: FoldWork) -> FoldWork:
     return replace(work, teacher_layers=found)
 
 
-def _asked_of(run: Run, work: FoldWork, layers: tuple[int, ...]) -> Iterator[Floats]:
+def _asked_of(run: Run, work: FoldWork, inputs: TeacherInputs, layers: tuple[int, ...]) -> Iterator[Floats]:
     """The layers of a teacher, by number from its last one, which is -1."""
     method = method_of(run)
     if method is None or not method.is_network:
         return
-    made = layers_of_run(run, work)
+    made = layers_of_run(run, work, inputs)
     for layer in layers if made else ():
         if not 1 <= -layer <= len(made):
             raise NieError(
@@ -54,17 +87,15 @@ def _asked_of(run: Run, work: FoldWork, layers: tuple[int, ...]) -> Iterator[Flo
         yield made[layer]
 
 
-def layers_of_run(run: Run, work: FoldWork) -> list[Floats]:
-    """(N, d) by layer of the first network of a finished run, on the fold of ``work``.
+def layers_of_run(run: Run, work: FoldWork, inputs: TeacherInputs) -> list[Floats]:
+    """(N, d) by layer of the first network of a finished run, on the fold and the device of ``work``.
 
     Raises:
-        NieError: it has not finished the fold, or is of another dataset or fold.
+        NieError: it has not finished the fold, is of another dataset or fold, or its features have changed.
     """
-    inputs, number = work.inputs, work.fold.index
-    prediction_of("teach", run, inputs.kg, work.fold)  # refuses what is of another fold
-    config = cast(NetworkConfig, resolve(METHODS[run.config["method"]].settings, dict(run.config)))
-    if inputs_key(config) != inputs_key(work.config):
-        inputs = prepare(config, data_root=inputs.data_root, kg=inputs.kg)
-    own = FoldWork.of(METHODS[config.method], config, inputs, work.fold)
+    prediction_of("teach", run, work.inputs.kg, work.fold)  # refuses what is of another fold
+    read = cast(NetworkConfig, resolve(METHODS[run.config["method"]].settings, dict(run.config)))
+    config = read.model_copy(update={"device": work.config.device})
+    own = FoldWork.of(METHODS[config.method], config, inputs.of(run, config), work.fold)
     given = FoldNetwork.of(own)
-    return layers_of(given.trained(run, number), given)
+    return layers_of(given.trained(run, work.fold.index), given)

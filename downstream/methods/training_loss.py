@@ -13,7 +13,7 @@ from downstream.losses.alignment import neighbourhood_targets
 from downstream.losses.by_group import weighed_by_group, within_groups
 from downstream.losses.gaussian import gaussian_loss
 from downstream.losses.importance import importance_loss
-from downstream.losses.lists import few_lists, lists_for
+from downstream.losses.lists import few_lists, lists_for, pass_lists
 from downstream.losses.table import (
     ALIGNMENTS,
     IMPORTANCE_LOSSES,
@@ -143,8 +143,11 @@ class TrainingLoss:
             return labels
         return labels + noise * torch.randn(labels.shape, generator=self.generator).to(labels)
 
-    def _lists(self, score: Tensor, labels: Tensor, by_pairs: bool) -> Tensor:
+    def _lists(self, score: Tensor, labels: Tensor, by_pairs: bool) -> Tensor | None:
         loss = self.given.config.loss
+        if not loss.listwise_weight:
+            pass_lists(len(labels), loss.list_size, self.generator)
+            return None
         lists = lists_for(loss.list_sampling, score, labels, loss.list_size, self.done, self.generator)
         if by_pairs:
             lists = few_lists(lists, len(labels), self.generator)

@@ -17,7 +17,7 @@ from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS, method_of
-from downstream.methods.teacher_layers import with_teacher_layers
+from downstream.methods.teacher_layers import TeacherInputs, with_teacher_layers
 from downstream.metrics.importance import COLUMNS
 from nie.errors import NieError
 from nie.ops.backend import choose_backend
@@ -60,9 +60,10 @@ def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tup
     Raises:
         NieError: one cannot work.
     """
-    ready = {}
+    ready, of_teachers = {}, TeacherInputs(inputs)
     for fold in config.folds.run:
-        work = with_teacher_layers(FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold]))
+        work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
+        work = with_teacher_layers(work, of_teachers)
         ready[fold] = work, work.method.check(work)
     return ready
 

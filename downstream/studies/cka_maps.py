@@ -8,7 +8,7 @@ from typing import Any, cast
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
-from downstream.methods.teacher_layers import layers_of_run
+from downstream.methods.teacher_layers import TeacherInputs, layers_of_run
 from downstream.reports import figures
 from downstream.reports.page import Table
 from downstream.stages.runner import Runner
@@ -68,4 +68,5 @@ def _method(run: Run) -> str:
 
 def _layers(arm: Arm, run: Run, runner: Runner, fold: int) -> list[Floats]:
     inputs, config = runner.inputs(arm.config), cast(ImportanceConfig, arm.settings_in(runner))
-    return layers_of_run(run, FoldWork.of(METHODS[_method(run)], config, inputs, inputs.folds[fold]))
+    work = FoldWork.of(METHODS[_method(run)], config, inputs, inputs.folds[fold])
+    return layers_of_run(run, work, TeacherInputs(inputs))

@@ -34,7 +34,8 @@ class Arm:
         name: of the row.
         config: settings of stage 2, or of link prediction.
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
-        parts: the arms whose runs it reads: those that it blends, or that teach it.
+        parts: the arms whose runs it reads: those that it blends, or that teach it, whichever setting of ``config``
+            names several.
         needs: what it reads that not every graph has.
         repeats: the arm that it repeats with another seed, and the number of that seed, from 0.
     """
@@ -48,12 +49,11 @@ class Arm:
 
     def settings_in(self, runner: Runner) -> RunConfig:
         """Its settings, with the folders in which the runs that it reads are or will be."""
+        read: dict[str, Any] = {} if self.licap is None else {"pretrained": str(runner.path(self.licap))}
         if self.parts:
-            paths = tuple(str(runner.path(part.settings_in(runner))) for part in self.parts)
-            return self.config.model_copy(update={self.config.runs_in[-1]: paths})
-        if self.licap is None:
-            return self.config
-        return self.config.model_copy(update={"pretrained": str(runner.path(self.licap))})
+            (setting,) = (name for name, runs in self.config.reads_runs().items() if isinstance(runs, tuple))
+            read[setting] = tuple(str(runner.path(part.settings_in(runner))) for part in self.parts)
+        return self.config.model_copy(update=read) if read else self.config
 
 
 Pair = tuple[str, str]

@@ -105,10 +105,9 @@ def _predict(arguments: argparse.Namespace, _flags: list[str]) -> None:
     scores = score_nodes(run, data_root=arguments.data_root, coverage=arguments.coverage or COVERAGE)
     if arguments.channel_weights:
         from downstream.answers.channel_weights import channel_weights
-        from downstream.answers.finished_run import RunInputs
         from downstream.answers.trained import TrainedRun
 
-        weights = channel_weights(TrainedRun.as_it_is(run, RunInputs(arguments.data_root)))
+        weights = channel_weights(TrainedRun.open(run, data_root=arguments.data_root))
         scores = dataclasses.replace(scores, channel_weights=weights)
     write_scores(scores, arguments.out)
     say(f"Scores of all {len(scores.name):,} nodes: {arguments.out}")

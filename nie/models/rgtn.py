@@ -98,11 +98,8 @@ class MultiChannelEncoder(nn.Module):
             GaussianHeads(size, size) if FUSIONS[fusion].needs_logvar and not kind.knows_variance else nn.Identity()
             for kind in self.kinds
         )
-        if first_channel is not None and first_channel not in self.channels:
-            raise NieError(
-                f"first_channel names the channel {first_channel!r}, which channel_sizes does not"
-                f"{nearest(first_channel, self.channels)}."
-            )
+        if first_channel is not None:
+            _check_name("first_channel", first_channel, self.channels)
         first = 0 if first_channel is None else self.channels.index(first_channel)
         self.drop = ChannelDropout(channel_drop, warmup=channel_warmup, first=first, first_calls=first_steps)
         self.head = head
@@ -236,13 +233,18 @@ def _check_rows(
 
 def _check(channels: tuple[str, ...], encoders: Mapping[str, str], steps: Mapping[str, int]) -> None:
     if not channels:
-        raise NieError("RGTN needs at least one channel of features in channel_sizes.")
+        raise NieError("RGTN reads features and was given none; it needs at least one channel of them.")
     for name, kind in encoders.items():
-        if name not in channels:
-            raise NieError(
-                f"encoders names the channel {name!r}, which channel_sizes does not{nearest(name, channels)}."
-            )
+        _check_name("encoders", name, channels)
         if kind not in ENCODERS:
             raise NieError(f"There is no encoder {kind!r}{nearest(kind, ENCODERS)}; use one of {', '.join(ENCODERS)}.")
         if ENCODERS[kind].reads_sequences and name not in steps:
             raise NieError(f"The encoder {kind} reads sequences; steps must say how long those of {name!r} are.")
+
+
+def _check_name(setting: str, name: str, channels: tuple[str, ...]) -> None:
+    if name not in channels:
+        raise NieError(
+            f"{setting} names the channel {name!r}, which is not among those that features are given for"
+            f"{nearest(name, channels)}; these are {', '.join(channels)}."
+        )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops.excerpt import record_sum, running
+from nie.ops.excerpt import WHOLE_SUM, record, running
 
 
 def whole_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
@@ -38,6 +38,6 @@ def whole_sum(graph: dgl.DGLGraph, value: Tensor) -> Tensor:
             "Attention over all nodes reads the whole graph, and a sampled block has a part of it; leave batch.size "
             "and memory out, or set model.attention to local."
         )
-    record_sum(graph, value)
+    record(graph, WHOLE_SUM, (value,))
     excerpt = running(graph)
     return value if excerpt is None else excerpt.summed().to(value)

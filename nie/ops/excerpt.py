@@ -87,6 +87,7 @@ class Excerpt:
         passed: of `recording` on the whole graph.
 
     Attributes:
+        nodes: (n,) ids of the few.
         graph: the subgraph of the few nodes, for a model to be called with inside `weighted`.
         etype: the relations of its edges.
         edges: (E',) ids of the in-edges of the few, in the whole graph.
@@ -106,6 +107,7 @@ class Excerpt:
     """
 
     def __init__(self, graph: dgl.DGLGraph, etype: Tensor, nodes: Tensor, passed: Sequence[Passed]) -> None:
+        self.nodes = nodes
         src, dst, self.edges = graph.in_edges(nodes, form="all")
         place = torch.full((graph.num_nodes(),), -1)
         place[nodes] = torch.arange(len(nodes))
@@ -268,21 +270,19 @@ class _Part:
 
 
 def record(graph: dgl.DGLGraph, name: str, inputs: Sequence[Tensor | None] = ()) -> None:
-    """Keep what an operation is given, or that out-degrees are read, if `recording` asks for it."""
+    """Keep what an operation is given, a sum of all nodes, or that out-degrees are read, if `recording` asks for it."""
     kept = _RECORDING.get(graph)
     if kept is not None:
-        places = SOURCES.get(name, ())
-        rows = [inputs[place] for place in places]
+        rows = [inputs[place] for place in SOURCES.get(name, range(len(inputs)))]
         kept.append(Passed(name, tuple(each.detach() for each in rows if each is not None)))
-
-
-def record_sum(graph: dgl.DGLGraph, total: Tensor) -> None:
-    """Keep a sum over all nodes, if `recording` asks for it."""
-    kept = _RECORDING.get(graph)
-    if kept is not None:
-        kept.append(Passed(WHOLE_SUM, (total.detach(),)))
 
 
 def running(graph: dgl.DGLGraph) -> Excerpt | None:
     """The excerpt that a model runs on, where ``graph`` is one."""
     return _RUNNING.get(graph)
+
+
+def own_rows(graph: dgl.DGLGraph, whole: Tensor) -> Tensor:
+    """Of a row for each node of a whole graph, those of the nodes of ``graph``: all, or the few of an excerpt."""
+    excerpt = running(graph)
+    return whole if excerpt is None else whole[excerpt.nodes.to(whole.device)]

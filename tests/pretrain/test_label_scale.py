@@ -44,6 +44,23 @@ def test_the_way_back_undoes_it_and_rises_everywhere(kind: Any, logarithmic: boo
     assert (np.diff(scale.back(anywhere)) > 0).all()
 
 
+@pytest.mark.parametrize("logarithmic", [True, False])
+@pytest.mark.parametrize("kind", ["given", *KINDS])
+def test_the_slope_is_that_of_the_way_back(kind: Any, logarithmic: bool) -> None:
+    labels = skewed()
+    targets = np.log1p(labels) if logarithmic else labels
+    scale = LabelScale.fit(kind, targets, logarithmic=logarithmic)
+    learned = scale.forward(targets)
+    places = np.random.default_rng(1).uniform(learned.min() - 1, learned.max() + 1, 500)
+    step = 1e-7 * np.ptp(learned)
+    expected = (scale.back(places + step) - scale.back(places - step)) / (2 * step)
+    np.testing.assert_allclose(scale.slope(places), expected, rtol=2e-3, atol=1e-6)
+    start, end = places[:2].tolist()
+    mean = scale.slope(np.linspace(start, end, 200_001)).mean()
+    assert scale.mean_slope(start, end) == pytest.approx(mean, rel=1e-3)
+    assert scale.mean_slope(start, start) == scale.slope(places[:1])[0]
+
+
 def test_labels_as_they_are_stay_bit_for_bit() -> None:
     targets = np.log1p(skewed())
     for kind in ("given", "log1p"):

@@ -52,6 +52,8 @@ class ChannelFusion(nn.Module):
                 raise NieError(f"The fusion {method} has no setting {name!r}{nearest(name, known)}.")
         try:
             self.fusion = FUSIONS[method].layer(size, num_channels, **settings) if num_channels > 1 else None
+        except NieError as error:  # which names a setting, and other parts of a model have settings of the same name
+            raise NieError(f"Of the settings of the fusion {method}, {error}") from error
         except TypeError as error:  # such as a list in the place of a number
             raise NieError(f"The fusion {method} cannot be made with these settings: {shown(settings)}.") from error
 

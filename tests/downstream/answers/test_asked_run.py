@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import small, store_synthetic
+from stage_helpers import small
 
 from downstream.answers.asked_run import asked_run
 from downstream.answers.explanation import Explanation, explain
@@ -18,13 +18,6 @@ from nie.data import synthetic
 from nie.data.store import save
 from nie.errors import NieError
 from nie.runs.run import Run
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("asked_run")
-    store_synthetic(root)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,6 @@ AROUND = {"structural": "relation-counts+neighbour-labels+centrality+neighbours"
 ONE_FOLD: dict[str, Any] = {"folds": {"run": [0]}}
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("channels")
-    store_synthetic(root)
-    return root
-
-
 def test_neighbours_their_labels_and_centrality_are_those_of_the_changed_graph(root: Path) -> None:
     """Computed slowly: all features of the changed graph as if nothing had been there before."""
     trained = opened(root, "mlp", **ONE_FOLD, features=AROUND)

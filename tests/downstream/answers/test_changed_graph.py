@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import opened, pretrained_on, store_synthetic
+from stage_helpers import opened, pretrained_on
 
 from downstream.answers.changed_channels import teller_of
 from downstream.answers.changed_graph import ChangedGraph
@@ -22,13 +22,6 @@ from nie.inputs.changed_features import ChangedFeatures
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
 ONE_FOLD: dict[str, Any] = {"graph": {"inverse_relations": True}, "folds": {"run": [0]}}
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn", "mlp")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("changed")
-    store_synthetic(root)
-    return root
 
 
 @pytest.fixture(scope="module")

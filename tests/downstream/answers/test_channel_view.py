@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stage_helpers import opened, run_quietly, store_synthetic
+from stage_helpers import opened, run_quietly
 
 from downstream.answers.channel_view import channel_view
 from downstream.answers.channel_weights import channel_weights
@@ -20,13 +20,6 @@ from downstream.answers.scored_node import ScoredNode, attention_names
 from downstream.answers.trained import TrainedRun
 from nie.errors import NieError
 from nie.layers import CoAttention
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("channel_view")
-    store_synthetic(root)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import run_quietly, small, store_synthetic
+from stage_helpers import run_quietly, small
 
 from downstream.answers.channel_weights import channel_weights
 from downstream.answers.trained import TrainedRun
 from downstream.stages.estimation import estimate
 from nie.errors import NieError
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("channel_weights")
-    store_synthetic(root)
-    return root
 
 
 def test_the_command_writes_a_column_for_each_channel(root: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stage_helpers import opened, run_quietly, small, store_synthetic
+from stage_helpers import opened, run_quietly, small
 
 from downstream.answers.attribution import ATTRIBUTIONS, integrated_gradients, leave_one_out
 from downstream.answers.explanation import explain
@@ -30,13 +30,6 @@ from nie.errors import NieError
 NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "multi-import", "rgtn",
             "tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn")  # fmt: skip
 BOTH_WAYS: dict[str, Any] = {"graph": {"inverse_relations": True}}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("explanation")
-    store_synthetic(root)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import opened, small, store_synthetic
+from stage_helpers import opened, small
 
 from downstream.answers.explanation import explain
 from downstream.answers.feature_columns import feature_columns
@@ -15,13 +15,6 @@ from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS
 from nie.data import Channel
 from pretrain.inputs import prepare
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("feature_columns")
-    store_synthetic(root)
-    return root
 
 
 def test_every_column_is_known_by_its_feature(root: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import opened, pretrained_on, run_quietly, store_synthetic
+from stage_helpers import opened, pretrained_on, run_quietly
 
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.estimate import Estimate
@@ -24,13 +24,6 @@ NETWORKS = ("gcn", "graphsage", "gat", "rgcn", "sgc", "geni", "rgtn")
 COMPUTED = {"structural": "relations", "semantic": "tfidf"}
 ONE_FOLD: dict[str, Any] = {"graph": {"inverse_relations": True}, "folds": {"run": [0]}}
 NODE = 40
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("suggestions")
-    store_synthetic(root)
-    return root
 
 
 @pytest.fixture(scope="module")

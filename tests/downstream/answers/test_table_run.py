@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stage_helpers import run_quietly, small, store_synthetic
+from stage_helpers import run_quietly, small
 
 from downstream.answers.asked_run import asked_run, changeable_run
 from downstream.answers.explanation import explain
@@ -32,13 +32,6 @@ QUICK = {
     **{name: {"rounds": 20} for name in TABLES}, "forest": {"trees": 5}, "kernel-ridge": {"landmarks": 50},
     "kernel-ridge-neighbours": {"landmarks": 50},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tables")
-    store_synthetic(root)
-    return root
 
 
 def run(root: Path, method: str, **changes: Any) -> Run:

@@ -31,13 +31,6 @@ Names = tuple[str, str, str]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("what_if")
-    store_synthetic(root)
-    return root
-
-
-@pytest.fixture(scope="module")
 def rgcn(root: Path) -> TrainedRun:
     return opened(root, "rgcn", features=COMPUTED, members=2)
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from stage_helpers import small, store_synthetic
+from leaving_out import check_leaving_out
+from stage_helpers import opened, small
 
-from downstream.answers.asked_run import asked_run
+from downstream.answers.explanation import explain
+from downstream.answers.new_nodes import predict_new
 from downstream.answers.refined import FUSED, refined
+from downstream.answers.trained import TrainedRun
+from downstream.answers.what_if import what_if
 from downstream.heads.group_gate import GroupGate, with_group_gate
 from downstream.methods.rgtn import RGTN
-from downstream.stages.estimation import estimate
 from nie.dgl_compat import dgl
 from nie.errors import NieError
 from nie.models import SGC, ConvolutionalModel
@@ -53,7 +56,7 @@ def test_a_network_scores_by_its_own_head_and_the_gate_and_all_of_it_learns(kind
 def test_what_cannot_be_gated_is_refused() -> None:
     with pytest.raises(NieError, match="this network has none; leave it out"):
         with_group_gate(SGC(**SIZES), SIZES["channel_sizes"], GROUPS, 3)
-    with pytest.raises(NieError, match="read all 4 nodes of their graph at once; got 3"):
+    with pytest.raises(NieError, match="the groups of the 4 nodes of their graph and of no others; got 3"):
         GroupGate(3, GROUPS, 2)(torch.zeros(3, 3))
 
 
@@ -69,14 +72,40 @@ def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], w
         small("graphsage", **changes)
 
 
-def test_a_run_is_trained_with_it_and_is_not_explained(tmp_path: Path) -> None:
-    store_synthetic(tmp_path)
-    groups = {"by": "centrality", "count": 3, "heads": 2}
-    made = {}
-    for shuffled in (False, True):
-        config = small("graphsage", loss={"groups": {**groups, "shuffled": shuffled}}, folds={"run": [0]})
-        made[shuffled] = estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
-    assert (made[False].predictions(0, 300) != made[True].predictions(0, 300)).any()
-    with pytest.raises(NieError, match="mixes heads by groups"):
-        asked_run(made[False], data_root=tmp_path)
-    assert len(refined(made[False], data_root=tmp_path).vectors[FUSED]) == 300
+GROUPED: dict[str, Any] = {"by": "centrality", "count": 3, "heads": 2}
+
+
+def gated(root: Path, method: str, **changes: Any) -> TrainedRun:
+    """A run whose heads a gate mixes, and mixes differently from group to group."""
+    groups = {**GROUPED, **changes}
+    trained = opened(root, method, loss={"groups": groups}, folds={"run": [0]}, optim={"max_epochs": 2})
+    gate: Any = trained.networks_of(0)[0].model.group_gate
+    torch.nn.init.normal_(gate.gate, std=3.0)
+    return trained
+
+
+def test_shuffled_groups_make_another_run(root: Path) -> None:
+    made = [gated(root, "graphsage", shuffled=shuffled).run for shuffled in (False, True)]
+    assert (made[0].predictions(0, 300) != made[1].predictions(0, 300)).any()
+    assert len(refined(made[0], data_root=root).vectors[FUSED]) == 300
+
+
+@pytest.mark.parametrize("method", ["graphsage", "rgtn", "mlp"])
+def test_every_fact_can_be_left_out_exactly(root: Path, method: str) -> None:
+    check_leaving_out(gated(root, method))
+
+
+def test_contributions_add_up_to_the_score(root: Path) -> None:
+    trained = gated(root, "graphsage")
+    assert explain(trained, trained.kg.node_names[int(trained.folds[0].test[0])]).adds_up
+
+
+def test_facts_can_change_and_nodes_keep_their_groups(root: Path) -> None:
+    trained = gated(root, "graphsage")
+    kg, node = trained.kg, int(trained.folds[0].test[0])
+    fact = explain(trained, kg.node_names[node], "leave-one-out").facts[0]
+    changed = what_if(trained, remove=[(fact.head, fact.relation, fact.tail)])
+    assert changed.scores.change[node] != 0
+    assert changed.kept[-1] == "the grouping by centrality"
+    with pytest.raises(NieError, match="know the groups of the 300 nodes of their graph and of no others; got 301"):
+        predict_new(trained, [("new", kg.relation_names[0], kg.node_names[0])])

@@ -26,13 +26,6 @@ SIZES = {"structural": 4, "semantic": 6}
 GAUSSIAN = {"loss": {"value": "gaussian"}, "folds": {"run": [0]}}
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("variance")
-    store_synthetic(root)
-    return root
-
-
 @pytest.mark.parametrize("kind", ["rgtn", "rgcn", "mlp"])
 def test_the_head_and_what_stands_before_it_learn_from_the_variance(kind: str) -> None:
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_helpers import small, store_synthetic, with_labels
+from stage_helpers import small, with_labels
 
 from downstream.methods import fold_features
 from downstream.methods.fold_work import FoldWork
@@ -118,13 +118,6 @@ def test_few_labels_and_no_edges(kg: KnowledgeGraph, count: int) -> None:
 
 
 FEATURES = {"structural": "structural+neighbour-labels", "semantic": "semantic"}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("labels")
-    store_synthetic(root)
-    return root
 
 
 def test_a_fold_reads_its_own_training_labels_and_no_others(root: Path) -> None:

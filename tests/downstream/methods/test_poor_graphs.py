@@ -22,6 +22,7 @@ NO_EDGES: dict[str, Any] = {"src": [], "dst": [], "etype": []}
 POOR: dict[str, dict[str, Any]] = {
     "no-text": {"text": [None] * NODES},
     "no-edges": NO_EDGES,
+    "no-relations": {**NO_EDGES, "relation_names": []},
     "loops": {"src": np.arange(NODES), "dst": np.arange(NODES), "etype": np.zeros(NODES, np.int64)},
     "one-relation": {"relation_names": ["cites"]},
     "fifty-labels": {"labels": 50},
@@ -42,7 +43,7 @@ def poor(name: str) -> KnowledgeGraph:
     kg = replace(synthetic(0, NODES), name=name, channels={})
     changes = dict(POOR[name])
     if "relation_names" in changes:
-        changes["etype"] = np.zeros_like(kg.etype)
+        changes.setdefault("etype", np.zeros_like(kg.etype))
     if "labels" in changes:
         kept = np.isin(np.arange(NODES), np.flatnonzero(kg.label_mask)[: changes["labels"]])
         changes |= {"labels": np.where(kept, kg.labels, np.nan), "label_mask": kept}
@@ -76,12 +77,13 @@ def test_every_method_works_without_what_others_have(dataset: str, method: str, 
 
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.is_network])
-def test_without_edges_and_loops_a_network_has_nothing_to_pass(method: str, root: Path) -> None:
+@pytest.mark.parametrize("dataset", ["no-edges", "no-relations"])
+def test_without_edges_and_loops_a_network_has_nothing_to_pass(dataset: str, method: str, root: Path) -> None:
     if method == "mlp":
-        assert np.isfinite(run(root, "no-edges", method, graph={"self_loops": False}).predictions(0, NODES)).all()
+        assert np.isfinite(run(root, dataset, method, graph={"self_loops": False}).predictions(0, NODES)).all()
         return
-    with pytest.raises(NieError, match=r"no-edges has no edges, along which .*; let graph.self_loops give"):
-        run(root, "no-edges", method, graph={"self_loops": False})
+    with pytest.raises(NieError, match=rf"{dataset} has no edges, along which .*; let graph.self_loops give"):
+        run(root, dataset, method, graph={"self_loops": False})
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -168,7 +168,7 @@ def test_what_does_not_fit_is_refused() -> None:
     model, feats = build(), features()
     with pytest.raises(NieError, match="at least one channel"):
         RGTN(channel_sizes={}, num_relations=2)
-    with pytest.raises(NieError, match="'structural', which channel_sizes does not name"):
+    with pytest.raises(NieError, match="channel structural, of which no features are given"):
         build({"text": 3}, centrality_scale=True)
     with pytest.raises(NieError, match="'semantic', but feats has only"):
         model(graph, {"structural": feats["structural"]}, etype)
@@ -277,7 +277,7 @@ def test_variational_channels_are_sampled_in_training_only() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"encoders": {"numerik": "pregat"}}, r"'numerik', which channel_sizes does not.*did you mean 'numeric'"),
+        ({"encoders": {"numerik": "pregat"}}, r"'numerik', which is not among.*did you mean 'numeric'"),
         ({"encoders": {"numeric": "variation"}}, r"no encoder 'variation'.*did you mean 'variational'"),
         ({"head": "vektor"}, r"no head 'vektor'.*did you mean 'vector'"),
         ({"fusion": "som"}, r"no fusion 'som'.*did you mean 'sum'"),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from stage_helpers import SMALL, small, store_synthetic
+from stage_helpers import SMALL, pretrained_on, small, store_synthetic
 
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS
-from downstream.methods.teacher_layers import layers_of_run, with_teacher_layers
+from downstream.methods.teacher_layers import TeacherInputs, layers_of_run, with_teacher_layers
 from downstream.methods.training_loss import TrainingLoss
-from downstream.stages.estimation import estimate
+from downstream.stages.estimation import checked_folds, estimate
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.cka_maps import cka_report
@@ -23,7 +25,7 @@ from downstream.studies.study import Arm
 from nie.cka import linear_cka
 from nie.errors import NieError
 from nie.runs.run import Run
-from pretrain.inputs import prepare
+from pretrain.inputs import NodeInputs, prepare
 
 ONE_FOLD: dict[str, Any] = {"folds": {"run": [0]}}
 
@@ -55,7 +57,7 @@ def taught(*runs: Run, **cka: Any) -> dict[str, Any]:
 
 def test_layers_are_those_that_the_scores_are_made_of(root: Path, teachers: dict[str, Run]) -> None:
     work = work_of(root, "mlp")
-    first, *_, last = layers_of_run(teachers["rgcn"], work)
+    first, *_, last = layers_of_run(teachers["rgcn"], work, TeacherInputs(work.inputs))
     given = FoldNetwork.of(work_of(root, "rgcn"))
     model = given.trained(teachers["rgcn"], 0)
     with torch.no_grad():
@@ -63,7 +65,7 @@ def test_layers_are_those_that_the_scores_are_made_of(root: Path, teachers: dict
     assert hidden is not None
     np.testing.assert_allclose(last.clip(min=0), hidden.numpy(), atol=1e-6)
     assert len(first) == len(last) == 300
-    transformers = layers_of_run(teachers["rgtn"], work)
+    transformers = layers_of_run(teachers["rgtn"], work, TeacherInputs(work.inputs))
     assert len(transformers) == teachers["rgtn"].config["model"]["num_layers"]
 
 
@@ -72,7 +74,8 @@ def test_the_loss_has_the_mean_of_all_layers_beside_the_rest(root: Path, teacher
     for weight in (0.0, 0.5):
         asked = taught(*teachers.values())
         asked["loss"] = {"teacher_weight": 1.0, "listwise_weight": 0.0, "teacher_cka": {"weight": weight}}
-        given = FoldNetwork.of(with_teacher_layers(work_of(root, "mlp", **asked)))
+        work = work_of(root, "mlp", **asked)
+        given = FoldNetwork.of(with_teacher_layers(work, TeacherInputs(work.inputs)))
         torch.manual_seed(0)
         outputs = given.outputs(given.build().eval(), given.predicting)
         loss = TrainingLoss(given, torch.Generator().manual_seed(0))
@@ -91,6 +94,53 @@ def test_a_student_is_aligned_on_the_whole_graph_and_on_batches(
     config = small("graphsage", **ONE_FOLD, **taught(teachers["rgcn"]), batch={"size": batch})
     run = estimate(config, data_root=root / "data", run_root=root / "runs")
     assert np.isfinite(run.predictions(0, 300)).all()
+
+
+def test_a_fine_tuned_teacher_gives_the_layers_of_the_network_behind_its_encoders(root: Path) -> None:
+    stage1 = pretrained_on(root / "data")
+    tuned: dict[str, Any] = {"pretrained": str(stage1.path), "fine_tune": True}
+    teacher = estimate(small("rgcn", **ONE_FOLD, **tuned), data_root=root / "data", run_root=root / "runs")
+    work = work_of(root, "mlp", **taught(teacher))
+    layers = layers_of_run(teacher, work, TeacherInputs(work.inputs))
+    given = FoldNetwork.of(work_of(root, "rgcn", **tuned))
+    with torch.no_grad():
+        hidden = given.outputs(given.trained(teacher, 0), given.predicting).hidden
+    assert hidden is not None
+    assert len(layers) == 2
+    np.testing.assert_allclose(layers[-1].clip(min=0), hidden.numpy(), atol=1e-6)
+    with_layers = with_teacher_layers(work, TeacherInputs(work.inputs))
+    np.testing.assert_array_equal(with_layers.teacher_layers[0], layers[-1])
+
+
+def test_what_teachers_read_is_prepared_once_for_all_folds_and_not_kept(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both: dict[str, Any] = {"graph": {"inverse_relations": True}}
+    where = {"data_root": root / "data", "run_root": root / "runs"}
+    runs = [estimate(small(method, **both), **where) for method in ("rgcn", "graphsage")]
+    config = small("mlp", **taught(*runs))
+    inputs = prepare(config, data_root=root / "data")
+    made = []
+
+    def counted(*given: Any, **further: Any) -> NodeInputs:
+        made.append(weakref.ref(found := prepare(*given, **further)))
+        return found
+
+    monkeypatch.setattr("downstream.methods.teacher_layers.prepare", counted)
+    ready = checked_folds(config, inputs)
+    assert [len(work.teacher_layers) for work, _ in ready.values()] == [2, 2]
+    (read,) = made
+    gc.collect()
+    assert read() is None
+
+
+def test_layers_of_features_that_have_changed_are_refused(root: Path, teachers: dict[str, Run]) -> None:
+    work = work_of(root, "mlp", **taught(teachers["rgcn"]))
+    inputs = TeacherInputs(work.inputs)
+    assert len(with_teacher_layers(work, inputs).teacher_layers) == 1
+    work.inputs.made_from["features_sha256"] = "0" * 64
+    with pytest.raises(NieError, match="read other features than there are now"):
+        with_teacher_layers(work, inputs)
 
 
 def test_what_cannot_be_aligned_is_refused(root: Path, teachers: dict[str, Run]) -> None:

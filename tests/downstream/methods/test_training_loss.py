@@ -146,6 +146,22 @@ def test_without_projections_nothing_is_drawn_to_align(tmp_path: Path) -> None:
     assert torch.equal(*states)
 
 
+def test_without_a_listwise_term_no_lists_are_made_and_later_draws_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    for weight in (0.3, 0.0):
+        if not weight:
+            monkeypatch.delattr("downstream.losses.lists.draw_lists")
+        given, _ = network(tmp_path / str(weight), method="gcn", loss={"listwise_weight": weight})
+        scores, feats = made_scores()
+        drawing = generator()
+        TrainingLoss(given, drawing)(scores, feats, torch.arange(len(given.train)))
+        states.append(drawing.get_state())
+    assert torch.equal(*states)
+    TrainingLoss(given, drawing)(scores, feats, torch.arange(1))  # a batch may have a single training node
+
+
 def test_a_large_graph_is_aligned_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ALIGNED_NODES < 5000
     monkeypatch.setattr("downstream.methods.training_loss.ALIGNED_NODES", 10)

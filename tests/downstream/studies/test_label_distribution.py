@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from stage_helpers import small, store_synthetic
 
-from downstream.answers.asked_run import asked_run
+from downstream.answers.asked_run import asked_run, changeable_run
 from downstream.answers.explanation import explain
+from downstream.answers.linear_run import LinearRun
+from downstream.answers.what_if import what_if
 from downstream.stages.estimation import estimate
 from downstream.studies.catalogue import STUDIES
 from downstream.studies.settings import Settings
+from nie.data import synthetic
 from nie.errors import NieError
 from nie.rank_correlation import spearman
 from nie.runs.run import Run
@@ -33,15 +36,8 @@ def test_every_row_has_its_control_and_all_runs_differ() -> None:
             assert arm.licap.folds == arm.config.folds
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("labels")
-    store_synthetic(root)
-    return root
-
-
-def run_of(method: str, learned: str, root: Path) -> Run:
-    config = small(method).model_copy(update={"learned_labels": learned})
+def run_of(method: str, learned: str, root: Path, **changes: Any) -> Run:
+    config = small(method, **changes).model_copy(update={"learned_labels": learned})
     return estimate(config, data_root=root, run_root=root / "runs")
 
 
@@ -59,22 +55,61 @@ def test_predictions_are_on_the_scale_of_the_labels_whatever_is_learned(method: 
     assert figures["rmse"] == pytest.approx(float(np.sqrt(np.mean((kg.targets[test] - there) ** 2))))
 
 
-def test_a_run_of_other_labels_is_not_explained(root: Path) -> None:
-    with pytest.raises(NieError, match="learned other labels"):
-        asked_run(run_of("ridge", "rank", root), data_root=root)
+def name_of_tested(run: Run, fold: int = 0) -> str:
+    """A node that a fold tests, by name."""
+    return synthetic(0).node_names[int(run.split(fold)["test"][0])]
 
 
-def test_in_a_blend_it_stands_by_its_name(root: Path) -> None:
+@pytest.mark.parametrize(("method", "learned"), [("rgcn", "rank"), ("mlp", "raw"), ("ridge", "normal")])
+def test_contributions_add_up_to_the_score_on_the_scale_that_is_judged(method: str, learned: str, root: Path) -> None:
+    run = run_of(method, learned, root)
+    node = int(run.split(0)["test"][0])
+    found = explain(asked_run(run, data_root=root), name_of_tested(run))
+    assert found.score == pytest.approx(run.predictions(0, 300)[node], abs=1e-4)
+    assert found.adds_up
+    if method == "ridge":
+        assert found.remainder == pytest.approx(0, abs=1e-9)
+
+
+def test_a_linear_fit_is_explained_by_the_very_integrated_gradients(root: Path) -> None:
+    asked = asked_run(run_of("ridge", "rank", root), data_root=root)
+    assert isinstance(asked, LinearRun)
+    node = int(asked.folds[0].test[0])
+    owed = asked.score_by(0, node, "ig").parts[0].owed.features
+    fit = asked._fits[0]
+    steps = np.linspace(0, 1, 20_001)[1:] - 0.5 / 20_000
+    difference = fit.data.features[node] - fit.usual
+    slopes = fit.scale.slope(fit.learned(fit.usual) + steps * (fit.weights @ difference))
+    expected = slopes.mean() * fit.weights * difference
+    np.testing.assert_allclose(np.concatenate([*owed.values()]), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_score_of_trees_without_a_fact_is_that_of_the_graph_without_it(root: Path) -> None:
+    run = run_of("boosting", "rank", root, features={"structural": "structural+relation-counts"})
+    name = name_of_tested(run)
+    fact = explain(asked_run(run, data_root=root), name, "leave-one-out").facts[0]
+    changed = what_if(changeable_run(run, data_root=root), remove=[(fact.head, fact.relation, fact.tail)]).scores
+    assert fact.contribution != 0
+    assert changed.change[changed.before.name.index(name)] == pytest.approx(-fact.contribution, abs=1e-6)
+
+
+def test_a_blend_explains_it(root: Path) -> None:
     parts = [str(run_of("ridge", learned, root).path) for learned in ("given", "rank")]
     blend = estimate(small("blend", parts=parts), data_root=root, run_root=root / "runs")
     ranked = Path(parts[1]).name
     fold = max(blend.finished_folds(), key=lambda fold: blend.metrics(fold)["fit"]["weights"][ranked])
     assert blend.metrics(fold)["fit"]["weights"][ranked] > 0
-    asked = asked_run(blend, data_root=root)
-    node = int(blend.split(fold)["test"][0])
-    found = explain(asked, asked.kg.node_names[node])
-    assert ranked in found.others
-    assert found.score == pytest.approx(blend.predictions(fold, asked.kg.num_nodes)[node], abs=1e-3)
+    found = explain(asked_run(blend, data_root=root), name_of_tested(blend, fold))
+    assert not found.others
+    assert found.adds_up
+    assert found.score == pytest.approx(blend.predictions(fold, 300)[blend.split(fold)["test"][0]], abs=1e-3)
+
+
+def test_logarithms_of_labels_that_are_logarithms_are_the_labels_as_they_are(root: Path) -> None:
+    plain, logarithms = (run_of("mlp", learned, root) for learned in ("given", "log1p"))
+    assert (plain.predictions(0, 300) == logarithms.predictions(0, 300)).all()
+    here, there = (explain(asked_run(run, data_root=root), name_of_tested(run)) for run in (plain, logarithms))
+    assert here == there
 
 
 def test_signals_and_variances_are_refused() -> None:

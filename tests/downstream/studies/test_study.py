@@ -57,6 +57,17 @@ def test_a_blend_is_run_after_its_parts(tmp_path: Path) -> None:
     assert len(runs["blend"].metrics(0)["fit"]["weights"]) == 2
 
 
+def test_an_arm_may_read_a_pretraining_and_teachers(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    licap, where = settings().licap(**SHORT), runner(tmp_path)
+    teachers = tuple(Arm(name, settings().method(name)) for name in ("linear", "pagerank"))
+    student = Arm("mlp", settings().method("mlp", teachers=("linear", "pagerank")), licap, teachers)
+    assert student.settings_in(where).reads_runs() == {
+        "pretrained": str(where.path(licap)),
+        "teachers": tuple(str(where.path(teacher.config)) for teacher in teachers),
+    }
+
+
 def test_a_blend_is_made_without_a_part_that_fails_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

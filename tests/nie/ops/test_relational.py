@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 from reference.backends import use_backend
@@ -31,11 +33,18 @@ def test_values_and_gradients_equal_the_loop(bases: int, size: int) -> None:
     graph, etype = random_graph()  # has nodes without in-edges and parallel edges
     value = normal(graph.num_nodes(), bases, size, requires_grad=True)
     coefficient = normal(NUM_RELATIONS, bases, seed=2, requires_grad=True)
-    out, expected = (call(graph, value, coefficient, etype) for call in (relational_sum, loop))
-    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
-    weight = normal(*out.shape, seed=3)
-    found, wanted = (torch.autograd.grad((one * weight).sum(), (value, coefficient)) for one in (out, expected))
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+    check_alike((relational_sum, loop), graph, value, coefficient, etype)
+
+
+def check_alike(
+    calls: Sequence[Callable[..., Tensor]], graph: dgl.DGLGraph, one: Tensor, other: Tensor, etype: Tensor
+) -> None:
+    """Check that two calls give the same values and gradients."""
+    made = [call(graph, one, other, etype) for call in calls]
+    torch.testing.assert_close(*made, rtol=0, atol=1e-10)
+    factor = normal(*made[0].shape, seed=3)
+    found = [torch.autograd.grad((each * factor).sum(), (one, other)) for each in made]
+    torch.testing.assert_close(*found, rtol=0, atol=1e-10)
 
 
 def test_gradcheck() -> None:
@@ -109,11 +118,7 @@ def test_products_and_their_gradients_equal_the_loop(num_relations: int) -> None
     graph, etype = random_graph()
     feat = normal(graph.num_nodes(), 3, requires_grad=True)
     weight = normal(num_relations, 3, 4, seed=2, requires_grad=True)
-    out, expected = (call(graph, feat, weight, etype) for call in (relational_product, product_loop))
-    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
-    factor = normal(*out.shape, seed=3)
-    found, wanted = (torch.autograd.grad((one * factor).sum(), (feat, weight)) for one in (out, expected))
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+    check_alike((relational_product, product_loop), graph, feat, weight, etype)
 
 
 def test_gradients_of_products_are_differentiated_too() -> None:
