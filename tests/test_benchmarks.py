@@ -155,6 +155,16 @@ def test_small_benchmarks_run(script: Script, name: str, arguments: list[str], w
     assert words in script(name, *arguments)
 
 
+def test_a_blend_costs_what_its_parts_cost(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    roots = {"data_root": tmp_path / "data", "run_root": tmp_path / "runs"}
+    parts = [str(estimate(small(method), **roots).path) for method in ("mlp", "ridge", "kernel-ridge")]
+    blend = str(estimate(small("blend", parts=parts), **roots).path)
+    printed = script("prediction_cost.py", *parts, blend, "--data-root", str(tmp_path / "data"), "--repeat", "1")
+    rows = [line.split("|")[1:4] for line in printed.splitlines() if str(tmp_path) in line]
+    assert [row[0].strip() for row in rows] == [*parts, blend]
+
+
 def test_memory_is_measured_against_edges(script: Script) -> None:
     """Each row is a process of its own; a graph that small has one of a second or two."""
     printed = script("large.py", "--edges", "2000", "--methods", "rgcn", "--ways", "batch.size 64 batch.fanout 2")
