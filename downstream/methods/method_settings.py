@@ -110,6 +110,7 @@ class GENIConfig(ModelConfig):
     hidden_size: int | None = Field(
         None, ge=1, le=65_536, description="hidden size of the scoring networks; by default half the number of features"
     )
+    score_layers: int = Field(1, ge=1, le=100, description="hidden layers of every scoring network")
     num_heads: int = Field(4, ge=1, le=1024, description="scoring networks, and heads of the score aggregation")
     num_layers: int = Field(2, ge=1, le=100, description="layers of score aggregation")
     rel_size: int = Field(10, ge=1, le=65_536, description="size of the relation embeddings")

@@ -78,7 +78,7 @@ GENI_VARIANTS: dict[str, dict[str, Any]] = {
     "fixed centrality": {"fixed_scale": True},
     "no centrality": {"centrality_scale": False},
 }
-GENI_SIZES = {"num_layers": (1, 2, 3), "num_heads": (1, 4), "rel_size": (5, 10, 20)}
+GENI_SIZES = {"num_layers": (1, 2, 3), "num_heads": (1, 4), "rel_size": (5, 10, 20), "score_layers": (1, 2, 3)}
 
 
 def _geni(settings: Settings) -> list[Arm]:

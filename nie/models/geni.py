@@ -20,8 +20,8 @@ from nie.vocabulary import LayerActivationName
 class GENI(nn.Module):
     r"""Score every node from its features, then aggregate the scores over relations (Park et al., KDD 2019).
 
-    ``num_heads`` scoring networks F → hidden → 1 give each node one score for each head; every layer aggregates
-    them with :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next layer. The
+    ``num_heads`` scoring networks F → hidden → 1, or with further hidden layers between, give each node one score for
+    each head; every layer aggregates them with :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next layer. The
     final score is
 
     .. math:: s^*_v = \mathrm{act}((\gamma \, c_v + \beta) \, s_v), \quad c_v = \log(\mathrm{indegree}_v)
@@ -32,11 +32,12 @@ class GENI(nn.Module):
         channel_sizes: size of the features by channel; read side by side.
         num_relations: number of relation ids in ``etype``, self-loops and inverses included.
         hidden_size: hidden size of the scoring networks; by default half the size of the features.
+        score_layers: hidden layers of every scoring network.
         num_heads: scoring networks, and heads of every layer.
         num_layers: layers of score aggregation.
         rel_size: size of the relation embeddings.
         feat_drop: dropout probability of the features.
-        hidden_drop: that of the scoring networks' hidden layer; by default the same.
+        hidden_drop: that of the scoring networks' hidden layers; by default the same.
         attn_drop: dropout probability of the attention weights.
         negative_slope: slope of the attention's LeakyReLU below 0.
         layer_activation: activation of the scores after each layer, ``linear`` or (as in the papers' programs) ``elu``.
@@ -69,6 +70,7 @@ class GENI(nn.Module):
         channel_sizes: Mapping[str, int],
         num_relations: int,
         hidden_size: int | None = None,
+        score_layers: int = 1,
         num_heads: int = 4,
         num_layers: int = 2,
         rel_size: int = 10,
@@ -85,7 +87,7 @@ class GENI(nn.Module):
         tier_outputs: int = 0,
     ) -> None:
         super().__init__()
-        expect_sizes(num_relations=num_relations, num_heads=num_heads, num_layers=num_layers)
+        expect_sizes(num_relations=num_relations, num_heads=num_heads, num_layers=num_layers, score_layers=score_layers)
         expect_sizes(0, rel_size=rel_size, tier_outputs=tier_outputs)
         check_activation(activation)
         self.channels, self.num_layers, self.activation = tuple(channel_sizes), num_layers, activation
@@ -96,7 +98,10 @@ class GENI(nn.Module):
         self.layer_activation = F.elu if layer_activation == "elu" else nn.Identity()
         # The hidden layers of all scoring networks are one product.
         self.hidden = nn.Linear(in_size, num_heads * self.hidden_size)
-        self.output = nn.Parameter(torch.empty(num_heads, self.hidden_size))
+        sizes = (num_heads, self.hidden_size)
+        self.deeper = nn.ParameterList(torch.empty(*sizes, self.hidden_size) for _ in range(score_layers - 1))
+        self.deeper_bias = nn.ParameterList(torch.empty(sizes) for _ in range(score_layers - 1))
+        self.output = nn.Parameter(torch.empty(sizes))
         self.output_bias = nn.Parameter(torch.empty(num_heads))
         self.num_relations = num_relations
         self.relations = nn.Parameter(torch.empty(1 if shared_relations else num_relations, rel_size))
@@ -121,6 +126,8 @@ class GENI(nn.Module):
     def reset_behind_hidden(self) -> None:
         """Reset all but the scoring networks' hidden layer, which another model may own."""
         bound = self.hidden_size**-0.5
+        for further in (*self.deeper, *self.deeper_bias):
+            nn.init.uniform_(further, -bound, bound)
         nn.init.uniform_(self.output, -bound, bound)
         nn.init.uniform_(self.output_bias, -bound, bound)
         nn.init.normal_(self.relations)
@@ -172,11 +179,13 @@ class GENI(nn.Module):
         return self.scored(self.hidden_of(feat))
 
     def hidden_of(self, feat: Tensor) -> Tensor:
-        """(N, H, hidden) the hidden layers of the scoring networks, of features (N, F)."""
+        """(N, H, hidden) the first hidden layers of the scoring networks, of features (N, F)."""
         hidden: Tensor = self.hidden_drop(torch.relu(self.hidden(feat)))
         return hidden.view(-1, self.num_heads, self.hidden_size)
 
     def scored(self, hidden: Tensor) -> Tensor:
-        """(N, H) what the scoring networks make of their hidden layers."""
+        """(N, H) what the scoring networks make of their first hidden layers."""
+        for weight, bias in zip(self.deeper, self.deeper_bias, strict=True):
+            hidden = self.hidden_drop(torch.relu(torch.einsum("nhi,hio->nho", hidden, weight) + bias))
         scores: Tensor = (hidden * self.output).sum(-1) + self.output_bias
         return scores

@@ -118,3 +118,15 @@ def test_the_papers_programs_drop_features_alone_and_start_the_scale_of_heads_at
     assert model.scale is not None
     assert (model.scale.gamma.tolist(), model.scale.beta.tolist()) == ([1.0] * 3, [0.0] * 3)
     assert GENI(channel_sizes=SIZES, num_relations=2).hidden_drop.p == 0.3
+
+
+def test_further_hidden_layers_are_those_of_a_network_for_each_head() -> None:
+    model = GENI(channel_sizes=SIZES, num_relations=NUM_RELATIONS, num_heads=2, hidden_size=5, score_layers=3).eval()
+    feat, (first, second) = torch.randn(7, sum(SIZES.values())), zip(model.deeper, model.deeper_bias, strict=True)
+    found = model.scored(model.hidden_of(feat))
+    for head in range(2):
+        hidden = model.hidden_of(feat)[:, head]
+        for weight, bias in (first, second):
+            hidden = torch.relu(hidden @ weight[head] + bias[head])
+        torch.testing.assert_close(found[:, head], hidden @ model.output[head] + model.output_bias[head])
+    assert not len(GENI(channel_sizes=SIZES, num_relations=NUM_RELATIONS).deeper)
