@@ -21,8 +21,8 @@ class GENI(nn.Module):
     r"""Score every node from its features, then aggregate the scores over relations (Park et al., KDD 2019).
 
     ``num_heads`` scoring networks F → hidden → 1, or with further hidden layers between, give each node one score for
-    each head; every layer aggregates them with :class:`nie.layers.GENIConv`, and the mean over heads is the input of all heads of the next layer. The
-    final score is
+    each head; every layer aggregates them with :class:`nie.layers.GENIConv`, and the mean over heads is the input of
+    all heads of the next layer. The final score is
 
     .. math:: s^*_v = \mathrm{act}((\gamma \, c_v + \beta) \, s_v), \quad c_v = \log(\mathrm{indegree}_v)
 
