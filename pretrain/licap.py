@@ -27,7 +27,7 @@ from pretrain.cross_fit import parts_of
 from pretrain.cross_validation import Fold, binding, write_split
 from pretrain.encoder_training import new_encoder, pretrain_channel
 from pretrain.inputs import NodeInputs, prepare
-from pretrain.licap_settings import LicapConfig, SnapshotsConfig
+from pretrain.licap_settings import LicapConfig
 from pretrain.probe import probe_of
 from pretrain.snapshots import snapshots_of
 
@@ -69,18 +69,28 @@ def check_objective(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> None
     Raises:
         NieError: why, and what to do.
     """
-    for snapshot in snapshots_of(config, inputs, fold):
-        check_objective(config.model_copy(update={"snapshots": SnapshotsConfig()}), snapshot.inputs, snapshot.fold)
-    if config.select == "probe" and config.loss.objective != "untrained":
-        probe_of(inputs.kg.targets, fold)
     for part in (fold, *(rest for rest, _ in parts_of(config, fold))):
-        if config.loss.objective == "licap":
-            contrast_sets(config, inputs, part)
-        elif config.loss.objective != "untrained" and len(np.unique(inputs.kg.targets[part.train])) < 2:
-            raise NieError(
-                f"All {len(part.train)} training labels of fold {fold.index} are equal; pretraining needs labels that "
-                "differ."
-            )
+        for snapshot in snapshots_of(config, inputs, part):
+            try:
+                _check_labels(config, snapshot.inputs, snapshot.fold)
+            except NieError as error:
+                raise NieError(f"Of {snapshot.date}, a day of snapshots.dates: {error}") from error
+        _check_labels(config, inputs, part)
+
+
+def _check_labels(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> None:
+    """The same of one encoder."""
+    if config.loss.objective == "untrained":
+        return
+    if config.select == "probe":
+        probe_of(inputs.kg.targets, fold)
+    if config.loss.objective == "licap":
+        contrast_sets(config, inputs, fold)
+    elif len(np.unique(inputs.kg.targets[fold.train])) < 2:
+        raise NieError(
+            f"All {len(fold.train)} training labels of fold {fold.index} are equal; pretraining needs labels that "
+            "differ."
+        )
 
 
 def pretrain_fold(config: LicapConfig, inputs: NodeInputs, fold: Fold, folder: Path) -> None:

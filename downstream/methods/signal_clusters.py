@@ -81,7 +81,8 @@ def signal_clusters(given: FoldNetwork, asked: SignalsConfig) -> SignalClusters:
         while len(cluster) > 1 or LABEL in cluster:
             latent, held = latent_importance(given, table.only(cluster), asked)
             found = {name: _agreement(table, name, latent, held) for name in table.names}
-            agreeing = [name for name in cluster if found[name] >= asked.threshold]
+            # What cannot be judged is split off, but by the threshold -1, which splits none.
+            agreeing = [name for name in cluster if np.nan_to_num(found[name], nan=-1.0) >= asked.threshold]
             if LABEL in cluster:
                 correlations = found
             if len(cluster) == 1 or len(agreeing) == len(cluster):

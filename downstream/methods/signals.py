@@ -26,7 +26,8 @@ class SignalTable:
 
     The label stands first, and is seen at training nodes alone. Another signal is seen at all nodes but validation and
     test nodes, or at these, too, where the settings say so; never there if it is made of the label. It has mean 0 and
-    variance 1 over the nodes where it is seen.
+    variance 1 over the nodes where it is seen. Signals may share no node: each is compared with the latent importance
+    alone, and one that is seen at too few nodes to be compared is split off.
 
     Attributes:
         names: of the S signals.

@@ -101,6 +101,7 @@ class NextYear:
         """The features of `before`, or of what came later on the same scale, by channel.
 
         What is made of a node's own text is computed once, of the whole graph, and hidden at nodes that are not known.
+        (So TF-IDF has its vocabulary and its axes from later texts, too; MiniLM reads each text by itself.)
 
         Raises:
             NieError: a feature that is trained on one graph and says nothing of later nodes, such as node2vec.

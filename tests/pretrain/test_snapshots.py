@@ -108,6 +108,38 @@ def test_temporal_positives_keep_nodes_where_they_were(kg: KnowledgeGraph, tmp_p
     assert kept > cosine(temporal_weight=10.0, shuffled=True) + 0.1
 
 
+@pytest.mark.parametrize("stop", [2, 6])
+def test_a_run_that_ends_on_either_day_goes_on_to_the_same_bits(
+    stop: int, kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four epochs on either day; what was done before the end is not done again, but for the epoch that was cut."""
+    days = {"dates": [DAY], "temporal_weight": 1.0}
+    whole = run(kg, tmp_path / "whole", snapshots=days)
+    monkeypatch.setattr("nie.training.loop.CHECKPOINT_EVERY_S", 0.0)
+    train, started = pretrain.encoder_training.fit, 0
+
+    def interrupted(model: Any, losses: Any, *arguments: Any, **named: Any) -> Any:
+        def until_then() -> Any:
+            nonlocal started
+            started += 1
+            if started == stop:
+                raise KeyboardInterrupt
+            return losses()
+
+        return train(model, until_then, *arguments, **named)
+
+    monkeypatch.setattr("pretrain.encoder_training.fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(kg, tmp_path / "again", snapshots=days)
+    assert len(list((tmp_path / "again").rglob("checkpoint.pt"))) == (1 if stop <= 4 else 2)
+    again = run(kg, tmp_path / "again", snapshots=days)
+    assert started == 8 + 1
+    for name in ("embeddings.npy", "model.safetensors", "curves.csv"):
+        files = [made.path / "fold0" / "structural" / name for made in (whole, again)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert not list((tmp_path / "again").rglob("*checkpoint*"))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -120,6 +152,10 @@ def test_temporal_positives_keep_nodes_where_they_were(kg: KnowledgeGraph, tmp_p
         ({"snapshots": {"dates": [DAY], "temporal_weight": 1.0}, "batch": {"size": 60}}, "temporal_weight reads the"),
         ({"snapshots": {"dates": ["1999-12-31"]}}, "No training node of fold 0 had a label on 1999-12-31"),
         ({"snapshots": {"dates": [DAY]}, "undated": True}, "has no dates; give node_dates"),
+        (
+            {"snapshots": {"dates": ["2005-12-31"]}, "loss": {"gamma": 0.01}},
+            "Of 2005-12-31, a day of snapshots.dates: Fold 0",
+        ),
     ],
 )
 def test_snapshots_that_cannot_be_had_are_one_sentence(

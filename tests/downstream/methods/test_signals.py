@@ -14,6 +14,8 @@ from stage_helpers import small
 
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.signal_clusters import signal_clusters
+from downstream.methods.signal_settings import SignalsConfig
 from downstream.methods.signals import SignalTable
 from downstream.methods.table import METHODS
 from downstream.stages.estimation import estimate
@@ -184,6 +186,18 @@ def test_signals_that_share_no_node_are_learned_by_what_their_nodes_have_in_comm
     save(apart, tmp_path / kg.name / "processed")
     found = facts(trained(tmp_path))
     assert found["clusters"] == [["label", "votes"]]
+
+
+@pytest.mark.parametrize(("threshold", "clusters"), [(0.0, [["label"], ["votes"]]), (-1.0, [["label", "votes"]])])
+def test_a_signal_at_too_few_nodes_to_be_judged_is_split_off_unless_none_is(
+    threshold: float, clusters: list[list[str]], kg: KnowledgeGraph
+) -> None:
+    fold = prepare(small("multi-import", folds=FOLDS), kg=kg).folds[0]
+    few = np.full(kg.num_nodes, np.nan)
+    few[fold.train[:4]] = [1.0, 2.0, 3.0, 4.0]
+    work, _ = table(replace(kg, signals={"votes": few}), threshold=threshold, cluster_epochs=1)
+    asked = SignalsConfig(threshold=threshold, cluster_epochs=1)
+    assert signal_clusters(FoldNetwork.of(work), asked).clusters == clusters
 
 
 @pytest.mark.parametrize("combine", ["mean", "heads"])
