@@ -16,7 +16,7 @@ from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.table import METHODS
 from nie.arrays import Bools, Floats, Ints
 from nie.data import Channel, KnowledgeGraph, features
-from nie.data.node_features.cache import FEATURES, feature_of_others
+from nie.data.node_features.cache import feature_of_others
 from nie.errors import NieError
 from nie.inputs.channels import ChannelFeatures, as_configured, feature_names, settings_of, without_labels
 from nie.inputs.neighbours import neighbours
@@ -30,6 +30,7 @@ from pretrain.licap import check_objective
 from pretrain.licap_settings import LicapConfig
 
 VAL_SHARE = 1 / 8
+OF_TEXT_ALONE = "minilm"
 FEWEST = 20
 """Labelled nodes of the year before, and of the year."""
 
@@ -100,8 +101,8 @@ class NextYear:
     def features(self, kg: KnowledgeGraph, config: FoldsRunConfig, data_root: str | Path) -> dict[str, ChannelFeatures]:
         """The features of `before`, or of what came later on the same scale, by channel.
 
-        What is made of a node's own text is computed once, of the whole graph, and hidden at nodes that are not known.
-        (So TF-IDF has its vocabulary and its axes from later texts, too; MiniLM reads each text by itself.)
+        MiniLM, which reads each text by itself, is computed once, of the whole graph, and hidden at nodes that are not
+        known. What is fitted, such as the vocabulary of TF-IDF, is fitted to what was known before the year.
 
         Raises:
             NieError: a feature that is trained on one graph and says nothing of later nodes, such as node2vec.
@@ -114,7 +115,7 @@ class NextYear:
                 made = neighbours(kg, beside)
             elif name in kg.channels:
                 made = kg.channels[name]
-            elif name in FEATURES and FEATURES[name].reads == "text":
+            elif name == OF_TEXT_ALONE:
                 text = features(self.whole, name, root=data_root, seed=config.features.seed, **further)
                 known = np.array([words is not None for words in kg.text]) & text.mask
                 made = Channel(np.where(known[:, None], text.features, 0), known)

@@ -111,6 +111,16 @@ def test_encoders_of_stage_1_are_trained_before_the_year_and_embed_its_nodes(
     assert not np.array_equal(plain.prediction, made[0].prediction)
 
 
+def test_texts_of_later_nodes_do_not_change_what_is_known_before(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    words = [f"word{node % 7} of number{node % 11}" for node in range(kg.num_nodes)]
+    later = [f"new{node}" if node % 5 == 4 else text for node, text in enumerate(words)]
+    config = small("ridge", features={"structural": "relation-counts", "semantic": "tfidf"})
+    one, other = (NextYear(replace(kg, text=text), YEAR) for text in (words, later))
+    (before,), (changed,) = (period.features(period.before, config, tmp_path)["semantic"] for period in (one, other))
+    np.testing.assert_array_equal(before.features, changed.features)
+    assert not before.mask[one.new].any()
+
+
 def test_node2vec_has_nothing_for_later_nodes(kg: KnowledgeGraph, tmp_path: Path) -> None:
     config = small("ridge", features={"structural": "node2vec", "semantic": "none"})
     with pytest.raises(NieError, match="has nothing for nodes that come later"):
