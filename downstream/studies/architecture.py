@@ -60,6 +60,8 @@ def _depth_pairs(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _attention(settings: Settings) -> list[Arm]:
+    heads = settings.method("rgtn").model_dump()["model"]["num_heads"]
+
     def rgtn(attention: str, **model: Any) -> Any:
         # Attention over all nodes reads the whole graph, so all rows do.
         return settings.method("rgtn", model={"attention": attention, **model}, batch={"size": None})
@@ -69,7 +71,7 @@ def _attention(settings: Settings) -> list[Arm]:
         Arm("both", rgtn("both")),
         Arm("global", rgtn("global")),
         # the control of "both": as many parameters again, without a look at all nodes
-        Arm("local, twice as many heads", settings.method("rgtn", model={"num_heads": 16})),
+        Arm("local, twice as many heads", settings.method("rgtn", model={"num_heads": 2 * heads})),
     ]
 
 
