@@ -12,6 +12,8 @@ from downstream.studies.study import Arm, Pair, Study, against
 
 SAMPLINGS: tuple[ListSampling, ...] = ("uniform", "near", "hard", "mixed", "curriculum")
 SIZES = (20, 100, 400)
+FURTHER = (50, 200)
+"""Lengths of uniform lists alone."""
 PUBLISHED = "uniform, 100"
 UNRANKED = "no ranking loss"
 PARTS = ("structure", "semantics", "concatenation", "rgtn")
@@ -28,9 +30,11 @@ def _lists(settings: Settings) -> list[Arm]:
         for kind in SAMPLINGS
         for size in SIZES
     ]
+    further = [Arm(f"uniform, {size}", rgtn(listwise_weight=weight, list_size=size)) for size in FURTHER]
     return [
         Arm(UNRANKED, rgtn(listwise_weight=0.0)),
         *grid,
+        *further,
         Arm("all nodes in one list", rgtn(listwise_weight=weight, list_size="all")),
         Arm("uniform, 100, NDCG's weights", rgtn(listwise_weight=weight, list_size=100, listwise="lambda")),
     ]
