@@ -28,6 +28,7 @@ from downstream.methods.baselines import FoldData
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
+from downstream.studies.cost import seconds_of_fold
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
 
@@ -55,7 +56,7 @@ def main() -> None:
             taken[path].append(time.perf_counter() - started)
     median = {path: 1e3 * statistics.median(seconds[1:]) for path, seconds in taken.items()}
     rows = [
-        [path, sum(median[str(run.path)] for run in parts), sum(_trained(run, options.fold) for run in parts)]
+        [path, sum(median[str(run.path)] for run in parts), sum(seconds_of_fold(run, options.fold) for run in parts)]
         for path, parts in asked.items()
     ]
     print(f"{machine['threads']} threads, commit {machine['git_commit'][:8]}\n")
@@ -66,11 +67,6 @@ def _parts(run: Run) -> list[Run]:
     """The runs that a blend mixes; a run itself where it is none."""
     parts = run.config.get("parts") or []
     return [one for path in parts for one in _parts(read_run(path, IMPORTANCE.name))] or [run]
-
-
-def _trained(run: Run, fold: int) -> float:
-    timing = run.timing(fold)
-    return float(timing.get("train_seconds") or timing["seconds_this_sitting"])
 
 
 def _scorer(run: Run, fold: int, shared: RunInputs) -> Scorer:

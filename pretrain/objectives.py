@@ -81,8 +81,7 @@ class LabelObjective:
         """One step on ``most`` nodes drawn anew, or on all; with ``size``, steps that go once through all nodes."""
         order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
         if size is None:
-            drawn = order[: self.most]
-            yield None, replace(self, rows=self.rows[drawn], labels=self.labels[drawn])
+            yield None, self._of(order[: self.most])
             return
         for drawn in order.tensor_split(-(-len(order) // size)):
             rows = torch.arange(len(drawn), device=drawn.device)
@@ -92,8 +91,11 @@ class LabelObjective:
         """The same of ``most`` nodes drawn anew; itself where all are compared at once."""
         if self.most is None:
             return self
-        order = torch.randperm(len(self.rows), generator=generator)[: self.most].to(self.rows.device)
-        return replace(self, rows=self.rows[order], labels=self.labels[order])
+        return self._of(torch.randperm(len(self.rows), generator=generator)[: self.most].to(self.rows.device))
+
+    def _of(self, places: Tensor) -> LabelObjective:
+        """The same of the nodes at these places of ``rows``."""
+        return replace(self, rows=self.rows[places], labels=self.labels[places])
 
 
 @dataclass(frozen=True, eq=False)

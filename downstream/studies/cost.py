@@ -52,12 +52,13 @@ def _mean_seconds(run: Run) -> float:
     settings = STAGES[run.stage].recipes.settings_of(run.config.get("method"))
     named = [run.config.get(name) or [] for name in settings.runs_in]
     read = [path for paths in named for path in ([paths] if isinstance(paths, str) else paths)]
-    return statistics.fmean(_seconds(run, fold) for fold in run.finished_folds()) + sum(
+    return statistics.fmean(seconds_of_fold(run, fold) for fold in run.finished_folds()) + sum(
         _mean_seconds(read_run(path)) for path in read
     )
 
 
-def _seconds(run: Run, fold: int) -> float:
+def seconds_of_fold(run: Run, fold: int) -> float:
+    """Seconds of training a finished fold, all sittings together; of a method that only fits, those of the fit."""
     timing = run.timing(fold)
     return float(timing.get("train_seconds") or timing["seconds_this_sitting"])
 

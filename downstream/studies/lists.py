@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,14 +28,11 @@ def _lists(settings: Settings) -> list[Arm]:
     weight = settings.method("rgtn").model_dump()["loss"]["listwise_weight"] or 0.3
     grid = [
         Arm(f"{kind}, {size}", rgtn(listwise_weight=weight, list_sampling=kind, list_size=size))
-        for kind in SAMPLINGS
-        for size in SIZES
+        for kind, size in (*itertools.product(SAMPLINGS, SIZES), *(("uniform", size) for size in FURTHER))
     ]
-    further = [Arm(f"uniform, {size}", rgtn(listwise_weight=weight, list_size=size)) for size in FURTHER]
     return [
         Arm(UNRANKED, rgtn(listwise_weight=0.0)),
         *grid,
-        *further,
         Arm("all nodes in one list", rgtn(listwise_weight=weight, list_size="all")),
         Arm("uniform, 100, NDCG's weights", rgtn(listwise_weight=weight, list_size=100, listwise="lambda")),
     ]
