@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from downstream.methods.fitted import DEVIATION_FILE
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.untied import untied
 from nie.arrays import Floats
@@ -42,3 +43,17 @@ def prediction_of(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats
         raise NieError(f"{run.path} is of another dataset or fold; {verb} only with runs of the same.")
     # On steps of PageRank's fit many nodes are equal, whose order it knows.
     return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))
+
+
+def deviation_to(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
+    """(N,) the standard deviation that a finished run, which `prediction_of` has taken, predicts of each label.
+
+    Raises:
+        NieError: it has learned none.
+    """
+    if DEVIATION_FILE not in run.files(fold.index):
+        raise NieError(
+            f"{run.path} does not say how sure it is, as loss.teacher_certainty asks of runs that {verb}; "
+            "train it with --loss.value gaussian."
+        )
+    return run.array(fold.index, DEVIATION_FILE, (kg.num_nodes,))

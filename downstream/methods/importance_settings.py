@@ -274,8 +274,11 @@ class NetworkConfig(SearchedConfig):
             raise ValueError("fine_tune_lr is for fine_tune, which is off")
         taught_by = {name: getattr(self.loss, name) for name in ("teacher_weight", "teacher_rank_weight")}
         defaults = {name: type(self.loss).model_fields[name].default for name in taught_by}
-        if not self.teachers and taught_by != defaults:
-            raise ValueError("teacher_weight and teacher_rank_weight are for teachers; name finished runs as teachers")
+        if not self.teachers and (taught_by != defaults or self.loss.teacher_certainty):
+            raise ValueError(
+                "teacher_weight, teacher_rank_weight and teacher_certainty are for teachers; "
+                "name finished runs as teachers"
+            )
         if self.loss.teacher_cka.weight and not self.teachers:
             raise ValueError("teacher_cka aligns with the layers of teachers; name finished runs as teachers")
         if self.teachers and not any((*taught_by.values(), self.loss.teacher_cka.weight)):

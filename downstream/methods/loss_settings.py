@@ -112,6 +112,9 @@ class ImportanceLossConfig(Section):
     teacher_rank_weight: float = Field(
         0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
     )
+    teacher_certainty: bool = Field(
+        False, description="weigh that error at a node by the inverse of the variance that the teachers predict there"
+    )
     teacher_cka: TeacherCKAConfig = TeacherCKAConfig()
     contrast_weight: float = Field(
         0.0, ge=0, description="weight of LICAP's contrast of the vectors that scores are read from"
@@ -127,6 +130,8 @@ class ImportanceLossConfig(Section):
             raise ValueError("list_size all puts every node in one list, so that none are sampled; drop list_sampling")
         if self.list_size == "all" and LISTWISE_LOSSES[self.listwise].by_pairs:
             raise ValueError(f"listwise {self.listwise} makes all pairs of a list; give list_size a number")
+        if self.teacher_certainty and self.teacher_weight == 0:
+            raise ValueError("teacher_certainty weighs the error to the teachers, whose teacher_weight is 0; raise it")
         if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         check_own("loss of tiers", self.tier_loss, TIER_LOSSES[self.tier_loss].settings, self.tier_settings)

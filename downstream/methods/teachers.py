@@ -12,7 +12,7 @@ from downstream.losses.cka import cka_loss
 from downstream.losses.importance import listwise_loss
 from downstream.losses.lists import draw_lists
 from downstream.losses.table import ListSize
-from downstream.methods.finished_predictions import prediction_of, runs_to
+from downstream.methods.finished_predictions import deviation_to, prediction_of, runs_to
 from downstream.methods.fold_work import FoldWork
 from nie.training.loss_terms import term
 
@@ -31,6 +31,8 @@ class Teachers:
         target: (N,) the mean prediction, less what is taken from the labels.
         weight: of the squared error.
         rank_weight: of the listwise loss.
+        certainty: (N,) what a node's squared error is weighed by, of mean 1: the inverse of the teachers' mean
+            variance; None where all nodes count alike.
         layers: (N, d) each, what hidden vectors are aligned with.
         cka_weight: of that alignment.
     """
@@ -38,6 +40,7 @@ class Teachers:
     target: Tensor
     weight: float
     rank_weight: float
+    certainty: Tensor | None = None
     layers: tuple[Tensor, ...] = ()
     cka_weight: float = 0.0
 
@@ -46,7 +49,8 @@ class Teachers:
         """The teachers of a fold; None where the settings name none.
 
         Raises:
-            NieError: a run cannot teach: another fold, other data, unfinished, or one that sees test labels.
+            NieError: a run cannot teach: another fold, other data, unfinished, or one that sees test labels; or it does
+                not say how sure it is, where the settings ask for its certainty.
         """
         config, inputs = work.network, work.inputs
         if not config.teachers:
@@ -56,8 +60,12 @@ class Teachers:
         mean = work.scale.forward(mean) - centre
         target = torch.from_numpy(mean.astype(np.float32)).to(inputs.device)
         layers = tuple(torch.from_numpy(layer).float().to(inputs.device) for layer in work.teacher_layers)
-        loss = config.loss
-        return cls(target, loss.teacher_weight, loss.teacher_rank_weight, layers, loss.teacher_cka.weight)
+        loss, certainty = config.loss, None
+        if loss.teacher_certainty:
+            variances = [deviation_to("teach", run, inputs.kg, work.fold) ** 2 for run in runs]
+            precision = 1 / np.mean(variances, axis=0)
+            certainty = torch.from_numpy((precision / precision.mean()).astype(np.float32)).to(inputs.device)
+        return cls(target, loss.teacher_weight, loss.teacher_rank_weight, certainty, layers, loss.teacher_cka.weight)
 
     def alignment(self, hidden: Tensor, nodes: Tensor | None) -> Tensor:
         """The mean over the ``layers`` of `downstream.losses.cka.cka_loss`, times its weight.
@@ -70,10 +78,12 @@ class Teachers:
         return self.cka_weight * term("teachers' layers", torch.stack(alike).mean())
 
     def loss(self, score: Tensor, nodes: Tensor | None, list_size: ListSize, generator: torch.Generator) -> Tensor:
-        """``w mean_v (s_v - t_v)^2 + r listwise(s, t)``, of labelled and unlabelled nodes alike.
+        """``w mean_v c_v (s_v - t_v)^2 + r listwise(s, t)``, of labelled and unlabelled nodes alike.
 
-        The squared error is that of Hinton et al. (2015, section 2) for a single number; the listwise term compares
-        the order of at most `RANKED_NODES` nodes, drawn anew, as RGTN compares scores with labels
+        The squared error is that of Hinton et al. (2015, section 2) for a single number. ``certainty`` is c, and 1
+        where there is none: pseudo-labels that count as far as their teacher trusts them, which is how EASING (Chen
+        et al., WWW 2025) learns from nodes without a label. The listwise term compares the order of at most
+        `RANKED_NODES` nodes, drawn anew, as RGTN compares scores with labels
         (`downstream.losses.importance.listwise_loss`).
 
         Args:
@@ -83,7 +93,10 @@ class Teachers:
             generator: draws nodes and lists.
         """
         target = self.target if nodes is None else self.target[nodes]
-        total = self.weight * term("teachers", (score - target).square().mean())
+        error = (score - target).square()
+        if self.certainty is not None:
+            error = error * (self.certainty if nodes is None else self.certainty[nodes])
+        total = self.weight * term("teachers", error.mean())
         if self.rank_weight and len(score) > 1:
             drawn = torch.randperm(len(score), generator=generator)[:RANKED_NODES].to(score.device)
             lists = draw_lists(len(drawn), list_size, generator).to(score.device)

@@ -14,7 +14,7 @@ from downstream.studies.cost import seconds_by_row
 from downstream.studies.methods import raw_arms
 from downstream.studies.pretrainings import CONTROLS, pretrained_arm
 from downstream.studies.settings import Settings
-from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares, named
+from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares, folds_of_share, named
 from downstream.studies.study import Arm, Pair, Study
 from nie.runs.run import Run
 
@@ -34,6 +34,10 @@ LICAP = "licap (structural)"
 SHARES = (1, 2, 5, 10, 20, 40, 70)
 SHARE_METHODS = {"ridge": (), TABLE_WITH_NEIGHBOURS: (), "rgcn": (*CONTROLS, LICAP), "rgtn": (*CONTROLS, LICAP)}
 NETWORKS = ("rgcn", "rgtn")
+STUDENT = "rgcn"
+"""What also learns from predictions at nodes without a label."""
+TEACHERS = (TABLE_WITH_NEIGHBOURS, *NETWORKS)
+VARIANCE, PSEUDO_LABELS, TAUGHT = "with a variance head", "pseudo-labels", "taught by all"
 
 
 def _families(settings: Settings) -> list[Arm]:
@@ -65,7 +69,25 @@ def _accuracy_and_cost(
 
 
 def _few_labels(settings: Settings) -> list[Arm]:
-    return by_share(settings, SHARES, SHARE_METHODS)
+    arms = by_share(settings, SHARES, SHARE_METHODS)
+    raw = {arm.name: arm for arm in arms}
+    for percent in SHARES:
+        arms += _semi_supervised(settings, raw, percent)
+    return arms
+
+
+def _semi_supervised(settings: Settings, raw: Mapping[str, Arm], percent: int) -> list[Arm]:
+    """The student with a variance head; taught by that, as far as it is sure; taught by all methods of the share."""
+    alone = raw[named(STUDENT, percent)]
+
+    def arm(way: str, parts: tuple[Arm, ...] = (), **changes: Any) -> Arm:
+        teachers = {"teachers": tuple(part.name for part in parts)} if parts else {}
+        config = settings.method(STUDENT, folds=folds_of_share(percent), **teachers, **changes)
+        return Arm(f"{alone.name}, {way}", config, parts=parts, needs=alone.needs)
+
+    variance = arm(VARIANCE, loss={"value": "gaussian"})
+    sure = arm(PSEUDO_LABELS, (variance,), loss={"teacher_certainty": True})
+    return [variance, sure, arm(TAUGHT, tuple(raw[named(name, percent)] for name in TEACHERS))]
 
 
 def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
@@ -76,6 +98,9 @@ def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
             licap = f"{network}+{LICAP}"
             pairs += [(network, boosted), (licap, boosted)]
             pairs += [(licap, other) for other in (network, *(f"{network}+{control}" for control in CONTROLS))]
+        alone = named(STUDENT, percent)
+        pairs += [(f"{alone}, {way}", alone) for way in (VARIANCE, PSEUDO_LABELS, TAUGHT)]
+        pairs += [(f"{alone}, {PSEUDO_LABELS}", f"{alone}, {VARIANCE}"), (f"{alone}, {TAUGHT}", boosted)]
     return pairs
 
 

@@ -28,12 +28,20 @@ def by_share(settings: Settings, shares: Sequence[int], methods: Mapping[str, Se
     """
     arms = []
     for percent in shares:
-        folds = {"train_share": percent / ALL}
         for method, ways in methods.items():
-            config = settings.method(method, folds=folds)
+            config = settings.method(method, folds=folds_of_share(percent))
             raw = Arm(named(method, percent), config, needs=(TRAINING_LABELS,))
             arms += with_pretrainings(settings, [raw], ways, folds=config.folds.model_dump())
     return arms
+
+
+def folds_of_share(percent: int) -> dict[str, float]:
+    """The settings of folds that have so many percent of all labels for training.
+
+    >>> folds_of_share(70)
+    {'train_share': 1.0}
+    """
+    return {"train_share": percent / ALL}
 
 
 def named(method: str, percent: int) -> str:

@@ -13,6 +13,7 @@ from stage_helpers import small, store_synthetic, with_labels
 
 from downstream.losses.importance import listwise_loss
 from downstream.losses.lists import draw_lists
+from downstream.methods.fitted import DEVIATION_FILE
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.table import METHODS
@@ -108,6 +109,7 @@ def test_what_cannot_teach_is_told_before_training(root: Path, tmp_path: Path, t
     refused("To teach, there must be different runs", teachers=(teachers[0], teachers[0]))
     refused("sees the test labels", teachers=(str(run(root, "ppr-published").path),))
     refused("no finished fold 1 to teach", teachers=teachers, folds={"run": [1]})
+    refused("does not say how sure it is", teachers=teachers, loss={"teacher_certainty": True})
     refused("is not a run directory", teachers=(str(tmp_path / "nowhere"),))
     kg: KnowledgeGraph = store_synthetic(tmp_path / "first")
     save(with_labels(kg, 2 * kg.labels), tmp_path / "data" / kg.name / "processed")
@@ -119,9 +121,27 @@ def test_what_cannot_teach_is_told_before_training(root: Path, tmp_path: Path, t
     [
         ({"loss": {"teacher_weight": 2.0}}, "name finished runs as teachers"),
         ({"loss": {"teacher_rank_weight": 2.0}}, "name finished runs as teachers"),
+        ({"loss": {"teacher_certainty": True}}, "name finished runs as teachers"),
+        ({"teachers": ("a",), "loss": {"teacher_certainty": True, "teacher_weight": 0.0}}, "whose teacher_weight is 0"),
         ({"teachers": ("a",), "loss": {"teacher_weight": 0.0}}, "would teach nothing"),
     ],
 )
 def test_weights_and_teachers_go_together(changes: dict[str, Any], what: str) -> None:
     with pytest.raises(NieError, match=what):
         small("mlp", **changes)
+
+
+def test_sure_teachers_count_for_more(root: Path) -> None:
+    unsure = run(root, "mlp", loss={"value": "gaussian"})
+    given = taught(root, (str(unsure.path),), loss={"teacher_certainty": True})
+    assert given.teachers is not None
+    assert given.teachers.certainty is not None
+    variance = unsure.array(0, DEVIATION_FILE, (300,)) ** 2
+    np.testing.assert_allclose(given.teachers.certainty, 1 / variance / np.mean(1 / variance), rtol=1e-5)
+
+
+def test_certainty_weighs_the_squared_error() -> None:
+    score, target, certainty = torch.tensor([1.0, 2.0]), torch.zeros(2), torch.tensor([1.5, 0.5])
+    teachers = Teachers(target, 3.0, 0.0, certainty)
+    for nodes, expected in ((None, 3 * (1.5 + 4 * 0.5) / 2), (torch.tensor([1, 0]), 3 * (0.5 + 4 * 1.5) / 2)):
+        assert teachers.loss(score, nodes, 2, torch.Generator()).item() == pytest.approx(expected)

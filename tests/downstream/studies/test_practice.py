@@ -17,13 +17,13 @@ def test_a_line_for_each_method_and_pretraining_over_the_shares() -> None:
     arms = find_study("few-labels").arms(Settings("fb15k"))
     rows = {
         name: {0: {"rmse": 1.0, "spearman": 0.5}}
-        for name in ("ridge, 1 %", "ridge, 70 %", "rgcn, 5 %", "rgcn, 5 %+licap (structural)")
+        for name in ("ridge, 1 %", "ridge, 70 %", "rgcn, 5 %+licap (structural)", "rgcn, 5 %, pseudo-labels")
     }
     drawn = curves_of_shares(arms, Results("fb15k", ("rmse", "spearman"), rows))
     assert set(drawn) == {"labels rmse", "labels spearman"}
     (axis,) = drawn["labels rmse"].axes
     lines = {line.get_label(): list(line.get_xdata()) for line in axis.get_lines()}
-    assert lines == {"ridge": [1.0, 70.0], "rgcn": [5.0], "rgcn+licap (structural)": [5.0]}
+    assert lines == {"ridge": [1.0, 70.0], "rgcn+licap (structural)": [5.0], "rgcn, pseudo-labels": [5.0]}
 
 
 def test_accuracy_stands_against_seconds() -> None:
@@ -37,3 +37,13 @@ def test_every_network_stands_against_boosting_with_neighbours() -> None:
     pairs = study.pairs(study.arms(Settings("fb15k")))
     assert ("rgtn+licap (structural)", "boosting-neighbours") in pairs
     assert ("blend", "boosting-neighbours") in pairs
+
+
+def test_students_are_taught_by_runs_of_their_own_share() -> None:
+    study = find_study("few-labels")
+    arms = {arm.name: arm for arm in study.arms(Settings("fb15k"))}
+    student = arms["rgcn, 5 %, taught by all"]
+    assert [part.name for part in student.parts] == ["boosting-neighbours, 5 %", "rgcn, 5 %", "rgtn, 5 %"]
+    assert {part.config.folds.train_share for part in student.parts} == {student.config.folds.train_share}
+    assert [part.name for part in arms["rgcn, 5 %, pseudo-labels"].parts] == ["rgcn, 5 %, with a variance head"]
+    assert ("rgcn, 5 %, pseudo-labels", "rgcn, 5 %") in study.pairs(list(arms.values()))
