@@ -226,6 +226,7 @@ class TunedConfig(HiddenConfig):
     num_layers: int = Field(3, ge=1, le=100, description="convolutions")
     feat_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the features")
     hidden_drop: float = Field(0.3, ge=0, lt=1, description="dropout of the input of each convolution")
+    layer_norm: bool = Field(True, description="normalise the input of each convolution")
 
 
 class TunedGCNConfig(GCNLayers, TunedConfig):

@@ -12,7 +12,7 @@ from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
 from downstream.studies.records import Records, left_to_run
 from downstream.studies.report import results_of, write_report
-from downstream.studies.seeds import merged, of_first_seed, on_seeds
+from downstream.studies.seeds import merged, of_first_seed, on_seeds, seed_name
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Arm, ArmFailure, Study, configs_of, finished_arms, run_arms
 from nie.deadline import time_limit
@@ -101,5 +101,8 @@ def run_study(
 
 
 def _names(arm: Arm) -> list[str]:
-    """What the arm can be asked for by: its name, and that of the row that it repeats."""
-    return [arm.name] if arm.repeats is None else list(dict.fromkeys([arm.repeats[0], arm.name]))
+    """What the arm can be asked for by: the row that it repeats, with all of its seeds, and the row with its own."""
+    if arm.repeats is None:
+        return [arm.name]
+    row, number = arm.repeats
+    return [row, seed_name(row, number)]

@@ -29,9 +29,18 @@ def on_seeds(arms: Sequence[Arm], seeds: Sequence[int]) -> list[Arm]:
         for arm in arms:
             config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
             licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
-            name = f"{arm.name}, seed {seed}" if number else arm.name
+            name = seed_name(arm.name, number) if number else arm.name
             repeated.append(replace(arm, name=name, config=config, licap=licap, repeats=(arm.name, number)))
     return repeated
+
+
+def seed_name(row: str, number: int) -> str:
+    """What the repetition of a row with the seed of this number is called; the first seed is number 0.
+
+    >>> seed_name("rgtn", 2)
+    'rgtn, seed 2'
+    """
+    return f"{row}, seed {number}"
 
 
 def merged(results: Results, arms: Sequence[Arm]) -> Results:

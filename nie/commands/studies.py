@@ -27,7 +27,10 @@ def add_commands(commands: Commands) -> None:
         type=whole_number(1, 2**31 - 1),
         help="epochs of every network of stage 2: a smaller budget, the same for all rows",
     )
-    study.add_argument("--only", nargs="+", default=[], metavar="ARM", help="run these rows only")
+    study.add_argument(
+        "--only", nargs="+", default=[], metavar="ARM",
+        help="run these rows only; of a row that is run with several seeds, 'ROW, seed 0' is one",
+    )  # fmt: skip
     study.add_argument("--minutes", type=positive_number, help="stop after so many minutes; the same command goes on")
     study.add_argument("--report-only", action="store_true", help="run nothing, report what is finished")
     study.add_argument(

@@ -23,6 +23,8 @@ class ResidualModel(nn.Module):
               h_l = h_{l-1} + \mathrm{ReLU}(\mathrm{conv}_l(\mathrm{dropout}(\mathrm{LayerNorm}(h_{l-1})))), \quad
               \mathrm{score} = w \cdot h_L + b
 
+    With ``layer_norm=False`` the convolutions read :math:`h_{l-1}` as it is, with its length.
+
     Dropout stands behind a normalisation, never between two, and none is before the readout: what a norm divides by
     would be larger in training than in prediction, and predictions would lie too far from their mean. So are plain
     networks built in comparisons that find them as good as newer ones (Platonov et al., ICLR 2023; Luo et al., NeurIPS
@@ -36,6 +38,7 @@ class ResidualModel(nn.Module):
         num_layers: number L of convolutions.
         feat_drop: dropout probability of the features.
         hidden_drop: dropout probability of the input of every convolution.
+        layer_norm: normalise that input. A norm keeps deep stacks learning, and takes the length of a vector away.
         tier_outputs: size of a further linear readout, for tiers of importance; 0 for none.
         settings: settings of the convolution, see `nie.models.ConvolutionalModel`.
 
@@ -53,7 +56,8 @@ class ResidualModel(nn.Module):
 
     def __init__(
         self, convolution: str, *, channel_sizes: Mapping[str, int], num_relations: int, hidden_size: int = 128,
-        num_layers: int = 3, feat_drop: float = 0.3, hidden_drop: float = 0.3, tier_outputs: int = 0, **settings: Any,
+        num_layers: int = 3, feat_drop: float = 0.3, hidden_drop: float = 0.3, layer_norm: bool = True,
+        tier_outputs: int = 0, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         expect_sizes(0, tier_outputs=tier_outputs)
@@ -64,7 +68,7 @@ class ResidualModel(nn.Module):
         self.layers = nn.ModuleList(
             self.kind.make(hidden_size, hidden_size, num_relations, **settings) for _ in range(num_layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(num_layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if layer_norm else nn.Identity() for _ in self.layers)
         self.readout = nn.Linear(hidden_size, 1)
         self.tier_head = nn.Linear(hidden_size, tier_outputs) if tier_outputs else None
 
@@ -76,7 +80,7 @@ class ResidualModel(nn.Module):
     def reset_parameters(self) -> None:
         """Reset every layer to its own initial distribution."""
         for part in (self.project, *self.layers, *self.norms, self.readout, self.tier_head):
-            if part is not None:
+            if not isinstance(part, nn.Identity | None):
                 part.reset_parameters()
 
     def forward(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,11 @@ def elsewhere(measured: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def study(root: Path, folds: str, *, report_only: bool = False) -> str:
+def study(root: Path, folds: str, *, report_only: bool = False, only: Sequence[str] = ()) -> str:
     return run_study(
         SIMPLE, Settings("synthetic", flags=[*FLAGS, folds]), folder=root / "out", command="nie study",
         runner=Runner(data_root=root / "data", run_root=root / "runs"),
-        report_only=report_only, records=root / "records.csv",
+        report_only=report_only, only=only, records=root / "records.csv",
     )  # fmt: skip
 
 
@@ -79,6 +80,13 @@ def test_only_folds_without_a_record_are_run_and_are_added(elsewhere: Path) -> N
         made = list(csv.DictReader(file))
     assert len(made) == 12
     assert {one["row"] for one in made} == {"linear", "linear, seed 1", "pagerank", "pagerank, seed 1"}
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_a_row_is_asked_for_with_one_of_its_seeds(elsewhere: Path) -> None:
+    study(elsewhere, "0,1,2", only=["linear, seed 0"])
+    with (elsewhere / "records.csv").open() as file:
+        assert [one["row"] for one in csv.DictReader(file) if one["fold"] == "2"] == ["linear"]
 
 
 def test_records_of_another_graph_are_refused(elsewhere: Path) -> None:

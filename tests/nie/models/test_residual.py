@@ -30,12 +30,13 @@ def normalised(h: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", ["mlp", "gcn", "graphsage", "gat", "rgcn"])
 @pytest.mark.parametrize("num_layers", [1, 4])
-def test_it_is_its_formula(name: str, num_layers: int) -> None:
+@pytest.mark.parametrize("layer_norm", [True, False])
+def test_it_is_its_formula(name: str, num_layers: int, layer_norm: bool) -> None:
     graph, etype = random_graph()
-    model = build(name, hidden_size=16, num_layers=num_layers).eval()
+    model = build(name, hidden_size=16, num_layers=num_layers, layer_norm=layer_norm).eval()
     h = model.project(torch.cat(list(features().values()), dim=1))
     for layer in model.layers:
-        h = h + torch.relu(model.kind.call(layer, graph, normalised(h), etype, None))
+        h = h + torch.relu(model.kind.call(layer, graph, normalised(h) if layer_norm else h, etype, None))
     expected = model.readout(h)[:, 0]
     torch.testing.assert_close(model(graph, features(), etype).score, expected, rtol=0, atol=1e-10)
     assert model.num_hops == (0 if name == "mlp" else num_layers)
