@@ -19,11 +19,13 @@ from downstream.studies.study import Arm, Pair, Study
 from nie.runs.run import Run
 
 TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
+KERNEL_WITH_NEIGHBOURS = "kernel-ridge-neighbours"
+TABLES_WITH_NEIGHBOURS = (TABLE_WITH_NEIGHBOURS, KERNEL_WITH_NEIGHBOURS)
 """What a network must beat to be worth its trouble."""
 FAMILIES: dict[str, tuple[str, ...]] = {
     "trivial": ("degree", "in-degree", "pagerank"),
     "tables": ("ridge", "kernel-ridge", "boosting", "lightgbm"),
-    "tables with neighbours": (TABLE_WITH_NEIGHBOURS,),
+    "tables with neighbours": TABLES_WITH_NEIGHBOURS,
     "plain GNNs": ("gcn", "graphsage", "gat", "rgcn"),
     "tuned GNNs": ("tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn"),
     "made for importance": ("geni", "rgtn"),
@@ -32,7 +34,11 @@ BLENDED = ("ridge", "boosting", TABLE_WITH_NEIGHBOURS, "rgcn", "rgtn")
 LICAP = "licap (structural)"
 
 SHARES = (1, 2, 5, 10, 20, 40, 70)
-SHARE_METHODS = {"ridge": (), TABLE_WITH_NEIGHBOURS: (), "rgcn": (*CONTROLS, LICAP), "rgtn": (*CONTROLS, LICAP)}
+SHARE_METHODS = {
+    **dict.fromkeys(("ridge", *TABLES_WITH_NEIGHBOURS), ()),
+    "rgcn": (*CONTROLS, LICAP),
+    "rgtn": (*CONTROLS, LICAP),
+}
 NETWORKS = ("rgcn", "rgtn")
 STUDENT = "rgcn"
 """What also learns from predictions at nodes without a label."""
@@ -50,10 +56,11 @@ def _families(settings: Settings) -> list[Arm]:
 
 
 def _against_neighbours(arms: Sequence[Arm]) -> list[Pair]:
-    """Everything that needs a network against boosting with neighbours, and the blend against its best parts."""
+    """Everything that needs a network, and the blend, against tables with neighbours; LICAP against its control."""
     of_networks = [*FAMILIES["plain GNNs"], *FAMILIES["tuned GNNs"], *FAMILIES["made for importance"]]
     networks = [arm.name for arm in arms if arm.name.partition("+")[0] in of_networks]
-    return [*((name, TABLE_WITH_NEIGHBOURS) for name in (*networks, "blend")), (f"rgtn+{LICAP}", "rgtn+untrained")]
+    pairs = [(name, table) for table in TABLES_WITH_NEIGHBOURS for name in (*networks, "blend")]
+    return [*pairs, (f"rgtn+{LICAP}", "rgtn+untrained")]
 
 
 def _accuracy_and_cost(
@@ -93,14 +100,18 @@ def _semi_supervised(settings: Settings, raw: Mapping[str, Arm], percent: int) -
 def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
     pairs = []
     for percent in SHARES:
-        boosted = named(TABLE_WITH_NEIGHBOURS, percent)
+        tables = [named(table, percent) for table in TABLES_WITH_NEIGHBOURS]
         for network in (named(method, percent) for method in NETWORKS):
-            licap = f"{network}+{LICAP}"
-            pairs += [(network, boosted), (licap, boosted)]
-            pairs += [(licap, other) for other in (network, *(f"{network}+{control}" for control in CONTROLS))]
+            licap, untrained, regression = (f"{network}+{way}" for way in (LICAP, *CONTROLS))
+            pairs += [(network, table) for table in tables]
+            pairs += [(licap, other) for other in (*tables, network, untrained, regression)]
+            pairs += [(regression, other) for other in (*tables, network, untrained)]
         alone = named(STUDENT, percent)
         pairs += [(f"{alone}, {way}", alone) for way in (VARIANCE, PSEUDO_LABELS, TAUGHT)]
-        pairs += [(f"{alone}, {PSEUDO_LABELS}", f"{alone}, {VARIANCE}"), (f"{alone}, {TAUGHT}", boosted)]
+        pairs += [
+            (f"{alone}, {PSEUDO_LABELS}", f"{alone}, {VARIANCE}"),
+            *((f"{alone}, {TAUGHT}", table) for table in tables),
+        ]
     return pairs
 
 

@@ -37,6 +37,7 @@ def test_every_network_stands_against_boosting_with_neighbours() -> None:
     pairs = study.pairs(study.arms(Settings("fb15k")))
     assert ("rgtn+licap (structural)", "boosting-neighbours") in pairs
     assert ("blend", "boosting-neighbours") in pairs
+    assert ("rgcn", "kernel-ridge-neighbours") in pairs
 
 
 def test_students_are_taught_by_runs_of_their_own_share() -> None:
