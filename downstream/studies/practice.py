@@ -84,17 +84,20 @@ def _few_labels(settings: Settings) -> list[Arm]:
 
 
 def _semi_supervised(settings: Settings, raw: Mapping[str, Arm], percent: int) -> list[Arm]:
-    """The student with a variance head; taught by that, as far as it is sure; taught by all methods of the share."""
-    alone = raw[named(STUDENT, percent)]
+    """The student with a variance head; taught by that, as far as it is sure; taught by all; the blend of these."""
+    alone, folds = raw[named(STUDENT, percent)], folds_of_share(percent)
 
     def arm(way: str, parts: tuple[Arm, ...] = (), **changes: Any) -> Arm:
         teachers = {"teachers": tuple(part.name for part in parts)} if parts else {}
-        config = settings.method(STUDENT, folds=folds_of_share(percent), **teachers, **changes)
+        config = settings.method(STUDENT, folds=folds, **teachers, **changes)
         return Arm(f"{alone.name}, {way}", config, parts=parts, needs=alone.needs)
 
     variance = arm(VARIANCE, loss={"value": "gaussian"})
     sure = arm(PSEUDO_LABELS, (variance,), loss={"teacher_certainty": True})
-    return [variance, sure, arm(TAUGHT, tuple(raw[named(name, percent)] for name in TEACHERS))]
+    teachers = tuple(raw[named(name, percent)] for name in TEACHERS)
+    blend = settings.method("blend", folds=folds, parts=TEACHERS, skip_unfinished=True)
+    blended = Arm(named("blend", percent), blend, parts=teachers, needs=alone.needs)
+    return [variance, sure, arm(TAUGHT, teachers), blended]
 
 
 def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
@@ -106,12 +109,10 @@ def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
             pairs += [(network, table) for table in tables]
             pairs += [(licap, other) for other in (*tables, network, untrained, regression)]
             pairs += [(regression, other) for other in (*tables, network, untrained)]
-        alone = named(STUDENT, percent)
-        pairs += [(f"{alone}, {way}", alone) for way in (VARIANCE, PSEUDO_LABELS, TAUGHT)]
-        pairs += [
-            (f"{alone}, {PSEUDO_LABELS}", f"{alone}, {VARIANCE}"),
-            *((f"{alone}, {TAUGHT}", table) for table in tables),
-        ]
+        alone, blend = named(STUDENT, percent), named("blend", percent)
+        variance, sure, taught = (f"{alone}, {way}" for way in (VARIANCE, PSEUDO_LABELS, TAUGHT))
+        pairs += [(way, alone) for way in (variance, sure, taught)]
+        pairs += [(sure, variance), *((taught, other) for other in (f"{alone}+{CONTROLS[1]}", *tables, blend))]
     return pairs
 
 

@@ -23,15 +23,20 @@ SEEDS_NOTE = (
 
 
 def on_seeds(arms: Sequence[Arm], seeds: Sequence[int]) -> list[Arm]:
-    """All arms with one seed after the other, which is added to that of their settings and of their pretraining."""
+    """All arms with one seed after the other; the whole table with the first seed comes first."""
     repeated = []
-    for number, seed in enumerate(seeds):  # the whole table with the first seed comes first
+    for number, seed in enumerate(seeds):
         for arm in arms:
-            config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
-            licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
             name = seed_name(arm.name, number) if number else arm.name
-            repeated.append(replace(arm, name=name, config=config, licap=licap, repeats=(arm.name, number)))
+            repeated.append(replace(_with_seed(arm, seed), name=name, repeats=(arm.name, number)))
     return repeated
+
+
+def _with_seed(arm: Arm, seed: int) -> Arm:
+    """The arm with the seed added to that of its settings, of its pretraining, and of the arms that it reads."""
+    config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
+    licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
+    return replace(arm, config=config, licap=licap, parts=tuple(_with_seed(part, seed) for part in arm.parts))
 
 
 def seed_name(row: str, number: int) -> str:

@@ -47,4 +47,7 @@ def test_students_are_taught_by_runs_of_their_own_share() -> None:
     assert [part.name for part in student.parts] == ["boosting-neighbours, 5 %", "rgcn, 5 %", "rgtn, 5 %"]
     assert {part.config.folds.train_share for part in student.parts} == {student.config.folds.train_share}
     assert [part.name for part in arms["rgcn, 5 %, pseudo-labels"].parts] == ["rgcn, 5 %, with a variance head"]
-    assert ("rgcn, 5 %, pseudo-labels", "rgcn, 5 %") in study.pairs(list(arms.values()))
+    pairs = study.pairs(list(arms.values()))
+    assert ("rgcn, 5 %, pseudo-labels", "rgcn, 5 %") in pairs
+    assert ("rgcn, 5 %, taught by all", "blend, 5 %") in pairs
+    assert {name for pair in pairs for name in pair} <= set(arms)

@@ -25,6 +25,13 @@ def test_the_first_seed_is_the_run_of_other_studies_and_both_stages_have_the_see
     assert [arm.licap.seed for arm in made if arm.licap] == [0, 1, 2]
 
 
+def test_what_teaches_or_is_blended_has_the_seed_too() -> None:
+    settings = Settings("synthetic")
+    teacher = Arm("rgtn", settings.method("rgtn"))
+    taught = Arm("mlp", settings.method("mlp", teachers=("rgtn",)), parts=(teacher,))
+    assert [[part.config.seed for part in arm.parts] for arm in on_seeds([taught], (0, 1))] == [[0], [1]]
+
+
 def test_a_row_is_all_its_seeds_and_tests_compare_their_means_by_fold() -> None:
     figures = {
         "rgtn": 0.0,
