@@ -113,7 +113,8 @@ class ImportanceLossConfig(Section):
         0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
     )
     teacher_certainty: bool = Field(
-        False, description="weigh that error at a node by the inverse of the variance that the teachers predict there"
+        False,
+        description="weigh the squared error to teachers by the inverse of the variance they predict at a node",
     )
     teacher_cka: TeacherCKAConfig = TeacherCKAConfig()
     contrast_weight: float = Field(

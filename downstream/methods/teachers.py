@@ -31,8 +31,8 @@ class Teachers:
         target: (N,) the mean prediction, less what is taken from the labels.
         weight: of the squared error.
         rank_weight: of the listwise loss.
-        certainty: (N,) what a node's squared error is weighed by, of mean 1: the inverse of the teachers' mean
-            variance; None where all nodes count alike.
+        certainty: (N,) what a node's squared error is weighed by, of mean 1: the inverse of the mean of the
+            variances that the teachers predict, whose disagreement is left out; None where all nodes count alike.
         layers: (N, d) each, what hidden vectors are aligned with.
         cka_weight: of that alignment.
     """

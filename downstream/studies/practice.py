@@ -84,7 +84,7 @@ def _few_labels(settings: Settings) -> list[Arm]:
 
 
 def _semi_supervised(settings: Settings, raw: Mapping[str, Arm], percent: int) -> list[Arm]:
-    """The student with a variance head; taught by that, as far as it is sure; taught by all; the blend of these."""
+    """The student with a variance head; taught by that, as far as it is sure; taught by all; the blend of all."""
     alone, folds = raw[named(STUDENT, percent)], folds_of_share(percent)
 
     def arm(way: str, parts: tuple[Arm, ...] = (), **changes: Any) -> Arm:
@@ -105,21 +105,21 @@ def _few_labels_pairs(arms: Sequence[Arm]) -> list[Pair]:
     for percent in SHARES:
         tables = [named(table, percent) for table in TABLES_WITH_NEIGHBOURS]
         for network in (named(method, percent) for method in NETWORKS):
-            licap, untrained, regression = (f"{network}+{way}" for way in (LICAP, *CONTROLS))
+            licap, untrained, regression = (f"{network}+{way}" for way in (LICAP, "untrained", "regression"))
             pairs += [(network, table) for table in tables]
             pairs += [(licap, other) for other in (*tables, network, untrained, regression)]
             pairs += [(regression, other) for other in (*tables, network, untrained)]
         alone, blend = named(STUDENT, percent), named("blend", percent)
         variance, sure, taught = (f"{alone}, {way}" for way in (VARIANCE, PSEUDO_LABELS, TAUGHT))
         pairs += [(way, alone) for way in (variance, sure, taught)]
-        pairs += [(sure, variance), *((taught, other) for other in (f"{alone}+{CONTROLS[1]}", *tables, blend))]
+        pairs += [(sure, variance), *((taught, other) for other in (f"{alone}+regression", *tables, blend))]
     return pairs
 
 
 PRACTICE = (
     Study(
         "practitioner",
-        "What is each family of methods worth, at what cost, and what does a network add to boosting with neighbours?",
+        "What is each family of methods worth, at what cost, and what does a network add to tables with neighbours?",
         _families,
         _against_neighbours,
         also=_accuracy_and_cost,

@@ -32,7 +32,7 @@ def test_accuracy_stands_against_seconds() -> None:
     assert [text.get_text() for text in axis.texts] == ["ridge", "rgtn"]
 
 
-def test_every_network_stands_against_boosting_with_neighbours() -> None:
+def test_every_network_stands_against_tables_with_neighbours() -> None:
     study = find_study("practitioner")
     pairs = study.pairs(study.arms(Settings("fb15k")))
     assert ("rgtn+licap (structural)", "boosting-neighbours") in pairs
