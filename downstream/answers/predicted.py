@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from downstream.answers.score_scale import within_known
-from downstream.methods.fitted import DEVIATION_FILE
+from downstream.methods.finished_predictions import learned_deviation
 from downstream.methods.untied import untied
 from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
@@ -75,8 +75,7 @@ def predicted(run: Run, folds: Sequence[int], kg: KnowledgeGraph) -> Predicted:
         split = run.split(fold)
         value = untied(run.predictions(fold, kg.num_nodes), run.ranking_scores(fold, kg.num_nodes))
         members = _members(run, fold, kg.num_nodes)
-        learned = DEVIATION_FILE in run.files(fold)
-        deviation = run.array(fold, DEVIATION_FILE, (kg.num_nodes,)) if learned else None
+        deviation = learned_deviation(run, fold, kg.num_nodes)
         found.append(FoldPrediction(value, kg.targets[split["train"]], split["test"], members, deviation))
     return put_together(found)
 

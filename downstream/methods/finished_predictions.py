@@ -45,15 +45,6 @@ def prediction_of(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats
     return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))
 
 
-def deviation_to(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats:
-    """(N,) the standard deviation that a finished run, which `prediction_of` has taken, predicts of each label.
-
-    Raises:
-        NieError: it has learned none.
-    """
-    if DEVIATION_FILE not in run.files(fold.index):
-        raise NieError(
-            f"{run.path} does not say how sure it is, as loss.teacher_certainty asks of runs that {verb}; "
-            "train it with --loss.value gaussian."
-        )
-    return run.array(fold.index, DEVIATION_FILE, (kg.num_nodes,))
+def learned_deviation(run: Run, fold: int, num_nodes: int) -> Floats | None:
+    """(N,) the standard deviation that a finished run predicts of each label; None where it has learned none."""
+    return run.array(fold, DEVIATION_FILE, (num_nodes,)) if DEVIATION_FILE in run.files(fold) else None

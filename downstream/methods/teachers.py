@@ -12,8 +12,11 @@ from downstream.losses.cka import cka_loss
 from downstream.losses.importance import listwise_loss
 from downstream.losses.lists import draw_lists
 from downstream.losses.table import ListSize
-from downstream.methods.finished_predictions import deviation_to, prediction_of, runs_to
+from downstream.methods.finished_predictions import learned_deviation, prediction_of, runs_to
 from downstream.methods.fold_work import FoldWork
+from nie.arrays import Floats
+from nie.errors import NieError
+from nie.runs.run import Run
 from nie.training.loss_terms import term
 
 RANKED_NODES = 1024
@@ -62,8 +65,7 @@ class Teachers:
         layers = tuple(torch.from_numpy(layer).float().to(inputs.device) for layer in work.teacher_layers)
         loss, certainty = config.loss, None
         if loss.teacher_certainty:
-            variances = [deviation_to("teach", run, inputs.kg, work.fold) ** 2 for run in runs]
-            precision = 1 / np.mean(variances, axis=0)
+            precision = 1 / np.mean([_variance(run, work) for run in runs], axis=0)
             certainty = torch.from_numpy((precision / precision.mean()).astype(np.float32)).to(inputs.device)
         return cls(target, loss.teacher_weight, loss.teacher_rank_weight, certainty, layers, loss.teacher_cka.weight)
 
@@ -104,3 +106,14 @@ class Teachers:
                 "teachers' order", listwise_loss(score[drawn], target[drawn], lists)
             )
         return total
+
+
+def _variance(run: Run, work: FoldWork) -> Floats:
+    """(N,) what a teacher predicts as the variance of each label."""
+    deviation = learned_deviation(run, work.fold.index, work.inputs.kg.num_nodes)
+    if deviation is None:
+        raise NieError(
+            f"{run.path} does not say how sure it is, as loss.teacher_certainty asks of runs that teach; "
+            "train it with --loss.value gaussian."
+        )
+    return deviation**2

@@ -19,8 +19,7 @@ from downstream.studies.study import Arm, Pair, Study
 from nie.runs.run import Run
 
 TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
-KERNEL_WITH_NEIGHBOURS = "kernel-ridge-neighbours"
-TABLES_WITH_NEIGHBOURS = (TABLE_WITH_NEIGHBOURS, KERNEL_WITH_NEIGHBOURS)
+TABLES_WITH_NEIGHBOURS = (TABLE_WITH_NEIGHBOURS, "kernel-ridge-neighbours")
 """What a network must beat to be worth its trouble."""
 FAMILIES: dict[str, tuple[str, ...]] = {
     "trivial": ("degree", "in-degree", "pagerank"),
@@ -34,14 +33,13 @@ BLENDED = ("ridge", "boosting", TABLE_WITH_NEIGHBOURS, "rgcn", "rgtn")
 LICAP = "licap (structural)"
 
 SHARES = (1, 2, 5, 10, 20, 40, 70)
+NETWORKS = ("rgcn", "rgtn")
 SHARE_METHODS = {
     **dict.fromkeys(("ridge", *TABLES_WITH_NEIGHBOURS), ()),
-    "rgcn": (*CONTROLS, LICAP),
-    "rgtn": (*CONTROLS, LICAP),
+    **dict.fromkeys(NETWORKS, (*CONTROLS, LICAP)),
 }
-NETWORKS = ("rgcn", "rgtn")
 STUDENT = "rgcn"
-"""What also learns from predictions at nodes without a label."""
+"""What is also taught by others, at all nodes."""
 TEACHERS = (TABLE_WITH_NEIGHBOURS, *NETWORKS)
 VARIANCE, PSEUDO_LABELS, TAUGHT = "with a variance head", "pseudo-labels", "taught by all"
 
