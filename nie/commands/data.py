@@ -33,7 +33,8 @@ def add_commands(commands: Commands) -> None:
         "--num-relations", type=whole_number(1, 10_000_000), help="relations that the paper counts: tmdb 34, imdb_s 30"
     )
     importing.add_argument("--label-transform", choices=TRANSFORMS, default="log1p", help=TRANSFORM)
-    data.add("fetch", "download the raw files", _fetch).add_argument("dataset")
+    fetching = data.add("fetch", "download the raw files, or the text model mpnet", _fetch)
+    fetching.add_argument("dataset", help="fb15k, tmdb5k or mpnet")
     data.add("info", "counts, licence and provenance", _info).add_argument("dataset")
     describing = data.add("describe", "statistics: relations, degrees, components, labels, channels, folds", _describe)
     describing.add_argument("dataset")

