@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh all
+.venv/bin/nie data fetch mpnet >&2 # the text encoder, once
 parts=()
 for method in rgcn mlp lightgbm kernel-ridge boosting ridge; do
     parts+=("$(.venv/bin/nie downstream --recipe fb15k-best --method "$method" "$@" | tail -1)")

@@ -49,11 +49,14 @@ def _ladder(method: str, config: ImportanceConfig, goal: ImportanceConfig) -> li
 
 
 def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple[str, FeaturesConfig]]:
-    """From some features to others, one name of those that are joined by + at a time.
+    """From some features to others, one name of those that are joined by + at a time, in the place of what goes.
 
     >>> have, want = FeaturesConfig(semantic="minilm"), FeaturesConfig(structural="node2vec+facts", semantic="minilm")
     >>> [(name, step.structural) for name, step in _feature_steps(have, want)]
     [('facts', 'node2vec+facts')]
+    >>> have, want = FeaturesConfig(semantic="minilm"), FeaturesConfig(semantic="mpnet+tfidf")
+    >>> [(name, step.semantic) for name, step in _feature_steps(have, want)]
+    [('mpnet', 'mpnet'), ('tfidf', 'mpnet+tfidf')]
     """
     steps: list[tuple[str, FeaturesConfig]] = []
     for channel in CHANNELS:
@@ -61,7 +64,7 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
         have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
         for name in [first, *others]:
             if name not in have:
-                have = [*have, name]
+                have = [*(old for old in have if old in (first, *others)), name]
                 features = features.model_copy(update={channel: "+".join(have)})
                 told = f"{name} of {channel}" if any(name == before for before, _ in steps) else name
                 steps.append((told, features))

@@ -21,6 +21,7 @@ from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
 from downstream.studies.signals import SIGNALS_STUDY
 from downstream.studies.study import Study
+from downstream.studies.text_encoders import TEXT_ENCODERS
 from downstream.studies.tiers import TIERS
 from nie.errors import NieError, nearest
 
@@ -43,6 +44,7 @@ STUDIES: dict[str, Study] = {
         CASE_STUDY,
         *CHANNEL_STUDIES,
         MISSING,
+        TEXT_ENCODERS,
         TIERS,
         RELATIONS,
         *LINK_STUDIES,

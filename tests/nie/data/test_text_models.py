@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nie.__main__ import main
 from nie.data import features, fetch, synthetic, text_models
+from nie.data.datasets import keep
 from nie.data.text_models import FOLDER_VARIABLE, TEXT_MODELS, TextModel, fetch_text_model, text_model_folder
 from nie.errors import NieError
 from nie.extras import installed_version
@@ -113,6 +115,15 @@ def test_a_feature_whose_model_is_not_there(index: Path, tmp_path: Path) -> None
     pytest.importorskip("sentence_transformers")
     with pytest.raises(NieError, match=r"`nie data fetch mpnet` brings it \(1 MB\)"):
         features(synthetic(0), "mpnet", root=tmp_path)
+
+
+def test_a_long_job_says_at_once_that_the_model_is_not_there(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(synthetic(0), tmp_path)
+    command = ["downstream", "--recipe", "fast", "--dataset", "synthetic", "--features.semantic", "mpnet"]
+    assert main([*command, "--data-root", str(tmp_path), "--run-root", str(tmp_path), "--quiet"]) == 2
+    assert capsys.readouterr().err.count("`nie data fetch mpnet` brings it (1 MB)") == 1
 
 
 def test_an_unknown_name() -> None:
