@@ -6,17 +6,40 @@ import importlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
 
 from nie.errors import NieError
 
 
-class Package(NamedTuple):
-    """A module that something needs, and the optional dependency group that installs it."""
+@dataclass(frozen=True)
+class Package:
+    """A module that something needs, and the optional dependency group that installs it.
+
+    Attributes:
+        module: its name.
+        extra: the group.
+    """
 
     module: str
     extra: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.module.split(".")[0]
+
+    @property
+    def command(self) -> str | None:
+        """What brings it, if that is not the installation of its group."""
+        return None
+
+    def is_there(self) -> bool:
+        """Whether it need not be brought; imports nothing."""
+        try:
+            return importlib.util.find_spec(self.name) is not None
+        except ValueError:  # it was put among the loaded modules by hand
+            return True
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -44,23 +67,18 @@ def require_all(packages: Iterable[Package]) -> None:
         ...
     nie.errors.NieError: This needs the packages no_such and nor_this: pip install 'nie[report,text]'.
     """
-    missing = [package for package in dict.fromkeys(packages) if not _is_installed(package.module)]
+    missing = [package for package in dict.fromkeys(packages) if not package.is_there()]
     if missing:
         raise _missing(missing)
 
 
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module.split(".")[0]) is not None
-    except ValueError:  # it was put among the loaded modules by hand
-        return True
-
-
 def _missing(packages: list[Package]) -> NieError:
-    names = list(dict.fromkeys(package.module.split(".")[0] for package in packages))
-    extras = ",".join(sorted({package.extra for package in packages}))
+    names = list(dict.fromkeys(package.name for package in packages))
+    extras = ",".join(sorted({package.extra for package in packages if package.command is None}))
+    commands = [f"pip install 'nie[{extras}]'"] if extras else []
+    commands += dict.fromkeys(f"`{package.command}`" for package in packages if package.command is not None)
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    return NieError(f"This needs the package{'s' * (len(names) > 1)} {listed}: pip install 'nie[{extras}]'.")
+    return NieError(f"This needs the package{'s' * (len(names) > 1)} {listed}: {' and '.join(commands)}.")
 
 
 def installed_version(package: str) -> str | None:

