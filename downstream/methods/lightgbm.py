@@ -45,7 +45,7 @@ def fitted_lightgbm(given: FoldData, settings: LightGBMModel) -> Predictor:
 
 
 def _trained(given: FoldData, settings: LightGBMModel) -> Any:
-    lightgbm = require(*LIGHTGBM)
+    lightgbm = require(LIGHTGBM.module, LIGHTGBM.extra)
     fold, targets = given.fold, given.targets
     train = lightgbm.Dataset(given.features[fold.train], targets[fold.train])
     val = train.create_valid(given.features[fold.val], targets[fold.val])
