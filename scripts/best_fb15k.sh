@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our best estimate on fb15k: averaged R-GCN networks, and trees, ridge regressions and an MLP that look around, blended by
+# Our best estimate on fb15k: averaged R-GCN networks and MLPs, trees and ridge regressions, which look around, blended by
 # weights that are chosen on validation nodes. Settings are in downstream/stages/recipes/fb15k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
