@@ -141,7 +141,7 @@ def test_the_command_says_what_is_wrong_in_one_sentence(
     assert "no run" in error_of(str(tmp_path), "--export", page).lower() or "config.yaml" in error_of(str(tmp_path))
     monkeypatch.setitem(sys.modules, "dash", None)
     monkeypatch.setitem(sys.modules, "dash_cytoscape", None)
-    monkeypatch.setattr("nie.extras._is_installed", lambda module: not module.startswith("dash"))
+    monkeypatch.setattr("nie.extras.Package.is_there", lambda package: not package.module.startswith("dash"))
     assert "This needs the packages dash, dash_cytoscape: pip install 'nie[explore]'." in error_of(run).replace(
         " and", ","
     )
