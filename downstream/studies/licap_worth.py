@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from downstream.metrics.registry import title
@@ -10,7 +12,7 @@ from downstream.reports import figures
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.methods import raw_arms
-from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
+from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, pretrained_arm, with_pretrainings
 from downstream.studies.settings import Settings
 from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares
 from downstream.studies.study import Arm, Pair, Study
@@ -28,6 +30,9 @@ FORMS = (
     "licap fine-tuned", "licap and regression", "regression cross-fitted",
 )  # fmt: skip
 JOINT_WEIGHT = 0.1
+
+DEEPER = (3, 4)
+DEEP_WAYS = (*CONTROLS, LICAP, "rank-n-contrast")
 
 SHARES = (1, 2, 5, 10, 30, 70)
 SHARE_METHODS = ("mlp", "graphsage", "rgtn")
@@ -59,6 +64,43 @@ def _forms(settings: Settings) -> list[Arm]:
 def _form_pairs(arms: Sequence[Arm]) -> list[Pair]:
     joint = [(f"{method}, joint", method) for method in FORM_METHODS]
     return [*against_raw_and_controls(arms), *joint]
+
+
+def _depths(settings: Settings) -> list[Arm]:
+    """Every way behind the recipe's encoder, and behind deeper ones."""
+    raw = raw_arms(settings, FORM_METHODS)
+    return [
+        *with_pretrainings(settings, raw, DEEP_WAYS),
+        *(
+            replace(
+                pretrained_arm(arm, way, settings, model={"num_layers": layers}), name=deeper(arm.name, way, layers)
+            )
+            for layers in DEEPER
+            for arm in raw
+            for way in DEEP_WAYS
+        ),
+    ]
+
+
+def deeper(method: str, way: str, layers: int) -> str:
+    """Name of a row whose encoder has more layers than the recipe's.
+
+    >>> deeper("rgtn", "regression", 3)
+    'rgtn+regression, 3 layers'
+    """
+    return f"{method}+{way}, {layers} layers"
+
+
+def _depth_pairs(arms: Sequence[Arm]) -> list[Pair]:
+    """A deeper encoder against none, against the recipe's depth, and against the controls of its own depth."""
+    names = {arm.name for arm in arms}
+    pairs = against_raw_and_controls(arms)
+    for method, way, layers in itertools.product(FORM_METHODS, DEEP_WAYS, DEEPER):
+        before = DEEP_WAYS[: DEEP_WAYS.index(way)]  # controls come first, so that no pair is tested twice
+        controls = (deeper(method, control, layers) for control in before if control in CONTROLS)
+        own = deeper(method, way, layers)
+        pairs += [(own, other) for other in (method, f"{method}+{way}", *controls) if {own, other} <= names]
+    return pairs
 
 
 def _by_share(settings: Settings) -> list[Arm]:
@@ -109,6 +151,13 @@ LICAP_WORTH = (
         "Which form of pretraining by labels is best? Other bins, other contrasts, cross-fitted, fine-tuned, joint.",
         _forms,
         _form_pairs,
+    ),
+    Study(
+        "licap-depth",
+        "Is a deeper encoder of stage 1 worth more, and is it the depth alone?",
+        _depths,
+        _depth_pairs,
+        seeds=SEEDS,
     ),
     Study(
         "licap-shares",
