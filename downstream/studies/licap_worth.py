@@ -12,7 +12,7 @@ from downstream.reports import figures
 from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from downstream.studies.methods import raw_arms
-from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, pretrained_arm, with_pretrainings
+from downstream.studies.pretrainings import CONTROLS, against_raw_and_controls, with_pretrainings
 from downstream.studies.settings import Settings
 from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares
 from downstream.studies.study import Arm, Pair, Study
@@ -69,26 +69,20 @@ def _form_pairs(arms: Sequence[Arm]) -> list[Pair]:
 def _depths(settings: Settings) -> list[Arm]:
     """Every way behind the recipe's encoder, and behind deeper ones."""
     raw = raw_arms(settings, FORM_METHODS)
-    return [
-        *with_pretrainings(settings, raw, DEEP_WAYS),
-        *(
-            replace(
-                pretrained_arm(arm, way, settings, model={"num_layers": layers}), name=deeper(arm.name, way, layers)
-            )
-            for layers in DEEPER
-            for arm in raw
-            for way in DEEP_WAYS
-        ),
-    ]
+    arms = with_pretrainings(settings, raw, DEEP_WAYS)
+    for layers in DEEPER:
+        deep = with_pretrainings(settings, raw, DEEP_WAYS, model={"num_layers": layers})
+        arms += [replace(arm, name=deeper(arm.name, layers)) for arm in deep if arm.licap is not None]
+    return arms
 
 
-def deeper(method: str, way: str, layers: int) -> str:
+def deeper(pretrained: str, layers: int) -> str:
     """Name of a row whose encoder has more layers than the recipe's.
 
-    >>> deeper("rgtn", "regression", 3)
+    >>> deeper("rgtn+regression", 3)
     'rgtn+regression, 3 layers'
     """
-    return f"{method}+{way}, {layers} layers"
+    return f"{pretrained}, {layers} layers"
 
 
 def _depth_pairs(arms: Sequence[Arm]) -> list[Pair]:
@@ -97,9 +91,10 @@ def _depth_pairs(arms: Sequence[Arm]) -> list[Pair]:
     pairs = against_raw_and_controls(arms)
     for method, way, layers in itertools.product(FORM_METHODS, DEEP_WAYS, DEEPER):
         before = DEEP_WAYS[: DEEP_WAYS.index(way)]  # controls come first, so that no pair is tested twice
-        controls = (deeper(method, control, layers) for control in before if control in CONTROLS)
-        own = deeper(method, way, layers)
-        pairs += [(own, other) for other in (method, f"{method}+{way}", *controls) if {own, other} <= names]
+        controls = (deeper(f"{method}+{control}", layers) for control in before if control in CONTROLS)
+        shallow = f"{method}+{way}"
+        own = deeper(shallow, layers)
+        pairs += [(own, other) for other in (method, shallow, *controls) if {own, other} <= names]
     return pairs
 
 
