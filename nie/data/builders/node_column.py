@@ -73,7 +73,9 @@ class NodeColumn:
             value = PARSERS[self.kind](field)
             if value is None:
                 what = EXPECTED[self.kind].format(shown(node))
-                raise NieError(f"{self.source.at(number)}: {what}; got {shown(field)}.")
+                negative = self.kind == "scores" and _finite(field) is not None
+                remedy = "; where scores below 0 are meant, add to all of them what lifts the lowest to 0" * negative
+                raise NieError(f"{self.source.at(number)}: {what}; got {shown(field)}{remedy}.")
             if node in seen:
                 raise NieError(f"{self.source.at(number)}: the node {shown(node)} appears twice; give each node once.")
             seen.add(node)
