@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.table import METHODS
 from downstream.metrics.registry import title
 from downstream.reports import figures
 from downstream.reports.page import Table
@@ -16,15 +18,20 @@ from downstream.studies.pretrainings import CONTROLS, pretrained_arm
 from downstream.studies.settings import Settings
 from downstream.studies.shares import SHARES_NOTE, by_share, curves_of_shares, folds_of_share, named
 from downstream.studies.study import Arm, Pair, Study
+from nie.inputs.channels import without_labels
 from nie.runs.run import Run
 
 TABLE_WITH_NEIGHBOURS = "boosting-neighbours"
 TABLES_WITH_NEIGHBOURS = (TABLE_WITH_NEIGHBOURS, "kernel-ridge-neighbours")
 """What a network must beat to be worth its trouble."""
+READING_NEIGHBOURS = ("mlp", "graphsage", "rgcn", "geni", "rgtn")
+"""Networks that are also given columns of these tables: a table and a network are else not compared on one input."""
+WITH_LABELS = "mlp, with neighbours and labels"
 FAMILIES: dict[str, tuple[str, ...]] = {
     "trivial": ("degree", "in-degree", "pagerank"),
     "tables": ("ridge", "kernel-ridge", "boosting", "lightgbm"),
     "tables with neighbours": TABLES_WITH_NEIGHBOURS,
+    "networks without edges": ("mlp",),
     "plain GNNs": ("gcn", "graphsage", "gat", "rgcn"),
     "tuned GNNs": ("tuned-gcn", "tuned-graphsage", "tuned-gat", "tuned-rgcn"),
     "made for importance": ("geni", "rgtn"),
@@ -50,14 +57,51 @@ def _families(settings: Settings) -> list[Arm]:
     pretrained = [pretrained_arm(by_name["rgtn"], way, settings) for way in ("untrained", LICAP)]
     parts = tuple(by_name[name] for name in BLENDED)
     blend = settings.method("blend", parts=BLENDED, skip_unfinished=True)
-    return [*arms, *pretrained, Arm("blend", blend, parts=parts)]
+    return [*arms, *pretrained, *_reading_neighbours(settings), Arm("blend", blend, parts=parts)]
+
+
+def _reading_neighbours(settings: Settings) -> list[Arm]:
+    """Networks that read the columns of a table with neighbours, but fed as their own recipes say.
+
+    The labels around a node are given to the MLP alone: a network that passes messages would learn a node's own label
+    by way of its neighbours.
+    """
+    read = settings.method(TABLE_WITH_NEIGHBOURS).features
+    channels = {"structural": read.structural, "semantic": read.semantic, **read.more}
+    unlabelled = {channel: "+".join(without_labels(names)) for channel, names in channels.items()}
+
+    def arm(row: str, network: ImportanceConfig, names: dict[str, str]) -> Arm:
+        more = {channel: names[channel] for channel in read.more}
+        columns = {"structural": names["structural"], "semantic": names["semantic"], "more": more}
+        features = network.features.model_copy(update=columns)
+        return Arm(row, network.model_copy(update={"features": features}))
+
+    arms = [arm(with_neighbours(name), settings.method(name), unlabelled) for name in READING_NEIGHBOURS]
+    return [*arms, arm(WITH_LABELS, settings.method("mlp"), channels)]
+
+
+def with_neighbours(network: str) -> str:
+    """The row of a network that also reads its neighbours' features, and its centrality, as columns.
+
+    >>> with_neighbours("rgcn")
+    'rgcn, with neighbours'
+    """
+    return f"{network}, with neighbours"
 
 
 def _against_neighbours(arms: Sequence[Arm]) -> list[Pair]:
-    """Everything that needs a network, and the blend, against tables with neighbours; LICAP against its control."""
-    of_networks = [*FAMILIES["plain GNNs"], *FAMILIES["tuned GNNs"], *FAMILIES["made for importance"]]
+    """Everything that needs a network, and the blend, against tables with neighbours; LICAP against its control.
+
+    A network that is given columns of these tables stands against itself without them, too, and if it looks at edges,
+    against the MLP that is given the same: what do edges add to what was made into columns?
+    """
+    of_networks = [name for family in FAMILIES.values() for name in family if METHODS[name].is_network]
     networks = [arm.name for arm in arms if arm.name.partition("+")[0] in of_networks]
-    pairs = [(name, table) for table in TABLES_WITH_NEIGHBOURS for name in (*networks, "blend")]
+    reading = [with_neighbours(name) for name in READING_NEIGHBOURS]
+    mlp = with_neighbours("mlp")
+    pairs = [(name, table) for table in TABLES_WITH_NEIGHBOURS for name in (*networks, *reading, WITH_LABELS, "blend")]
+    pairs += zip(reading, READING_NEIGHBOURS, strict=True)
+    pairs += [(row, mlp) for row in (*reading, WITH_LABELS) if row != mlp]
     return [*pairs, (f"rgtn+{LICAP}", "rgtn+untrained")]
 
 

@@ -40,6 +40,23 @@ def test_every_network_stands_against_tables_with_neighbours() -> None:
     assert ("rgcn", "kernel-ridge-neighbours") in pairs
 
 
+def test_networks_are_given_the_columns_of_tables_and_labels_only_where_no_message_betrays_them() -> None:
+    study = find_study("practitioner")
+    arms = {arm.name: arm for arm in study.arms(Settings("tmdb5k", flags=["--features.semantic", "tfidf"]))}
+    table, labelled, rgtn = (
+        arms[name].config.features
+        for name in ("boosting-neighbours", "mlp, with neighbours and labels", "rgtn, with neighbours")
+    )
+    assert (labelled.structural, labelled.semantic) == (table.structural, table.semantic)
+    assert (rgtn.structural, rgtn.semantic) == ("auto+centrality+neighbours", "tfidf+neighbours")
+    assert rgtn.standardize == arms["rgtn"].config.features.standardize != table.standardize
+    pairs = study.pairs(list(arms.values()))
+    assert {theirs for ours, theirs in pairs if ours == "rgtn, with neighbours"} == {
+        "boosting-neighbours", "kernel-ridge-neighbours", "rgtn", "mlp, with neighbours",
+    }  # fmt: skip
+    assert {name for pair in pairs for name in pair} <= set(arms)
+
+
 def test_students_are_taught_by_runs_of_their_own_share() -> None:
     study = find_study("few-labels")
     arms = {arm.name: arm for arm in study.arms(Settings("fb15k"))}
