@@ -24,7 +24,14 @@ class SampledNodes:
         self.sampler = sampler
 
     def computed(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
-        """(n, ...) what ``run`` gives for ``nodes``, ids on the CPU; ``generator`` decides on the sample."""
+        """(n, ...) what ``run`` gives for ``nodes``, ids on the CPU; ``generator`` decides on the sample.
+
+        A node that is named twice is computed once: a block has one row for a node, and its in-edges at that row.
+        """
+        distinct, row = torch.unique(nodes, return_inverse=True)
+        return self._of_distinct(distinct, run, generator)[row]
+
+    def _of_distinct(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
         return run(self.sampler.sample(nodes, generator))
 
     def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:

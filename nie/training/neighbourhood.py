@@ -53,7 +53,7 @@ class Sampler(Protocol):
     """Finds the neighbourhood of nodes."""
 
     def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
-        """The neighbourhood of ``nodes``, ids on the CPU."""
+        """The neighbourhood of ``nodes``, ids on the CPU, each named once."""
 
 
 class NeighbourSampler:
@@ -80,7 +80,7 @@ class NeighbourSampler:
         self.sampler = dgl.dataloading.NeighborSampler(self.fanouts)
 
     def sample(self, nodes: Tensor, generator: torch.Generator) -> Neighbourhood:
-        """The neighbourhood of ``nodes``, ids on the CPU, as ``generator`` decides."""
+        """The neighbourhood of ``nodes``, ids on the CPU, each named once, as ``generator`` decides."""
         if self.kind == "uniform":
             with dgl_draws_from(int(torch.randint(2**31 - 1, (), generator=generator))):
                 read, _, blocks = self.sampler.sample_blocks(self.message.graph, nodes)

@@ -63,14 +63,13 @@ class SharedNodes(SampledNodes):
         super().__init__(graph.sampler([*fanouts]))
         self.place, self.trainers = graph.place, graph.trainers
 
-    def computed(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
-        """As of `SampledNodes`; rows of other trainers are constants. A node that is named twice is computed once."""
-        distinct, row = torch.unique(nodes, return_inverse=True)
-        order = self.place[distinct].argsort()
+    def _of_distinct(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
+        """As of `SampledNodes`; rows of other trainers are constants."""
+        order = self.place[nodes].argsort()
         share = order.tensor_split(self.trainers.count)[self.trainers.number]
-        own = run(self.sampler.sample(distinct[share], generator))
-        made: Tensor = of_all(own, share, len(distinct), self.trainers)
-        return made[row]
+        own = run(self.sampler.sample(nodes[share], generator))
+        made: Tensor = of_all(own, share, len(nodes), self.trainers)
+        return made
 
     def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
         """Add up the gradients of all trainers; a parameter that the loss does not read has none on any of them.

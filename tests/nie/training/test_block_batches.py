@@ -15,7 +15,7 @@ from downstream.methods.table import METHODS
 from nie.data import MessageGraph, message_graph, synthetic
 from nie.layers.graph_layer import in_chunks
 from nie.layers.rows import Rows
-from nie.training.block_batches import NeighbourBatches
+from nie.training.block_batches import NeighbourBatches, SampledNodes
 from nie.training.neighbourhood import Neighbourhood, NeighbourSampler
 
 NETWORKS = [name for name, method in METHODS.items() if method.build is not None]
@@ -90,6 +90,20 @@ def test_all_neighbours_give_what_the_whole_graph_gives(
     assert torch.equal(torch.cat(seen).sort().values, made.train)
     assert max(map(len, seen)) <= 40
     assert max(map(len, seen)) - min(map(len, seen)) <= 1
+
+
+def test_a_node_that_is_named_twice_has_its_neighbours_twice(message: MessageGraph) -> None:
+    """A contrast names one in several parts of a step, where DGL's block would give the first of its rows no edge."""
+    model, feats = build("rgcn", message), features()
+    nodes = torch.tensor([7, 3, 7, 11, 3])
+
+    def scores(found: Neighbourhood) -> Tensor:
+        return found.outputs(model, feats, None).score
+
+    with torch.no_grad():
+        whole = model(message.graph, feats, message.etype).score
+        made = SampledNodes(NeighbourSampler(message, [-1] * hops(model))).computed(nodes, scores, torch.Generator())
+    torch.testing.assert_close(made, whole[nodes], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
