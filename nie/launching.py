@@ -92,16 +92,26 @@ class Launch:
         Raises:
             NieError: a process failed; the others were stopped.
         """
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops this stops all hosts
-        try:
-            with _Running(self) as running:
-                failed = running.watched()
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        with _stopping_all(), _Running(self) as running:
+            failed = running.watched()
         if failed is not None:
             further = ", and the same command goes on from the last checkpoint" if failed.goes_on else ""
             raise NieError(f"{failed.said}; the others were stopped{further}.")
         return 0
+
+
+@contextlib.contextmanager
+def _stopping_all() -> Iterator[None]:
+    """In the block, what ends the launcher, a terminal that is closed too, stops all hosts; not so under ``nohup``."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    ends = [one for one, handler in before.items() if handler != signal.SIG_IGN]
+    for one in ends:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for one in ends:
+            signal.signal(one, before[one])
 
 
 class Failure(NamedTuple):

@@ -24,7 +24,7 @@ from nie.threads import computing_with, free_threads
 from nie.training.checkpoint import CHECKPOINT
 from nie.training.distributed import Trainers, leaving_alone, serve
 from nie.training.parted_graph import PartedGraph, RemoteRows
-from nie.training.parts import Parts, write_parts
+from nie.training.parts import Parts, versions, write_parts
 from nie.training.shared_batches import SharedBatches, SharedNodes, of_all
 from pretrain.cross_validation import folds_of
 from pretrain.inputs import NodeInputs, prepare
@@ -222,6 +222,12 @@ def _check_parts(parts: Parts, config: FoldsRunConfig, kg: KnowledgeGraph) -> No
     if any(known.get(name) != digest for name, digest in version_of(kg).items()):
         raise NieError(
             f"The parts in {parts.folder} are of another version of {kg.name}; make them again with '{again}'."
+        )
+    made_by, mine = parts.facts.get("versions", {}).get("nie"), versions()["nie"]
+    if made_by != mine:
+        raise NieError(
+            f"The parts in {parts.folder} were made by nie {shown(made_by)}, which may have fed other features, and "
+            f"this is {shown(mine)}; make them again with '{again}'."
         )
     for section in SETTINGS:
         for name, value in getattr(config, section).model_dump(mode="json").items():

@@ -29,6 +29,7 @@ from nie.runs.fold_folder import DONE, finish, is_complete
 from nie.runs.weights import write_weights
 from nie.training.checkpoint import CHECKPOINT
 from nie.training.loop import fit, seeded
+from nie.training.memory_plan import VALUES
 from pretrain.cross_validation import fold_seed
 
 MEMBER_SEEDS = 100  # distance of the seeds of members, more than there are folds
@@ -65,6 +66,11 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "
             f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
+    if given.signals is not None and (asked := work.network.asks_for_batches) and given.signals.beyond(given.train):
+        raise NieError(
+            f"{asked} learns from training nodes alone, and signals are seen at others, too, from which "
+            f"{work.network.method} learns on the whole graph; leave it out, or set model.signals.names to label."
+        )
     check_losses(given)
     _ = given.teachers, given.groups  # read before training, so that what cannot be had is told first
     if work.network.loss.contrast_weight:
@@ -77,7 +83,7 @@ def check_network(work: FoldWork) -> FoldNetwork:
 
 def _check_hidden(model: Any, given: FoldNetwork, reads: str) -> None:
     """Raise where a network has none of the vectors that a loss reads."""
-    with torch.no_grad():
+    with torch.no_grad(), in_chunks(VALUES if given.config.asks_for_batches else None):
         outputs = given.outputs(model.eval(), given.predicting)
     if outputs.hidden is None:
         raise NieError(

@@ -84,6 +84,12 @@ class SignalTable:
         """The same table, in which nothing is seen of other nodes than these (N,) bool."""
         return replace(self, seen=self.seen & nodes[:, None])
 
+    def beyond(self, nodes: Tensor) -> bool:
+        """Whether any signal is seen at other nodes than these, by id."""
+        others = torch.ones(len(self.seen), dtype=torch.bool, device=self.seen.device)
+        others[nodes] = False
+        return bool(self.at(others).seen.any())
+
     def loss(self, found: SignalMeans, nodes: Tensor | None = None) -> Tensor:
         r"""Twice the negative log-likelihood of what is seen, without its constant, by node.
 

@@ -57,6 +57,8 @@ def _unknown(config: ImportanceConfig) -> Iterator[str]:
         yield "members"
     if network.loss.contrast_weight:
         yield "loss.contrast_weight"
+    if network.model.several_signals is not None:
+        yield f"method {network.method}, whose signals have parameters that its loss reads"
     beside = network.loss.of_channels
     if beside is not None and beside.alignment_weight and ALIGNMENTS[beside.alignment].needs_links:
         yield f"loss.alignment {beside.alignment}, which reads all edges"

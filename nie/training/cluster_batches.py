@@ -54,7 +54,9 @@ class ClusterBatches(NeighbourBatches):
     def _in_turn(self, rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         cluster = self.cluster[self.train[rows]]
         present = torch.unique(cluster)
-        for drawn in present[torch.randperm(len(present), generator=generator)].split(TOGETHER):
+        drawn_in_turn = present[torch.randperm(len(present), generator=generator)]
+        # About as many in each, as a cluster alone may have a single training node, which no batch norm can take.
+        for drawn in drawn_in_turn.tensor_split(-(-len(present) // TOGETHER)):
             yield rows[torch.isin(cluster, drawn)]
 
 

@@ -16,6 +16,7 @@ import socket
 import struct
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ from torch import Tensor
 from nie.dgl_compat import dgl
 from nie.disk.atomic import NotWritten
 from nie.errors import NieError, shown
+from nie.foreign import one_line
 from nie.hosts import GOES_ON, SERVER, Place
 from nie.training.lifelines import Lifelines, end_at_once
 from nie.training.parts import Parts, versions
@@ -32,6 +34,9 @@ from nie.training.silent_dgl import silent_dgl
 
 STORE_PORT, GROUP_PORT = 30050, 30051
 """Of DGL's servers, and of the first trainer, where the others join."""
+WAITS_FOR_OTHERS = timedelta(days=30)
+"""A trainer may wait for the first one as long as that waits for a fold on which another machine works; whether a host
+was lost is seen by `nie.training.lifelines`, and much sooner."""
 SHARED_MEMORY = "/dev/shm"
 SIOCGIFADDR = 0x8915
 
@@ -88,7 +93,14 @@ class Trainers:
         self.number, self.count, lifelines = place.number, len(place.hosts), Lifelines(place)
         os.environ["GLOO_SOCKET_IFNAME"] = _interface(place.host)
         first = f"tcp://{place.hosts[0]}:{GROUP_PORT}"
-        torch.distributed.init_process_group("gloo", init_method=first, rank=self.number, world_size=self.count)
+        try:
+            torch.distributed.init_process_group(
+                "gloo", init_method=first, rank=self.number, world_size=self.count, timeout=WAITS_FOR_OTHERS
+            )
+        except torch.distributed.DistError as error:
+            raise NieError(
+                f"The trainers do not meet at {first} ({one_line(str(error), 200)}); is another distributed run there?"
+            ) from error
         with leaving_alone():
             lifelines.hold()
             self._compare(place, parts)

@@ -39,7 +39,7 @@ SIZES = (4096, 2048, 1024, 512, 256, 128, 64, 32, 16)
 FEWEST_VALUES = 1 << 14
 """Of a chunk; with fewer, a prediction would take very long."""
 FEWEST = {-1: 512, 20: 256, 10: 64, 5: 16}
-"""By fanout, from the best on, the smallest batch with which it is preferred to fewer neighbours."""
+"""By fanout, from the best on, the smallest batch with which it is preferred to fewer neighbours, unless it is all."""
 
 
 class Plan(NamedTuple):
@@ -141,14 +141,16 @@ def _batches(
     They are tried from the smallest on, as a batch that is sampled takes memory, too.
     """
     sampler, best = NeighbourSampler(message, [fanout] * hops), None
-    for size in reversed(SIZES):
-        if size >= fewest and (size <= len(train) or size == SIZES[-1]):
-            needed = max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
-            if best is not None and needed > spare:
-                break
-            best = size, needed
-            if needed > spare:
-                break
+    offered = {size for size in SIZES if fewest <= size <= len(train)}
+    if len(train) <= SIZES[0]:  # few nodes with a label, of which one batch is all that is ever read
+        offered.add(max(len(train), SIZES[-1]))
+    for size in sorted(offered):
+        needed = max(cost.of(*_extent(found)) for found in _some(sampler, train, size))
+        if best is not None and needed > spare:
+            break
+        best = size, needed
+        if needed > spare:
+            break
     return best or (SIZES[-1], float("inf"))
 
 

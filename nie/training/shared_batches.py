@@ -43,6 +43,7 @@ class SharedBatches(NeighbourBatches):
         for batch in self._in_turn(rows, generator):
             order = self.place[self.train[batch]].argsort()
             share = order.tensor_split(self.trainers.count)[self.trainers.number]
+            noise_of_its_own(self.trainers.number, generator)
             own = self._scores(model, self.train[batch[share]], feats, generator, masks)
             yield batch, of_all(own, share, len(batch), self.trainers)
 
@@ -67,6 +68,7 @@ class SharedNodes(SampledNodes):
         """As of `SampledNodes`; rows of other trainers are constants."""
         order = self.place[nodes].argsort()
         share = order.tensor_split(self.trainers.count)[self.trainers.number]
+        noise_of_its_own(self.trainers.number, generator)
         own = run(self.sampler.sample(nodes[share], generator))
         made: Tensor = of_all(own, share, len(nodes), self.trainers)
         return made
@@ -78,6 +80,26 @@ class SharedNodes(SampledNodes):
         one's, so that rounding on different processors does not part them.
         """
         share_gradients(model, head, self.trainers)
+
+
+def noise_of_its_own(trainer: int, generator: torch.Generator) -> None:
+    """Let a trainer draw other dropout than the others, whose torch began with the same seed, in this step.
+
+    The same mask on every host's rows would repeat the noise of a batch as often as there are hosts. What is drawn is
+    decided by the state of the shared ``generator``, which stays as it is on all of them, so that a run which goes on
+    from a checkpoint draws what it would have.
+
+    >>> shared, drawn = torch.Generator(), []
+    >>> for trainer in (0, 1, 0):
+    ...     with torch.random.fork_rng([]):
+    ...         noise_of_its_own(trainer, shared)
+    ...         drawn.append(float(torch.rand(1)))
+    >>> drawn[0] == drawn[1], drawn[0] == drawn[2]
+    (False, True)
+    """
+    ahead = torch.Generator()
+    ahead.set_state(generator.get_state())
+    torch.manual_seed(int(torch.randint(2**62, (), generator=ahead)) + trainer)
 
 
 def share_gradients(model: nn.Module, head: nn.Module | None, trainers: Trainers) -> None:

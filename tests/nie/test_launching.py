@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -85,6 +88,27 @@ time.sleep(60)
     assert ("the same command goes on" in str(caught.value)) == ("exit code 1" not in said)
     for file in tmp_path.glob("*r[01]"):
         assert not Path("/proc", file.read_text()).exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_launcher_ends_all_processes(tmp_path: Path, ending: signal.Signals) -> None:
+    """SIGHUP is what a terminal sends that is closed; all processes are in sessions of their own and get none."""
+    program = "import os, time; open(f'{os.getpid()}.pid', 'w').close(); time.sleep(600)"
+
+    def end_when_all_run() -> None:
+        while len([*tmp_path.glob("*.pid")]) < 4:
+            time.sleep(0.05)
+        os.kill(os.getpid(), ending)
+
+    threading.Thread(target=end_when_all_run, daemon=True).start()
+    before = signal.signal(ending, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launch(tmp_path, program).run()
+        assert signal.getsignal(ending) == signal.SIG_DFL
+    finally:
+        signal.signal(ending, before)
+    assert not [file.stem for file in tmp_path.glob("*.pid") if Path("/proc", file.stem, "cmdline").exists()]
 
 
 def test_a_host_that_is_not_reached_is_named(tmp_path: Path) -> None:

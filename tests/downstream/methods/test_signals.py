@@ -14,6 +14,7 @@ from stage_helpers import small
 
 from downstream.methods.fold_network import FoldNetwork
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.network import check_network
 from downstream.methods.signal_clusters import signal_clusters
 from downstream.methods.signal_settings import SignalsConfig
 from downstream.methods.signals import SignalTable
@@ -70,6 +71,17 @@ def trained(root: Path, **signals: Any) -> Run:
     model = {"hidden_size": 16, "signals": signals}
     config = small("multi-import", folds=FOLDS, optim=ALL_LEARN, model=model)
     return estimate(config, data_root=root, run_root=root / "runs")
+
+
+def test_batches_which_would_not_see_a_signal_outside_training_nodes_are_refused(kg: KnowledgeGraph) -> None:
+    def checked(**signals: Any) -> object:
+        config = small("multi-import", folds=FOLDS, batch={"size": 16}, model={"signals": signals})
+        inputs = prepare(config, kg=kg)
+        return check_network(FoldWork.of(METHODS["multi-import"], config, inputs, inputs.folds[0]))
+
+    assert checked(names=["label"])
+    with pytest.raises(NieError, match=r"batch.size learns from training nodes alone, .* set model.signals.names"):
+        checked(known="everywhere")
 
 
 def facts(run: Run) -> Mapping[str, Any]:

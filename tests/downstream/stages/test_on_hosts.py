@@ -234,6 +234,7 @@ def test_a_full_disk_ends_all_in_one_sentence_and_the_command_goes_on(data: Path
         (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
         (["--batch.size", "64", "--device", "cuda"], "no device cuda, as it trains on the CPU"),
         (["--method", "ridge"], "method ridge, which is no network"),
+        (["--method", "multi-import", "--batch.size", "64"], "no method multi-import, whose signals have parameters"),
     ],
 )
 def test_settings_that_do_not_work_on_hosts_are_refused(
@@ -266,6 +267,16 @@ def test_parts_that_were_made_otherwise_are_refused(
         code = left.code
     assert (code, len(joined)) == ((2, 0) if said else (0, 1))
     assert said in capsys.readouterr().err
+
+
+def test_parts_that_another_version_made_are_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pretrain.parted_inputs.versions", lambda: {"nie": "99.0"})
+    for name, value in {"NIE_HOSTS": "10.0.0.1,10.0.0.2", "NIE_HOST": "0", "NIE_ROLE": "server"}.items():
+        monkeypatch.setenv(name, value)
+    assert main([*SETTINGS, "--graph.self_loops", "--data-root", str(data), "--distributed"]) == 2
+    assert "and this is '99.0'; make them again with 'nie partition synthetic --parts 2'" in capsys.readouterr().err
 
 
 def test_link_prediction_on_hosts_is_refused_with_what_one_machine_needs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,12 @@ def test_an_epoch_has_every_training_node_once_in_the_clusters_of_its_batch(
     assert [rows.tolist() for rows in orders[0]] != [rows.tolist() for rows in orders[1]]
 
 
+def test_no_batch_is_a_single_node_which_batch_norm_could_not_take(message: MessageGraph) -> None:
+    alone = torch.arange(message.graph.num_nodes())  # every node is a cluster
+    made = ClusterBatches(message, TRAIN[:9], 2, alone)._in_turn(torch.arange(9), torch.Generator())
+    assert [len(rows) for rows in made] == [3, 3, 3]
+
+
 def test_a_batch_has_all_edges_inside_its_clusters_and_no_others(message: MessageGraph, cluster: torch.Tensor) -> None:
     nodes = TRAIN[cluster[TRAIN] < 3]
     found = ClusterSampler(message, 1, cluster).sample(nodes, torch.Generator())

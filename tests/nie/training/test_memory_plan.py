@@ -24,7 +24,9 @@ def message() -> MessageGraph:
     return message_graph(synthetic(0, num_nodes=20_000), inverse_relations=True)
 
 
-def planned(memory: str | None, message: MessageGraph, batch: BatchConfig | None = None) -> Plan:
+def planned(
+    memory: str | None, message: MessageGraph, batch: BatchConfig | None = None, labelled: int = 5000
+) -> Plan:  # fmt: skip
     torch.manual_seed(0)
     feat = torch.randn(20_000, 8)
     model = GENI(channel_sizes={"semantic": 8}, num_relations=message.num_relations)
@@ -35,7 +37,7 @@ def planned(memory: str | None, message: MessageGraph, batch: BatchConfig | None
         )
         return scores
 
-    train = torch.arange(5000)
+    train = torch.arange(labelled)
     return plan(memory, batch or BatchConfig(), message, {"semantic": feat}, model, train, run, "geni")
 
 
@@ -60,6 +62,13 @@ def test_less_memory_means_smaller_batches(
     assert plans[2].values is not None
     assert plans[2].values < plans[1].values
     assert planned("40M", message) == plans[2]
+
+
+def test_a_few_labelled_nodes_are_one_batch_with_all_their_neighbours(
+    message: MessageGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nie.training.memory_plan, "PROGRAM", 0)
+    assert planned("80M", message, labelled=100).batch == BatchConfig(size=100)
 
 
 def test_too_little_memory_is_refused_with_what_would_do(message: MessageGraph) -> None:
