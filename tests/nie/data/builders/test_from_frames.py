@@ -96,7 +96,7 @@ def test_times_of_pandas_are_values() -> None:
 
 def test_features_are_frames_and_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", features=[[1.0], [2.0]], names=["ann", "bob"])
-    frame = {"node": ["cat", "ann"], "papers": [5, 1], "pages": [0.5, 1.5]}
+    frame = {"node": ["cat ", " ann"], "papers": [5, 1], "pages": [0.5, 1.5]}
     kg = KnowledgeGraph.from_frames(TRIPLES, features={"bib": frame, "image": tmp_path / "f.npz"})
     assert kg.channels["bib"].features.tolist() == [[1, 1.5], [0, 0], [5, 0.5]]
     assert kg.channels["bib"].mask.tolist() == [True, False, True]
