@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Set
 from itertools import count
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from nie.arguments import as_name
 from nie.data.builders.columns import LEFT_OUT, ROLES, Columns
 from nie.data.builders.header import node_place, value_places
 from nie.errors import NieError, shown
@@ -74,10 +74,9 @@ class Frame:
 
     def named(self, cell: Any, place: int, row: int) -> str:
         """The name that a cell is; errors as `names`."""
-        if isinstance(cell, str):
-            return cell
-        if isinstance(cell, Integral) and not isinstance(cell, (bool, np.bool_)):
-            return str(int(cell))
+        name = as_name(cell)
+        if name is not None:
+            return name
         what = "is empty" if is_missing(cell) else f"is {shown(cell)}"
         raise NieError(
             f"{self.name}, row {row}: a name in the column {shown(self.columns[place])} must be a string or a whole "
