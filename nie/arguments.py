@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nie.errors import NieError, shown
 
@@ -29,6 +31,29 @@ def a_path(name: str, value: Any) -> Path:
     if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
         raise NieError(f"{name} must be a path or a string; got {shown(value)}.")
     return Path(value)
+
+
+def as_name(value: Any) -> str | None:
+    """The name that a string or a whole number is, as graphs in memory may have it; None for anything else.
+
+    >>> as_name("ann"), as_name(7), as_name(True)
+    ('ann', '7', None)
+    """
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)) else None
+
+
+def a_name(what: str, value: Any) -> str:
+    """The name that a user gives for something in a graph.
+
+    >>> a_name("The entity", 7)
+    '7'
+    """
+    name = as_name(value)
+    if name is None or not name.strip():
+        raise NieError(f"{what} must be a name, a string or a whole number; got {shown(value)}.")
+    return name
 
 
 def whole_number(name: str, value: Any, least: int = 0, most: int = MOST) -> int:

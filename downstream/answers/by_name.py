@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from nie.arguments import a_name
 from nie.data import KnowledgeGraph
 from nie.data.names_as_words import relation_text
 from nie.errors import NieError, nearest, shown
@@ -14,45 +15,54 @@ from nie.foreign import one_line
 WIDTH = 80
 
 
-def find_entity(kg: KnowledgeGraph, asked: str) -> int:
+def find_entity(kg: KnowledgeGraph, asked: str | int) -> int:
     """The entity with this name or text, or the only one whose text begins with these words.
 
     Raises:
-        NieError: there is none, or several share the text.
+        NieError: there is none, several share the text, or what is asked for is no name.
     """
     return _find("entity", asked, kg.node_names, kg.text)
 
 
-def find_relation(kg: KnowledgeGraph, asked: str) -> int:
+def find_relation(kg: KnowledgeGraph, asked: str | int) -> int:
     """The relation with this name, or the only one with these words in its name.
 
     Raises:
-        NieError: there is none, or several share the words.
+        NieError: there is none, several share the words, or what is asked for is no name.
     """
     return _find("relation", asked, kg.relation_names, [relation_text(name) for name in kg.relation_names])
 
 
-def _find(kind: str, asked: str, names: Sequence[str], texts: Sequence[str | None]) -> int:
+def _find(kind: str, given: str | int, names: Sequence[str], texts: Sequence[str | None]) -> int:
+    asked = a_name(f"The {kind}", given)
     wanted = asked.casefold()
-    begins = re.compile(re.escape(wanted) + r"\b")
+    whole = whole_words(wanted)
     words = [(place, text.casefold()) for place, text in enumerate(texts) if text]
     found = (
         [place for place, name in enumerate(names) if name == asked]
         or [place for place, text in words if text == wanted]
-        or [place for place, text in words if begins.match(text)]
+        or [place for place, text in words if whole.match(text)]
     )
     if len(found) == 1:
         return found[0]
     if found:
         several = ", ".join(one_line(names[place], WIDTH) for place in found[:3])
         raise NieError(f"{len(found)} have the words {shown(asked)}; give the {kind} by its name, such as {several}.")
-    inside = re.compile(rf"\b{re.escape(wanted)}\b")
-    if having := [place for place, text in words if inside.search(text)]:
+    if having := [place for place, text in words if whole.search(text)]:
         several = ", ".join(one_line(names[place], WIDTH) for place in having[:3])
         more = f" and {len(having) - 3:,} more" if len(having) > 3 else ""
         raise NieError(f"No {kind} begins with the words {shown(asked)}; they are in those of {several}{more}.")
     known = [*names, *(text for text in texts if text)]
     raise NieError(f"The graph has no {kind} {shown(asked)}{nearest(asked, known)}.")
+
+
+def whole_words(words: str) -> re.Pattern[str]:
+    """What finds words that are not parts of longer ones; they may begin or end in a sign, as "C++" does.
+
+    >>> bool(whole_words("c++").search("a c++ compiler")), bool(whole_words("comp").search("a c++ compiler"))
+    (True, False)
+    """
+    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
 
 
 def shown_entity(kg: KnowledgeGraph, node: int) -> str:

@@ -80,7 +80,7 @@ def complete(
     inputs = LinkInputs.of(config, data_root=data_root)
     check_same_graph(run, inputs.made_from)
     side: Side = "tail" if tail is None else "head"
-    given, about = find_entity(inputs.kg, head or tail or ""), find_relation(inputs.kg, relation)
+    given, about = find_entity(inputs.kg, (tail if head is None else head) or ""), find_relation(inputs.kg, relation)
     seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)
     if not informed[given]:
         raise NieError(

@@ -12,7 +12,7 @@ from downstream.answers.frame import as_frame, as_html
 from downstream.answers.interval import COVERAGE
 from downstream.answers.node_scores import NodeScores, score_nodes
 from downstream.stages.importance import IMPORTANCE
-from nie.arguments import inner_share
+from nie.arguments import a_name, inner_share
 from nie.errors import NieError, nearest, shown
 from nie.progress import log
 from nie.runs.run import Run, read_run
@@ -53,7 +53,7 @@ class Estimate:
         """The scores of all nodes, with what should be known of them (`NodeScores.remarks`)."""
         return score_nodes(self.run, data_root=self.data_root)
 
-    def predict(self, nodes: Sequence[str] | None = None, *, interval: float = COVERAGE) -> Any:
+    def predict(self, nodes: Sequence[str | int] | None = None, *, interval: float = COVERAGE) -> Any:
         """The scores of all nodes, best first, or of the named ones in the order given.
 
         Args:
@@ -65,8 +65,8 @@ class Estimate:
             known, held_out, extrapolated``; a list of dicts without pandas.
 
         Raises:
-            NieError: a node that is not in the graph; the nearest name is given. An interval that is not between 0
-                and 1.
+            NieError: ``nodes`` is no list of names, or one is not in the graph; the nearest is given. An interval that
+                is not between 0 and 1.
         """
         scores = self.node_scores.at(inner_share("interval", interval))
         if interval != COVERAGE and (shortage := scores.remarks().get("intervals")):
@@ -75,12 +75,13 @@ class Estimate:
         if nodes is None:
             return as_frame(columns)
         place = {name: row for row, name in enumerate(columns["node"])}
-        for name in nodes:
+        names = _names(nodes)
+        for name in names:
             if name not in place:
                 raise NieError(f"There is no node {shown(name)} in the graph{nearest(name, place)}.")
-        return as_frame({key: [of[place[name]] for name in nodes] for key, of in columns.items()})
+        return as_frame({key: [of[place[name]] for name in names] for key, of in columns.items()})
 
-    def explain(self, node: str, method: str = "ig") -> Explanation:
+    def explain(self, node: str | int, method: str = "ig") -> Explanation:
         """Why a node has its score: ``.to_frame()`` has its facts, ``.plot()`` draws them, and ``.sum`` adds up.
 
         Args:
@@ -132,7 +133,7 @@ class Estimate:
         trees = method is not None and method.predictor is not None
         return changeable_run(self.run, data_root=self.data_root) if trees else self.trained
 
-    def suggest(self, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
+    def suggest(self, node: str | int, count: int = 10, *, lower: bool = False) -> Suggestions:
         """The single facts, of those that similar nodes have, that would raise the score of a node most.
 
         Args:
@@ -198,6 +199,16 @@ class Estimate:
 
     def _repr_html_(self) -> str:
         return as_html(f"{self.method}, {self.run.path}", self.node_scores.columns())
+
+
+def _names(nodes: Any) -> list[str]:
+    try:
+        if isinstance(nodes, (str, bytes)):
+            raise TypeError("one name")
+        given = [*nodes]
+    except TypeError as error:
+        raise NieError(f"nodes must be a list of names; got {shown(nodes)}.") from error
+    return [a_name("Each of nodes", node) for node in given]
 
 
 def load_run(path: str | Path, data_root: str | Path = "datasets") -> Estimate:

@@ -216,7 +216,7 @@ class Explanation:
         return as_html(f"Why {self.text} has the score {self.score:.3f}", self.columns())
 
 
-def explain(run: AskedRun, node: str, method: str = "ig") -> Explanation:
+def explain(run: AskedRun, node: str | int, method: str = "ig") -> Explanation:
     """Explain the score of a node.
 
     Args:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from downstream.answers.by_name import find_entity, find_relation
+from downstream.answers.by_name import find_entity, find_relation, whole_words
+from nie.arguments import as_name
 from nie.arrays import Ints
 from nie.data import KnowledgeGraph
 from nie.data.builders.table_file import table_rows
@@ -42,8 +42,9 @@ def named_facts(action: str, facts: Sequence[Any]) -> list[NamedFact]:
 
 
 def _named_fact(action: str, fact: Any) -> NamedFact:
-    names = list(fact) if isinstance(fact, Sequence) and not isinstance(fact, (str, bytes)) else []
-    if len(names) != 3 or not all(isinstance(name, str) for name in names):
+    given = fact if isinstance(fact, Sequence) and not isinstance(fact, (str, bytes)) else []
+    names = [name for name in map(as_name, given) if name is not None]
+    if len(names) != 3 or len(given) != 3:
         raise NieError(f"{action} must hold facts (head, relation, tail), three names each; got {shown(fact)}.")
     return NamedFact(*names)
 
@@ -135,7 +136,7 @@ def _only_one_between(kg: KnowledgeGraph, head: int, tail: int, words: str) -> i
     """The one relation from head to tail that has the words in its name, if it is one."""
     between = np.unique(kg.etype[(kg.src == head) & (kg.dst == tail)]).tolist()
     named = [relation for relation in between if kg.relation_names[relation] == words]
-    inside = re.compile(rf"\b{re.escape(words.casefold())}\b")
+    inside = whole_words(words.casefold())
     found = named or [one for one in between if inside.search(relation_text(kg.relation_names[one]) or "")]
     return int(found[0]) if len(found) == 1 else None
 

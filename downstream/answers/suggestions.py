@@ -104,7 +104,7 @@ class Candidate(NamedTuple):
     similar: int
 
 
-def suggest(trained: TrainedRun, node: str, count: int = 10, *, lower: bool = False) -> Suggestions:
+def suggest(trained: TrainedRun, node: str | int, count: int = 10, *, lower: bool = False) -> Suggestions:
     """Try the facts that similar nodes have and a node lacks, one by one.
 
     Similar are nodes of the same type (`nie.data.node_types.node_types`). A fact is tried on the node and its

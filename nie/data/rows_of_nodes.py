@@ -16,7 +16,7 @@ from nie.progress import log
 def nodes_of_rows(path: Path, name: str, count: int, ids: NDArray[Any] | None, node_names: Sequence[str]) -> list[int]:
     """The node of each of ``count`` rows.
 
-    - ``ids`` of strings are names of nodes.
+    - ``ids`` of strings are names of nodes, perhaps with blanks around them.
     - Whole numbers, and the places of rows without ``ids``, are the names of nodes where these are numbers, as nodes
       called 0 to 299 are not numbered in that order: in the order of names, 10 comes before 2.
     - Otherwise they are the numbers of nodes, and a warning shows the first pairs, since the order may be another one.
@@ -49,6 +49,7 @@ def nodes_of_rows(path: Path, name: str, count: int, ids: NDArray[Any] | None, n
             "give the file an array names", path, name, pairs,
         )  # fmt: skip
         nodes = {number: number for number in range(len(node_names))}
+    wanted = [key.strip() if isinstance(key, str) and key not in nodes else key for key in wanted]
     for key in wanted:
         if key not in nodes:
             raise NieError(f"{path}: channel {name} has a row for {shown(key)}, which is no node of the graph.")

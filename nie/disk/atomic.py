@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nie.disk.leftovers import moved_aside, remove, temporary_beside
-from nie.errors import NieError
+from nie.errors import NieError, shown
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BROKEN = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE)
@@ -49,9 +49,28 @@ def space_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def place_of_file(path: Path) -> Path:
+    """Where a file of this name is kept: where it leads to, if it is a link, which stays one.
+
+    Raises:
+        NieError: a device, pipe or socket has the name, in whose place a file would be put.
+
+    >>> place_of_file(Path("/dev/null"))
+    Traceback (most recent call last):
+        ...
+    nie.errors.NieError: '/dev/null' is a device, a pipe or a socket; give the name of a file.
+    """
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise NieError(f"{shown(str(path))} is a device, a pipe or a socket; give the name of a file.")
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path to write to; it becomes ``path`` on success and vanishes on any error.
+
+    Raises:
+        NieError: as `place_of_file` and `space_errors`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -60,8 +79,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> (folder / "a.txt").read_text()
     'whole'
     """
-    target = Path(path)
-    with space_errors(target), temporary_beside(target) as temporary:
+    target = place_of_file(Path(path))
+    with space_errors(Path(path)), temporary_beside(target) as temporary:
         yield temporary
         _sync(temporary)
         temporary.chmod(0o666 & ~_umask())

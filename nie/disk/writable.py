@@ -6,14 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
+from nie.disk.atomic import place_of_file
 from nie.errors import NieError, shown
 
 
 def check_writable(path: Path) -> None:
-    """Make the folder of ``path`` and a file beside it that is removed again.
+    """Make the folder of ``path``, or of what it links to, and a file in it that is removed again.
 
     Raises:
-        NieError: either cannot be made, or ``path`` is a folder.
+        NieError: either cannot be made, or ``path`` is a folder, a device, a pipe or a socket.
 
     >>> check_writable(Path("/proc/scores.csv"))
     Traceback (most recent call last):
@@ -23,8 +24,9 @@ def check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise NieError(f"{path} is a folder; give the name of a file in it.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, probe = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        target = place_of_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, probe = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
         os.close(handle)
         os.unlink(probe)
     except OSError as error:

@@ -55,6 +55,13 @@ def test_scores_are_those_of_the_best_method(result: Result) -> None:
     assert records(result.best.predict([name])) == [scores[3]]
     with pytest.raises(NieError, match=r"There is no node 'nod' in the graph"):
         result.best.predict(["nod"])
+    for wrong in (name, 7):
+        with pytest.raises(NieError, match="nodes must be a list of names; got"):
+            result.best.predict(wrong)  # type: ignore[arg-type]
+    with pytest.raises(NieError, match=r"Each of nodes must be a name, a string or a whole number; got None"):
+        result.best.predict([None])  # type: ignore[list-item]
+    with pytest.raises(NieError, match="There is no node '7' in the graph"):
+        result.best.predict([7])
 
 
 def test_intervals_are_as_sure_as_asked(result: Result, caplog: pytest.LogCaptureFixture) -> None:

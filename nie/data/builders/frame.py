@@ -8,16 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Set
 from itertools import count
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from nie.arguments import as_name
 from nie.data.builders.columns import LEFT_OUT, ROLES, Columns
+from nie.data.builders.header import node_place, value_places
 from nie.errors import NieError, shown
-
-NODE_WORDS = frozenset({"node", "node_id", "id", "entity", "name"})
-"""What a header may call the column of nodes."""
 
 
 class Frame:
@@ -76,10 +74,9 @@ class Frame:
 
     def named(self, cell: Any, place: int, row: int) -> str:
         """The name that a cell is; errors as `names`."""
-        if isinstance(cell, str):
-            return cell
-        if isinstance(cell, Integral) and not isinstance(cell, (bool, np.bool_)):
-            return str(int(cell))
+        name = as_name(cell)
+        if name is not None:
+            return name
         what = "is empty" if is_missing(cell) else f"is {shown(cell)}"
         raise NieError(
             f"{self.name}, row {row}: a name in the column {shown(self.columns[place])} must be a string or a whole "
@@ -88,18 +85,26 @@ class Frame:
 
     def node_column(self) -> int:
         """The place of the column of nodes: one that is called so, or the first."""
-        return next((place for place, key in enumerate(self.columns) if key.lower() in NODE_WORDS), 0)
+        return node_place(self.columns)
 
-    def value_column(self, words: Set[str]) -> int:
-        """The place of the column of values: one with such a name, or the first that is not that of nodes.
+    def value_columns(self) -> list[int]:
+        """The places of the columns of values.
 
         Raises:
-            NieError: there is no second column.
+            NieError: there is no column beside that of nodes.
         """
-        others = [place for place in range(len(self.columns)) if place != self.node_column()]
-        if not others:
-            raise NieError(f"{self.name} must have two columns, nodes and their values; got {shown(self.columns)}.")
-        return next((place for place in others if self.columns[place].lower() in words), others[0])
+        places = value_places(self.columns)
+        if not places:
+            raise NieError(
+                f"{self.name} must have two columns, nodes and their values; got {shown(self.columns)} (the index of a "
+                "DataFrame becomes a column by reset_index())."
+            )
+        return places
+
+    def value_column(self, words: Set[str]) -> int:
+        """The place of the column of values: one with such a name, or the first; errors as `value_columns`."""
+        places = self.value_columns()
+        return next((place for place in places if self.columns[place].lower() in words), places[0])
 
     def triple_columns(self) -> tuple[int, int, int]:
         """The places of head, relation and tail: as the columns are called, or the first three.

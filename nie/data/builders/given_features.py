@@ -19,11 +19,12 @@ from nie.errors import NieError
 def given_channels(features: Mapping[str, Any] | None, node_names: Sequence[str]) -> dict[str, Channel]:
     """The channel of each file, as `nie.data.channel_file.read_channel_file` reads it, or of each frame.
 
-    A frame has a column of nodes, which is called so or the first, and all others hold numbers. Nodes that are not in
-    it lack the channel.
+    A frame has a column of nodes, which is called so or the first, and all others hold numbers, without those that
+    `nie.data.builders.header.value_places` leaves out. Nodes that are not in it lack the channel.
 
     Raises:
-        NieError: as `nie.data.channel_file.read_channel_file`, or columns that hold no numbers.
+        NieError: as `nie.data.channel_file.read_channel_file`, or a frame whose columns hold no numbers, or that has
+            none beside that of the nodes.
     """
     if not features:
         return {}
@@ -42,10 +43,9 @@ def given_channels(features: Mapping[str, Any] | None, node_names: Sequence[str]
 
 
 def _rows(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    node = frame.node_column()
-    columns = [frame.cells(place) for place in range(len(frame.columns)) if place != node]
+    columns = [frame.cells(place) for place in frame.value_columns()]
     try:
         rows = np.array(columns, dtype=np.float64).T
     except (TypeError, ValueError) as error:
         raise NieError(f"{frame.name} must hold numbers in every column but that of the nodes.") from error
-    return rows.reshape(-1, len(columns)), np.array(frame.names(node), dtype=str)
+    return rows.reshape(-1, len(columns)), np.array(frame.names(frame.node_column()), dtype=str)

@@ -8,6 +8,7 @@ from itertools import compress
 
 from nie.data.builders.table_file import Lines
 from nie.data.builders.triples import Block, Source
+from nie.data.raw import unfit_letter
 from nie.errors import NieError, shown
 
 _IRI = r"<[^<>\s]*>"
@@ -16,8 +17,13 @@ _LITERAL = r'"(?:[^"\\]|\\.)*"(?:@[A-Za-z0-9-]+|\^\^' + _IRI + ")?"
 _LINE = re.compile(
     rf"\s*({_IRI}|{_BLANK})\s*({_IRI})\s*({_IRI}|{_BLANK}|{_LITERAL})(?:\s*{_IRI}|\s+{_BLANK})?\s*\.\s*(?:#.*)?"
 )
+TERM = re.compile(rf"{_IRI}|{_BLANK}|{_LITERAL}")
+"""What heads, relations and tails can be."""
+
 # The last kind, such as an escaped backslash, is there so that what follows it is not taken for one of the others.
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)")
+# What would end a literal or its line.
+_ESCAPED = {'"': r"\"", "\\": r"\\", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r"}
 
 
 def parse_line(line: str) -> tuple[str, str, str] | None:
@@ -73,7 +79,15 @@ def _unescaped(name: str) -> str:
 
 
 def _letter(escape: re.Match[str]) -> str:
-    """The letter that an escape stands for; one that is no letter, such as a line end, stays written as it is."""
+    """The letter that an escape stands for; where it must not stand bare, its escape as pyoxigraph writes it.
+
+    So the same triples are the same graph, whichever syntax they are in.
+    """
     number = int(escape[1] or escape[2] or "0", 16)
-    letter = chr(number) if number <= 0x10FFFF else "\n"
-    return letter if letter.isprintable() else escape[0]
+    if not 0 < number <= 0x10FFFF:
+        return "'" if escape[0] == r"\'" else escape[0]
+    letter = chr(number)
+    in_literal = escape.string.startswith('"')
+    if in_literal and letter in _ESCAPED:
+        return _ESCAPED[letter]
+    return f"\\u{number:04X}" if unfit_letter(letter) else letter

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nie.data.builders.frame import NODE_WORDS, Frame
+from nie.data.builders.frame import Frame
+from nie.data.builders.header import NODE_WORDS, PERHAPS_NODE_WORDS
 from nie.data.builders.table_file import table_rows
 from nie.data.builders.triples import Source
 from nie.data.raw import find_packed
@@ -110,7 +111,7 @@ def _without_header(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> I
     for row, (line, fields) in enumerate(table_rows(find_packed(path), 2)):
         node, field = fields[0].strip(), fields[1]
         # A text can be anything, so that the first word tells a header where it is a usual one.
-        if row == 0 and in_graph(node, nodes) not in nodes and node.lower() in NODE_WORDS:
+        if row == 0 and in_graph(node, nodes) not in nodes and node.lower() in NODE_WORDS | PERHAPS_NODE_WORDS:
             header = fields
             log.info("%s, line %d is taken as a header and skipped: %s", find_packed(path), line, " ".join(fields))
         if fields != header:  # files that were joined have it again

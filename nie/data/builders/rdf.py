@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 from xml.parsers import expat
 
+from nie.data.builders.n_triples import TERM
 from nie.data.builders.triples import Block
 from nie.data.raw import ending, open_text
-from nie.errors import NieError
+from nie.errors import NieError, shown
 from nie.extras import require
 from nie.foreign import one_line
 
@@ -27,7 +28,8 @@ def rdf_blocks(found: Path) -> Iterator[Block]:
     """The triples of a Turtle or RDF/XML file; nodes without a name are numbered as they come, so `_:anonymous1`.
 
     Raises:
-        NieError: the extra ``rdf`` is not installed, or the file has an error of syntax; the message names the line.
+        NieError: the extra ``rdf`` is not installed, the file has an error of syntax, whose line the message names, or
+            it has a term that N-Triples cannot have.
     """
     parser = require("pyoxigraph", "rdf")
     in_xml = FORMATS[ending(found)] == "RDF_XML"
@@ -38,7 +40,7 @@ def rdf_blocks(found: Path) -> Iterator[Block]:
         anonymous: dict[str, str] = {}
         while True:
             try:
-                some = [*map(str, islice(statements, ROWS))]
+                some = [(str(each.subject), str(each.predicate), str(each.object)) for each in islice(statements, ROWS)]
                 if isinstance(stream, _WellFormed):
                     stream.check()
             except SyntaxError as error:
@@ -48,15 +50,24 @@ def rdf_blocks(found: Path) -> Iterator[Block]:
                 raise NieError(f"{found}, line {error.lineno}: {expat.ErrorString(error.code)}.") from error
             if not some:
                 return
-            # Neither heads nor relations have blanks.
-            heads, relations, tails = map(list, zip(*(each.split(" ", 2) for each in some), strict=True))
-            if any("_:" in each for each in some):
-                for column in (heads, tails):
-                    for place, name in enumerate(column):
-                        if _ANONYMOUS.fullmatch(name):
-                            column[place] = anonymous.setdefault(name, f"_:anonymous{len(anonymous) + 1}")
+            _check_terms(found, dict.fromkeys(chain.from_iterable(some)))
+            heads, relations, tails = map(list, zip(*some, strict=True))
+            for column in (heads, tails):
+                for place, name in enumerate(column):
+                    if name.startswith("_:") and _ANONYMOUS.fullmatch(name):
+                        column[place] = anonymous.setdefault(name, f"_:anonymous{len(anonymous) + 1}")
             # No line is known of a triple; what is wrong with names is said of the file.
             yield Block([1] * len(heads), heads, relations, tails)
+
+
+def _check_terms(found: Path, terms: Iterable[str]) -> None:
+    """Refuse what the lenient parser takes and N-Triples does not."""
+    for term in terms:
+        if not TERM.fullmatch(term):
+            raise NieError(
+                f"{found}: {shown(term)} must be an IRI without blanks, a literal, or a node without a name; write "
+                "blanks as %20, and remove what is said of triples (RDF-star)."
+            )
 
 
 class _WellFormed:

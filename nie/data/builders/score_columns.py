@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from nie.data.builders.header import node_place, value_places
 from nie.data.builders.node_column import NodeColumn, in_graph, is_number
 from nie.data.builders.table_file import table_lines
 from nie.data.builders.triples import Source
@@ -15,9 +16,10 @@ from nie.progress import log
 
 
 def score_columns(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> dict[str, NodeColumn]:
-    """The columns beside that of nodes, by name, the importance first; read at once, as a pipe can be read only once.
+    """The columns of values, by name, the importance first; read at once, as a pipe can be read only once.
 
-    Of two columns of a table, no cell may be empty; of more, an empty one is a node without that signal.
+    The first column is that of nodes, unless a header calls another one so. A cell of a single column of values must
+    not be empty; of more, an empty one is a node without that signal.
 
     Args:
         path: of a table.
@@ -36,21 +38,23 @@ def score_columns(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> dic
     lines = [(number, line) for numbers, some in table_lines(found) for number, line in zip(numbers, some, strict=True)]
     count = max(2, lines[0][1].count("\t") + 1) if lines else 2
     rows = [(number, fields_of(line, count, found, number)) for number, line in lines]
-    names = [f"score{place}" if place > 1 else "score" for place in range(1, count)]
     header: list[str] | None = None
+    node, places = 0, [*range(1, count)]
     if rows and in_graph(rows[0][1][0].strip(), nodes) not in nodes and not any(map(is_number, rows[0][1][1:])):
         number, header = rows[0]
         log.info("%s, line %d is taken as a header and skipped: %s", found, number, " ".join(header))
-        if count > 2:
-            names = [check_name("signal", name.strip()) for name in header[1:]]
+        node, places = node_place(header), value_places(header)
+    names = ["score", *(f"score{number}" for number in range(2, len(places) + 1))]
+    if header and len(places) > 1:
+        names = [check_name("signal", header[place].strip()) for place in places]
     if len(set(names)) < len(names):
         raise NieError(f"{found}, line {rows[0][0]} names a column twice; got {shown(names)}.")
     rows = [(number, fields) for number, fields in rows if fields != header]  # files that were joined have it again
     return {
         name: NodeColumn("scores", Source(str(found)), [
-            (number, fields[0].strip(), fields[place])
+            (number, fields[node].strip(), fields[place])
             for number, fields in rows
-            if count == 2 or fields[place].strip()
+            if len(places) == 1 or fields[place].strip()
         ])
-        for place, name in enumerate(names, 1)
+        for place, name in zip(places, names, strict=True)
     }  # fmt: skip

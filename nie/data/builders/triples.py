@@ -115,12 +115,12 @@ def numbered(source: Source, blocks: Iterable[Block], more_nodes: Iterable[str] 
     Args:
         source: of the triples, for messages.
         blocks: the triples.
-        more_nodes: nodes that may be in no triple.
+        more_nodes: nodes that may be in no triple; blanks around a name are no part of it, as in triples.
 
     Raises:
         NieError: a name is empty or holds a control letter, or there is no triple.
     """
-    nodes, relations = _numbers(dict.fromkeys(more_nodes)), dict[str, int]()
+    nodes, relations = _numbers(dict.fromkeys(map(str.strip, more_nodes))), dict[str, int]()
     for name in nodes:
         if not name or unfit_letter(name):
             raise NieError(f"{source.name}: {unfit_letter(name) or 'the name of a node must not be empty'}.")

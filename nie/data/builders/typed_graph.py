@@ -59,7 +59,8 @@ class TypedGraph:
         Raises:
             NieError: no such scores, or names that are not one for each node.
         """
-        names = {kind: self._names(kind, node_names) for kind in self.sizes}
+        # Edges, features and scores all go by these names, so that blanks around them are left out here.
+        names = {kind: [*map(str.strip, self._names(kind, node_names))] for kind in self.sizes}
         source = Source(self.source, "edge")
         every = [name for some in names.values() for name in some]
         if len(set(every)) < len(every):

@@ -16,7 +16,7 @@ from stage_helpers import opened, run_quietly, small, store_synthetic
 from downstream.answers.changed_graph import ChangedGraph
 from downstream.answers.changed_scores import ChangedScores
 from downstream.answers.estimate import Estimate
-from downstream.answers.named_change import NamedFact, named_change, read_changes
+from downstream.answers.named_change import NamedFact, named_change, named_facts, read_changes
 from downstream.answers.node_scores import NodeScores, score_nodes
 from downstream.answers.trained import TrainedRun
 from downstream.answers.what_if import what_if, what_if_text
@@ -179,6 +179,10 @@ def test_what_cannot_change_is_refused_in_a_sentence(rgcn: TrainedRun) -> None:
     ):
         with pytest.raises(NieError, match=message):
             what_if(rgcn, remove, add)  # type: ignore[arg-type]
+
+
+def test_a_fact_may_name_nodes_by_whole_numbers() -> None:
+    assert named_facts("add", [(7, "cites", 8)]) == [NamedFact("7", "cites", "8")]
 
 
 def test_words_of_a_relation_are_enough_that_one_between_the_two_has(rgcn: TrainedRun) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from nie.disk.atomic import atomic_file, atomic_folder, publish_folder
 from nie.disk.leftovers import moved_aside, sweep
+from nie.disk.writable import check_writable
 from nie.errors import NieError
 
 
@@ -30,6 +31,34 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise RuntimeError
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("old", ["old", None])
+def test_a_file_is_written_where_a_link_leads(old: str | None, tmp_path: Path) -> None:
+    real, link = tmp_path / "kept" / "a.txt", tmp_path / "link.txt"
+    link.symlink_to("kept/a.txt")
+    if old:
+        real.parent.mkdir()
+        real.write_text(old)
+    check_writable(link)
+    with atomic_file(link) as temporary:
+        temporary.write_text("new")
+    assert (os.readlink(link), real.read_text()) == ("kept/a.txt", "new")
+    assert {path.name for path in tmp_path.rglob("*")} == {"kept", "a.txt", "link.txt"}
+
+
+def test_a_pipe_is_no_place_for_a_file(tmp_path: Path) -> None:
+    """Nor is a device: a file would be put in its place."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(NieError, match="is a device, a pipe or a socket; give the name of a file"):
+            check_writable(path)
+        with pytest.raises(NieError, match="is a device, a pipe or a socket"), atomic_file(path):
+            raise AssertionError("nothing is written")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
 
 
 @pytest.mark.parametrize("writer", [atomic_file, atomic_folder])

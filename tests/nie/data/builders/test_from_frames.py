@@ -96,11 +96,19 @@ def test_times_of_pandas_are_values() -> None:
 
 def test_features_are_frames_and_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", features=[[1.0], [2.0]], names=["ann", "bob"])
-    frame = {"node": ["cat", "ann"], "papers": [5, 1], "pages": [0.5, 1.5]}
+    frame = {"node": ["cat ", " ann"], "papers": [5, 1], "pages": [0.5, 1.5]}
     kg = KnowledgeGraph.from_frames(TRIPLES, features={"bib": frame, "image": tmp_path / "f.npz"})
     assert kg.channels["bib"].features.tolist() == [[1, 1.5], [0, 0], [5, 0.5]]
     assert kg.channels["bib"].mask.tolist() == [True, False, True]
     assert kg.meta["inputs"] == {"structural": "node2vec+literals+bib+image"}
+
+
+def test_a_column_that_is_surely_of_nodes_goes_before_one_that_may_be() -> None:
+    """And the other is neither their score nor a feature."""
+    table = {"id": [7, 8], "node": ["ann", "cat"], "views": [2.0, 3]}
+    kg = KnowledgeGraph.from_frames(TRIPLES, table, features={"bib": table})
+    np.testing.assert_array_equal(kg.labels, [2, np.nan, 3])
+    assert kg.channels["bib"].features.tolist() == [[2], [0], [3]]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +133,7 @@ def test_features_are_frames_and_files(tmp_path: Path) -> None:
         ({"scores": {"node": ["ann"]}}, "scores must have two columns, nodes and their values"),
         ({"text": {"node": ["ann"], "text": [None]}}, "text, row 0: the text of 'ann' must be a string; got None"),
         ({"features": {"bib": {"node": ["ann"], "x": ["y"]}}}, "features bib must hold numbers in every column"),
+        ({"features": {"bib": {"x": [1.0, 2.0]}}}, r"features bib must have two columns, .* by reset_index\(\)"),
         ({"features": {"bib": {"node": ["dan"], "x": [1]}}}, "features bib: channel bib has a row for 'dan'"),
         ({"features": {"literals": {"node": ["ann"], "x": [1]}}}, "channel name literals is that of the graph's own"),
         ({"features": {"a+b": {"node": ["ann"], "x": [1]}}}, r"channel name 'a\+b' must hold no '\+'"),

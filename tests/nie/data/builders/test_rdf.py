@@ -58,6 +58,38 @@ def test_nodes_without_a_name_are_numbered_and_the_same_each_time(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    "text", [r"a \u0022b\u0022", r"\u005C", r"a\u000Ab\tc", r"it\'s \u00FC\u00A0\U0001F600", r"\u007f"]
+)
+def test_an_escape_of_a_literal_means_the_same_in_every_syntax(text: str, tmp_path: Path) -> None:
+    triples = f'<http://x/ann> <http://x/knows> <http://x/bob> .\n<http://x/ann> <http://x/says> "{text}" .\n'
+    plain, turtle = read(tmp_path, "t.nt", triples), read(tmp_path, "t.ttl", triples)
+    assert plain.node_names == turtle.node_names == ["<http://x/ann>", "<http://x/bob>"]
+    assert list(plain.text) == list(turtle.text)
+
+
+@pytest.mark.parametrize(
+    "triple",
+    [
+        "<http://x/a b> :r :c .",
+        ":c :r <http://x/a b> .",
+        ":c <http://x/a b> :r .",
+        r"<http://x/a\u0020b> :r :c .",
+        ':c :r "7"^^<http://x/a b> .',
+        "<< :a :r :c >> :said :b .",
+        ":a :r :c {| :said :b |} .",
+    ],
+)
+def test_what_n_triples_cannot_say_is_refused(triple: str, tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"t\.ttl: .* must be an IRI without blanks, a literal, or .* \(RDF-star\)\.$"):
+        read(tmp_path, "t.ttl", f"@prefix : <http://x/> .\n{triple}\n")
+
+
+def test_a_blank_in_an_iri_of_xml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NieError, match=r"t\.rdf: '<http://x/a b>' must be an IRI without blanks"):
+        read(tmp_path, "t.rdf", XML.replace("http://x/ann", "http://x/a b"))
+
+
+@pytest.mark.parametrize(
     ("name", "text", "words"),
     [
         ("t.ttl", TURTLE + ":ann :knows .\n", r"t.ttl, line 4: "),

@@ -41,6 +41,23 @@ def test_one_column_is_no_signal(triples: Path) -> None:
     assert kg.meta["label"] == "score"
 
 
+@pytest.mark.parametrize("header", [",node,score", "Unnamed: 0,node,score", "index,Entity,score", "id,node_id,score"])
+def test_a_header_says_which_column_names_the_nodes(header: str, tmp_path: Path) -> None:
+    """Nodes are called by numbers here, so that the numbers of rows would be taken for them."""
+    (tmp_path / "t.tsv").write_text("0\tnext\t1\n1\tnext\t2\n")
+    (tmp_path / "s.csv").write_text(f"{header}\n0,2,5\n1,1,3\n")
+    kg = KnowledgeGraph.from_file(tmp_path / "t.tsv", tmp_path / "s.csv")
+    np.testing.assert_array_equal(kg.labels, [np.nan, 3, 5])
+    assert kg.signals == {}
+
+
+def test_what_numbers_the_rows_is_no_signal(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("0\tnext\t1\n1\tnext\t2\n")
+    (tmp_path / "s.csv").write_text(",node,views,stars\n0,2,5,1\n1,1,,4\n")
+    kg = KnowledgeGraph.from_file(tmp_path / "t.tsv", tmp_path / "s.csv")
+    assert (list(kg.signals), kg.labels[2]) == (["views", "stars"], 5)
+
+
 @pytest.mark.parametrize(
     ("scores", "said"),
     [

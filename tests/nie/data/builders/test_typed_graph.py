@@ -70,6 +70,19 @@ def test_names_of_nodes_and_relations() -> None:
         from_pyg(relation_names=["a"])
 
 
+@pytest.mark.parametrize("make", [from_dgl, from_pyg])
+def test_blanks_around_a_name_are_no_part_of_it(make: Any) -> None:
+    plain = [f"n{node}" for node in range(12)]
+    padded = [f" {name} " if node % 2 else f"{name}\u00a0" for node, name in enumerate(plain)]
+    kg, other = make(node_names=plain), make(node_names=padded, text={" n3 ": "three"})
+    assert other.digest == kg.digest
+    for name, channel in kg.channels.items():
+        assert (other.channels[name].features == channel.features).all()
+    assert other.text[kg.node_names.index("n3")] == "three"
+    with pytest.raises(NieError, match="every node must have a name of its own"):
+        make(node_names=[*plain[:-1], f"{plain[0]} "])
+
+
 def test_types_of_nodes_and_edges_are_names() -> None:
     ends = {
         ("author", "writes", "paper"): (torch.tensor([0, 1]), torch.tensor([0, 0])),
