@@ -93,7 +93,7 @@ class Frame:
         Raises:
             NieError: there is no column beside that of nodes.
         """
-        places = value_places(self.columns)
+        places = value_places(self.columns, self.node_column())
         if not places:
             raise NieError(
                 f"{self.name} must have two columns, nodes and their values; got {shown(self.columns)} (the index of a "

@@ -12,29 +12,37 @@ ROW_WORDS = frozenset({"", "index", "unnamed: 0"})
 """What pandas calls a first column that numbers the rows."""
 
 
-def node_place(header: Sequence[str]) -> int:
+def node_place(header: Sequence[str], *, in_order: bool = False) -> int:
     """The place of the column of nodes: one that is called so, or the first.
+
+    Args:
+        header: what the columns are called.
+        in_order: whether the first column has the nodes unless it numbers the rows or another is surely called so, as
+            in a file, where an ``id`` may stand further on.
 
     >>> node_place(["", "node", "score"]), node_place(["id", "node", "score"]), node_place(["who", "score"])
     (1, 1, 0)
+    >>> node_place(["title", "votes", "id"]), node_place(["title", "votes", "id"], in_order=True)
+    (2, 0)
     """
     words = [key.strip().lower() for key in header]
-    for known in (NODE_WORDS, PERHAPS_NODE_WORDS):
-        for place, word in enumerate(words):
+    perhaps = words[:1] if in_order and words[0] not in ROW_WORDS else words
+    for known, among in ((NODE_WORDS, words), (PERHAPS_NODE_WORDS, perhaps)):
+        for place, word in enumerate(among):
             if word in known:
                 return place
     return 0
 
 
-def value_places(header: Sequence[str]) -> list[int]:
+def value_places(header: Sequence[str], node: int) -> list[int]:
     """The places of the columns of values; numbers of nodes or rows are none, where there are others.
 
     A name may be a value, as it is a text.
 
-    >>> value_places(["", "node", "id", "votes", "views"]), value_places(["node", "name"])
+    >>> value_places(["", "node", "id", "votes", "views"], 1), value_places(["node", "name"], 0)
     ([3, 4], [1])
     """
-    others = [place for place in range(len(header)) if place != node_place(header)]
+    others = [place for place in range(len(header)) if place != node]
     words = {place: header[place].strip().lower() for place in others}
     values = [
         place

@@ -43,7 +43,8 @@ def score_columns(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> dic
     if rows and in_graph(rows[0][1][0].strip(), nodes) not in nodes and not any(map(is_number, rows[0][1][1:])):
         number, header = rows[0]
         log.info("%s, line %d is taken as a header and skipped: %s", found, number, " ".join(header))
-        node, places = node_place(header), value_places(header)
+        node = node_place(header, in_order=True)
+        places = value_places(header, node)
     names = ["score", *(f"score{number}" for number in range(2, len(places) + 1))]
     if header and len(places) > 1:
         names = [check_name("signal", header[place].strip()) for place in places]
