@@ -122,7 +122,8 @@ def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _suggest(arguments: argparse.Namespace, trained: TrainedRun) -> None:
-    from downstream.answers.suggestions import suggest, suggestions_text
+    from downstream.answers.suggestions import suggest
+    from downstream.answers.suggestions_text import suggestions_text
 
     found = suggest(trained, arguments.node, arguments.suggest, lower=arguments.lower)
     say(_written(arguments.format, lambda: suggestions_text(found), lambda: asdict(found), found.columns))
