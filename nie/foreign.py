@@ -15,6 +15,9 @@ FORMULA = "=+-@\t\r'"
 _MARKUP = re.compile(r"\\(?=[!-/:-@\[-`{-~])|\||<(?=[A-Za-z/!?])|\](?=\()|&(?=#?\w+;)")
 """What begins markup in Markdown: escapes, cells, tags of HTML, targets of links and pictures, entities."""
 
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
+"""Letters that no file of text holds within a name: controls, line and paragraph separators, halves of letters."""
+
 
 def visible(text: str, kept: str = "\n\t") -> str:
     """Text whose control characters, but for those that are ``kept``, are written as escapes.
@@ -25,6 +28,20 @@ def visible(text: str, kept: str = "\n\t") -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter in kept else _escaped(letter) for letter in text)
+
+
+def without_controls(text: str, kept: str = "") -> str:
+    """Text for a file, whose control characters and line ends, but for those that are ``kept``, are written as escapes.
+
+    All else stays, as names of a file are joined with those of others: joiners of Persian and of emoji, say, and
+    no-break spaces, which `visible` escapes because a terminal does not show them.
+
+    >>> without_controls("red: \\x1b[31m"), without_controls("a\\xa0b") == "a\\xa0b"
+    ('red: \\\\x1b[31m', True)
+    """
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(lambda found: found[0] if found[0] in kept else _escaped(found[0]), text)
 
 
 def one_line(text: str, limit: int) -> str:
@@ -47,15 +64,15 @@ def markdown_text(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Text as a cell of CSV that no spreadsheet takes for a formula, and that can be printed.
+    """Text as a cell of CSV that no spreadsheet takes for a formula.
 
     A ``'`` is put before what begins with one of `FORMULA`; who reads the file takes the first ``'`` of a cell away.
-    Control characters are written as escapes.
+    Control characters are written as escapes, see `without_controls`.
 
     >>> csv_cell("=1+1"), csv_cell("'t Hart"), csv_cell("plain")
     ("'=1+1", "''t Hart", 'plain')
     """
-    return visible("'" * text.startswith(tuple(FORMULA)) + text, kept="")
+    return without_controls("'" * text.startswith(tuple(FORMULA)) + text)
 
 
 def without_password(text: str) -> str:

@@ -160,7 +160,8 @@ class Estimate:
         Args:
             triples: their facts, and any further ones: a list of (head, relation, tail), a table or a file, by the
                 names in the graph. A name that the graph does not have is a new node.
-            text: their texts: a dict by node, a table or a file.
+            text: their texts: a dict by node, a table or a file. Other nodes have their name for text where the graph
+                was built without texts, and else none.
             features: their rows of features that cannot be computed, such as ``node2vec`` or a channel of the graph: a
                 table or a file by the name of the feature.
             interval: as of `predict`.

@@ -15,9 +15,10 @@ from downstream.answers.attribution import ADDS_UP, ATTRIBUTIONS
 from downstream.answers.by_name import find_entity, name_end, shown_entity
 from downstream.answers.channel_view import ChannelView
 from downstream.answers.frame import as_frame, as_html, as_records
-from downstream.answers.score_scale import importance_of
+from downstream.answers.score_scale import importance_of, within_known
 from downstream.answers.score_sum import AskedRun, ScoreSum, folds_behind
 from downstream.reports.figures import head_maps, signed_bars
+from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.errors import NieError, nearest, shown
 from nie.foreign import one_line
@@ -55,12 +56,14 @@ class Explanation:
         text: what people call it.
         method: of `downstream.answers.attribution.ATTRIBUTIONS`.
         scale: ``log1p`` where labels are logarithms, so that a contribution c is a factor exp(c) on the importance.
-        score: predicted, on the label scale: the mean over the networks.
+        score: on the label scale, as ``nie predict`` writes it.
         base: the score of a node of mean features without facts; None where contributions do not add up.
         facts: those of the node, the largest contributions first, of either sign.
         features: contributions of the node's own features, by channel and feature.
         others: of a blend, what those parts add that are not explained, by name of their run.
         networks: how many models are behind the contributions.
+        drawn_in: what the score owes to being drawn in to the known scores
+            (`downstream.answers.score_scale.within_known`); 0 of one that the models predict among them.
         view: how much each channel counts in the models that weigh them, and how much each reads of each.
     """
 
@@ -74,6 +77,7 @@ class Explanation:
     features: Mapping[str, Mapping[str, float]]
     others: Mapping[str, float]
     networks: int
+    drawn_in: float = 0.0
     view: ChannelView = field(default_factory=ChannelView)
 
     @property
@@ -82,12 +86,17 @@ class Explanation:
         return {channel: sum(of.values()) for channel, of in self.features.items()}
 
     @property
+    def predicted(self) -> float:
+        """The score as the models predict it, which the contributions add up to: the mean over the networks."""
+        return self.score - self.drawn_in
+
+    @property
     def remainder(self) -> float:
-        """What the contributions leave of the difference between score and base: the error of the integration."""
+        """What the contributions leave of the difference between prediction and base: the error of the integration."""
         if self.base is None:
             return math.nan
         owed = (*(fact.contribution for fact in self.facts), *self.channels.values(), *self.others.values())
-        return self.score - self.base - sum(owed)
+        return self.predicted - self.base - sum(owed)
 
     @property
     def importance(self) -> float:
@@ -101,12 +110,12 @@ class Explanation:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the remainder is at most 5 % of the difference between score and base."""
-        return self.base is not None and abs(self.remainder) <= ADDS_UP * abs(self.score - self.base)
+        """Whether the remainder is at most 5 % of the difference between prediction and base."""
+        return self.base is not None and abs(self.remainder) <= ADDS_UP * abs(self.predicted - self.base)
 
     @property
     def sum(self) -> dict[str, float]:
-        """What the score is made of, in words, from the base to the remainder; empty where nothing adds up."""
+        """What the score is made of, in words, from the base to what draws it in; empty where nothing adds up."""
         if self.base is None:
             return {}
         return {
@@ -115,6 +124,7 @@ class Explanation:
             "its facts": sum(self.by_relation.values()),
             **{f"the part {name}": value for name, value in self.others.items()},
             "error of the sum": self.remainder,
+            **({"drawn in to the known scores": self.drawn_in} if self.drawn_in else {}),
         }
 
     @property
@@ -167,7 +177,8 @@ class Explanation:
         """All of it, for a file."""
         return {
             "node": self.node, "text": self.text, "method": self.method, "scale": self.scale, "score": self.score,
-            "base": self.base, "remainder": None if self.base is None else self.remainder, "networks": self.networks,
+            "base": self.base, "remainder": None if self.base is None else self.remainder, "drawn_in": self.drawn_in,
+            "networks": self.networks,
             "channels": self.channels, "features": {channel: dict(of) for channel, of in self.features.items()},
             "others": dict(self.others),
             "relations": self.by_relation, "neighbours": self.by_neighbour,
@@ -233,7 +244,10 @@ def explain(run: AskedRun, node: str | int, method: str = "ig") -> Explanation:
         raise NieError(f"There is no method {shown(method)}{hint}; use one of {', '.join(ATTRIBUTIONS)}.")
     kg, place = run.kg, find_entity(run.kg, node)
     folds = folds_behind(run, place)
-    made = ScoreSum.of((1 / len(folds), run.score_by(fold, place, method)) for fold in folds)
+    by_fold = [run.score_by(fold, place, method) for fold in folds]
+    made = ScoreSum.of((1 / len(folds), one) for one in by_fold)
+    known = [kg.targets[run.folds[fold].train] for fold in folds]
+    drawn_in = float(np.mean([_drawn_in(one.score, labels) for one, labels in zip(by_fold, known, strict=True)]))
     triples = np.flatnonzero((kg.src == place) | (kg.dst == place))
     owed, spread = made.facts(len(triples)).tolist(), made.spread(len(triples)).tolist()
     neighbours = np.where(kg.src[triples] == place, kg.dst[triples], kg.src[triples]).tolist()
@@ -250,14 +264,20 @@ def explain(run: AskedRun, node: str | int, method: str = "ig") -> Explanation:
         text=shown_entity(kg, place),
         method=method,
         scale=kg.label_transform,
-        score=made.score,
+        score=made.score + drawn_in,
         base=made.base,
         facts=sorted(shares, key=lambda fact: (-abs(fact.contribution), fact.head, fact.relation, fact.tail)),
         features=made.features,
         others=made.others,
         networks=len(made.parts),
+        drawn_in=drawn_in,
         view=made.view,
     )
+
+
+def _drawn_in(prediction: float, labels: Floats) -> float:
+    """By how much a fold's prediction moves where it is written."""
+    return float(within_known(np.array(prediction), labels) - prediction)
 
 
 def _told_apart(kg: KnowledgeGraph, nodes: Sequence[int]) -> dict[int, str]:

@@ -15,6 +15,7 @@ from downstream.answers.explanation_text import (
     NO_HEADS,
     READ,
     WEIGHTS,
+    drawn_in_text,
     signed,
 )
 from downstream.answers.node_scores import number_text
@@ -62,6 +63,7 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
         "explanation_page.html.jinja",
         one=one,
         importance=number_text(one.importance) if one.scale == "log1p" else "",
+        drawn_in=drawn_in_text(one),
         rest=one.facts[top:],
         rest_total=signed(one, sum(fact.contribution for fact in one.facts[top:])),
         heading=HEADINGS[one.method],

@@ -35,6 +35,7 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
     """An explanation in words, with its ``top`` facts and relations."""
     importance = f", an importance of {number_text(one.importance)}" if one.scale == "log1p" else ""
     lines = [f"{markdown_text(one_line(one.text, 4 * WIDTH))}: score {one.score:.3f}{importance}."]
+    lines += filter(None, [drawn_in_text(one)])
     if one.view.weights:
         lines.append(markdown_text(counted(one)))
     if one.reads_facts:
@@ -63,6 +64,16 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
         totals = [[name_end(name, WIDTH), signed(one, value)] for name, value in list(one.by_relation.items())[:top]]
         lines.append(markdown_grid(["relation", "all its facts"], totals))
     return "\n\n".join(lines)
+
+
+def drawn_in_text(one: Explanation) -> str:
+    """How far the score is from what the models predict, as a sentence; nothing where it is that."""
+    if not one.drawn_in:
+        return ""
+    return (
+        f"The models predict {one.predicted:.3f}, which is drawn in by {one.drawn_in:+.3f} to the scores that they "
+        "were trained on."
+    )
 
 
 def counted(one: Explanation) -> str:

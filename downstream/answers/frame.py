@@ -15,6 +15,18 @@ from nie.foreign import csv_cell, visible
 
 Columns = Mapping[str, Sequence[Any]]
 
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("node", "type", "text", "not_computed", "head", "relation", "tail", "neighbour", "method"), "words"
+    ),
+    **dict.fromkeys(("rank", "rank_before", "rank_after"), "whole or none"),
+    **dict.fromkeys(("rank_in_type", "similar", "folds"), "whole"),
+    **dict.fromkeys(("held_out", "extrapolated"), "truth"),
+}
+"""By name what a column of any answer holds, whatever its rows tell; all others hold real numbers or none."""
+REAL = "real"
+_PANDAS = {"words": "str", "whole or none": "Int64", "whole": "int64", "truth": "bool", REAL: "float64"}
+
 
 def as_frame(columns: Columns) -> Any:
     """A ``pandas.DataFrame`` of the columns; without pandas (extra ``frames``), a dict for each row.
@@ -25,15 +37,8 @@ def as_frame(columns: Columns) -> Any:
     if importlib.util.find_spec("pandas") is None:
         return as_records(columns)
     pandas = importlib.import_module("pandas")
-    return pandas.DataFrame({
-        name: pandas.array(values, dtype="Int64") if _whole_or_none(values) else values
-        for name, values in columns.items()
-    })  # fmt: skip
-
-
-def _whole_or_none(values: Sequence[Any]) -> bool:
-    """Whether there are whole numbers and gaps, which pandas would turn into fractions."""
-    return None in values and all(value is None or type(value) is int for value in values)
+    kinds = {name: _PANDAS[KINDS.get(name, REAL)] for name in columns}
+    return pandas.DataFrame({name: pandas.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
 def as_records(columns: Columns) -> list[dict[str, Any]]:

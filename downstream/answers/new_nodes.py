@@ -68,7 +68,8 @@ def predict_new(
         trained: the run of a network.
         triples: facts of new nodes, and further ones of known nodes, by the names in the graph: a file as ``nie data
             build`` reads it, a list of (head, relation, tail) or a table.
-        text: texts of new nodes: a file or a table of nodes and texts, or a dict.
+        text: texts of new nodes: a file or a table of nodes and texts, or a dict. Other new nodes have their name for
+            text where the graph was built without texts, and else none.
         features: rows of new nodes for features that cannot be computed, such as ``node2vec`` or a channel that the
             graph carries: a file or a table by name of the feature.
 
@@ -136,7 +137,18 @@ def new_nodes(kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str], sourc
         return NamedFact(kg.node_names[head], kg.relation_names[relation], kg.node_names[tail], source)
 
     check_new(kg, added, named)
+    if _names_are_texts(kg):
+        texts = {name: name for name in place} | dict(texts)
     return GraphChange(kg, added=added, nodes=[NewNode(name, texts.get(name)) for name in place])
+
+
+def _names_are_texts(kg: KnowledgeGraph) -> bool:
+    """Whether the text of each node is its name and any strings of its own, as in a graph that was built without texts.
+
+    So building a new node in would give it this text, too.
+    """
+    texts = zip(kg.node_names, kg.text, strict=True)
+    return all(text is not None and (text == name or text.startswith(f"{name}. ")) for name, text in texts)
 
 
 def _read(kg: KnowledgeGraph, triples: Any, text: Any) -> tuple[Triples, dict[str, str], str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from downstream.answers.frame import as_records
+from downstream.answers.frame import KINDS, REAL, as_records
 from downstream.answers.node_scores import NodeScores
 from nie.disk.atomic import atomic_file
 from nie.disk.writable import check_writable
@@ -18,10 +18,8 @@ from nie.foreign import csv_cell
 
 Columns = Mapping[str, list[Any]]
 
-_PARQUET = {"node": "string", "type": "string", "score": "float64", "lower": "float64", "upper": "float64",
-            "rank": "int64", "rank_in_type": "int64", "p_top100": "float64", "known": "float64", "held_out": "bool_",
-            "extrapolated": "bool_", "not_computed": "string"}  # fmt: skip
-"""The types of Parquet, which a column of nothing but None would not tell; further columns are weights of channels."""
+_PARQUET = {"words": "string", "whole or none": "int64", "whole": "int64", "truth": "bool_", REAL: "float64"}
+"""The types of Parquet by kind, which a column of nothing but None would not tell."""
 
 
 def write_scores(scores: NodeScores, path: str | Path) -> None:
@@ -66,13 +64,13 @@ def _write_csv(columns: Columns, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        words = {name: map(csv_cell, columns[name]) for name in ("node", "type", "not_computed") if name in columns}
+        words = {name: map(csv_cell, columns[name]) for name in columns if KINDS.get(name) == "words"}
         writer.writerows(zip(*{**columns, **words}.values(), strict=True))
 
 
 def _write_parquet(columns: Columns, path: Path) -> None:
     pyarrow, parquet = require("pyarrow", "report"), require("pyarrow.parquet", "report")
-    schema = pyarrow.schema([(name, getattr(pyarrow, _PARQUET.get(name, "float64"))()) for name in columns])
+    schema = pyarrow.schema([(name, getattr(pyarrow, _PARQUET[KINDS.get(name, REAL)])()) for name in columns])
     parquet.write_table(pyarrow.table(dict(columns), schema), path)
 
 

@@ -15,16 +15,16 @@ from downstream.answers.by_name import find_entity, shown_entity
 from downstream.answers.changed_channels import AROUND, teller_of
 from downstream.answers.changed_scores import types_before
 from downstream.answers.frame import as_frame, as_html
+from downstream.answers.score_scale import within_known
+from downstream.answers.score_sum import folds_behind
 from downstream.answers.scored_node import ScoredNode
 from downstream.answers.trained import TrainedRun
 from downstream.answers.trained_network import TrainedNetwork
-from downstream.reports.tables import markdown_grid
 from nie.arguments import whole_number
 from nie.arrays import Bools, Floats, Ints
 from nie.data import FEATURES, Channel, KnowledgeGraph, MessageGraph, message_graph
 from nie.data.graph_change import GraphChange, among, distinct
 from nie.data.message_passing import triples_of
-from nie.foreign import markdown_text, one_line
 from nie.inputs.channels import ChannelFeatures, feature_names
 from nie.inputs.tensors import input_tensor
 from nie.ops.edge_weight import EDGE_WEIGHT
@@ -34,7 +34,6 @@ from pretrain.inputs import NodeInputs
 
 MOST_CANDIDATES = 100
 """Facts that are tried, those first that most similar nodes have."""
-WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,8 @@ class Suggestion:
         head, relation, tail: the fact, by names.
         neighbour: the end that is not the node, as people read it.
         change: of the score with this fact alone, on the label scale; the mean over the networks that make the score.
-        spread: their population standard deviation; None where there is one alone, as of a node that a fold tested.
+        spread: the population standard deviation of what these predict; None where there is one alone, as of a node
+            that a fold tested.
         similar: how many similar nodes have such a fact.
     """
 
@@ -127,8 +127,12 @@ def suggest(trained: TrainedRun, node: str | int, count: int = 10, *, lower: boo
     alike[place] = False
     candidates = candidates_for(kg, place, alike)
     tried = TriedFacts(trained, place, np.array([one.fact for one in candidates]).reshape(-1, 3))
-    changes = np.stack([tried.changes(network) for network in trained.networks(place)])
-    mean = changes.mean(axis=0)
+    by_fold = {
+        fold: np.stack([tried.changes(network) for network in trained.networks_of(fold)])
+        for fold in folds_behind(trained, place)
+    }
+    changes = np.concatenate([*by_fold.values()])
+    mean = np.mean([_of_score(trained, fold, place, rows.mean(axis=0)) for fold, rows in by_fold.items()], axis=0)
     spread = changes.std(axis=0).tolist() if len(changes) > 1 else [None] * len(mean)
     facts = []
     for (fact, similar), change, sd in zip(candidates, mean.tolist(), spread, strict=True):
@@ -142,6 +146,15 @@ def suggest(trained: TrainedRun, node: str | int, count: int = 10, *, lower: boo
     features = [named for names in feature_names(kg, trained.config.features).values() for named in names.split("+")]
     kept = [one for one in dict.fromkeys(features) if one.partition("~")[0] in (*AROUND, "centrality")]
     return Suggestions(name, text, types.name[place], lower, len(candidates), facts[:count], kept)
+
+
+def _of_score(trained: TrainedRun, fold: int, node: int, change: Floats) -> Floats:
+    """(C,) changes of the score that are changes of what a fold predicts, which is drawn in to the known scores."""
+    networks = trained.networks_of(fold)
+    before = np.array([sum(float(network.on_all.told.prediction[node]) for network in networks) / len(networks)])
+    labels = trained.kg.targets[trained.folds[fold].train]
+    changed: Floats = within_known(before + change, labels) - within_known(before, labels)
+    return changed
 
 
 def candidates_for(kg: KnowledgeGraph, node: int, alike: Bools) -> list[Candidate]:
@@ -276,23 +289,3 @@ class TriedFacts:
             fact = [0, relation, 1] if head == self.node else [1, relation, 0]
             parts.append(GraphChange(part, added=np.array([fact])).after)
         return parts
-
-
-def suggestions_text(suggestions: Suggestions) -> str:
-    """The facts in words."""
-    one = suggestions
-    direction = "lower" if one.lower else "raise"
-    tried = f"Of {one.tried:,} facts that nodes of the type {one_line(one.type, WIDTH)} have and it lacks"
-    title = markdown_text(one_line(one.text, 4 * WIDTH))
-    kept = f"\n\nWithout what {', '.join(one.kept)} would say of them; ask nie what-if for that." if one.kept else ""
-    if not one.facts:
-        return f"{title}: {tried[0].lower()}{tried[1:]}, none would {direction} its score.{kept}"
-    rows = [
-        [
-            fact.change_text, f"{fact.relation} {'->' if fact.head == one.node else '<-'}",
-            one_line(fact.neighbour, WIDTH), f"{fact.similar:,}",
-        ]
-        for fact in one.facts
-    ]  # fmt: skip
-    table = markdown_grid(["change on the label scale", "relation", "neighbour", "similar nodes that have it"], rows)
-    return f"{title}\n\n{tried}, these alone would {direction} its score most:\n\n{table}{kept}"

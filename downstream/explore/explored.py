@@ -53,7 +53,7 @@ class Explored:
         comparison = None if other is None else compare_runs(model.run, other.run)
         scores, kg = model.node_scores.at(coverage), load(model.run.config["dataset"], data_root)
         ranking = Ranking(kg, scores, None if other is None else other.node_scores.at(coverage))
-        return cls(model, ranking, Questions(model, kg), other, comparison)
+        return cls(model, ranking, Questions(model, kg, coverage), other, comparison)
 
     @property
     def kg(self) -> KnowledgeGraph:

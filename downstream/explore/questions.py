@@ -39,10 +39,12 @@ class Questions:
     Attributes:
         model: the run.
         kg: its graph.
+        coverage: of the intervals.
     """
 
     model: Estimate
     kg: KnowledgeGraph
+    coverage: float
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _explained: LastAsked[Explanation] = field(default_factory=lambda: LastAsked(KEPT, lambda _: 1), repr=False)
 
@@ -73,7 +75,8 @@ class Questions:
     def new_nodes(self, facts: Sequence[Fact], texts: Mapping[str, str]) -> dict[str, list[Any]]:
         """The columns of new nodes; see `downstream.answers.new_nodes.predict_new`."""
         with self._asking():
-            return predict_new(self.model.trained, facts or None, dict(texts) or None).columns()
+            made = predict_new(self.model.trained, facts or None, dict(texts) or None)
+            return made.columns(self.coverage)
 
     def warm_up(self) -> None:
         """Make what is kept for the next time, so that whoever asks first does not wait for it.

@@ -11,7 +11,7 @@ from dash import Input, Output, dcc, html
 
 from downstream.answers.by_name import name_end
 from downstream.answers.explanation import Explanation, FactShare
-from downstream.answers.explanation_text import HEADINGS, METHODS, MISSES, NO_FACTS_READ, counted, signed
+from downstream.answers.explanation_text import HEADINGS, METHODS, MISSES, NO_FACTS_READ, counted, drawn_in_text, signed
 from downstream.explore.elements import bar, definitions, directed, grid, heading, labelled, said, waiting
 from downstream.explore.explored import Explored
 from downstream.explore.neighbours import MOST, STYLESHEET, neighbour_elements
@@ -80,6 +80,8 @@ def _explained(one: Explanation, shown: Sequence[FactShare], numbers: Mapping[st
         )
     if one.sum and not one.adds_up:
         parts.append(html.P(MISSES, className="warn"))
+    if drawn_in := drawn_in_text(one):
+        parts.append(html.P(drawn_in))
     if one.view.weights:
         parts.append(html.P(counted(one)))
     if not one.reads_facts:

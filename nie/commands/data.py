@@ -6,12 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nie.commands.output import say
+from nie.commands.output import say, write_answer
 from nie.commands.parser import Commands, a_path, whole_number
-from nie.disk.atomic import write_bytes
 from nie.disk.writable import check_writable
 from nie.errors import shown
-from nie.foreign import visible
 
 FORMATS = ("text", "json", "html")
 TRANSFORMS = ("log1p", "none")
@@ -153,5 +151,5 @@ def _describe(arguments: argparse.Namespace, _flags: list[str]) -> None:
     if arguments.out is None:
         say(made)
     else:
-        write_bytes(arguments.out, f"{visible(made)}\n".encode())
+        write_answer(arguments.out, made)
         say(f"What {kg.name} holds: {arguments.out}")

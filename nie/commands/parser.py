@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,8 +46,29 @@ class SettingsParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """As of any parser, but on one line of a bounded length."""
-        super().error(one_line(message, 300))
+        """As of any parser, but on one line of a bounded length, and with what to do about a name like an option."""
+        super().error(f"{one_line(message, 300)}{self._taken_for_option(message)}")
+
+    def _taken_for_option(self, message: str) -> str:
+        """How to give a name that begins with ``-``, where one may be why a value is missing; `argparse` does not say.
+
+        Settings, which are options that the parser does not know, are no names.
+        """
+        options = itertools.takewhile(lambda word: word != "--", self.argv)
+        taken = [
+            word for word in options if word[0:1] == "-" and word.partition("=")[0] not in self._option_string_actions
+        ]
+        missing = re.search(r"argument (\S+): expected (\S+)|are required", message)
+        if self.settings is not None or not taken or missing is None:
+            return ""
+        match missing.groups():
+            case (str() as option, "one"):
+                way = f"write {option}={taken[0]}"
+            case (str(), _):
+                way = "write a fact of such a name in the --file"
+            case _:
+                way = f"write -- {taken[0]} at the end of the line"
+        return one_line(f"; {taken[0]} is taken for an option, and if it is a name, {way}", 200)
 
     def format_help(self) -> str:
         text = super().format_help()

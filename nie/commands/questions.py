@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nie.commands.output import say
+from nie.commands.output import say, write_answer
 from nie.commands.parser import Commands, a_path, whole_number
-from nie.disk.atomic import write_bytes
 from nie.disk.writable import check_writable
 from nie.errors import NieError
-from nie.foreign import one_line, visible
+from nie.foreign import one_line
 from nie.vocabulary import EXPLANATIONS, WHICH_NODES
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _explain(arguments: argparse.Namespace, _flags: list[str]) -> None:
     if arguments.out is None:
         say(made)
     else:
-        write_bytes(arguments.out, f"{visible(made)}\n".encode())
+        write_answer(arguments.out, made)
         say(f"Why {one_line(one.text, 80)} has its score: {arguments.out}")
 
 
@@ -123,7 +122,8 @@ def _what_if(arguments: argparse.Namespace, _flags: list[str]) -> None:
 
 
 def _suggest(arguments: argparse.Namespace, trained: TrainedRun) -> None:
-    from downstream.answers.suggestions import suggest, suggestions_text
+    from downstream.answers.suggestions import suggest
+    from downstream.answers.suggestions_text import suggestions_text
 
     found = suggest(trained, arguments.node, arguments.suggest, lower=arguments.lower)
     say(_written(arguments.format, lambda: suggestions_text(found), lambda: asdict(found), found.columns))

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from nie.errors import nearest
-from nie.foreign import csv_cell, markdown_text, one_line, visible, without_password
+from nie.foreign import csv_cell, markdown_text, one_line, visible, without_controls, without_password
 
 HOSTILE = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\tx", "\rx", "'quoted", "''", ""]
 
@@ -25,9 +25,22 @@ def test_other_names_stay(name: str) -> None:
     assert csv_cell(name) == markdown_text(name) == visible(name) == name
 
 
+@pytest.mark.parametrize(
+    "name", ["\u0645\u06cc\u200c\u062e", "a\u00a0b", "👩\u200d🔬", "soft\u00adhyphen", "\u200eleft", "e\u0301"]
+)
+def test_letters_that_a_terminal_does_not_show_stay_in_files(name: str) -> None:
+    assert csv_cell(name) == without_controls(name) == name
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r", "\x0b", "\x85", "\u2028", "\u2029"])
+def test_a_cell_is_one_line(letter: str) -> None:
+    assert len(csv_cell(f"a{letter}b").splitlines()) == 1
+
+
 def test_no_escape_sequence_reaches_a_terminal() -> None:
     for text in ("\x1b[2J", "\x9b31m", "\u202egnp.exe", "\x07", "a\x00b"):
         assert visible(text).isprintable()
+    for text in ("\x1b[2J", "\x9b31m", "\x07", "a\x00b", "a\ud800b"):
         assert csv_cell(text).isprintable()
     assert visible("two\nlines\tand a tab") == "two\nlines\tand a tab"
 

@@ -13,6 +13,7 @@ from stage_helpers import small
 from downstream.answers.asked_run import asked_run
 from downstream.answers.explanation import Explanation, explain
 from downstream.answers.explanation_text import explanation_text
+from downstream.answers.node_scores import score_nodes
 from downstream.stages.estimation import estimate
 from nie.data import synthetic
 from nie.data.store import save
@@ -74,6 +75,17 @@ def test_a_blend_is_the_weighted_sum_of_its_parts(root: Path, runs: dict[str, Ru
     pagerank = runs["pagerank"].path.name
     assert set(whole.others) == ({pagerank} if weights[pagerank] else set())
     assert abs(whole.remainder) <= abs(share * network.remainder) + 1e-3
+
+
+def test_the_score_that_is_explained_is_the_one_that_is_predicted(root: Path, runs: dict[str, Run]) -> None:
+    scores = score_nodes(runs["blend"], data_root=root)
+    beyond, among = np.flatnonzero(scores.drawn_in).tolist(), np.flatnonzero(~scores.drawn_in)[:3].tolist()
+    assert beyond
+    for node in (*beyond, *among):
+        found = explained(runs["blend"], root, node)
+        assert found.importance == pytest.approx(scores.score[node], rel=1e-3)
+        assert sum(found.sum.values()) == pytest.approx(found.score)
+        assert ("drawn in" in explanation_text(found)) == bool(found.drawn_in) == (node in beyond)
 
 
 def test_a_node_that_no_fold_tested_is_explained_by_all_folds_of_a_blend(root: Path, runs: dict[str, Run]) -> None:

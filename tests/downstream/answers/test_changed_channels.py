@@ -10,7 +10,8 @@ import pytest
 from stage_helpers import opened, store_synthetic
 
 from downstream.answers.changed_graph import ChangedGraph
-from downstream.answers.suggestions import suggest, suggestions_text
+from downstream.answers.suggestions import suggest
+from downstream.answers.suggestions_text import suggestions_text
 from downstream.answers.what_if import what_if
 from downstream.methods.neighbour_labels import TrainingLabels, neighbour_labels
 from nie.data.graph_change import GraphChange, NewNode

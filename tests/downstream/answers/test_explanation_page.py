@@ -83,6 +83,16 @@ def test_contributions_that_do_not_add_up_are_said_to() -> None:
         assert "miss more than 5 %" not in said
 
 
+def test_a_score_that_was_drawn_in_says_from_where() -> None:
+    drawn = replace(made("plain"), score=4.5, drawn_in=-0.5)
+    for said in (explanation_page(drawn), explanation_text(drawn)):
+        assert "The models predict 5.000, which is drawn in by -0.500" in said
+        assert "miss more than 5 %" not in said
+    assert sum(drawn.sum.values()) == pytest.approx(4.5)
+    assert drawn.as_json()["drawn_in"] == -0.5
+    assert "drawn in" not in explanation_text(made("plain"))
+
+
 def test_a_node_without_facts_is_said_to_have_none() -> None:
     alone = replace(made("plain"), facts=[])
     for said in (explanation_page(alone), explanation_text(alone)):

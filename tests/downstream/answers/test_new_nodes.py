@@ -98,6 +98,21 @@ def test_new_nodes_have_scores_ranks_and_words(rgcn: TrainedRun, root: Path) -> 
     assert narrow["new film"]["upper"] < film["upper"]
 
 
+@pytest.mark.parametrize("said", ["{}", "{}. A string of its own"])
+def test_a_new_node_has_its_name_for_text_where_all_nodes_have(tmp_path: Path, said: str) -> None:
+    kg = replace(synthetic(0), channels={})
+    kg = replace(kg, text=[kg.node_names[0], *(said.format(name) for name in kg.node_names[1:])])
+    trained = trained_on(kg, tmp_path, folds={"run": [0]})
+    told, given = (
+        predict_new(trained, FACTS),
+        predict_new(trained, FACTS, {"new film": "new film", "new one": "new one"}),
+    )
+    assert told.columns() == given.columns()
+    assert set(told.columns()["not_computed"]) == {""}
+    some = predict_new(trained, FACTS, TEXTS)
+    assert [node.text for node in some.scores.graph.change.nodes] == [TEXTS["new film"], "new one"]
+
+
 def test_python_and_the_command_say_the_same_of_files_tables_and_lists(rgcn: TrainedRun, root: Path) -> None:
     expected = predict_new(rgcn, FACTS, TEXTS).columns()
     table = dict(zip(("head", "relation", "tail"), zip(*FACTS, strict=True), strict=True))

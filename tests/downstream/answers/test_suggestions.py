@@ -73,6 +73,17 @@ def test_the_largest_changes_in_the_direction_asked_for_come_first(rgcn: Trained
 
 
 @pytest.mark.usefixtures("few")
+def test_a_suggested_change_is_that_of_what_if_where_scores_are_drawn_in(
+    rgcn: TrainedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("suggestions", "predicted"):
+        monkeypatch.setattr(f"downstream.answers.{place}.within_known", lambda values, _: np.sqrt(np.abs(values)))
+    fact = suggest(rgcn, rgcn.kg.node_names[NODE], 1).facts[0]
+    result = Estimate(rgcn.run, rgcn.inputs.data_root).what_if(add=[(fact.head, fact.relation, fact.tail)])
+    assert fact.change == pytest.approx(result.scores.change[NODE], abs=2e-4)
+
+
+@pytest.mark.usefixtures("few")
 def test_one_network_alone_has_no_spread(root: Path) -> None:
     trained = opened(root, "gcn", **ONE_FOLD, features=COMPUTED)
     fact, *_ = suggest(trained, trained.kg.node_names[NODE], 2).facts

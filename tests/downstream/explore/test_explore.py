@@ -59,6 +59,17 @@ def test_every_question_is_that_of_python(explored: Explored) -> None:
         questions.what_if([], [])
 
 
+def test_the_interval_of_a_new_node_is_of_the_coverage_that_was_asked_for(finished: Any) -> None:
+    facts = [("new", finished.kg.relation_names[0], finished.kg.node_names[0])]
+    widths = []
+    for coverage in (0.5, 0.9):
+        questions = Explored.open(finished.rgcn, coverage=coverage, data_root=finished.root).questions
+        made, expected = questions.new_nodes(facts, {}), questions.model.predict_new(facts, interval=coverage)
+        assert made["lower"] == list(expected["lower"])
+        widths.append(made["upper"][0] - made["lower"][0])
+    assert widths[0] < widths[1]
+
+
 def test_the_graph_of_neighbours_has_the_facts_that_count_most() -> None:
     facts = [
         FactShare("a", "r", f"n{place}", f"N{place}. It is", value, 0.0) for place, value in enumerate([3.0, -1.5])
