@@ -271,4 +271,4 @@ def inputs_key(config: FoldsRunConfig) -> str:
     """A key of what `prepare` reads: runs with the same key share their inputs."""
     asked = config.model_dump_json(include={"dataset", "graph", "features", "device"})
     folds = config.folds.model_dump_json(exclude={"run"})
-    return f"{asked} {folds} {config.reads_features}"
+    return f"{asked} {folds} {config.reads_features} {config.reads_training_labels}"

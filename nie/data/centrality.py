@@ -56,7 +56,9 @@ def core_number(joined: csr_array) -> Ints:
     return core
 
 
-def betweenness(joined: csr_array, *, pivots: int = PIVOTS, steps: int = MOST_STEPS, seed: int = 0) -> Floats:
+def betweenness(
+    joined: csr_array, *, pivots: int = PIVOTS, steps: int = MOST_STEPS, seed: int = 0, among: int | None = None
+) -> Floats:  # fmt: skip
     """(N,) the number of shortest paths that pass through a node, as shares of those between two nodes, estimated.
 
     The sum over pairs (s, t) of other nodes of the share of the shortest paths between them that contain the node
@@ -69,6 +71,8 @@ def betweenness(joined: csr_array, *, pivots: int = PIVOTS, steps: int = MOST_ST
         pivots: how many, at most all nodes.
         steps: shortest paths that are longer do not count.
         seed: of the draw of the pivots.
+        among: they are drawn among the first so many nodes, so that those of a graph stay where nodes are added to it;
+            by default among all.
 
     >>> from types import SimpleNamespace
     >>> path = SimpleNamespace(num_nodes=3, src=np.array([0, 1]), dst=np.array([1, 2]))
@@ -76,7 +80,7 @@ def betweenness(joined: csr_array, *, pivots: int = PIVOTS, steps: int = MOST_ST
     [0.0, 2.0, 0.0]
     """
     nodes = joined.shape[0]
-    drawn = np.random.default_rng(seed).permutation(nodes)[:pivots]
+    drawn = np.random.default_rng(seed).permutation(nodes if among is None else among)[:pivots]
     total = np.zeros(nodes)
     for first in range(0, len(drawn), AT_ONCE):
         total += _dependencies(joined, drawn[first : first + AT_ONCE], steps)

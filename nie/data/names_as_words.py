@@ -67,6 +67,7 @@ def relations_as_nodes(
         text.append("itself")
     none = np.empty(0, dtype=np.int64)
     return replace(
-        kg, src=none, dst=none, etype=none, node_names=names, text=text, channels={}, held_out={},
+        kg, src=none, dst=none, etype=none, node_names=names, text=text, channels={}, held_out={}, signals={},
+        node_dates=None, edge_dates=None,
         labels=np.full(len(names), np.nan), label_mask=np.zeros(len(names), dtype=bool),
     )  # fmt: skip

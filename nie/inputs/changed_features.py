@@ -72,7 +72,8 @@ class FeatureTeller:
         """The feature of all nodes of a changed graph, where it is one of the whole graph that is soon computed."""
         if name in self.kg.channels:
             return None
-        made = computed_anew(changed, name, seed=self.config.seed, **settings_of(name, self.config))
+        settings = settings_of(name, self.config)
+        made = computed_anew(changed, name, self.kg.num_nodes, seed=self.config.seed, **settings)
         return None if made is None else self.without_units(name, made)
 
     def _telling(self, name: str) -> Callable[[KnowledgeGraph], Channel] | None:

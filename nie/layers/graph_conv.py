@@ -124,7 +124,8 @@ def symmetric_norm(
 def sampled_share(graph: dgl.DGLGraph, like: Tensor, in_degree: Tensor | None) -> Tensor:
     r"""The factor (N_dst, 1) that makes a sum over a sample of a node's in-edges one over all of them, on the average.
 
-    It is :math:`d^-_v / k` where k in-edges were sampled, and 1 where the graph is whole or the sample has all.
+    It is :math:`d^-_v / k` where k in-edges were sampled, and 1 where the graph is whole or the sample has all. Where
+    some edges are drawn more often than others (`nie.training.drawn_edges`), these also count for more in the average.
 
     Args:
         graph: homogeneous graph or block.

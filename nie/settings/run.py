@@ -96,9 +96,10 @@ class RunConfig(Section):
         """
         document = self.model_dump(mode="json", exclude=self.not_in_name, exclude_defaults=True)
         document = {key: value for key, value in document.items() if value != {} or key not in self.not_in_name}
-        # A run's folder name says what is in it, wherever it is kept.
+        # A run's folder name says what is in it, wherever it is kept and by whatever link it is reached.
         for setting, paths in self.reads_runs().items():
-            document[setting] = Path(paths).name if isinstance(paths, str) else [Path(path).name for path in paths]
+            names = [Path(path).resolve().name for path in ([paths] if isinstance(paths, str) else paths)]
+            document[setting] = names[0] if isinstance(paths, str) else names
         document["defaults"] = DEFAULTS_VERSION
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 

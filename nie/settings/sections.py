@@ -132,6 +132,12 @@ class FeaturesConfig(Section):
     walk_length: int = Field(20, ge=2, le=10_000, description="steps of a node2vec walk")
     seed: int = Field(0, ge=0, description="seed of the feature computation")
 
+    @model_validator(mode="after")
+    def _limits_what_is_standardised(self) -> FeaturesConfig:
+        if self.limit is not None and not self.standardize:
+            raise ValueError("limit is for standardised features, and standardize is off; leave one of them out")
+        return self
+
 
 def features_in(names: str) -> list[str]:
     """The features that the setting of a channel names, without what controls say of them.

@@ -150,7 +150,8 @@ def fit(
             before_epoch(state.history.epochs)
             row = state.train_epoch(losses)
             row.update(also_log())
-            if state.history.epochs % optim.eval_every == 0 or state.history.epochs == optim.max_epochs:
+            last = state.history.epochs == optim.max_epochs or state.out_of_patience()
+            if last or state.history.epochs % optim.eval_every == 0:
                 model.eval()
                 with state.averaged.in_place() if state.averaged else contextlib.nullcontext():
                     with torch.no_grad():

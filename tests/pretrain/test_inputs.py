@@ -8,7 +8,8 @@ from stage_helpers import SMALL, store_synthetic
 from downstream.stages.importance import IMPORTANCE
 from nie.errors import NieError
 from pretrain.cross_validation import fold_seed
-from pretrain.inputs import prepare
+from pretrain.inputs import inputs_key, prepare
+from pretrain.stage import PRETRAINING
 
 
 def prepared(root: Path, **changes: object):
@@ -58,3 +59,12 @@ def test_one_line_says_which_features_are_read(tmp_path: Path, caplog: pytest.Lo
         prepared(tmp_path, features={"structural": "structural+relations", "semantic": "semantic"})
     said = [message for message in caplog.messages if "features are" in message]
     assert said == ["synthetic: structural features are structural, relations, degrees; semantic features are semantic"]
+
+
+def test_inputs_of_a_stage_that_makes_features_of_labels_are_not_those_of_one_that_does_not() -> None:
+    """The first leaves them out until a fold is worked on; the second refuses them, and would not see them there."""
+    licap = PRETRAINING.recipes.resolve(overrides={"dataset": "synthetic"})
+    ridge = IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "ridge"})
+    ridge = ridge.model_copy(update={name: getattr(licap, name) for name in ("graph", "features", "folds")})
+    assert (licap.reads_training_labels, ridge.reads_training_labels) == (False, True)
+    assert inputs_key(licap) != inputs_key(ridge)

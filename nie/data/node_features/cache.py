@@ -16,7 +16,7 @@ import numpy as np
 from nie.arguments import a_path, of_kind, positive, whole_number
 from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
-from nie.data.node_features.centrality import centrality
+from nie.data.node_features.centrality import centrality, changed_centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.node2vec import node2vec
 from nie.data.node_features.relations import RelationCounts, RelationProfile, relation_counts, relation_profile
@@ -57,20 +57,21 @@ class Feature:
         of_others: ``(kg, **settings) -> ((other_kg) -> Channel)``, what computes it for the nodes of a changed graph on
             the scale of the first, each from the node's own text or facts; None where that cannot be, as of embeddings
             that are trained on one graph.
-        anew: whether it is computed from the whole of a changed graph, although each node's own facts do not tell it.
+        anew: ``(changed graph, its nodes before, **settings) -> Channel``, of one that is computed from the whole of a
+            changed graph, although each node's own facts do not tell it.
     """
 
     compute: Callable[..., Channel]
     reads: Literal["structure", "text"]
     packages: tuple[Package, ...] = ()
     of_others: Callable[..., OfOthers] | None = None
-    anew: bool = False
+    anew: Callable[..., Channel] | None = None
 
 
 FEATURES: dict[str, Feature] = {
     "node2vec": Feature(node2vec, "structure", (Package("gensim", "structure"),)),
     "degrees": Feature(degree_features, "structure", of_others=lambda _: degree_features),
-    "centrality": Feature(centrality, "structure", anew=True),
+    "centrality": Feature(centrality, "structure", anew=changed_centrality),
     "relations": Feature(relation_profile, "structure", of_others=RelationProfile),
     "relation-counts": Feature(relation_counts, "structure", of_others=RelationCounts),
     "minilm": Feature(
@@ -172,17 +173,17 @@ def feature_of_others(kg: KnowledgeGraph, name: str, *, seed: int = 0, **setting
     return feature.of_others(kg, **_resolved(name, feature, seed, settings))
 
 
-def computed_anew(kg: KnowledgeGraph, name: str, *, seed: int = 0, **settings: Any) -> Channel | None:
-    """A feature of a changed graph that no file keeps; None for one that is not computed `Feature.anew`.
+def computed_anew(kg: KnowledgeGraph, name: str, before: int, *, seed: int = 0, **settings: Any) -> Channel | None:
+    """A feature of a changed graph, of ``before`` nodes, that no file keeps; None for one that has no `Feature.anew`.
 
     >>> from nie.data.synthetic_graph import synthetic
-    >>> computed_anew(synthetic(0), "centrality").features.shape, computed_anew(synthetic(0), "node2vec")
+    >>> computed_anew(synthetic(0), "centrality", 300).features.shape, computed_anew(synthetic(0), "node2vec", 300)
     ((300, 5), None)
     """
     feature = FEATURES.get(name)
-    if name in kg.channels or feature is None or not feature.anew:
+    if name in kg.channels or feature is None or feature.anew is None:
         return None
-    return feature.compute(kg, **_resolved(name, feature, seed, settings))
+    return feature.anew(kg, before, **_resolved(name, feature, seed, settings))
 
 
 def _kept(path: Path, num_nodes: int) -> Channel:

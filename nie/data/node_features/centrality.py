@@ -30,11 +30,19 @@ def centrality(kg: KnowledgeGraph, *, pivots: int = PIVOTS, seed: int = 0) -> Ch
     >>> centrality(synthetic(0)).features.shape
     (300, 5)
     """
+    return changed_centrality(kg, kg.num_nodes, pivots=pivots, seed=seed)
+
+
+def changed_centrality(kg: KnowledgeGraph, before: int, *, pivots: int = PIVOTS, seed: int = 0) -> Channel:
+    """`centrality` of a graph that had ``before`` nodes, with shortest paths from the same of them as then.
+
+    Another draw would move the estimate of every node, and not only of those that the change is near to.
+    """
     joined = undirected(kg)
     columns = [
         np.log(kg.num_nodes * pagerank(kg)),
         np.log1p(core_number(joined)),
-        np.log1p(betweenness(joined, pivots=pivots, seed=seed)),
+        np.log1p(betweenness(joined, pivots=pivots, seed=seed, among=before)),
     ]
     rows = np.column_stack([degree_features(kg).features, *columns])
     return Channel(rows.astype(np.float32), np.ones(kg.num_nodes, dtype=bool))

@@ -15,7 +15,7 @@ from downstream.answers.suggestions_text import suggestions_text
 from downstream.answers.what_if import what_if
 from downstream.methods.neighbour_labels import TrainingLabels, neighbour_labels
 from nie.data.graph_change import GraphChange, NewNode
-from nie.data.node_features.centrality import centrality
+from nie.data.node_features.centrality import changed_centrality
 from nie.data.node_features.degrees import degree_features
 from nie.data.node_features.relations import relation_counts
 from nie.inputs.channels import input_array
@@ -26,7 +26,7 @@ ONE_FOLD: dict[str, Any] = {"folds": {"run": [0]}}
 
 
 def test_neighbours_their_labels_and_centrality_are_those_of_the_changed_graph(root: Path) -> None:
-    """Computed slowly: all features of the changed graph as if nothing had been there before."""
+    """Computed slowly: all features of the changed graph as if nothing had been there before, but for the pivots of centrality."""
     trained = opened(root, "mlp", **ONE_FOLD, features=AROUND)
     kg, work = trained.kg, trained.networks_of(0)[0].given.work
     change = GraphChange(
@@ -35,7 +35,7 @@ def test_neighbours_their_labels_and_centrality_are_those_of_the_changed_graph(r
     changed = ChangedGraph(trained, change)
     found = changed.read_by(trained.networks_of(0)[0]).feats["structural"].numpy()
     after = change.after
-    counts, central, degrees = relation_counts(after), centrality(after), degree_features(after)
+    counts, central, degrees = relation_counts(after), changed_centrality(after, kg.num_nodes), degree_features(after)
     labels = neighbour_labels(after, np.append(kg.targets, np.nan), work.fold.train, 0)
     slowly = (counts, labels, central, neighbours(after, (counts, central, degrees)), degrees)
     expected = input_array(slowly, trained.config.features, work.channels["structural"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import networkx
 import numpy as np
@@ -46,6 +47,15 @@ def test_betweenness_from_some_nodes_is_near_and_the_same_each_time(kg: Knowledg
     assert np.corrcoef(exact, sampled)[0, 1] > 0.9
     np.testing.assert_array_equal(sampled, betweenness(joined, pivots=60, seed=1))
     assert not np.array_equal(sampled, betweenness(joined, pivots=60, seed=2))
+
+
+def test_a_new_node_leaves_the_betweenness_of_others_where_it_is() -> None:
+    before = synthetic(0, num_nodes=1000)
+    one, more = np.array([5]), before.num_nodes
+    after = SimpleNamespace(num_nodes=more + 1, src=np.append(before.src, one), dst=np.append(before.dst, more))
+    was = betweenness(undirected(before), pivots=50)
+    anew = betweenness(undirected(after), pivots=50, among=more)[:-1]
+    assert np.abs(np.log1p(anew) - np.log1p(was)).mean() < 0.01
 
 
 def test_paths_beyond_the_bound_do_not_count() -> None:

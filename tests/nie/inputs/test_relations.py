@@ -46,6 +46,9 @@ def test_every_relation_of_the_message_graph_has_a_row(tmp_path: Path) -> None:
     assert vectors is not None
     assert vectors().shape == (len(rows), 10)
     assert relations_as_nodes(kg).num_nodes == kg.num_relations
+    days = {"node_dates": ["2001-05-16"] * kg.num_nodes, "edge_dates": ["2003-01-01"] * kg.num_edges}
+    dated = replace(kg, signals={"votes": np.ones(kg.num_nodes)}, **days)
+    assert relations_as_nodes(dated).text == relations_as_nodes(kg).text
 
 
 @pytest.mark.parametrize("inverse", [False, True])

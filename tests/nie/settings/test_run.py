@@ -14,6 +14,7 @@ from downstream.stages.links.settings import LinkConfig
 from nie.errors import NieError
 from nie.settings.flags import field_names
 from nie.settings.run import RunConfig
+from nie.settings.sections import FeaturesConfig
 from pretrain.licap_settings import LicapConfig
 from pretrain.stage import PRETRAINING
 
@@ -21,13 +22,17 @@ GEO = {"dataset": "geo"}
 SETTINGS = (LicapConfig, LinkConfig, *dict.fromkeys(method.settings for method in METHODS.values()))
 
 
-def test_the_digest_covers_what_changes_results_and_nothing_else() -> None:
+def test_the_digest_covers_what_changes_results_and_nothing_else(tmp_path: Path) -> None:
     config = IMPORTANCE.recipes.resolve(overrides=GEO)
     other_run = config.folds.model_copy(update={"run": (0,)})
     same = [{"label": "x"}, {"reported": {"PR": {"rmse": 1.0}}}, {"folds": other_run}]
     other = [{"seed": 1}, {"folds": config.folds.model_copy(update={"seed": 1})}, {"pretrained": "x"}]
     assert {config.model_copy(update=update).digest() for update in same} == {config.digest()}
     assert config.digest() not in {config.model_copy(update=update).digest() for update in other}
+    (tmp_path / "x").mkdir()
+    (tmp_path / "latest").symlink_to(tmp_path / "x")
+    paths = str(tmp_path / "x"), str(tmp_path / "latest"), str(tmp_path / "x" / ".")
+    assert len({config.model_copy(update={"pretrained": path}).digest() for path in paths}) == 1
     here, there, else_ = (config.model_copy(update={"pretrained": path}).digest() for path in ("a/x", "b/x", "a/y"))
     assert here == there != else_
 
@@ -78,3 +83,8 @@ def test_a_setting_at_its_default_does_not_change_the_digest() -> None:
     licap = PRETRAINING.recipes.resolve(overrides=GEO)
     plainer = PRETRAINING.recipes.resolve(overrides={**GEO, "optim": {"patience": 100, "clip_norm": None}})
     assert licap.digest() != plainer.digest()
+
+
+def test_a_limit_of_what_is_not_standardised_is_refused() -> None:
+    with pytest.raises(ValidationError, match="limit is for standardised features"):
+        FeaturesConfig(standardize=False, limit=2.0)

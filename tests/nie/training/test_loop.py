@@ -138,6 +138,13 @@ def test_it_evaluates_every_so_often_and_at_the_end() -> None:
     assert [int(row["epoch"]) for row in history.rows if "error" in row] == [4, 8, 12, 16, 20, 24, 28, 30]
 
 
+def test_the_last_epoch_is_judged_where_patience_ends_training() -> None:
+    problem = Problem()
+    problem.monitor = lambda: {"error": 1.0}  # type: ignore[method-assign]
+    history = problem.fit(eval_every=4, patience=6)
+    assert [int(row["epoch"]) for row in history.rows if "error" in row] == [4, 8, 10]
+
+
 def test_clipping_bounds_the_gradient() -> None:
     free, clipped = Problem(), Problem()
     free.fit(max_epochs=1)
