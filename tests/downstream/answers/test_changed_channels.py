@@ -26,7 +26,7 @@ ONE_FOLD: dict[str, Any] = {"folds": {"run": [0]}}
 
 
 def test_neighbours_their_labels_and_centrality_are_those_of_the_changed_graph(root: Path) -> None:
-    """Computed slowly: all features of the changed graph as if nothing had been there before, but for the pivots of centrality."""
+    """Computed slowly: all features of the changed graph anew, but for the pivots of centrality."""
     trained = opened(root, "mlp", **ONE_FOLD, features=AROUND)
     kg, work = trained.kg, trained.networks_of(0)[0].given.work
     change = GraphChange(
