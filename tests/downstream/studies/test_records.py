@@ -16,8 +16,9 @@ from downstream.studies.methods import raw_arms
 from downstream.studies.pretrainings import with_pretrainings
 from downstream.studies.records import Record, Records, left_to_run, with_records
 from downstream.studies.run import run_study
+from downstream.studies.seeds import on_seeds
 from downstream.studies.settings import Settings
-from downstream.studies.study import Study
+from downstream.studies.study import Arm, Study
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run"]
@@ -140,6 +141,43 @@ def test_pretraining_that_two_arms_read_has_the_folds_of_both() -> None:
         licap = left[name].licap
         assert licap is not None
         assert licap.fold_numbers == (0, 1, 2)
+
+
+def test_what_a_blend_and_a_student_read_is_run_though_it_is_recorded() -> None:
+    settings = Settings("synthetic", flags=[*FLAGS, "0,1,2"])
+    arms = on_seeds(_blend_and_student(settings), (0, 1))
+    every = {fold: record(fold=fold) for fold in range(3)}
+    recorded = {arm.name: every for arm in arms} | {"blend": {0: record()}, "mlp, seed 1": {0: record(), 1: record()}}
+    left = {arm.name: arm.config.fold_numbers for arm in left_to_run(arms, recorded)}
+    read = ("linear", "ridge", "pagerank", "blend")
+    of_second_seed = (*(f"{name}, seed 1" for name in read), "mlp, seed 1")
+    assert left == {**dict.fromkeys(read, (1, 2)), **dict.fromkeys(of_second_seed, (2,))}
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_a_blend_without_a_part_is_not_recorded(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    blends = Study("blends", "Which is better?", lambda settings: _blend_and_student(settings)[:-1])
+
+    def rows(folds: str, *only: str) -> str:
+        return run_study(
+            blends, Settings("synthetic", flags=[*FLAGS, folds]), folder=tmp_path / "out", command="nie study",
+            runner=Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs"),
+            only=only, records=tmp_path / "records.csv",
+        )  # fmt: skip
+
+    rows("1", "pagerank")
+    rows("0", "linear", "ridge")
+    assert "The row blend is made without pagerank-" in rows("0", "blend")
+    assert {one.row for one in Records.read(tmp_path / "records.csv")} == {"pagerank", "linear", "ridge"}
+
+
+def _blend_and_student(settings: Settings) -> list[Arm]:
+    """Three methods, the blend of them, and a student of the blend."""
+    parts = tuple(raw_arms(settings, ("linear", "ridge", "pagerank")))
+    names = tuple(arm.name for arm in parts)
+    blend = Arm("blend", settings.method("blend", parts=names, skip_unfinished=True), parts=parts)
+    return [*parts, blend, Arm("mlp", settings.method("mlp", teachers=("blend",)), parts=(blend,))]
 
 
 def test_records_on_other_nodes_are_refused() -> None:
