@@ -6,6 +6,7 @@ import csv
 import functools
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_row_is_asked_for_with_one_of_its_seeds(elsewhere: Path) -> None:
     study(elsewhere, "0,1,2", only=["linear, seed 0"])
     with (elsewhere / "records.csv").open() as file:
         assert [one["row"] for one in csv.DictReader(file) if one["fold"] == "2"] == ["linear"]
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_figures_show_the_records_that_there_are_now(elsewhere: Path) -> None:
+    def drawn() -> str:
+        study(elsewhere, "0,1", report_only=True)
+        return (elsewhere / "out" / "figures.json").read_text()
+
+    before = drawn()
+    assert drawn() == before
+    file = elsewhere / "records.csv"
+    Records(replace(one, figures=dict.fromkeys(one.figures, 0.5)) for one in Records.read(file)).write(file)
+    assert drawn() != before
 
 
 def test_records_of_another_graph_are_refused(elsewhere: Path) -> None:
