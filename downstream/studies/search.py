@@ -178,8 +178,8 @@ def _is_behind(trial: Any, mean: float, folds: int) -> bool:
     finished = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if len(finished) < NEVER_ENDED:
         return False
-    median = statistics.median(one.intermediate_values[folds] for one in finished)
-    maximized = trial.study.direction == optuna.study.StudyDirection.MAXIMIZE
+    median: float = statistics.median(one.intermediate_values[folds] for one in finished)
+    maximized: bool = trial.study.direction == optuna.study.StudyDirection.MAXIMIZE
     return mean < median if maximized else mean > median
 
 
