@@ -54,16 +54,24 @@ def new_encoder(config: LicapConfig, inputs: NodeInputs, channel: str) -> PreGAT
     return model.to(inputs.device)
 
 
-def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path) -> History:
-    """Train one channel's encoder and write its weights, curves and embeddings to ``folder``."""
+def pretrain_channel(
+    config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path
+) -> tuple[History, float]:
+    """Train one channel's encoder and write its weights, curves and embeddings to ``folder``.
+
+    Returns:
+        How it was trained, and the seconds of all encoders that were trained for the embeddings.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     label = f"{config.run_label()} {channel} fold {fold.index}"
-    model, embedding, history = train_through_time(config, inputs, fold, channel, folder, label)
+    model, embedding, trained = train_through_time(config, inputs, fold, channel, folder, label)
+    history = trained[-1]
 
     def embed(rest: Fold, number: int) -> Array:
         part = folder / f"part{number}"
         part.mkdir(exist_ok=True)
-        made: Array = train_through_time(config, inputs, rest, channel, part, f"{label} without part {number}")[1]
+        _, made, further = train_through_time(config, inputs, rest, channel, part, f"{label} without part {number}")
+        trained.extend(further)
         return made
 
     write_array(folder / "embeddings.npy", cross_fitted(embedding, parts_of(config, fold), embed, fold))
@@ -75,7 +83,7 @@ def pretrain_channel(config: LicapConfig, inputs: NodeInputs, fold: Fold, channe
         )
         seconds = history.train_seconds / history.epochs
         log.info("%s: %s of %d (%.2f s each)", label, found, history.epochs, seconds)
-    return history
+    return history, sum(one.train_seconds for one in trained)
 
 
 Trained = tuple[PreGAT, Array, History]
@@ -84,16 +92,22 @@ Trained = tuple[PreGAT, Array, History]
 
 def train_through_time(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, channel: str, folder: Path, label: str
-) -> Trained:
-    """Train an encoder on each of the earlier snapshots of ``config``, if there are any, and then on the graph."""
-    earlier = None
+) -> tuple[PreGAT, Array, list[History]]:
+    """Train an encoder on each of the earlier snapshots of ``config``, if there are any, and then on the graph.
+
+    Returns:
+        The last encoder, its (N, d) embedding, and how all were trained, in the order of their days.
+    """
+    earlier, histories = None, []
     for snapshot in snapshots_of(config, inputs, fold):
         own = folder / f"until-{snapshot.date}"
         own.mkdir(parents=True, exist_ok=True)
         said = f"{label} until {snapshot.date}"
-        model, embedding, _ = train_encoder(config, snapshot.inputs, snapshot.fold, channel, own, said, earlier)
+        model, embedding, history = train_encoder(config, snapshot.inputs, snapshot.fold, channel, own, said, earlier)
+        histories.append(history)
         earlier = Earlier(model, embedding, snapshot.known)
-    return train_encoder(config, inputs, fold, channel, folder, label, earlier)
+    model, embedding, history = train_encoder(config, inputs, fold, channel, folder, label, earlier)
+    return model, embedding, [*histories, history]
 
 
 def train_encoder(

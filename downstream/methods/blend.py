@@ -17,7 +17,7 @@ from downstream.methods.method_settings import BlendConfig, BlendedAverage
 from nie.arrays import Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.progress import log
-from nie.rank_correlation import average_ranks, spearman
+from nie.rank_correlation import spearman
 from nie.runs.run import Run
 from pretrain.cross_validation import Fold
 
@@ -53,9 +53,10 @@ def blend(
     of the validation nodes is predicted with weights from the others, so that a blend and a single method are compared
     fairly. (These labels chose the epoch, the rounds or the penalty of every method, here and there alike.)
 
-    The blend of ranks averages, with weights that are found in the same way, the share of nodes that are below a node
-    by each part. To be in units of labels, it takes the values of the blend of scores in its own order: the highest
-    node has the highest value. A part counts there by its order alone, whatever its scale and its outliers.
+    The blend of ranks averages, with weights that are found in the same way, the share of training nodes that are below
+    a node by each part, so that it matters little where a part puts the nodes without labels. To be in units of labels,
+    it takes the values of the blend of scores in its own order: the highest node has the highest value. A part counts
+    there by its order alone, whatever its scale and its outliers.
 
     Args:
         parts: folders of stage-2 runs.
@@ -93,8 +94,8 @@ def _blend(runs: Sequence[Run], kg: KnowledgeGraph, fold: Fold, average: Blended
     of_scores = _mixed(predictions, lambda ids: kg.targets[ids], float(kg.targets[fold.train].mean()), names, fold)
     if average == "scores":
         return of_scores
-    shares = np.stack([_shares_below(one) for one in predictions.T], axis=1)
-    mixed = _mixed(shares, lambda ids: _shares_below(kg.targets[ids]), 0.5, names, fold)
+    shares = np.stack([_ordered_shares(one, fold.train) for one in predictions.T], axis=1)
+    mixed = _mixed(shares, lambda ids: _shares_below(kg.targets[ids], kg.targets[fold.train]), 0.5, names, fold)
     of_ranks = _with_values_of(of_scores, mixed)
     if average == "ranks":
         return of_ranks
@@ -125,9 +126,19 @@ def _mixed(
     return Fitted(prediction, prediction, facts={"weights": named}, unseen=unseen)
 
 
-def _shares_below(values: Floats) -> Floats:
-    """(n,) the share of nodes whose value is lower, with half of those whose value is equal."""
-    return np.asarray((average_ranks(values) - 0.5) / len(values))
+def _shares_below(values: Floats, others: Floats) -> Floats:
+    """(n,) the share of ``others`` that are lower than a value, with half of those that are equal."""
+    ascending = np.sort(others)
+    lower, up_to = (np.searchsorted(ascending, values, side) for side in ("left", "right"))
+    return np.asarray((lower + up_to) / 2 / len(ascending))
+
+
+def _ordered_shares(values: Floats, train: Ints) -> Floats:
+    """(N,) the shares of training nodes below all nodes, which together count as one more of them.
+
+    Without that one, nodes between the same two training nodes would be equal: of few labels, most nodes.
+    """
+    return (len(train) * _shares_below(values, values[train]) + _shares_below(values, values)) / (len(train) + 1)
 
 
 def _with_values_of(scores: Fitted, ranks: Fitted) -> Fitted:

@@ -153,6 +153,11 @@ class FineTuning:
                 "replacement or addition."
             )
         pretrained = PretrainedEncoders.of(config.pretrained, work.inputs, work.fold)
+        if pretrained.config.cross_fit is not None:  # each part has an encoder of its own, and its axes turned
+            raise NieError(
+                f"fine_tune trains one encoder further, and {config.pretrained} embeds training nodes by those of "
+                "cross_fit; pretrain without cross_fit, or leave fine_tune out."
+            )
         ours, theirs = config.graph, pretrained.config.graph
         if (asked := config.asks_for_batches) and ours != theirs:
             raise NieError(

@@ -35,8 +35,9 @@ def kernel_ridge_baseline(given: FoldData, settings: KernelRidgeModel) -> Fitted
     A feature f has d_f columns, each standardised on the training nodes. So every feature counts the same, however
     many columns it has: seven numbers of a film as much as 384 of its text. Trees and `ridge_baseline` see columns
     alone. The landmarks are training nodes, drawn at random where there are more than ``settings.landmarks``, and all
-    of them otherwise, which is kernel ridge regression without an approximation of the kernel. The validation nodes
-    choose the penalty and the width w of `WIDTHS`.
+    of them otherwise, which leaves the kernel as it is. The penalty is not the norm of the kernel's space: it is on the
+    weights of the landmarks' columns, each standardised on the training nodes as in `ridge_weights`. The validation
+    nodes choose it and the width w of `WIDTHS`.
     """
     score = fitted_kernel_ridge(given, settings)(given.features)
     return Fitted(score, score)

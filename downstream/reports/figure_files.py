@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from downstream.reports import figures
 from nie.disk.atomic import write_bytes
 from nie.disk.seal import broken, file_digest
 from nie.extras import require
 from nie.runs.files import write_json
 from nie.runs.fold_folder import DONE
 from nie.runs.run import Run
+
+REPORTS = Path(__file__).parent
+DRAWING = (REPORTS, REPORTS.with_name("studies"))
+"""The packages whose code draws: what all studies have in common, and what one has of its own."""
 
 
 def write_figures(folder: Path, drawn: Mapping[str, Any]) -> dict[str, str]:
@@ -42,11 +45,10 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
 
     Args:
         folder: where figures are, or are written by `write_figures`.
-        made_from: what the figures show, as JSON; the code that draws them is added here.
+        made_from: what the figures show, as JSON; the code of reports and studies, which draw them, is added here.
         draw: makes the figures.
     """
-    code = b"".join(Path(file).read_bytes() for file in (figures.__file__, __file__))
-    made_from = json.loads(json.dumps([hashlib.sha256(code).hexdigest(), made_from]))
+    made_from = json.loads(json.dumps([_code_digest(), made_from]))
     index = folder / "figures.json"
     try:
         kept = json.loads(index.read_text(encoding="utf-8"))
@@ -59,6 +61,11 @@ def kept_or_drawn(folder: Path, made_from: Any, draw: Callable[[], Mapping[str, 
     drawn = {name: {path.name: file_digest(path) for path in paths} for name, paths in files.items()}
     write_json(index, {"made_from": made_from, "figures": drawn})
     return texts
+
+
+def _code_digest() -> str:
+    files = [file for package in DRAWING for file in sorted(package.glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def drawn_from(runs: Mapping[str, Run]) -> list[Any]:

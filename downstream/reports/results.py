@@ -14,7 +14,7 @@ from typing import Any
 from downstream.methods.row_names import licap_label, pretrained_label
 from downstream.methods.table import METHODS, method_of
 from downstream.metrics.registry import METRICS
-from downstream.reports.training_labels import labels_given
+from downstream.reports.training_labels import cut_by, labels_given
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import is_older
 from downstream.stages.table import STAGES
@@ -121,19 +121,19 @@ def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any
 def _check_same_ground(runs: Mapping[str, Run], measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> None:
     """Raise unless all runs know the same labels and the same folds, as what ``metrics.json`` of their folds says.
 
-    Runs that were given other training labels have other folds, with the same test nodes.
+    Runs that were given other training labels have other folds, with the same test nodes where these are cut alike.
     """
-    seen: dict[tuple[Any, ...], tuple[str, dict[str, str]]] = {}
+    seen: dict[tuple[Any, ...], tuple[str, Any]] = {}
     for name, run in runs.items():
-        given = labels_given(run.config.get("folds", {}))
+        folds = run.config.get("folds", {})
         for fold, made in measured[name].items():
             bound = made.get("binding", {})
-            other, known = seen.setdefault((fold, *given), (name, bound))
-            if bound != known:
-                raise NieError(
-                    f"Fold {fold} of {name} ({run.path}) and of {other} ({runs[other].path}) are on different folds or "
-                    "versions of the dataset, so their figures do not compare."
-                )
+            whole = (bound.get("dataset_sha256"), cut_by(folds))
+            for key, ground in (((), whole), ((fold, *labels_given(folds)), bound)):
+                other, known = seen.setdefault(key, (name, ground))
+                if ground != known:
+                    both = f"Fold {fold} of {name} ({run.path}) and of {other} ({runs[other].path}) are on different"
+                    raise NieError(f"{both} folds or versions of the dataset, so their figures do not compare.")
 
 
 @dataclass(frozen=True)

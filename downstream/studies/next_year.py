@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from downstream.methods.importance_settings import ImportanceConfig
+from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
 from downstream.metrics.registry import evaluate, title
 from downstream.reports.page import Table, write_markdown, write_page
 from downstream.stages.runner import Runner
@@ -111,7 +111,7 @@ def write_next_year(
     """
     kg = runner.graph(settings.dataset)
     dates_of_edges(kg)  # a graph without dates is refused before anything else
-    rows, kept = rows_of(settings, kg), Path(runner.run_root) / "next-year" / kg.name
+    rows, kept = _of_one_model(rows_of(settings, kg)), Path(runner.run_root) / "next-year" / kg.name
     if not report_only:
         try:
             for year in YEARS:
@@ -128,6 +128,23 @@ def write_next_year(
     tables = [*_tables(found)]
     write_page(folder, question, settings.dataset, command, tables, {})
     return write_markdown(folder, question, settings.dataset, command, tables)
+
+
+def _of_one_model(rows: dict[str, Row]) -> dict[str, Row]:
+    """The rows, if each predicts the year with one network of one epoch.
+
+    Raises:
+        NieError: one averages networks, or takes predictions from an epoch of their own.
+    """
+    for name, row in rows.items():
+        network = row.config if isinstance(row.config, NetworkConfig) else None
+        if network and (network.members > 1 or len(network.selecting) > 1):
+            raise NieError(
+                f"The study next-year predicts with one network of one epoch, and {name} has members "
+                f"{network.members} and select_value {network.select_value}; give a --profile whose recipe has "
+                "neither, such as fast."
+            )
+    return rows
 
 
 def _path(kept: Path, kg: KnowledgeGraph, row: Row | None, year: int) -> Path:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from downstream.reports.results import Results
 from downstream.reports.tables import csv_text
@@ -116,13 +117,18 @@ class Records:
         return found
 
     def with_runs(self, runs: Mapping[str, Run], study: Study) -> Records:
-        """These records, with those of the finished folds of ``runs``, which take the place of older ones."""
+        """These records, with those of the finished folds of ``runs``, which take the place of older ones.
+
+        A fold that is made without a part of its row has the name of the whole one, and no record.
+        """
         if not runs:
             return self
         results, seconds, made = Results.of(runs, study.columns), seconds_by_row(runs), [*self]
         share = study.ground.test_share(next(iter(runs.values())))
         for row, run in runs.items():
             for fold in run.finished_folds():
+                if parts_left_out(run, fold):
+                    continue
                 bound = run.metrics(fold).get("binding", {})
                 figures = {metric: results.rows[row][fold].get(metric) for metric in results.metrics}
                 about = (str(bound.get("dataset_sha256", "")), str(bound.get("fold_sha256", "")))
@@ -143,23 +149,46 @@ class Records:
         write_bytes(path, csv_text([*ABOUT, *metrics], lines).encode())
 
 
+def parts_left_out(run: Run, fold: int) -> Sequence[str]:
+    """Names of the runs without which a fold is blended, because they had not finished it."""
+    parts: Sequence[str] = run.metrics(fold).get("fit", {}).get("left_out", ())
+    return parts
+
+
 def left_to_run(arms: Sequence[Arm], recorded: Recorded) -> list[Arm]:
-    """The arms on those folds of which there is no record; pretraining that several arms read has the folds of all."""
-    left: dict[str, list[int]] = {}
+    """The arms on those folds of which there is no record, or of which there is one that an arm to run cannot read.
+
+    A blend and a student read the runs of other arms, and of these a record has the figures alone. Pretraining that
+    several arms read has the folds of all.
+    """
+    left = {arm.name: set(arm.config.fold_numbers) - recorded.get(arm.name, {}).keys() for arm in arms}
+    left_of = {_made_with(arm): left[arm.name] for arm in arms}
+
+    def ask_parts(arm: Arm, folds: frozenset[int]) -> None:
+        for part in arm.parts:
+            left_of.get(_made_with(part), set()).update(folds.intersection(part.config.fold_numbers))
+            ask_parts(part, folds)
+
+    for arm in arms:
+        ask_parts(arm, frozenset(left[arm.name]))
     read: dict[str, set[int]] = {}
     for arm in arms:
-        left[arm.name] = [fold for fold in arm.config.fold_numbers if fold not in recorded.get(arm.name, {})]
         if arm.licap:
             read.setdefault(arm.licap.digest(), set()).update(left[arm.name])
     return [
         replace(
             arm,
-            config=arm.config.on_folds(*left[arm.name]),
+            config=arm.config.on_folds(*sorted(left[arm.name])),
             licap=arm.licap and arm.licap.on_folds(*sorted(read[arm.licap.digest()])),
         )
         for arm in arms
         if left[arm.name]
     ]
+
+
+def _made_with(arm: Arm) -> tuple[Any, ...]:
+    """The settings of an arm and of all that it reads; the name of a part does not tell its seed."""
+    return arm.config.digest(), arm.licap and arm.licap.digest(), *map(_made_with, arm.parts)
 
 
 def with_records(results: Results | None, recorded: Recorded, arms: Sequence[Arm]) -> Results:

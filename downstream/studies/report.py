@@ -14,7 +14,7 @@ from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
-from downstream.studies.records import Recorded, with_records
+from downstream.studies.records import Recorded, parts_left_out, with_records
 from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
@@ -130,8 +130,7 @@ def missing(arms: Sequence[Arm], rows: Mapping[str, Collection[int]], unit: str)
 def blended_without(runs: Mapping[str, Run]) -> Iterator[str]:
     """A sentence for each blend of which a part has failed."""
     for name, run in runs.items():
-        facts = [run.metrics(fold).get("fit", {}) for fold in run.finished_folds()]
-        if left_out := dict.fromkeys(part for one in facts for part in one.get("left_out", ())):
+        if left_out := dict.fromkeys(part for fold in run.finished_folds() for part in parts_left_out(run, fold)):
             without = ", ".join(left_out)
             yield f"The row {name} is made without {without}, which had not finished; remove it to make it anew."
 

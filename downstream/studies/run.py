@@ -10,7 +10,7 @@ from downstream.reports import figure_files
 from downstream.reports.page import PACKAGES, Table
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.ground import StudySettings
-from downstream.studies.records import Records, left_to_run
+from downstream.studies.records import Recorded, Records, left_to_run
 from downstream.studies.report import results_of, write_report
 from downstream.studies.seeds import merged, of_first_seed, on_seeds, seed_name
 from downstream.studies.served import lacking, served
@@ -64,8 +64,7 @@ def run_study(
     chosen = served([arm for arm in every if not only or set(_names(arm)) & set(only)], kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
-    before = Records() if records is None else Records.read(records)
-    recorded = before.by_row(arms, runner)
+    recorded = (Records() if records is None else Records.read(records)).by_row(arms, runner)
     chosen = left_to_run(chosen, recorded)
     runner.require_packages(() if report_only else configs_of(chosen), PACKAGES)
 
@@ -94,10 +93,16 @@ def run_study(
             }
             return {title: figure for title, figure in drawn.items() if figure is not None}
 
-        made_from = [study.name, *figure_files.drawn_from(runs), *sorted((one.run, one.fold) for one in before)]
+        made_from = [study.name, *figure_files.drawn_from(runs), *_figures(recorded)]
         text = report(runs, figure_files.kept_or_drawn(folder, made_from, draw), further)
     raise_failures([failure.said for failure in failed], f"in {folder}")
     return text
+
+
+def _figures(recorded: Recorded) -> list[Any]:
+    return [
+        [row, record.run, fold, record.figures] for row, folds in recorded.items() for fold, record in folds.items()
+    ]
 
 
 def _names(arm: Arm) -> list[str]:

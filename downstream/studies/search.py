@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ from pretrain.stage import PRETRAINING
 STAGE1 = "licap."
 FROM_OUTSIDE = (NotWritten, OtherData, OSError)
 """Errors that the tried settings have not caused, and that the next ones would meet, too: they end a search."""
+
+NEVER_ENDED = 8
+"""Trials that are finished on all folds before one is ended early."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ def search(
     Without ``space``, the settings to search and their ranges stand in the dataset's recipe under ``search``, by dotted
     name, or else in the recipe ``fast``; those of stage 1 begin with ``licap.`` and count with ``licap`` only. A
     trial's value is the mean over the folds of the validation metric that the recipe selects by; test nodes play no
-    part. After eight trials, one whose mean over its first folds is worse than the median of the others is ended before
-    its next fold.
+    part. After eight finished trials, one whose mean over its first folds is worse than the median of theirs is ended
+    before its next fold.
 
     Args:
         method: of `downstream.methods.table.METHODS`.
@@ -108,10 +112,10 @@ def search(
             except NieError as error:  # such as a loss that became infinite
                 log.warning("trial %d ended: %s", trial.number, error)
                 raise optuna.TrialPruned from error
-            trial.report(sum(found) / len(found), len(found))
-            if len(found) < len(stage2.folds.run) and trial.should_prune():
+            mean = sum(found) / len(found)
+            trial.report(mean, len(found))
+            if len(found) < len(stage2.folds.run) and _is_behind(trial, mean, len(found)):
                 raise optuna.TrialPruned
-        mean = sum(found) / len(found)
         log.info("trial %d: validation %s %.4f with %s", trial.number, stage2.judged_by, mean, trial.params)
         return mean
 
@@ -159,10 +163,24 @@ def _study(name: str, metric: str, url: str) -> Any:
     return optuna.create_study(
         study_name=name,
         storage=open_storage(url),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+        pruner=optuna.pruners.NopPruner(),  # see _is_behind
         direction="maximize" if METRICS[metric].higher_is_better else "minimize",
         load_if_exists=True,
     )
+
+
+def _is_behind(trial: Any, mean: float, folds: int) -> bool:
+    """Whether a trial's mean over its first folds is worse than the median of what finished trials had there.
+
+    Optuna's own pruner compares the best mean that the trial has had, over however few folds.
+    """
+    optuna = require("optuna", "search")
+    finished = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len(finished) < NEVER_ENDED:
+        return False
+    median: float = statistics.median(one.intermediate_values[folds] for one in finished)
+    maximized: bool = trial.study.direction == optuna.study.StudyDirection.MAXIMIZE
+    return mean < median if maximized else mean > median
 
 
 def _not_failed(study: Any) -> list[Any]:

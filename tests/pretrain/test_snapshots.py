@@ -108,6 +108,21 @@ def test_temporal_positives_keep_nodes_where_they_were(kg: KnowledgeGraph, tmp_p
     assert kept > cosine(temporal_weight=10.0, shuffled=True) + 0.1
 
 
+def test_the_cost_is_that_of_all_encoders(kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, seen = pretrain.encoder_training.train_encoder, []
+
+    def spied(*arguments: Any, **named: Any) -> Any:
+        seen.append(train(*arguments, **named))
+        return seen[-1]
+
+    monkeypatch.setattr("pretrain.encoder_training.train_encoder", spied)
+    timing = run(kg, tmp_path, snapshots={"dates": [DAY]}, cross_fit=2).timing(0)
+    histories = [history for _, _, history in seen]
+    assert len(histories) == 6  # on either day the whole encoder and those of two parts
+    assert timing["train_seconds"] == pytest.approx(sum(one.train_seconds for one in histories))
+    assert timing["seconds_per_epoch"] == pytest.approx(histories[1].train_seconds / histories[1].epochs)
+
+
 @pytest.mark.parametrize("stop", [2, 6])
 def test_a_run_that_ends_on_either_day_goes_on_to_the_same_bits(
     stop: int, kg: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

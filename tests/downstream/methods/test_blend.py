@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import percentileofscore
 from stage_helpers import small, store_synthetic, with_labels
 
 from downstream.answers.asked_run import asked_run
@@ -85,7 +86,12 @@ def test_the_blend_of_ranks_asks_parts_for_their_order_alone(kg: KnowledgeGraph,
     of_scores, made = blend(given, kg, fold), blend(given, kg, fold, average="ranks")
     assert made.facts["average"] == "ranks"
     assert min(made.facts["weights"].values()) >= 0
-    ranks = np.stack([rankdata(one) for one in read.values()], axis=1) @ list(made.facts["weights"].values())
+    shares = [
+        len(fold.train) * percentileofscore(one[fold.train], one, kind="mean")
+        + percentileofscore(one, one, kind="mean")
+        for one in read.values()
+    ]
+    ranks = np.stack(shares, axis=1) @ list(made.facts["weights"].values())
     assert spearman(made.prediction, ranks) == pytest.approx(1, abs=1e-9)
     if len(np.unique(ranks.round(9))) == len(ranks):
         np.testing.assert_allclose(np.sort(made.prediction), np.sort(of_scores.prediction))
@@ -94,6 +100,24 @@ def test_the_blend_of_ranks_asks_parts_for_their_order_alone(kg: KnowledgeGraph,
         other = blend(given, kg, fold, average="ranks")
     assert other.facts == made.facts
     assert spearman(other.prediction, made.prediction) == pytest.approx(1, abs=1e-9)
+
+
+def test_the_weights_of_ranks_are_the_same_wherever_a_part_puts_nodes_without_labels(
+    kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    fold, given = make_folds(kg.label_mask)[0], parts(tmp_path)[:2]
+    fold = replace(fold, train=fold.train[:60])
+    others = np.setdiff1d(np.arange(kg.num_nodes), np.concatenate([fold.train, fold.val]))
+    noise = np.random.default_rng(0).normal(size=(2, kg.num_nodes))
+    weights = []
+    for moved in (0, 9, -9):
+        read = dict(zip(given, kg.targets + noise, strict=True))
+        read[given[0]][others] += moved
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("downstream.methods.blend.prediction_of", lambda _, run, *__, read=read: read[str(run.path)])
+            weights.append([*blend(given, kg, fold, average="ranks").facts["weights"].values()])
+    assert min(weights[0]) > 0
+    np.testing.assert_allclose(weights[1:], [weights[0]] * 2, atol=0.03)
 
 
 def test_validation_nodes_choose_what_is_averaged(kg: KnowledgeGraph, tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @functools.cache
-def stage1(root: Path, *, inverse: bool = False, degrees: bool = True) -> Run:
+def stage1(root: Path, *, inverse: bool = False, degrees: bool = True, cross_fit: int | None = None) -> Run:
     """A run of stage 1, whose settings may not be those that stage 2 has."""
     config = PRETRAINING.recipes.resolve(overrides={
         **SMALL, "device": "cpu", "folds": {"run": [0]}, "optim": {"max_epochs": 2}, "loss": {"gamma": 0.2},
         "graph": {"inverse_relations": inverse}, "features": {**SMALL["features"], "degrees": degrees},
+        "cross_fit": cross_fit,
     })  # fmt: skip
     return pretrain(config, data_root=root / "data", run_root=root / "runs")
 
@@ -183,6 +184,7 @@ def test_what_does_not_go_together_is_refused(root: Path) -> None:
     for changes, error in (
         ({"pretrained": None}, "trains the encoders of a run of stage 1 further; give its folder as --pretrained"),
         ({"fine_tune": False, "fine_tune_lr": 0.5}, "fine_tune_lr is for fine_tune, which is off"),
+        ({"pretrained": str(stage1(root, cross_fit=2).path)}, "embeds training nodes by those of cross_fit"),
         (
             {"pretrained": str(stage1(root, inverse=True).path), "batch": {"size": 60}},
             "needs the graph of stage 1, which has graph.inverse_relations True, graph.self_loops True, but this run "

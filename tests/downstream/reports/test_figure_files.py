@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from downstream import studies
 from downstream.reports import figure_files, figures
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'nie[report]'")
@@ -33,3 +34,20 @@ def test_figures_are_drawn_again_only_where_what_they_show_has_changed(tmp_path:
         before = len(drawn)
         assert set(figure_files.kept_or_drawn(tmp_path, ["a", 2], draw)) == {"training cost"}
         assert len(drawn) == before + 1, name
+
+
+def test_figures_are_drawn_again_where_the_code_of_a_study_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Path(studies.__path__[0]) in figure_files.DRAWING
+    monkeypatch.setattr(figure_files, "DRAWING", (tmp_path,))
+    drawn = []
+
+    def draw() -> dict[str, Any]:
+        drawn.append(code)
+        return {}
+
+    for code in ("size = 1", "size = 1", "size = 2"):
+        (tmp_path / "study.py").write_text(code)
+        figure_files.kept_or_drawn(tmp_path, [], draw)
+    assert drawn == ["size = 1", "size = 2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +52,17 @@ def test_the_tests_are_those_of_studies(tmp_path: Path) -> None:
     assert by_metric["rmse"].lead == pytest.approx(-by_metric["rmse"].test.difference)
     assert math.isnan(by_metric["ndcg@20"].p)
     assert made.verdict == "rgtn is better on RMSE, SPEARMAN; 5 folds suffice to say so (p < 0.05)."
+
+
+@pytest.mark.parametrize("changes", [{"folds": {"seed": 1}}, {"folds": {"num_folds": 6}}, {"graph": "b"}])
+def test_runs_of_other_labels_compare_on_the_same_test_nodes_alone(tmp_path: Path, changes: dict[str, Any]) -> None:
+    given = {"train_share": 0.5}
+    ours = add_run(tmp_path, "rgtn", OURS)
+    assert compare_runs(ours, add_run(tmp_path, "ridge", THEIRS, folds=given)).comparisons
+    changes = {**changes, "folds": {**changes.get("folds", {}), **given}}
+    theirs = add_run(tmp_path / "others", "ridge", THEIRS, **changes)
+    with pytest.raises(NieError, match="different folds or versions of the dataset"):
+        compare_runs(ours, theirs)
 
 
 def test_few_labels_do_not_weaken_the_correction_for_training_sets_that_overlap(tmp_path: Path) -> None:

@@ -160,3 +160,12 @@ def test_a_graph_without_dates_is_told_so(tmp_path: Path) -> None:
     code, _, error = run_quietly(["study", "next-year", "synthetic"], tmp_path, tmp_path / "runs")
     assert code == 2
     assert "has no dates; give node_dates" in error
+
+
+def test_a_recipe_whose_networks_it_would_not_read_whole_is_refused(kg: KnowledgeGraph, tmp_path: Path) -> None:
+    save(kg, tmp_path / "synthetic" / "processed")
+    command = ["study", "next-year", "synthetic", "--profile", "best", "--out", str(tmp_path / "out")]
+    code, _, error = run_quietly(command, tmp_path, tmp_path / "runs")
+    assert code == 2
+    assert "mlp has members 3 and select_value rmse; give a --profile whose recipe has neither" in error
+    assert not (tmp_path / "runs").exists()

@@ -6,6 +6,7 @@ import csv
 import functools
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from downstream.studies.methods import raw_arms
 from downstream.studies.pretrainings import with_pretrainings
 from downstream.studies.records import Record, Records, left_to_run, with_records
 from downstream.studies.run import run_study
+from downstream.studies.seeds import on_seeds
 from downstream.studies.settings import Settings
-from downstream.studies.study import Study
+from downstream.studies.study import Arm, Study
 from nie.errors import NieError
 
 FLAGS = ["--features.structural", "structural", "--features.semantic", "semantic", "--folds.run"]
@@ -89,6 +91,19 @@ def test_a_row_is_asked_for_with_one_of_its_seeds(elsewhere: Path) -> None:
         assert [one["row"] for one in csv.DictReader(file) if one["fold"] == "2"] == ["linear"]
 
 
+@pytest.mark.usefixtures("unpainted")
+def test_figures_show_the_records_that_there_are_now(elsewhere: Path) -> None:
+    def drawn() -> str:
+        study(elsewhere, "0,1", report_only=True)
+        return (elsewhere / "out" / "figures.json").read_text()
+
+    before = drawn()
+    assert drawn() == before
+    file = elsewhere / "records.csv"
+    Records(replace(one, figures=dict.fromkeys(one.figures, 0.5)) for one in Records.read(file)).write(file)
+    assert drawn() != before
+
+
 def test_records_of_another_graph_are_refused(elsewhere: Path) -> None:
     records = Records.read(elsewhere / "records.csv")
     Records(Record(**{**vars(one), "dataset_sha256": "0" * 64}) for one in records).write(elsewhere / "records.csv")
@@ -140,6 +155,43 @@ def test_pretraining_that_two_arms_read_has_the_folds_of_both() -> None:
         licap = left[name].licap
         assert licap is not None
         assert licap.fold_numbers == (0, 1, 2)
+
+
+def test_what_a_blend_and_a_student_read_is_run_though_it_is_recorded() -> None:
+    settings = Settings("synthetic", flags=[*FLAGS, "0,1,2"])
+    arms = on_seeds(_blend_and_student(settings), (0, 1))
+    every = {fold: record(fold=fold) for fold in range(3)}
+    recorded = {arm.name: every for arm in arms} | {"blend": {0: record()}, "mlp, seed 1": {0: record(), 1: record()}}
+    left = {arm.name: arm.config.fold_numbers for arm in left_to_run(arms, recorded)}
+    read = ("linear", "ridge", "pagerank", "blend")
+    of_second_seed = (*(f"{name}, seed 1" for name in read), "mlp, seed 1")
+    assert left == {**dict.fromkeys(read, (1, 2)), **dict.fromkeys(of_second_seed, (2,))}
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_a_blend_without_a_part_is_not_recorded(tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    blends = Study("blends", "Which is better?", lambda settings: _blend_and_student(settings)[:-1])
+
+    def rows(folds: str, *only: str) -> str:
+        return run_study(
+            blends, Settings("synthetic", flags=[*FLAGS, folds]), folder=tmp_path / "out", command="nie study",
+            runner=Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs"),
+            only=only, records=tmp_path / "records.csv",
+        )  # fmt: skip
+
+    rows("1", "pagerank")
+    rows("0", "linear", "ridge")
+    assert "The row blend is made without pagerank-" in rows("0", "blend")
+    assert {one.row for one in Records.read(tmp_path / "records.csv")} == {"pagerank", "linear", "ridge"}
+
+
+def _blend_and_student(settings: Settings) -> list[Arm]:
+    """Three methods, the blend of them, and a student of the blend."""
+    parts = tuple(raw_arms(settings, ("linear", "ridge", "pagerank")))
+    names = tuple(arm.name for arm in parts)
+    blend = Arm("blend", settings.method("blend", parts=names, skip_unfinished=True), parts=parts)
+    return [*parts, blend, Arm("mlp", settings.method("mlp", teachers=("blend",)), parts=(blend,))]
 
 
 def test_records_on_other_nodes_are_refused() -> None:

@@ -16,7 +16,7 @@ from downstream.methods.table import METHODS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.stages.table import STAGES
-from downstream.studies.search import _as_recipes, _configs, _present, search
+from downstream.studies.search import NEVER_ENDED, _as_recipes, _configs, _present, search
 from downstream.studies.search_space import checked, range_in, range_of
 from downstream.studies.settings import Settings
 from nie.disk.atomic import NotWritten
@@ -170,6 +170,20 @@ def test_trees_are_searched_on_their_validation_nodes(method: str, tmp_path: Pat
     runs = list((tmp_path / "runs" / "downstream" / "synthetic").glob(f"{method}-*"))
     figures = [[read_run(run).metrics(fold)["val"]["spearman"] for fold in (0, 1)] for run in runs]
     assert found.value == pytest.approx(max(sum(values) / 2 for values in figures))
+
+
+def test_a_trial_is_ended_where_the_mean_of_its_folds_is_behind_however_well_the_first_did(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter([*[0.5] * 3 * NEVER_ENDED, 0.9, 0.0, 0.4, 0.6, 0.5])
+    monkeypatch.setattr("downstream.studies.search._validate", lambda *_: next(figures))
+    three_folds = Settings(settings.dataset, flags=[*FLAGS[:-1], "0,1,2"])
+    search("gcn", three_folds, runner=runner(tmp_path), trials=NEVER_ENDED + 2)
+    url = f"sqlite:///{tmp_path / 'runs' / 'trials.db'}"
+    trials = optuna.load_study(study_name=None, storage=url).trials
+    ended = [len(trial.intermediate_values) for trial in trials if trial.state.name == "PRUNED"]
+    assert ended == [2, 1]
+    assert next(figures) == 0.6
 
 
 def test_a_trial_whose_metric_is_undefined_is_ended_and_no_error(tmp_path: Path) -> None:
