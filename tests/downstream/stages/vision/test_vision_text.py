@@ -12,6 +12,7 @@ from downstream.stages.vision.vision_text import LossWeights, VisionText
 from nie.__main__ import main
 from nie.data.channel_file import read_channel_file
 from nie.errors import NieError
+from nie.runs.files import read_json, write_json
 
 Image = pytest.importorskip("PIL.Image", reason="pillow is not installed: pip install 'nie[image]'")
 COLOURS = {"red": (250, 20, 20), "green": (20, 250, 20), "blue": (20, 20, 250)}
@@ -30,8 +31,8 @@ def paint(folder: Path, count: int = 30) -> tuple[str, str]:
 
 def test_it_learns_to_tell_find_and_describe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, captions = paint(tmp_path)
-    common = [str(tmp_path / "model"), images, "--captions", captions, "--side", "8"]
-    assert main(["vlm", "train", *common, "--weights", "1,1,1", "--epochs", "40", "--quiet"]) == 0
+    common = [str(tmp_path / "model"), images, "--captions", captions]
+    assert main(["vlm", "train", *common, "--side", "8", "--weights", "1,1,1", "--epochs", "40", "--quiet"]) == 0
     assert main(["vlm", "retrieve", *common, "--describe"]) == 0
     said = capsys.readouterr().out
     assert "e1.png: 'a green square', described as 'a green square'" in said
@@ -42,6 +43,22 @@ def test_it_learns_to_tell_find_and_describe(tmp_path: Path, capsys: pytest.Capt
     assert own["mrr"] > 2 * own["chance mrr"] > control["mrr"]
     assert main(["vlm", "embed", *common, "--out", str(tmp_path / "emb.npz")]) == 0
     assert read_channel_file(tmp_path / "emb.npz", "image", [f"e{i}" for i in range(40)]).mask.sum() == 30
+
+
+def test_a_model_reads_images_of_the_side_that_it_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, captions = (Path(path) for path in paint(tmp_path, 4))
+    model, out = tmp_path / "model", ["--out", str(tmp_path / "emb.npz")]
+    VisionText.train(CaptionedImages.read(images, captions, 8), LossWeights(), epochs=1).write(model)
+    embed = ["vlm", "embed", str(model), str(images), "--captions", str(captions), *out]
+    assert main([*embed, "--side", "16"]) == 2
+    assert "trained on images of side 8; read them so, not with side 16" in capsys.readouterr().err
+    with pytest.raises(NieError, match="side 8"):
+        VisionText.open(model).projected(CaptionedImages.read(images, captions, 32))
+    known = read_json(model / "vision_text.json")
+    write_json(model / "vision_text.json", {name: known[name] for name in known if name != "side"})
+    assert main([*embed, "--side", "16"]) == 0  # a file of an older version does not say
 
 
 def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
