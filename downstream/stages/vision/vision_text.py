@@ -188,7 +188,8 @@ class VisionText:
         both = self.projected(given)
         if shuffled:
             order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0))
-            both = torch.stack([both[:, 0], both[order, 1]], dim=1)
+            others = torch.empty_like(order).scatter(0, order, order.roll(-1))  # one cycle, so that none keeps its own
+            both = torch.stack([both[:, 0], both[others, 1]], dim=1)
         images, captions = (part.double().numpy() for part in both.unbind(1))
         found = retrieval_metrics(images, captions, (1, 10))
         figures = {name: found[name] for name in ("recall@1", "recall@10", "mrr", "chance mrr")}
