@@ -63,9 +63,9 @@ def _embed(arguments: argparse.Namespace, _flags: list[str]) -> None:
     if arguments.out.suffix != ".npz":
         raise NieError(f"{arguments.out} must end in .npz.")
     model, given = _opened(arguments)
-    both = model.projected(given).numpy()
+    names, both = given.entities(), model.projected(given).numpy()
     with atomic_file(arguments.out) as temporary, temporary.open("wb") as file:
-        np.savez(file, names=np.array([name.rpartition(".")[0] for name in given.names]),
+        np.savez(file, names=np.array(names),
                  features=both.reshape(len(both), -1), image=both[:, 0], text=both[:, 1])  # fmt: skip
     say(f"Vectors of {len(both):,} images with captions: {arguments.out}")
 
@@ -74,7 +74,7 @@ def _retrieve(arguments: argparse.Namespace, _flags: list[str]) -> None:
     from downstream.reports.tables import markdown_grid
 
     model, given = _opened(arguments)
-    described = model.described(given)[:10] if arguments.describe else []
+    described = model.described(given.first(10)) if arguments.describe else []
     figures, control = model.figures(given), model.figures(given, shuffled=True)
     rows = [[name, *(f"{table[name]:.4f}" for table in (figures, control))] for name in figures]
     say(markdown_grid(["figure", "images and their captions", "shuffled captions (control)"], rows))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,12 @@ def paint(folder: Path, count: int = 30) -> tuple[str, str]:
         lines.append(f"e{number}.png,a {name} square,{name}")
     (folder / "captions.csv").write_text("\n".join(lines))
     return str(folder), str(folder / "captions.csv")
+
+
+def png_that_claims(side: int) -> bytes:
+    """The head of a PNG file that says how large it is, and no more."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
 
 
 def test_it_learns_to_tell_find_and_describe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,12 +78,20 @@ def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="nor all 0"):
         LossWeights(0, 0, 0)
     broken = tmp_path / "broken.csv"
+    whole = (tmp_path / "e0.png").read_bytes()
+    (tmp_path / "huge.png").write_bytes(png_that_claims(60_000))
+    (tmp_path / "cut.png").write_bytes(whole.replace(b"IDAT", b"ID\x00T"))
     for line, words in (
         ("image,text\ne0.png,x", "must have the columns image and caption"),
         ("image,caption", "it has no line"),
         ("image,caption\ne9.png,x", "e9.png is missing, although the captions name it"),
         ("image,caption\nbroken.csv,x", "broken.csv cannot be read as an image"),
         ("image,caption\ne0.png,", "has no caption"),
+        ("caption,image\nx", "row 1 below the columns has more or fewer fields"),
+        ("image,caption,label\ne0.png,x,a\ne1.png,y", "row 2 below the columns has more or fewer fields"),
+        ("image,caption\ne0.png,big, red", "put a caption with a comma in double quotes"),
+        ("image,caption\nhuge.png,x", "huge.png cannot be read as an image"),
+        ("image,caption\ncut.png,x", "cut.png cannot be read as an image"),
     ):
         broken.write_text(line)
         with pytest.raises(NieError, match=words):
@@ -82,3 +99,18 @@ def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
     broken.write_text("image,caption\ne0.png,x\ne1.png,y")
     with pytest.raises(NieError, match="no column label to learn classes from"):
         VisionText.train(CaptionedImages.read(images, broken, 8), LossWeights(), epochs=1)
+
+
+def test_an_entity_is_called_as_its_file_without_the_suffix_and_has_one_vector(tmp_path: Path) -> None:
+    images, captions = (Path(path) for path in paint(tmp_path, 3))
+    given = CaptionedImages.read(images, captions, 8)
+    assert replace(given, names=["sub.d/a", "b.c.png", ".d"]).entities() == ["sub.d/a", "b.c", ".d"]
+    with pytest.raises(NieError, match="2 rows are of 'a', and an entity has one vector"):
+        replace(given, names=["a.png", "b.png", "a.jpg"]).entities()
+
+
+def test_the_control_gives_no_image_its_own_caption(tmp_path: Path) -> None:
+    images, captions = (Path(path) for path in paint(tmp_path, 2))
+    given = CaptionedImages.read(images, captions, 8)
+    model = VisionText.train(given, LossWeights(), epochs=30)
+    assert (model.figures(given)["mrr"], model.figures(given, shuffled=True)["mrr"]) == (1.0, 0.5)
