@@ -32,10 +32,14 @@ def paint(folder: Path, count: int = 30) -> tuple[str, str]:
     return str(folder), str(folder / "captions.csv")
 
 
-def png_that_claims(side: int) -> bytes:
-    """The head of a PNG file that says how large it is, and no more."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+def png(side: int, rest: bytes = b"") -> bytes:
+    """A PNG file that says how large it is, and has no pixels."""
+
+    def chunk(kind: bytes, data: bytes = b"") -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT") + rest
 
 
 def test_it_learns_to_tell_find_and_describe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,9 +82,8 @@ def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
     with pytest.raises(NieError, match="nor all 0"):
         LossWeights(0, 0, 0)
     broken = tmp_path / "broken.csv"
-    whole = (tmp_path / "e0.png").read_bytes()
-    (tmp_path / "huge.png").write_bytes(png_that_claims(60_000))
-    (tmp_path / "cut.png").write_bytes(whole.replace(b"IDAT", b"ID\x00T"))
+    (tmp_path / "huge.png").write_bytes(png(60_000))  # PIL takes it for a bomb
+    (tmp_path / "torn.png").write_bytes(png(8, b"\xff" * 12))  # a SyntaxError of PIL
     for line, words in (
         ("image,text\ne0.png,x", "must have the columns image and caption"),
         ("image,caption", "it has no line"),
@@ -91,7 +94,7 @@ def test_what_cannot_be_read_or_trained_is_told(tmp_path: Path) -> None:
         ("image,caption,label\ne0.png,x,a\ne1.png,y", "row 2 below the columns has more or fewer fields"),
         ("image,caption\ne0.png,big, red", "put a caption with a comma in double quotes"),
         ("image,caption\nhuge.png,x", "huge.png cannot be read as an image"),
-        ("image,caption\ncut.png,x", "cut.png cannot be read as an image"),
+        ("image,caption\ntorn.png,x", "torn.png cannot be read as an image"),
     ):
         broken.write_text(line)
         with pytest.raises(NieError, match=words):
