@@ -81,7 +81,7 @@ def complete(
     check_same_graph(run, inputs.made_from)
     side: Side = "tail" if tail is None else "head"
     given, about = find_entity(inputs.kg, (tail if head is None else head) or ""), find_relation(inputs.kg, relation)
-    seen, informed = inputs.masks["structural"], torch.stack(list(inputs.masks.values())).any(dim=0)
+    seen, informed = inputs.masks["structural"], inputs.informed
     if not informed[given]:
         raise NieError(
             f"The model knows nothing of {inputs.kg.node_names[given]}: no training triple names it, and it has none "

@@ -107,14 +107,15 @@ def _of_links(run: Run, fold: int, data_root: str | Path) -> Refined:
         _check_names(config.channels)
         parts = [model.refined(ids) for ids in torch.split(torch.arange(inputs.kg.num_nodes), ROWS_AT_A_TIME)]
         mask = torch.cat([part.mask for part in parts])
+        # The model keeps the random structural vector of an entity without any channel, which says nothing of it.
+        mask[:, 0] &= inputs.masks["structural"]
         fused = [part.vector for part in parts if part.vector is not None]
         if fused:
-            vectors[FUSED] = _rows(torch.cat(fused), mask.any(dim=1))
+            vectors[FUSED] = _rows(torch.cat(fused), inputs.informed)
         for place, name in enumerate(["structural", *config.channels]):
             vectors[name] = _rows(torch.cat([part.tokens[:, place] for part in parts]), mask[:, place])
     else:
-        known = inputs.masks["structural"] | inputs.masks.get("likeness", torch.zeros_like(inputs.masks["structural"]))
-        vectors[FUSED] = _rows(model.entities, known)
+        vectors[FUSED] = _rows(model.entities, inputs.informed)
     return Refined(inputs.kg.node_names, vectors, fold, reads_labels=False, seed=fold_seed(config.seed, fold))
 
 

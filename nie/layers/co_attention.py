@@ -74,6 +74,8 @@ class CoAttention(nn.Module):
         tokens, partial = self._checked(tokens, mask)
         attended = self._weights(tokens, partial) @ self.value(tokens)
         attended = self.layer_norm(attended + self.feed_forward(attended))
+        if partial is None and self.training and len(tokens) < 2:  # which the batch norm of torch refuses
+            partial = tokens.new_ones(tokens.shape[:2], dtype=torch.bool)
         if partial is not None:
             return self._normed_where(tokens + attended, partial)
         normed: Tensor = self.batch_norm((tokens + attended).flatten(1))

@@ -176,6 +176,13 @@ class LinkInputs:
         return {"structural": self._tensor(trained), **has_channel}
 
     @functools.cached_property
+    def informed(self) -> Tensor:
+        """(N,) bool: the entities that a training triple names or that have a channel; nothing is known of others."""
+        import torch
+
+        return torch.stack(list(self.masks.values())).any(dim=0)
+
+    @functools.cached_property
     def likeness(self) -> Tensor | None:
         """(N, d), features by which entities that no training triple names are placed."""
         return None if self._likeness is None else self._tensor(self._likeness)

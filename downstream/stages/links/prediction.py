@@ -19,7 +19,7 @@ from downstream.stages.links.model import binding_of, build_model, start_from
 from downstream.stages.links.ranking import Ranks, filtered_ranks
 from downstream.stages.links.settings import AUXILIARY, LinkConfig
 from downstream.stages.links.triple_groups import groups_of
-from downstream.stages.links.unseen_entities import place_unseen
+from downstream.stages.links.unseen_entities import check_unseen, place_unseen
 from downstream.stages.links.zero_shot import zero_shot_figures
 from nie.data import KnowledgeGraph
 from nie.inputs.learned_weights import learned_weights
@@ -56,6 +56,8 @@ def predict_links(
     inputs = inputs or LinkInputs.of(config, data_root=data_root)
     if config.loss.auxiliary_settings:
         try_alignment("auxiliary_settings", AUXILIARY[config.loss.auxiliary].function, config.loss.auxiliary_settings)
+    if inputs.likeness_features is not None:
+        check_unseen(inputs, config.unseen)
     with seeded(0):  # what cannot work is refused before anything is written
         model = build_model(config, inputs)
         for repeat in config.repeats:

@@ -8,6 +8,7 @@ from torch import Tensor
 from downstream.stages.links.inputs import LinkInputs
 from downstream.stages.links.known_triples import KnownTriples
 from downstream.stages.links.settings import UnseenConfig
+from nie.errors import NieError
 from nie.models.kge import RotatE
 from nie.models.kge.likeness import placed_by_likeness
 from nie.models.kge.rotation import SIDES, Scorer
@@ -34,11 +35,10 @@ def place_unseen(model: RotatE, inputs: LinkInputs, config: UnseenConfig, genera
     assert inputs.likeness is not None
     assert model.handicap is not None
     trained = inputs.masks["structural"]
-    placed = inputs.masks["likeness"] & ~trained
+    near, placed = _with_features(inputs)
     if not placed.any():
         log.info("%s: no entity is to be placed", inputs.kg.name)
         return
-    near = trained & inputs.masks["likeness"]
     vectors = placed_by_likeness(
         model.entities, inputs.likeness, near, placed, neighbours=config.neighbours, temperature=config.temperature
     )
@@ -48,6 +48,26 @@ def place_unseen(model: RotatE, inputs: LinkInputs, config: UnseenConfig, genera
     highest = highest_scores(model.scorer(), inputs.train[rows], inputs.seen)
     model.handicap[placed] = (highest - highest[trained].median())[placed]
     log.info("%s: %d entities are placed by likeness", inputs.kg.name, int(placed.sum()))
+
+
+def check_unseen(inputs: LinkInputs, config: UnseenConfig) -> None:
+    """Refuse, before anything is trained, entities that cannot be placed after it.
+
+    Raises:
+        NieError: there are such, and no entity that a training triple names has the features.
+    """
+    near, placed = _with_features(inputs)
+    if placed.any() and not near.any():
+        raise NieError(
+            f"No entity that a training triple names has the features {config.features} of --unseen.features, so that "
+            f"the {int(placed.sum())} others that have them cannot be placed by likeness; take other features."
+        )
+
+
+def _with_features(inputs: LinkInputs) -> tuple[Tensor, Tensor]:
+    """(N,) bool twice: the entities with the features that a training triple names, and those that none names."""
+    trained, known = inputs.masks["structural"], inputs.masks["likeness"]
+    return trained & known, ~trained & known
 
 
 def highest_scores(score: Scorer, triples: Tensor, known: KnownTriples) -> Tensor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class CaptionedImages:
         """Read the images that the CSV names.
 
         Raises:
-            NieError: a column is missing, the CSV names no image, or one that is not there or cannot be read.
+            NieError: a column or a field is missing, or the CSV names no image, or one that cannot be read.
         """
         try:
             with captions.open(encoding="utf-8", newline="") as file:
@@ -51,14 +52,38 @@ class CaptionedImages:
         if not {"image", "caption"} <= set(columns):
             there = ", ".join(map(str, columns)) or "no line"
             raise NieError(f"{captions} must have the columns image and caption, and an image a line; it has {there}.")
-        for row in rows:
-            if not (row["caption"] or "").strip():
+        for number, row in enumerate(rows, 1):
+            if None in row or None in row.values():  # so the csv module says that fields are left over or missing
+                raise NieError(
+                    f"{captions}: row {number} below the columns has more or fewer fields than these; put a caption "
+                    "with a comma in double quotes."
+                )
+            if not row["caption"].strip():
                 raise NieError(f"{captions}: the image {shown(row['image'])} has no caption.")
         pixels = [_pixels(folder / row["image"], side) for row in rows]
         return cls(
             [row["image"] for row in rows], torch.from_numpy(np.stack(pixels)), [row["caption"] for row in rows],
             [row["label"] for row in rows] if "label" in columns else None,
         )  # fmt: skip
+
+    def first(self, count: int) -> CaptionedImages:
+        """The first images alone."""
+        labels = None if self.labels is None else self.labels[:count]
+        return replace(
+            self, names=self.names[:count], images=self.images[:count], captions=self.captions[:count], labels=labels
+        )
+
+    def entities(self) -> list[str]:
+        """What the images are of: the files' names without their suffixes.
+
+        Raises:
+            NieError: two images are of the same entity.
+        """
+        names = [name.removesuffix(PurePosixPath(name).suffix) for name in self.names]
+        often, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise NieError(f"{count} rows are of {shown(often)}, and an entity has one vector; leave one of them.")
+        return names
 
 
 def _pixels(path: Path, side: int) -> np.ndarray:
@@ -68,7 +93,7 @@ def _pixels(path: Path, side: int) -> np.ndarray:
             scaled = opened.convert("RGB").resize((side, side))
     except FileNotFoundError as error:
         raise NieError(f"{path} is missing, although the captions name it.") from error
-    except (OSError, ValueError) as error:  # what PIL raises for a file that is no image
+    except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:  # of PIL, for what is no image
         raise NieError(f"{path} cannot be read as an image.") from error
     return np.asarray(scaled, dtype=np.float32).transpose(2, 0, 1) / 255
 

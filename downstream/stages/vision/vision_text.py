@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from downstream.stages.vision.captioned_images import CaptionedImages, numbers_o
 from nie.errors import NieError
 from nie.models import VisionTextDualEncoder
 from nie.models.caption_decoder import END, CaptionDecoder
+from nie.models.vision_text import DualEncoding
 from nie.runs.files import read_json, write_json
 from nie.runs.weights import read_weights, write_weights
 from nie.settings.sections import OptimConfig
 from nie.training.loop import fit, seeded
 from nie.training.loss_terms import term
 
-SIZE, SIDE, BATCH, POOLED = 64, 32, 128, 4
+SIZE, BATCH, POOLED = 64, 128, 4
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ class VisionText:
         words: the number of each word, from 1.
         classes: the labels that it tells apart; none where it was trained without.
         describes: whether it says captions.
+        side: pixels of a side of the images that it was trained on; None where a file of an older version does not say.
         model: in eval mode.
     """
 
     words: dict[str, int]
     classes: list[str]
     describes: bool
+    side: int | None
     model: _Both
 
     @classmethod
@@ -84,7 +88,8 @@ class VisionText:
             raise NieError("The captions have no column label to learn classes from; give the classes the weight 0.")
         words = sorted({word for caption in given.captions for word in words_of(caption)})
         classes = sorted(set(given.labels or [])) if weights.classes else []
-        made = cls._of({word: number for number, word in enumerate(words, 1)}, classes, weights.captions > 0, seed)
+        numbers, side = {word: number for number, word in enumerate(words, 1)}, given.images.shape[-1]
+        made = cls._of(numbers, classes, weights.captions > 0, side, seed)
         captions = numbers_of(given.captions, made.words)
         target = torch.tensor([classes.index(label) for label in given.labels or []]) if classes else None
         generator = torch.Generator().manual_seed(seed)
@@ -121,15 +126,17 @@ class VisionText:
         return total
 
     @classmethod
-    def _of(cls, words: dict[str, int], classes: list[str], describes: bool, seed: int = 0) -> VisionText:
+    def _of(
+        cls, words: dict[str, int], classes: list[str], describes: bool, side: int | None, seed: int = 0
+    ) -> VisionText:  # fmt: skip
         with seeded(seed):
-            return cls(words, classes, describes, _Both(len(words) + 1, len(classes), describes).eval())
+            return cls(words, classes, describes, side, _Both(len(words) + 1, len(classes), describes).eval())
 
     def write(self, folder: Path) -> None:
         """Keep the model in a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder / "model.safetensors", self.model)
-        known = {"words": list(self.words), "classes": self.classes, "describes": self.describes}
+        known = {"words": list(self.words), "classes": self.classes, "describes": self.describes, "side": self.side}
         write_json(folder / "vision_text.json", known)
 
     @classmethod
@@ -140,21 +147,32 @@ class VisionText:
             NieError: a file is missing or damaged.
         """
         known = read_json(folder / "vision_text.json")
-        words, classes = known.get("words"), known.get("classes")
-        if not isinstance(words, list) or not isinstance(classes, list):
+        words, classes, side = known.get("words"), known.get("classes"), known.get("side")
+        if not isinstance(words, list) or not isinstance(classes, list) or not isinstance(side, int | None):
             raise NieError(f"{folder / 'vision_text.json'} is damaged; train the model again.")
         numbers = {str(word): number for number, word in enumerate(words, 1)}
-        made = cls._of(numbers, [str(label) for label in classes], known.get("describes") is True)
+        made = cls._of(numbers, [str(label) for label in classes], known.get("describes") is True, side)
         read_weights(folder / "model.safetensors", made.model)
         made.model.eval()
         return made
 
+    def check_side(self, side: int) -> None:
+        """Refuse images of another size, which the model takes, too, but whose vectors would be wrong.
+
+        Raises:
+            NieError: the model was trained on images of another side.
+        """
+        if self.side not in (None, side):
+            raise NieError(f"The model was trained on images of side {self.side}; read them so, not with side {side}.")
+
     @torch.no_grad()
     def projected(self, given: CaptionedImages) -> Tensor:
-        """(N, 2, d) of images and captions in one space, normalised."""
-        captions = numbers_of(given.captions, self.words)
-        parts = zip(torch.split(given.images, BATCH), torch.split(captions, BATCH), strict=True)
-        return F.normalize(torch.cat([self.model.dual(*part).projected for part in parts]), dim=2)
+        """(N, 2, d) of images and captions in one space, normalised.
+
+        Raises:
+            NieError: the images have another size than those that the model was trained on.
+        """
+        return F.normalize(torch.cat([part.projected for part in self._encoded(given)]), dim=2)
 
     @torch.no_grad()
     def figures(self, given: CaptionedImages, *, shuffled: bool = False) -> dict[str, float]:
@@ -163,11 +181,15 @@ class VisionText:
         Args:
             given: images with captions.
             shuffled: give every image the caption of another one, the control.
+
+        Raises:
+            NieError: the images have another size than those that the model was trained on.
         """
         both = self.projected(given)
         if shuffled:
             order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0))
-            both = torch.stack([both[:, 0], both[order, 1]], dim=1)
+            others = torch.empty_like(order).scatter(0, order, order.roll(-1))  # one cycle, so that none keeps its own
+            both = torch.stack([both[:, 0], both[others, 1]], dim=1)
         images, captions = (part.double().numpy() for part in both.unbind(1))
         found = retrieval_metrics(images, captions, (1, 10))
         figures = {name: found[name] for name in ("recall@1", "recall@10", "mrr", "chance mrr")}
@@ -175,9 +197,8 @@ class VisionText:
         figures["cka"] = linear_cka(images, captions)
         figures["spread"] = float(projection_spread(both, torch.ones(both.shape[:2], dtype=torch.bool)))
         if self.classes and given.labels is not None:
-            alone = torch.tensor([[True, False]]).expand(len(both), 2)
-            logits = self.model.dual(given.images, numbers_of(given.captions, self.words), alone).logits
-            told = [self.classes[place] for place in logits.argmax(dim=1).tolist()]
+            logits = [part.logits for part in self._encoded(given, with_captions=False) if part.logits is not None]
+            told = [self.classes[place] for place in torch.cat(logits).argmax(dim=1).tolist()]
             right = [one == other for one, other in zip(told, given.labels, strict=True)]
             figures["accuracy of image"] = sum(right) / len(right)
         return figures
@@ -187,11 +208,18 @@ class VisionText:
         """A caption for each image.
 
         Raises:
-            NieError: the model has no decoder.
+            NieError: the model has no decoder, or the images have another size than those that it was trained on.
         """
         if self.model.decoder is None:
             raise NieError("The model has no decoder of captions; train it with a weight for captions, such as 1,1,1.")
-        vectors = self.model.dual(given.images, numbers_of(given.captions, self.words)).projected[:, 0]
+        vectors = torch.cat([part.projected[:, 0] for part in self._encoded(given)])
         names = {number: word for word, number in self.words.items()}
         said = self.model.decoder.described(vectors).tolist()
         return [" ".join(names[number] for number in row if number != END) for row in said]
+
+    def _encoded(self, given: CaptionedImages, *, with_captions: bool = True) -> Iterator[DualEncoding]:
+        """The encodings, a batch at a time, because the convolutions of all images at once would fill the memory."""
+        self.check_side(given.images.shape[-1])
+        captions, has = numbers_of(given.captions, self.words), torch.tensor([[True, with_captions]])
+        for images, words in zip(torch.split(given.images, BATCH), torch.split(captions, BATCH), strict=True):
+            yield self.model.dual(images, words, has.expand(len(images), 2))

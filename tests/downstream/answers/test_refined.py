@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from downstream.stages.links.prediction import predict_links
 from downstream.stages.links.stage import LINKS
 from nie.__main__ import main
 from nie.data.channel_file import read_channel_file
+from nie.data.store import save
 from nie.errors import NieError
 
 SHORT = {"lr": 0.05, "max_epochs": 2, "eval_every": 2, "patience": 2}
@@ -69,6 +71,22 @@ def test_vectors_of_a_link_model_are_those_that_it_scores_with(tmp_path: Path) -
         trained = trained_model(config, LinkInputs.of(config, data_root=tmp_path), run, 0)
         wanted = trained._vectors(torch.arange(40), torch.zeros(40, dtype=torch.long))  # type: ignore[union-attr, operator]
     np.testing.assert_allclose(made.vectors[FUSED], wanted.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [{}, {"text": "tfidf"}])
+def test_an_entity_of_which_a_link_model_knows_nothing_has_no_vector(channels: dict[str, str], tmp_path: Path) -> None:
+    kg = ring(tmp_path)
+    train, held_out = np.asarray(kg.triples), dict(kg.held_out)
+    unseen = (train[:, [0, 2]] >= 38).any(axis=1)
+    held_out["test"] = np.concatenate([held_out["test"], train[unseen]])
+    kept, text = train[~unseen], [*kg.text[:38], "entity place9", None]
+    changed = replace(kg, src=kept[:, 0], dst=kept[:, 2], etype=kept[:, 1], held_out=held_out, text=text)
+    save(changed, tmp_path / "links" / "processed")
+    model = {"size": 8, "fusion": "sum"} if channels else {"size": 8}
+    made = refined(link_run(tmp_path, channels=channels, model=model), data_root=tmp_path)
+    missing = {name: np.isnan(rows).all(axis=1).nonzero()[0].tolist() for name, rows in made.vectors.items()}
+    expected = {FUSED: [39], "structural": [38, 39], "text": [39]} if channels else {FUSED: [38, 39]}
+    assert missing == expected
 
 
 def test_another_ending_and_a_model_without_vectors_are_told(

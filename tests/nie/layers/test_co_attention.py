@@ -32,6 +32,15 @@ def test_training_normalises_each_channel_over_nodes() -> None:
     torch.testing.assert_close(out.var(0, unbiased=False), torch.ones(2, SIZE).double(), rtol=1e-3, atol=0)
 
 
+def test_a_lone_node_is_normalised_in_training_by_the_running_statistics() -> None:
+    layer, lone = build(2, dropout=0.0), normal(1, 2, SIZE, seed=3)
+    layer(normal(40, 2, SIZE) * 2 + 1)
+    kept = layer.batch_norm.running_mean.clone()  # type: ignore[union-attr]
+    out = layer(lone)
+    torch.testing.assert_close(layer.batch_norm.running_mean, kept, rtol=0, atol=0)
+    torch.testing.assert_close(out, layer.eval()(lone))
+
+
 def test_gradcheck() -> None:
     layer = build(2).eval()
     assert torch.autograd.gradcheck(layer, (normal(5, 2, SIZE, requires_grad=True),))

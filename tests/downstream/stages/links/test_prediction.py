@@ -265,6 +265,20 @@ def test_unseen_needs_features_and_no_channels(changes: dict[str, Any]) -> None:
         config(**changes)
 
 
+def test_features_that_no_trained_entity_has_are_refused_before_training(tmp_path: Path) -> None:
+    kg = ring(tmp_path)
+    apart = (kg.triples[:, [0, 2]] < 30).all(axis=1)
+    kept, test = kg.triples[apart], np.concatenate([kg.held_out["test"], kg.triples[~apart]])
+    text: list[str | None] = [None] * 30 + kg.text[30:]
+    changed = replace(
+        kg, src=kept[:, 0], dst=kept[:, 2], etype=kept[:, 1], text=text, held_out={**kg.held_out, "test": test}
+    )
+    save(changed, tmp_path / "links" / "processed")
+    with pytest.raises(NieError, match=r"has the features tfidf of --unseen.features, so that the 10 others"):
+        predict_links(config(unseen={"features": "tfidf"}), data_root=tmp_path, run_root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_highest_scores_leave_answers_out() -> None:
     generator = torch.Generator().manual_seed(0)
     table = {side: torch.randn(3, 30, generator=generator) for side in SIDES}
