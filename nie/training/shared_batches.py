@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nie.models import ImportanceScores
 from nie.training.block_batches import NeighbourBatches, SampledNodes
 from nie.training.distributed import Trainers
+from nie.training.loop import seeded
 from nie.training.neighbourhood import Neighbourhood
 from nie.training.parted_graph import PartedGraph
 
@@ -43,8 +44,8 @@ class SharedBatches(NeighbourBatches):
         for batch in self._in_turn(rows, generator):
             order = self.place[self.train[batch]].argsort()
             share = order.tensor_split(self.trainers.count)[self.trainers.number]
-            noise_of_its_own(self.trainers.number, generator)
-            own = self._scores(model, self.train[batch[share]], feats, generator, masks)
+            with seeded(own_seed(self.trainers.number, generator)):
+                own = self._scores(model, self.train[batch[share]], feats, generator, masks)
             yield batch, of_all(own, share, len(batch), self.trainers)
 
     def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
@@ -68,8 +69,8 @@ class SharedNodes(SampledNodes):
         """As of `SampledNodes`; rows of other trainers are constants."""
         order = self.place[nodes].argsort()
         share = order.tensor_split(self.trainers.count)[self.trainers.number]
-        noise_of_its_own(self.trainers.number, generator)
-        own = run(self.sampler.sample(nodes[share], generator))
+        with seeded(own_seed(self.trainers.number, generator)):
+            own = run(self.sampler.sample(nodes[share], generator))
         made: Tensor = of_all(own, share, len(nodes), self.trainers)
         return made
 
@@ -82,24 +83,20 @@ class SharedNodes(SampledNodes):
         share_gradients(model, head, self.trainers)
 
 
-def noise_of_its_own(trainer: int, generator: torch.Generator) -> None:
-    """Let a trainer draw other dropout than the others, whose torch began with the same seed, in this step.
+def own_seed(trainer: int, generator: torch.Generator) -> int:
+    """The seed of a trainer's dropout in a step, which is another for each: torch began with the same on all hosts.
 
-    The same mask on every host's rows would repeat the noise of a batch as often as there are hosts. What is drawn is
-    decided by the state of the shared ``generator``, which stays as it is on all of them, so that a run which goes on
-    from a checkpoint draws what it would have.
+    The same mask on every host's rows would repeat the noise of a batch as often as there are hosts. The seed is that
+    of the state of the shared ``generator``, which stays as it is on all of them, so that a run which goes on from a
+    checkpoint draws what it would have.
 
-    >>> shared, drawn = torch.Generator(), []
-    >>> for trainer in (0, 1, 0):
-    ...     with torch.random.fork_rng([]):
-    ...         noise_of_its_own(trainer, shared)
-    ...         drawn.append(float(torch.rand(1)))
-    >>> drawn[0] == drawn[1], drawn[0] == drawn[2]
-    (False, True)
+    >>> shared = torch.Generator()
+    >>> own_seed(1, shared) == own_seed(0, shared) + 1, own_seed(0, shared) == own_seed(0, shared)
+    (True, True)
     """
     ahead = torch.Generator()
     ahead.set_state(generator.get_state())
-    torch.manual_seed(int(torch.randint(2**62, (), generator=ahead)) + trainer)
+    return int(torch.randint(2**62, (), generator=ahead)) + trainer
 
 
 def share_gradients(model: nn.Module, head: nn.Module | None, trainers: Trainers) -> None:
