@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from downstream.methods.importance_settings import ImportanceConfig, NetworkConfig
+from downstream.methods.table import METHODS
 from downstream.metrics.registry import evaluate, title
 from downstream.reports.page import Table, write_markdown, write_page
 from downstream.stages.runner import Runner
@@ -137,8 +138,8 @@ def _of_one_model(rows: dict[str, Row]) -> dict[str, Row]:
         NieError: one averages networks, or takes predictions from an epoch of their own.
     """
     for name, row in rows.items():
-        network = row.config if isinstance(row.config, NetworkConfig) else None
-        if network and (network.members > 1 or len(network.selecting) > 1):
+        network = cast(NetworkConfig, row.config)
+        if METHODS[row.config.method].is_network and (network.members > 1 or len(network.selecting) > 1):
             raise NieError(
                 f"The study next-year predicts with one network of one epoch, and {name} has members "
                 f"{network.members} and select_value {network.select_value}; give a --profile whose recipe has "
