@@ -22,6 +22,7 @@ from nie.extras import Package, require_all
 from nie.inputs.channels import ChannelFeatures, channel_packages, feature_names, named_features, without_labels
 from nie.progress import log
 from nie.settings.run import FoldsRunConfig
+from nie.settings.sections import NEIGHBOUR_LABELS
 from pretrain.cross_validation import Fold, folds_of
 
 if TYPE_CHECKING:
@@ -271,4 +272,5 @@ def inputs_key(config: FoldsRunConfig) -> str:
     """A key of what `prepare` reads: runs with the same key share their inputs."""
     asked = config.model_dump_json(include={"dataset", "graph", "features", "device"})
     folds = config.folds.model_dump_json(exclude={"run"})
-    return f"{asked} {folds} {config.reads_features} {config.reads_training_labels}"
+    leaves_out = config.reads_training_labels and ("feature", NEIGHBOUR_LABELS) in config.uses()
+    return f"{asked} {folds} {config.reads_features} {leaves_out}"

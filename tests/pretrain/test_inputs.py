@@ -67,4 +67,6 @@ def test_inputs_of_a_stage_that_makes_features_of_labels_are_not_those_of_one_th
     ridge = IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "ridge"})
     ridge = ridge.model_copy(update={name: getattr(licap, name) for name in ("graph", "features", "folds")})
     assert (licap.reads_training_labels, ridge.reads_training_labels) == (False, True)
-    assert inputs_key(licap) != inputs_key(ridge)
+    assert inputs_key(licap) == inputs_key(ridge)
+    of_labels = {"features": licap.features.model_copy(update={"structural": "node2vec+neighbour-labels"})}
+    assert inputs_key(licap.model_copy(update=of_labels)) != inputs_key(ridge.model_copy(update=of_labels))
