@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -36,17 +36,15 @@ class SharedBatches(NeighbourBatches):
         self.train, self.size, self.device = train, size, torch.device("cpu")
         self.sampler, self.place, self.trainers = graph.sampler([*fanouts]), graph.place, graph.trainers
 
-    def epoch(
-        self, model: nn.Module, feats: Mapping[str, Tensor], rows: Tensor, generator: torch.Generator,
-        masks: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[tuple[Tensor, ImportanceScores]]:  # fmt: skip
-        """As of `NeighbourBatches`."""
-        for batch in self._in_turn(rows, generator):
-            order = self.place[self.train[batch]].argsort()
-            share = order.tensor_split(self.trainers.count)[self.trainers.number]
-            with seeded(own_seed(self.trainers.number, generator)):
-                own = self._scores(model, self.train[batch[share]], feats, generator, masks)
-            yield batch, of_all(own, share, len(batch), self.trainers)
+    def _scores(
+        self, model: nn.Module, nodes: Tensor, feats: Mapping[str, Tensor], generator: torch.Generator,
+        masks: Mapping[str, Tensor] | None,
+    ) -> ImportanceScores:  # fmt: skip
+        def own(share: Tensor) -> ImportanceScores:
+            return self.sampler.sample(nodes[share], generator).outputs(model, feats, masks)
+
+        scores: ImportanceScores = shared(own, self.place[nodes], self.trainers, generator)
+        return scores
 
     def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
         """As of `SharedNodes`."""
@@ -67,11 +65,9 @@ class SharedNodes(SampledNodes):
 
     def _of_distinct(self, nodes: Tensor, run: Callable[[Neighbourhood], Tensor], generator: torch.Generator) -> Tensor:
         """As of `SampledNodes`; rows of other trainers are constants."""
-        order = self.place[nodes].argsort()
-        share = order.tensor_split(self.trainers.count)[self.trainers.number]
-        with seeded(own_seed(self.trainers.number, generator)):
-            own = run(self.sampler.sample(nodes[share], generator))
-        made: Tensor = of_all(own, share, len(nodes), self.trainers)
+        made: Tensor = shared(
+            lambda share: run(self.sampler.sample(nodes[share], generator)), self.place[nodes], self.trainers, generator
+        )
         return made
 
     def share_gradients(self, model: nn.Module, head: nn.Module | None = None) -> None:
@@ -81,6 +77,21 @@ class SharedNodes(SampledNodes):
         one's, so that rounding on different processors does not part them.
         """
         share_gradients(model, head, self.trainers)
+
+
+def shared(own: Callable[[Tensor], Any], place: Tensor, trainers: Trainers, generator: torch.Generator) -> Any:
+    """What all trainers give for nodes, of which each computes those that lie near to it.
+
+    Args:
+        own: gives what a model says of the nodes at these positions.
+        place: (n,) where each node lies.
+        trainers: of all hosts.
+        generator: shared by them.
+    """
+    share = place.argsort().tensor_split(trainers.count)[trainers.number]
+    with seeded(own_seed(trainers.number, generator)):
+        made = own(share)
+    return of_all(made, share, len(place), trainers)
 
 
 def own_seed(trainer: int, generator: torch.Generator) -> int:
