@@ -105,7 +105,8 @@ def test_predictions_of_two_hosts_are_what_one_makes_of_the_weights(data: Path, 
     run = read_run(run_of(tmp_path))
     (network,) = TrainedRun.open(run, data_root=data).networks_of(0)
     made = network.told_of(network.given).prediction
-    np.testing.assert_allclose(made, run.predictions(0, 300), atol=1e-4)
+    # The two sum in other orders: on one processor that was 1.4e-4 of a score near 4, on this one 4e-5 to 9.5e-5.
+    np.testing.assert_allclose(made, run.predictions(0, 300), atol=1e-3)
 
 
 @needs_hosts
