@@ -97,3 +97,19 @@ def test_allow_unknown_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 def test_allow_unknown_still_refuses_bad_scores(tmp_path: Path) -> None:
     with pytest.raises(NieError, match=r"line 3: the score of 'dan' must be .* got '-1'"):
         make(tmp_path, score=SCORES + "dan\t-1\n", allow_unknown=True)
+
+
+def test_what_is_wrong_beside_the_triples_shows_before_they_are_read(tmp_path: Path) -> None:
+    """They may take minutes, and here they are malformed themselves."""
+    (tmp_path / "t.tsv").write_text("malformed\n")
+    (tmp_path / "commas.tsv").write_text("ann,3\n")
+    (tmp_path / "s.tsv").write_text(SCORES)
+    for scores, more, message in (
+        ("commas.tsv", {}, "separated by commas"),
+        ("none.tsv", {}, "none.tsv does not exist"),
+        ("s.tsv", {"text": tmp_path / "no-text.tsv"}, "no-text.tsv does not exist"),
+        ("s.tsv", {"features": {"image": tmp_path / "no-image.npy"}}, "no-image.npy does not exist"),
+        ("s.tsv", {}, "t.tsv, line 1"),
+    ):
+        with pytest.raises(NieError, match=message):
+            KnowledgeGraph.from_file(tmp_path / "t.tsv", tmp_path / scores, name="mine", **more)
