@@ -167,7 +167,7 @@ def test_a_blend_costs_what_its_parts_cost(script: Script, tmp_path: Path) -> No
 
 def test_memory_is_measured_against_edges(script: Script) -> None:
     """Each row is a process of its own; a graph that small has one of a second or two."""
-    printed = script("large.py", "--edges", "2000", "--methods", "rgcn", "--ways", "batch.size 64 batch.fanout 2")
+    printed = script("large.py", "--graphs", "2000", "--methods", "rgcn", "--ways", "batch.size 64 batch.fanout 2")
     (row,) = (line.split("|") for line in printed.splitlines() if "rgcn" in line)
     assert float(row[4].removesuffix(" GB ")) > 0.1
 
