@@ -35,7 +35,7 @@ def additive_attention(
     _expect_same_device(graph, value)
     score = dgl.ops.u_add_v(graph, src_score, dst_score)  # (E, H)
     if rel_score is not None and etype is not None:
-        score = score + rel_score.index_select(0, etype)
+        score = score + rel_score.index_select(0, etype.long())
     return _aggregate(graph, F.leaky_relu(score, negative_slope), value, attn_drop, seed)
 
 
@@ -60,9 +60,9 @@ def dot_attention(
             by_relation = _relation_graph(graph, etype, len(rel))
             score = score + dgl.ops.u_dot_v(by_relation, rel, query).squeeze(-1)
         elif mode == "add":
-            score = score + rel.index_select(0, etype)
+            score = score + rel.index_select(0, etype.long())
         else:
-            score = score * rel.index_select(0, etype)
+            score = score * rel.index_select(0, etype.long())
     return _aggregate(graph, score, value, attn_drop, seed)
 
 
@@ -79,7 +79,7 @@ def neighbour_sum(graph: dgl.DGLGraph, value: Tensor, edge_weight: Tensor | None
 def relational_sum(graph: dgl.DGLGraph, value: Tensor, coefficient: Tensor, etype: Tensor) -> Tensor:
     """See :func:`nie.ops.relational_sum`."""
     _expect_same_device(graph, value)
-    by_basis: Tensor = dgl.ops.u_mul_e_sum(graph, value, coefficient.index_select(0, etype).unsqueeze(-1))
+    by_basis: Tensor = dgl.ops.u_mul_e_sum(graph, value, coefficient.index_select(0, etype.long()).unsqueeze(-1))
     return by_basis.sum(1)
 
 

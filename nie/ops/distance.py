@@ -12,7 +12,7 @@ from nie.ops.backend import choose_backend
 from nie.ops.derivatives import with_second_derivatives
 from nie.ops.kernel_files import compile_damaged_anew
 from nie.ops.precision import computed_in, no_autocast
-from nie.ops.shapes import expect
+from nie.ops.shapes import expect, expect_ids
 
 _VALUES_AT_A_TIME = 1 << 24
 
@@ -42,7 +42,7 @@ def complex_distance(
         (B, K), or (B, C) with ``rows``.
 
     Raises:
-        NieError: shapes that do not fit each other, or rows that are not there.
+        NieError: shapes that do not fit each other, rows that are not there or no integers, or complex numbers.
 
     >>> complex_distance(torch.tensor([[3.0, 0.0, 4.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0, 1.0]]))
     tensor([[6.]])
@@ -56,12 +56,14 @@ def complex_distance(
     expect("keys", keys, (None, query.shape[1]))
     if rows is not None:
         expect("rows", rows, (len(query), None))
+        expect_ids("rows", rows, "keys")
+        rows = rows.long()  # what indexes a tensor as uint8 is a mask to torch, and other types are refused
         if rows.numel() and not 0 <= int(rows.min()) <= int(rows.max()) < len(keys):
             raise NieError(f"rows go from {int(rows.min())} to {int(rows.max())}, but there are {len(keys)} keys.")
     dtype = computed_in(query)
     wide = query.to(dtype), keys.to(dtype)
     with no_autocast(query):
-        if choose_backend(wide[0], backend) != "numba":
+        if choose_backend(wide[0].new_empty(1), backend) != "numba":  # of any width
             return _by_torch(*wide, rows).to(query.dtype)
         (out,) = with_second_derivatives(
             [_by_numba(*wide, rows)], wide, lambda query, keys: [_by_torch(query, keys, rows)]

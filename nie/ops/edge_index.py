@@ -240,7 +240,7 @@ def _shared_with_numpy(tensor: Tensor) -> bool:
 
 
 def _span(etype: Tensor) -> tuple[int, int]:
-    lowest, highest = torch.aminmax(etype)
+    lowest, highest = torch.aminmax(etype.long())  # torch does not find the ends of all unsigned types
     return int(lowest), int(highest)
 
 

@@ -36,12 +36,25 @@ def expect_sizes(least: int = 1, /, **sizes: int) -> None:
 
 
 def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
-    """Raise unless ``tensor`` has ``shape``, in which None stands for any size."""
+    """Raise unless ``tensor`` holds real numbers and has ``shape``, in which None stands for any size."""
+    if tensor.is_complex():
+        raise NieError(f"{name} must hold real numbers; got {tensor.dtype}.")
     if tensor.dim() != len(shape) or any(
         want is not None and have != want for have, want in zip(tensor.shape, shape, strict=True)
     ):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise NieError(f"{name} has shape {tuple(tensor.shape)}, but this graph needs ({wanted}).")
+
+
+def expect_ids(name: str, ids: Tensor, of: str) -> None:
+    """Raise unless ``ids`` are integers, as ids ``of`` something are.
+
+    >>> expect_ids("rows", torch.zeros(1), "keys")
+    Traceback (most recent call last):
+    nie.errors.NieError: rows must hold integers, the ids of keys; got torch.float32.
+    """
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise NieError(f"{name} must hold integers, the ids of {of}; got {ids.dtype}.")
 
 
 def expect_relations(
@@ -54,8 +67,7 @@ def expect_relations(
     if rel is not None and etype is not None:
         expect(name, rel, shape)
         expect("etype", etype, (graph.num_edges(),))
-        if etype.is_floating_point() or etype.is_complex() or etype.dtype == torch.bool:
-            raise NieError(f"etype must hold integers, the ids of relations; got {etype.dtype}.")
+        expect_ids("etype", etype, "relations")
         # The kernels read these rows of the table without a check of their own.
         lowest, highest = relation_span(etype) if len(etype) else (0, 0)
         if len(etype) and not 0 <= lowest <= highest < len(rel):

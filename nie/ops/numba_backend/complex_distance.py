@@ -160,6 +160,9 @@ def _tiles(size: int) -> list[tuple[int, int]]:
 
 
 def _parts(count: int) -> list[tuple[int, int]]:
-    """Ranges of queries, always the same for the same number, so that sums are the same whatever the threads."""
-    bounds = np.linspace(0, count, 1 + min(_PARTS, count), dtype=np.int64).tolist()
+    """Ranges of queries, always the same for the same number, so that sums are the same whatever the threads.
+
+    There is one at least, an empty one of no queries: what is summed for each range needs a first row.
+    """
+    bounds = np.linspace(0, count, 1 + max(1, min(_PARTS, count)), dtype=np.int64).tolist()
     return list(itertools.pairwise(bounds))

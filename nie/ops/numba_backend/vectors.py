@@ -25,6 +25,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -196,14 +197,21 @@ def maximum(_typing: Any, x: Any, bound: Any) -> Any:
 
 @intrinsic
 def inverse_root(_typing: Any, x: Any) -> Any:
-    """``1 / sqrt(x)`` of every element, which must be positive; an estimate refined where the processor has one."""
+    """``1 / sqrt(x)`` of every element, which must be positive; an estimate refined where the processor has one.
+
+    Infinity counts as the largest number: the estimate's refinement would make nan of it.
+    """
+    largest = float(np.finfo(str(x.element)).max)
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         value = arguments[0]
+        most = ir.Constant(value.type, [largest] * x.length)
+        value = builder.select(builder.fcmp_ordered(">", value, most), most, value)
         kind = ir.FunctionType(value.type, [value.type])
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.{_suffix(value.type)}")
-        root = builder.call(function, [value], fastmath=("fast",))
-        return builder.fdiv(ir.Constant(value.type, [1.0] * x.length), root, flags=("fast",))
+        flags = (*_FLAGS, "afn", "arcp")  # an estimate will do
+        root = builder.call(function, [value], fastmath=flags)
+        return builder.fdiv(ir.Constant(value.type, [1.0] * x.length), root, flags=flags)
 
     return x(x), generate
 
