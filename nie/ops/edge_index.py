@@ -54,6 +54,13 @@ class Pairs(NamedTuple):
     of_edge: Tensor
 
 
+class _kept(functools.cached_property[Result]):
+    """A property that is computed once, and outside of inference mode, whose tensors could never be trained with."""
+
+    def __init__(self, compute: Callable[[Any], Result]) -> None:
+        super().__init__(torch.inference_mode(False)(compute))
+
+
 class Prepared:
     """A graph's edges by destination and, once a backward pass needs it, by source.
 
@@ -67,26 +74,26 @@ class Prepared:
         self._by_dst, self._num_src, self._device = by_dst, num_src, device
         self._relations = _PerTensor(_sort_relations)
 
-    @functools.cached_property
+    @_kept
     def by_dst(self) -> Rows:
         """The in-edges of every destination (CSC)."""
         return Rows(*(part.to(self._device) for part in self._by_dst))
 
-    @functools.cached_property
+    @_kept
     def ends(self) -> tuple[Tensor, Tensor]:
         """(E,) sources and (E,) destinations in the order of ``by_dst``, as torch's indexing takes them."""
         offsets, sources, _ = self.by_dst
         rows = torch.arange(len(offsets) - 1, device=self._device)
         return sources.long(), rows.repeat_interleave(offsets.diff().long())
 
-    @functools.cached_property
+    @_kept
     def by_src(self) -> Rows:
         """The out-edges of every source (CSR); the edges of one source are in the order of ``by_dst``."""
         offsets, ends, _ = self._transposed
         ids = self._by_dst.ids[torch.from_numpy(self._transposed[2]).long()]
         return Rows(*(part.to(self._device) for part in (torch.from_numpy(offsets), torch.from_numpy(ends), ids)))
 
-    @functools.cached_property
+    @_kept
     def to_src(self) -> Tensor:
         """(E,) for every edge of ``by_dst`` its position in ``by_src``."""
         position = self._transposed[2]
@@ -94,7 +101,7 @@ class Prepared:
         inverse[position] = np.arange(len(position), dtype=np.int32)
         return torch.from_numpy(inverse).to(self._device)
 
-    @functools.cached_property
+    @_kept
     def _transposed(self) -> tuple[Array, ...]:
         """Offsets, destinations and positions in ``by_dst`` of the edges by source."""
         offsets, sources, _ = (part.numpy() for part in self._by_dst)
@@ -104,7 +111,7 @@ class Prepared:
         turned = csr_array((positions, sources, offsets), shape=shape).tocsc()
         return turned.indptr.astype(np.int32), turned.indices.astype(np.int32), turned.data
 
-    @functools.cached_property
+    @_kept
     def dst_chunks(self) -> list[tuple[int, int]]:
         """Ranges of destinations with about equally many in-edges."""
         return chunks(self._by_dst.offsets.numpy(), _MAX_CHUNKS)
@@ -113,12 +120,12 @@ class Prepared:
         """At most ``most`` ranges of sources with about equally many out-edges."""
         return chunks(self._transposed[0], min(most, _MAX_CHUNKS))
 
-    @functools.cached_property
+    @_kept
     def dst_pieces(self) -> Pieces:
         """The rows of ``by_dst``, cut into pieces."""
         return cut(self.by_dst.offsets)
 
-    @functools.cached_property
+    @_kept
     def src_pieces(self) -> Pieces:
         """The rows of ``by_src``, cut into pieces."""
         return cut(self.by_src.offsets)
@@ -129,6 +136,7 @@ class Prepared:
         return found
 
 
+@torch.inference_mode(False)
 def _sort_relations(etype: Tensor, prepared: Prepared) -> Relations:
     return Relations(etype.to(prepared._device, torch.int32, copy=True), prepared)
 
@@ -139,17 +147,17 @@ class Relations:
     def __init__(self, etype: Tensor, prepared: Prepared) -> None:
         self._etype, self._rows = etype, weakref.proxy(prepared)
 
-    @functools.cached_property
+    @_kept
     def by_dst(self) -> Tensor:
         """In the order of ``Prepared.by_dst``."""
         return self._etype[self._rows.by_dst.ids.long()]
 
-    @functools.cached_property
+    @_kept
     def by_src(self) -> Tensor:
         """In the order of ``Prepared.by_src``."""
         return self._etype[self._rows.by_src.ids.long()]
 
-    @functools.cached_property
+    @_kept
     def pairs(self) -> Pairs:
         """The pairs of a source and a relation, so that what an edge needs of both is computed once for each."""
         sources, _ = self._rows.ends
@@ -158,7 +166,7 @@ class Relations:
         counts: list[int] = torch.bincount(pairs // num_src).tolist()
         return Pairs(pairs % num_src, counts, of_edge)
 
-    @functools.cached_property
+    @_kept
     def rows(self) -> Rows:
         """The edges of every relation up to the largest there is, with their destinations as ends."""
         ordered, order = torch.sort(self.by_src, stable=True)
@@ -166,7 +174,7 @@ class Relations:
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         return Rows(offsets.int(), self._rows.by_src.ends[order], self._rows.by_src.ids[order])
 
-    @functools.cached_property
+    @_kept
     def pieces(self) -> Pieces:
         """The rows of ``rows``, cut into pieces."""
         return cut(self.rows.offsets)
@@ -193,7 +201,8 @@ def prepare(graph: dgl.DGLGraph, device: torch.device = CPU) -> Prepared:
             raise NieError(f"This graph is restricted to {formats['created']}; attention needs graph.formats('csc').")
         if graph.num_edges() > _MOST_EDGES:
             raise NieError(f"{graph.num_edges():,} edges are too many for the fused kernels; use the backend 'dgl'.")
-        by_dst = (part.cpu().to(torch.int32).contiguous() for part in graph.adj_tensors("csc"))
+        with torch.inference_mode(False):  # as in `_kept`
+            by_dst = [part.cpu().to(torch.int32).contiguous() for part in graph.adj_tensors("csc")]
         found[1][device] = Prepared(Rows(*by_dst), graph.num_src_nodes(), device)
     return found[1][device]
 

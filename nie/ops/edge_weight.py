@@ -1,7 +1,11 @@
 """Weights of edges: an edge of weight 1 is as it is, and one of weight 0 is as if it were removed.
 
 They say what a score owes to an edge: what a model computes is differentiable in them, is exactly what it is without
-the edge at 0, and goes from the one to the other in between.
+the edge at 0, and goes from the one to the other in between. At a node whose in-edges all weigh 0, where attention
+jumps, its derivative is 0.
+
+Sums take weights of either sign. So does the softmax of attention, whose weights then no longer are a mean's; what is
+not finite shows in the result.
 """
 
 from __future__ import annotations

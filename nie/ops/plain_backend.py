@@ -1,8 +1,11 @@
 """The operations in torch's own operators alone: slow and large, and differentiable as often as one likes.
 
-They hold one value, or one row of values, for each edge for a moment, and give the same bits every time. They compute
-gradients that are themselves differentiated (see `nie.ops.derivatives`), and on CUDA, where there is no kernel for them
-and PyPI's DGL does not run, the sums.
+They hold one value, or one row of values, for each edge for a moment. They compute gradients that are themselves
+differentiated (see `nie.ops.derivatives`), and on CUDA, where there is no kernel for them and PyPI's DGL does not run,
+the sums.
+
+What they compute is the same bits every time, and so are its gradients on CUDA; on the CPU, several threads of torch
+add those up in whatever order they come, but for a block of `nie.training.loop.seeded`.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ def relational_product(
     pairs = prepared.relations(etype).pairs
     # Not one relation's part of ``weight`` after the other, each of which would have a gradient as large as the whole.
     parts = zip(torch.split(feat[pairs.sources], pairs.counts), weight.unbind(), strict=False)
-    product = torch.cat([part @ matrix for part, matrix in parts if len(part)] or [feat[:0] @ weight[0]])
+    product = torch.cat([part @ matrix for part, matrix in parts if len(part)] or [feat[:0] @ weight.sum(0)])
     by_edge = _weighted(product[pairs.of_edge], prepared, edge_weight)
     return row_sum(by_edge, prepared.ends[1], graph.num_dst_nodes())
 
@@ -107,7 +110,7 @@ def _aggregate(
         below = (score - largest.masked_fill(largest.isinf(), 0)[dst]).clamp(max=HIGHEST)
         exponential = below.exp() * edge_weight[:, None]
         total = row_sum(exponential, dst, count)
-        total = total.masked_fill(total == 0, 1)  # where no in-edge is left, their sum is 0
+        total = total.masked_fill(total == 0, torch.inf)  # where no in-edge is left, nothing has a derivative
     attention = weight = exponential / total[dst]
     if attn_drop > 0:
         weight = attention * dropout_scale(len(attention), attention.shape[1], attn_drop, seed, like=attention)

@@ -39,7 +39,7 @@ def additive_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
                 if by_add:
                     score = score + load(w, relations[j] * all_heads + first_head, heads)
                 score = score * positive(score, one, slope)
-                if not weighted or edge_weight[j] > 0:
+                if not weighted or edge_weight[j] != 0:
                     top = maximum(score, top)
                 store(scores, (j - start) * heads, score)
             total, slope_mass, row, slant = zeros(v, heads), zeros(v, heads), zeros(v, n), zeros(v, n)
@@ -48,7 +48,7 @@ def additive_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
                 score = load(scores, (j - start) * heads, heads)
                 weight = exp(score - top)
                 if weighted:
-                    weight = weight * edge_weight[j] if edge_weight[j] > 0 else zeros(v, heads)
+                    weight = weight * edge_weight[j] if edge_weight[j] != 0 else zeros(v, heads)
                 total = total + weight
                 if len(attention):
                     store(scores, (j - start) * heads, weight)

@@ -42,7 +42,7 @@ def dot_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
                     score = score * load(w, relations[j] * all_heads + first_head, heads)
                 elif by_add:
                     score = score + load(w, relations[j] * all_heads + first_head, heads)
-                if not weighted or edge_weight[j] > 0:
+                if not weighted or edge_weight[j] != 0:
                     top = maximum(score, top)
                 store(scores, (j - start) * heads, score)
             total, row = zeros(q, heads), zeros(q, n)
@@ -50,7 +50,7 @@ def dot_forward(heads: int, size: int, kind: str, weighted: bool) -> Any:
                 prefetch(v, sources[min(j + AHEAD, len(sources) - 1)] * kv_pitch + column, n)
                 weight = exp(load(scores, (j - start) * heads, heads) - top)
                 if weighted:
-                    weight = weight * edge_weight[j] if edge_weight[j] > 0 else zeros(q, heads)
+                    weight = weight * edge_weight[j] if edge_weight[j] != 0 else zeros(q, heads)
                 total = total + weight
                 if len(attention):
                     store(scores, (j - start) * heads, weight)

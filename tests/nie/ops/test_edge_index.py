@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import weakref
 
 import pytest
 import torch
+from reference.backends import use_backend
 from reference.graphs import large_graph, random_graph
+from reference.operations import CALLS, call
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
@@ -104,6 +107,41 @@ def test_relations_made_in_inference_mode_are_read_every_time() -> None:
         etype += 2
         assert relation_span(etype) == (2, 2)
         assert prepare(graph).relations(etype).by_dst.min() == 2
+
+
+@pytest.mark.parametrize("backend", ["dgl", "numba"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", CALLS)
+def test_training_after_inference(name: str, weighted: bool, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_backend(backend, monkeypatch)
+    graph, etype = random_graph()
+    weight = torch.ones(graph.num_edges(), dtype=torch.float64) if weighted else None
+    with torch.inference_mode():
+        before = call(name, graph, etype, weight)
+    found = call(name, graph, etype, weight)
+    assert torch.equal(found, before)
+    for create_graph in (False, True):  # by the backend and in torch's own operators
+        torch.autograd.grad(found.sum(), CALLS[name][1], create_graph=create_graph, retain_graph=True)
+
+
+def test_nothing_that_is_kept_was_made_in_inference_mode() -> None:
+    graph, etype = random_graph()
+    with torch.inference_mode():
+        prepared = prepare(graph)
+        relations = prepared.relations(etype)
+        for owner in (prepared, relations):
+            for name, kept in vars(type(owner)).items():
+                if isinstance(kept, functools.cached_property):
+                    getattr(owner, name)
+    tensors = [
+        tensor
+        for owner in (prepared, relations)
+        for kept in vars(owner).values()
+        for tensor in (kept if isinstance(kept, tuple) else [kept])
+        if isinstance(tensor, torch.Tensor)
+    ]
+    assert len(tensors) > 10
+    assert not any(tensor.is_inference() for tensor in tensors)
 
 
 def test_a_graph_restricted_to_other_formats_is_refused_in_one_sentence() -> None:

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import torch
 from reference.backends import use_backend
-from reference.graphs import NUM_RELATIONS, normal, random_graph
+from reference.graphs import random_graph
+from reference.operations import CALLS, HEADS, NODES, call, slopes
 from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.errors import NieError
-from nie.ops import additive_attention, dot_attention, neighbour_sum, plain_backend, relational_product, relational_sum
+from nie.ops import additive_attention, plain_backend
 from nie.ops.degrees import in_degree, out_degree
-
-Operation = Callable[..., Any]
-NODES, HEADS, SIZE = 9, 3, 4
 
 
 @pytest.fixture(params=["dgl", "numba"], autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test of this file runs once on each backend; that of dgl leaves attention to torch's own operators."""
     return use_backend(request.param, monkeypatch)
-
-
-def table(*size: int) -> Tensor:
-    return normal(NUM_RELATIONS, *size, seed=5, requires_grad=True)
-
-
-def rows(*size: int, seed: int = 1) -> Tensor:
-    return normal(NODES, *size, seed=seed, requires_grad=True)
-
-
-CALLS: dict[str, tuple[Operation, list[Tensor], dict[str, Any]]] = {
-    "additive": (additive_attention, [rows(HEADS, SIZE), rows(HEADS), rows(HEADS, seed=2), table(HEADS)], {}),
-    "additive, plain": (additive_attention, [rows(HEADS, SIZE), rows(HEADS), rows(HEADS, seed=2)], {}),
-    **{
-        mode: (dot_attention, [*(rows(HEADS, SIZE, seed=seed) for seed in (1, 2, 3)), table(*shape)], {"mode": mode})
-        for mode, shape in {"mul": [HEADS], "add": [HEADS], "gate": [HEADS], "dot": [HEADS, SIZE]}.items()
-    },
-    "sum": (neighbour_sum, [rows(SIZE)], {}),
-    "relational sum": (relational_sum, [rows(2, SIZE), table(2)], {}),
-    "relational product": (relational_product, [rows(SIZE), table(SIZE, 3)], {}),
-}
-"""By name: an operation, the inputs that are differentiated, and further settings."""
-
-
-def call(name: str, graph: dgl.DGLGraph, etype: Tensor, weight: Tensor | None = None, **further: Any) -> Any:
-    operation, inputs, settings = CALLS[name]
-    related = name not in ("sum", "additive, plain")
-    given = {**settings, **further, "edge_weight": weight, **({"etype": etype} if related else {})}
-    return operation(graph, *inputs, **given)
-
-
-def slopes(name: str, out: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
-    weighing = normal(*out.shape, seed=7)
-    return torch.autograd.grad((out * weighing).sum(), [*CALLS[name][1], *more])
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -77,10 +38,34 @@ def test_weights_between_equal_torchs_own_operators(name: str) -> None:
     graph, etype = random_graph()
     weight = torch.rand(graph.num_edges(), dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     weight[::5] = 0
+    weight[1::5] *= -1
+    weight[graph.in_edges(4, form="eid")] = 0  # a node of which no in-edge is left
     one, other = weight.clone().requires_grad_(), weight.clone().requires_grad_()
     found, expected = call(name, graph, etype, one), by_torch(name, graph, etype, other)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(slopes(name, found, one), slopes(name, expected, other), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["additive", "additive, plain", "mul", "add", "gate", "dot"])
+def test_where_attention_has_lost_all_in_edges_their_weights_have_no_derivative(name: str) -> None:
+    graph, etype = random_graph()
+    weight = torch.ones(graph.num_edges(), dtype=torch.float64)
+    lost = graph.in_edges(4, form="eid")
+    weight[lost] = 0
+    out = call(name, graph, etype, weight.requires_grad_())
+    for create_graph in (False, True):
+        (slope,) = torch.autograd.grad(out.square().sum(), weight, create_graph=create_graph, retain_graph=True)
+        assert (slope[lost] == 0).all()
+        assert slope.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_weight_that_is_no_number_shows_at_its_node(name: str) -> None:
+    graph, etype = random_graph()
+    weight = torch.ones(graph.num_edges(), dtype=torch.float64)
+    weight[0] = torch.nan
+    broken = call(name, graph, etype, weight).flatten(1).isnan().any(dim=1)
+    assert broken.nonzero().flatten().tolist() == [int(graph.edges()[1][0])]
 
 
 def by_torch(name: str, graph: dgl.DGLGraph, etype: Tensor, weight: Tensor) -> Tensor:
