@@ -21,7 +21,7 @@ from nie.errors import NieError, nearest
 from nie.ops.drop_pattern import draw_seed, threshold
 from nie.ops.operation import operate
 from nie.ops.precision import computed_in
-from nie.ops.shapes import expect, expect_graph, expect_relations
+from nie.ops.shapes import expect, expect_graph, expect_relations, expect_values
 from nie.vocabulary import REL_MODES
 
 
@@ -185,7 +185,7 @@ def attend_additively(
         raise NieError(f"negative_slope must be 0 or more; got {negative_slope}.")
     num_heads = value.shape[1] if value.dim() == 3 else -1
     expect("value", value, (graph.num_src_nodes(), None, None))
-    _expect_values(value)
+    expect_values("value", value)
     expect("src_score", src_score, (graph.num_src_nodes(), num_heads))
     expect("dst_score", dst_score, (graph.num_dst_nodes(), num_heads))
     expect_relations(graph, "rel_score", rel_score, etype, (None, num_heads))
@@ -209,7 +209,7 @@ def attend_by_products(
         raise NieError(f"Unknown relation mode {mode!r}{nearest(mode, REL_MODES)}; use one of {', '.join(REL_MODES)}.")
     head_shape: tuple[int, ...] = tuple(value.shape[1:]) if value.dim() == 3 else (-1, -1)
     expect("value", value, (graph.num_src_nodes(), None, None))
-    _expect_values(value)
+    expect_values("value", value)
     expect("key", key, (graph.num_src_nodes(), *head_shape))
     expect("query", query, (graph.num_dst_nodes(), *head_shape))
     expect_relations(graph, "rel", rel, etype, (None, *(head_shape if mode == "dot" else head_shape[:1])))
@@ -225,8 +225,3 @@ def attend_by_products(
 def _seed(attn_drop: float, seed: int | None) -> int:
     threshold(attn_drop)  # raises for what is no probability
     return draw_seed() if seed is None and attn_drop > 0 else seed or 0
-
-
-def _expect_values(value: Tensor) -> None:
-    if value.dim() == 3 and 0 in value.shape[1:]:
-        raise NieError(f"value must have at least one head of at least one value; got shape {tuple(value.shape)}.")

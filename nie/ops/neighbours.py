@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.operation import operate
-from nie.ops.shapes import expect, expect_graph
+from nie.ops.shapes import expect, expect_graph, expect_values
 
 
 def neighbour_sum(
@@ -34,5 +34,6 @@ def neighbour_sum(
     """
     expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None))
+    expect_values("value", value)
     out: Tensor = operate("neighbour_sum", graph, [value], value=value, backend=backend, edge_weight=edge_weight)[0]
     return out

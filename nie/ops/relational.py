@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nie.dgl_compat import dgl
 from nie.ops.operation import operate
-from nie.ops.shapes import expect, expect_graph, expect_relations
+from nie.ops.shapes import expect, expect_graph, expect_relations, expect_values
 
 
 def relational_sum(
@@ -51,6 +51,7 @@ def relational_sum(
     """
     expect_graph(graph)
     expect("value", value, (graph.num_src_nodes(), None, None))
+    expect_values("value", value)
     expect_relations(graph, "coefficient", coefficient, etype, (None, value.shape[1]))
     found = operate(
         "relational_sum", graph, [value, coefficient], etype, value=value, backend=backend, edge_weight=edge_weight

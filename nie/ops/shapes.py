@@ -46,6 +46,17 @@ def expect(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> None:
         raise NieError(f"{name} has shape {tuple(tensor.shape)}, but this graph needs ({wanted}).")
 
 
+def expect_values(name: str, tensor: Tensor) -> None:
+    """Raise where a row of ``tensor`` has no values, which the kernels do not compute with.
+
+    >>> expect_values("value", torch.zeros(3, 2, 0))
+    Traceback (most recent call last):
+    nie.errors.NieError: value must have at least one value in each row; got shape (3, 2, 0).
+    """
+    if 0 in tensor.shape[1:]:
+        raise NieError(f"{name} must have at least one value in each row; got shape {tuple(tensor.shape)}.")
+
+
 def expect_ids(name: str, ids: Tensor, of: str) -> None:
     """Raise unless ``ids`` are integers, as ids ``of`` something are.
 

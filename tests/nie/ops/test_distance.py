@@ -136,7 +136,9 @@ def test_what_is_too_far_for_single_precision_is_infinitely_far() -> None:
     query, keys = torch.full((1, 6), 1e30), torch.zeros(2, 6)
     assert complex_distance(query, keys).isinf().all()
     assert complex_distance(query, keys, torch.tensor([[1]])).isinf().all()
-    torch.testing.assert_close(complex_distance(query.double(), keys.double()), torch.full((1, 2), 3e30 * 2**0.5).double())
+    torch.testing.assert_close(
+        complex_distance(query.double(), keys.double()), torch.full((1, 2), 3e30 * 2**0.5).double()
+    )
 
 
 @pytest.mark.parametrize("keys", [normal(4, 8), normal(4, 6, 1)])

@@ -71,6 +71,20 @@ def test_layer_in_training_and_evaluation() -> None:
             call()
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_half_types_come_back_as_they_are(kind: torch.dtype) -> None:
+    x = torch.ones(200, dtype=kind, requires_grad=True)
+    out = ops.dropout(x, 0.5)
+    assert out.dtype == kind
+    assert set(out.tolist()) == {0.0, 2.0}
+    assert torch.equal(torch.autograd.grad(out.sum(), x)[0], out)
+
+
+def test_integers_are_refused() -> None:
+    with pytest.raises(NieError, match=r"dropout takes floating-point numbers; got torch\.int64"):
+        ops.dropout(torch.ones(3, dtype=torch.int64), 0.5)
+
+
 def test_wide_features_and_second_derivatives() -> None:
     x = torch.ones(2, 1500, dtype=torch.float64, requires_grad=True)
     torch.manual_seed(0)
