@@ -17,7 +17,7 @@ from nie.layers.variational import MOST_LOGVAR
 from nie.models.kge.channel_generator import ChannelGenerator
 from nie.models.kge.channel_tables import ChannelTables, EntityChannels
 from nie.models.kge.relation_guided import RelationGuidedFusion
-from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
+from nie.models.kge.rotation import Contrast, Scorer, Side, check_candidates, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
 from nie.ops.shapes import expect_sizes
 
@@ -141,6 +141,8 @@ class MultiModalRotatE(nn.Module):
     def against(self, triples: Tensor, side: Side, candidates: Tensor | None = None) -> Tensor:
         """(B, K) scores with each candidate in the place of the head or the tail; see :meth:`RotatE.against`."""
         query = self._query(triples, side)
+        if candidates is not None:
+            check_candidates(candidates, self.entities, triples)
         if candidates is not None and candidates.dim() == 2:
             if isinstance(self.fusion, RelationGuidedFusion):
                 relations = triples[:, 1].repeat_interleave(candidates.shape[1])
@@ -154,6 +156,7 @@ class MultiModalRotatE(nn.Module):
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
         """The scores of a training step; every entity is fused once, unless the fusion depends on the relation."""
         check_triples(triples, self.entities, self.phases)
+        check_candidates(candidates, self.entities)
         self._count_step()
         ids, place = torch.unique(torch.cat([triples[:, 0], triples[:, 2], candidates]), return_inverse=True)
         tokens, mask = self._tokens(ids)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nie.errors import NieError
-from nie.models.kge.rotation import Contrast, Scorer, Side, check_triples, known_end, moduli, rotated
+from nie.models.kge.rotation import Contrast, Scorer, Side, check_candidates, check_triples, known_end, moduli, rotated
 from nie.ops import complex_distance
 from nie.ops.shapes import expect_sizes
 
@@ -86,9 +86,14 @@ class RotatE(nn.Module):
         return self._against(triples, side, candidates, self.rotations())
 
     def contrast(self, triples: Tensor, candidates: Tensor) -> Contrast:
-        """The scores of one training step: of the triples, and with K candidates at either end."""
+        """The scores of one training step: of the triples, and with candidates (K,) at either end.
+
+        Raises:
+            NieError: another shape, or an id that does not exist.
+        """
         phases = self.rotations()
         check_triples(triples, self.entities, phases)
+        check_candidates(candidates, self.entities)
         turned = rotated(self.entities[triples[:, 0]], phases[triples[:, 1]], "tail")
         positive = self.margin - moduli(turned - self.entities[triples[:, 2]])
         keys = self.entities[candidates]
@@ -106,6 +111,8 @@ class RotatE(nn.Module):
 
     def _against(self, triples: Tensor, side: Side, candidates: Tensor | None, phases: Tensor) -> Tensor:
         query = rotated(self.entities[known_end(triples, side, self.entities, phases)], phases[triples[:, 1]], side)
+        if candidates is not None:
+            check_candidates(candidates, self.entities, triples)
         if candidates is not None and candidates.dim() == 2:
             return self.margin - complex_distance(query, self.entities, candidates)
         keys = self.entities if candidates is None else self.entities[candidates]

@@ -70,10 +70,23 @@ def check_triples(triples: Tensor, entities: Tensor, phases: Tensor, ends: tuple
     if triples.device.type != "cpu" or not len(triples):
         return
     for column, table, kind in (*((end, entities, "entity") for end in ends), (1, phases, "relation")):
-        ids = triples[:, column]
-        if int(ids.min()) < 0 or int(ids.max()) >= len(table):
-            wrong = int(ids[(ids < 0) | (ids >= len(table))][0])
-            raise NieError(f"A triple names the {kind} {wrong}, but ids go from 0 to {len(table) - 1}.")
+        _check_ids("A triple", kind, triples[:, column], table)
+
+
+def check_candidates(candidates: Tensor, entities: Tensor, triples: Tensor | None = None) -> None:
+    """Raise unless ``candidates`` is (K,), or (B, K) for ``triples`` of their own, with ids as in `check_triples`."""
+    own = triples is not None and candidates.dim() == 2 and len(candidates) == len(triples)
+    if candidates.dim() != 1 and not own:
+        wanted = "(K,)" if triples is None else f"(K,) or ({len(triples)}, K)"
+        raise NieError(f"candidates must have the shape {wanted}, of entities; got {tuple(candidates.shape)}.")
+    if candidates.device.type == "cpu" and candidates.numel():
+        _check_ids("A candidate", "entity", candidates, entities)
+
+
+def _check_ids(what: str, kind: str, ids: Tensor, table: Tensor) -> None:
+    if int(ids.min()) < 0 or int(ids.max()) >= len(table):
+        wrong = int(ids[(ids < 0) | (ids >= len(table))][0])
+        raise NieError(f"{what} names the {kind} {wrong}, but ids go from 0 to {len(table) - 1}.")
 
 
 def known_end(triples: Tensor, side: Side, entities: Tensor, phases: Tensor) -> Tensor:

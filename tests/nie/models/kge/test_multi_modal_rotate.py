@@ -55,6 +55,16 @@ def test_all_ways_to_score_agree(fusion: str, side: Any) -> None:
     torch.testing.assert_close(getattr(contrast, side), scores[:, few], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("wrong", [-1, 6])
+@pytest.mark.parametrize("fusion", ["attention", "relation_guided"])
+def test_candidates_that_are_not_there(fusion: str, wrong: int) -> None:
+    for candidates in ([0, wrong], [[0, 1], [2, 3], [wrong, 5]]):
+        with pytest.raises(NieError, match=f"A candidate names the entity {wrong}, but ids go from 0 to 5"):
+            model(fusion).against(TRIPLES, "tail", torch.tensor(candidates))
+    with pytest.raises(NieError, match=f"A candidate names the entity {wrong}"):
+        model(fusion).contrast(TRIPLES, torch.tensor([0, wrong]))
+
+
 @pytest.mark.parametrize("fusion", ALL)
 def test_what_an_entity_lacks_changes_no_score(fusion: str) -> None:
     net = model(fusion)

@@ -9,7 +9,6 @@ import torch
 
 from nie.errors import NieError
 from nie.models.kge import RotatE
-from nie.models.kge.rotation import rotated
 
 TRIPLES = torch.tensor([[0, 1, 4], [2, 0, 3], [4, 1, 4]])
 
@@ -46,20 +45,19 @@ def test_all_candidates_are_scored_as_the_triples_are(side: str) -> None:
     torch.testing.assert_close(net.scorer()(TRIPLES, side), scores, rtol=0, atol=1e-12)  # type: ignore[arg-type]
 
 
-def test_it_equals_that_of_pyg() -> None:
+def test_it_equals_that_of_pyg_in_every_dimension() -> None:
+    """PyG's distance is the Euclidean norm over all dimensions; ours, as published, sums the moduli of each."""
     kge = pytest.importorskip("torch_geometric.nn.kge", reason="needs the extra bench")
     net = model()
-    other = kge.RotatE(6, 2, hidden_channels=5, margin=3.0).double()
-    with torch.no_grad():
-        other.node_emb.weight.copy_(net.entities[:, :5])
-        other.node_emb_im.weight.copy_(net.entities[:, 5:])
-        other.rel_emb.weight.copy_(net.phases)
-    head, relation, tail = TRIPLES.T
-    # PyG's distance is the Euclidean norm over all dimensions; ours, as published, sums the moduli.
-    found = other(head, relation, tail)
-    turned = rotated(net.entities[head], net.phases[relation], "tail")
-    real, imaginary = (turned - net.entities[tail]).chunk(2, dim=1)
-    torch.testing.assert_close(found, 3 - torch.stack([real, imaginary]).norm(dim=(0, 2)), rtol=0, atol=1e-6)
+    distance = torch.zeros(len(TRIPLES), dtype=torch.float64)
+    for d in range(5):
+        other = kge.RotatE(6, 2, hidden_channels=1, margin=0.0).double()
+        with torch.no_grad():
+            other.node_emb.weight.copy_(net.entities[:, d : d + 1])
+            other.node_emb_im.weight.copy_(net.entities[:, 5 + d : 6 + d])
+            other.rel_emb.weight.copy_(net.phases[:, d : d + 1])
+        distance = distance - other(*TRIPLES.T)
+    torch.testing.assert_close(net(TRIPLES), 3 - distance, rtol=0, atol=1e-6)
 
 
 def test_gradients_reach_what_takes_part() -> None:
@@ -84,6 +82,33 @@ def test_what_does_not_fit() -> None:
         model()(TRIPLES[:, :2])
     with pytest.raises(NieError, match="no side 'middle'"):
         model().against(TRIPLES, "middle")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [-1, 6, 99])
+def test_candidates_that_are_not_there(wrong: int) -> None:
+    for candidates in ([0, wrong], [[0, 1], [2, 3], [wrong, 5]]):
+        with pytest.raises(NieError, match=f"A candidate names the entity {wrong}, but ids go from 0 to 5"):
+            model().against(TRIPLES, "tail", torch.tensor(candidates))
+    with pytest.raises(NieError, match=f"A candidate names the entity {wrong}"):
+        model().contrast(TRIPLES, torch.tensor([0, wrong]))
+
+
+@pytest.mark.parametrize("shape", [(), (2, 4), (3, 4, 1)])
+def test_candidates_of_another_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(NieError, match=r"the shape \(K,\) or \(3, K\), of entities; got"):
+        model().against(TRIPLES, "tail", torch.zeros(shape, dtype=torch.int64))
+    with pytest.raises(NieError, match=r"the shape \(K,\), of entities; got"):
+        model().contrast(TRIPLES, torch.zeros(shape, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("side", ["head", "tail"])
+def test_no_triples(side: str) -> None:
+    net = model()
+    scores = net.against(TRIPLES[:0], side)  # type: ignore[arg-type]
+    assert scores.shape == (0, 6)
+    scores.sum().backward()
+    assert net.entities.grad is not None
+    assert net.entities.grad.abs().sum() == 0
 
 
 class Table(torch.nn.Module):
