@@ -26,7 +26,7 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
         seed: of the choice.
 
     Raises:
-        NieError: too few relations for the share.
+        NieError: too few relations for the share, or those drawn for validation have no triples for it.
     """
     names = np.unique(kg.held_out["test"][:, 1])
     count = round(share * len(names))
@@ -42,6 +42,11 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     both = np.concatenate([valid, train])
     choice = both[np.isin(both[:, 1], validating)]
     choice = choice[np.sort(rng.permutation(len(choice))[:MOST_VALID])]
+    if not len(choice):
+        raise NieError(
+            f"hold_out_relations {share} draws for validation only relations of {kg.name} that have test triples alone; "
+            "give another share or seed."
+        )
     asked = test[np.isin(test[:, 1], testing)]
     src, etype, dst = train[~np.isin(train[:, 1], [*testing, *validating])].T
     log.info("%s: %d relations with %d triples are tested without training", kg.name, count, len(asked))

@@ -48,7 +48,8 @@ def start_from(model: MultiModalRotatE, config: LinkConfig, inputs: LinkInputs, 
     """Set a model's embeddings of entities and relations to those of the run ``start_from``, of the same repetition.
 
     Raises:
-        NieError: it is no finished run of a model without channels, of another size, or of another graph or split.
+        NieError: it is no finished run of a model without channels and ``unseen.features``, of another size, or of another
+            graph or split.
     """
     assert config.start_from is not None
     run = read_run(config.start_from, LinkConfig.stage)
@@ -65,8 +66,8 @@ def start_from(model: MultiModalRotatE, config: LinkConfig, inputs: LinkInputs, 
         read_weights(run.file(repeat, "model.safetensors"), begun)
     except NieError as error:
         raise NieError(
-            f"{run.path} cannot be started from: it must be a run without channels, with model.size "
-            f"{config.model.size} and free relations."
+            f"{run.path} cannot be started from: it must be a run without channels and unseen.features, with "
+            f"model.size {config.model.size} and free relations."
         ) from error
     assert begun.phases is not None
     with torch.no_grad():

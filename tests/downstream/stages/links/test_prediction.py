@@ -334,6 +334,9 @@ def test_a_model_with_channels_starts_from_a_finished_rotate(tmp_path: Path) -> 
     ):
         with pytest.raises(NieError, match=words):
             predict_links(config(**{**TEXT, "model": model, "start_from": str(begun.path), **changes}), **roots)
+    placed = predict_links(config(optim=short, unseen={"features": "tfidf"}), **roots)
+    with pytest.raises(NieError, match=r"a run without channels and unseen\.features, with model\.size 8"):
+        predict_links(config(**TEXT, model=model, start_from=str(placed.path)), **roots)
 
 
 def test_losses_have_settings_and_embeddings_a_regularization(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,18 @@ def test_held_out_relations_are_in_no_training_triple(tmp_path: Path) -> None:
     np.testing.assert_array_equal(split.held_out["test"], expected)
     with pytest.raises(NieError, match=r"hold_out_relations 0\.01 leaves fewer than two of the 20 relations"):
         with_held_out_relations(kg, 0.01, 0)
+
+
+def test_relations_that_validation_cannot_use_are_refused_before_training(tmp_path: Path) -> None:
+    ring_of_many(tmp_path)
+    kg = load("links", tmp_path)
+    tested = np.isin(kg.etype, kg.held_out["test"][:, 1])
+    only_tested = replace(
+        kg, src=kg.src[~tested], etype=kg.etype[~tested], dst=kg.dst[~tested], edge_dates=None,
+        held_out={**kg.held_out, "valid": kg.held_out["valid"][:0]},
+    )  # fmt: skip
+    with pytest.raises(NieError, match=r"hold_out_relations 0\.2 draws for validation only relations of links"):
+        with_held_out_relations(only_tested, 0.2, 0)
 
 
 def test_rotations_that_know_nothing() -> None:
