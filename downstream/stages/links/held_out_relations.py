@@ -44,8 +44,8 @@ def with_held_out_relations(kg: KnowledgeGraph, share: float, seed: int) -> Know
     choice = choice[np.sort(rng.permutation(len(choice))[:MOST_VALID])]
     if not len(choice):
         raise NieError(
-            f"hold_out_relations {share} draws for validation only relations of {kg.name} that have test triples alone; "
-            "give another share or seed."
+            f"hold_out_relations {share} draws for validation only relations of {kg.name} that have test triples "
+            "alone; give another share or seed."
         )
     asked = test[np.isin(test[:, 1], testing)]
     src, etype, dst = train[~np.isin(train[:, 1], [*testing, *validating])].T

@@ -48,8 +48,8 @@ def start_from(model: MultiModalRotatE, config: LinkConfig, inputs: LinkInputs, 
     """Set a model's embeddings of entities and relations to those of the run ``start_from``, of the same repetition.
 
     Raises:
-        NieError: it is no finished run of a model without channels and ``unseen.features``, of another size, or of another
-            graph or split.
+        NieError: it is no finished run of a model without channels and ``unseen.features``, of another size, or of
+            another graph or split.
     """
     assert config.start_from is not None
     run = read_run(config.start_from, LinkConfig.stage)
