@@ -356,7 +356,7 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     scores = inputs("pregat", graph, etype)
     with pytest.raises(NieError, match=r"negative_slope must be 0 or more; got -0\.5"):
         ops.additive_attention(graph, **scores, etype=etype, negative_slope=-0.5)
-    with pytest.raises(NieError, match="at least one head"):
+    with pytest.raises(NieError, match="value must have at least one value in each row"):
         ops.dot_attention(graph, *[torch.zeros(6, 0, 4)] * 3)
     with pytest.raises(NieError, match="dst_score"):
         ops.additive_attention(graph, **scores | {"dst_score": normal(6, 1)}, etype=etype)
