@@ -18,10 +18,10 @@ def called(script: str, folder: Path, *flags: str, fails_on: str = "nothing") ->
     shutil.copy(SCRIPTS / script, folder / "scripts")
     (folder / "scripts" / "environment.sh").write_text("")
     nie = folder / ".venv" / "bin" / "nie"
-    nie.write_text(f'#!/usr/bin/env bash\necho "$@"\n[[ "$*" != *{fails_on}* ]]\n')
+    nie.write_text(f'#!/usr/bin/env bash\nprintf "%q " "$@"\necho\n[[ "$*" != *{fails_on}* ]]\n')
     nie.chmod(0o755)
     answer = subprocess.run(["bash", folder / "scripts" / script, *flags], capture_output=True, text=True)
-    return answer.returncode, answer.stdout.splitlines()
+    return answer.returncode, [line.strip() for line in answer.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("dataset", ["fb15k", "tmdb5k", "geo"])
