@@ -83,7 +83,7 @@ class Records:
             return cls()
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                header, *lines = [line for line in csv.reader(file, strict=True) if line] or [ABOUT]
+                header, *lines = [line for line in csv.reader(file, strict=True) if line] or [[*ABOUT]]
             if tuple(header[: len(ABOUT)]) != ABOUT:
                 raise ValueError(f"its columns are {one_line(', '.join(header), 100)}")
             return cls([_record(header, line) for line in lines])
