@@ -70,7 +70,7 @@ class LabelScale:
         knots, heights = _ranks(kind, targets) if kind in ("rank", "normal") else (none, none)
         plain = cls(kind, logarithmic, knots, heights)
         made = plain.forward(targets)
-        factor = float(targets.std() / made.std()) if made.std() > 0 else 1.0
+        factor = float(targets.std() / made.std()) if np.ptp(made) > 0 else 1.0  # deviations of equals are rounding
         return cls(kind, logarithmic, knots, heights, float(targets.mean() - factor * made.mean()), factor)
 
     def forward(self, targets: Floats) -> Floats:

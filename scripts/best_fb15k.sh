@@ -2,7 +2,7 @@
 # Our best estimate on fb15k: averaged R-GCN networks and MLPs, trees and ridge regressions, which look around, blended by
 # weights that are chosen on validation nodes. Settings are in downstream/stages/recipes/fb15k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 .venv/bin/nie data fetch mpnet >&2 # the text encoder, once
 parts=()

@@ -2,7 +2,7 @@
 # Our best estimate on tmdb5k: trees and ridge regressions that look around, blended by weights that are chosen on validation
 # nodes. Settings are in downstream/stages/recipes/tmdb5k-best.yaml; flags are passed on to all of them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 parts=()
 for method in lightgbm kernel-ridge boosting ridge; do

@@ -8,9 +8,8 @@
 # by default a temporary folder. Nothing is downloaded and no raw file is read: with datasets/fb15k and its cached
 # features (any run of scripts/downstream_fb15k.sh makes them) the graph is FB15K, else one that is made on the spot.
 set -uo pipefail
-cd "$(dirname "$0")/.."
-export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # so that it is this checkout that runs, installed or not
-python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+CDPATH='' cd -- "$(dirname -- "$0")/.."
+. scripts/checkout.sh
 out=${OUT:-$(mktemp -d)}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

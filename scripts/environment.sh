@@ -2,16 +2,18 @@
 # Usage: . scripts/environment.sh EXTRAS          (for example: geo,structure)
 
 suitable_python() {
-    # The first interpreter that is CPython 3.10 to 3.12 and can make virtual environments.
-    local candidate
-    for candidate in "${PYTHON:-python3}" python3.12 python3.11 python3.10; do
+    # PYTHON, or the first interpreter that is CPython 3.10 to 3.12 and can make virtual environments.
+    local candidate candidates=(python3 python3.12 python3.11 python3.10)
+    case ${PYTHON:-} in /*) ;; */*) PYTHON=$OLDPWD/$PYTHON ;; esac # as it is meant where the script is called
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
         then
             command -v "$candidate"
             return
         fi
     done
-    echo "nie needs Python 3.10, 3.11 or 3.12 with the venv module; install one, or name it: PYTHON=/path/to/python3.11 bash $0" >&2
+    echo "nie needs Python 3.10, 3.11 or 3.12 with the venv module, which ${PYTHON:-python3} is not; install one, or name it: PYTHON=/path/to/python3.11 bash $0" >&2
     return 2
 }
 
@@ -34,18 +36,20 @@ with_news() {
 }
 
 make_environment() {
-    local extras=$1 pins installed
+    local extras=$1 pins installed clear=()
     # The stamp names what is installed; other pins or further extras install again. dev includes all, all the rest.
-    pins=$(cat pyproject.toml constraints.txt | cksum)
+    pins="$(cat pyproject.toml constraints.txt | cksum) $PWD"
     installed=$(cat .venv/installed 2>/dev/null || true)
     case "$installed" in
         "$extras $pins" | "dev $pins") return ;;
         "all $pins") [ "$extras" = dev ] || return 0 ;;
+        "" | *" $PWD") ;;
+        *) clear=(--clear) ;; # it was made in another place, which all of its commands name
     esac
     local python
     python=$(suitable_python) || return
     echo "Installing nie[$extras] into .venv; with fast downloads this takes one to three minutes." >&2
-    "$python" -m venv .venv &&
+    "$python" -m venv ${clear[@]+"${clear[@]}"} .venv &&
         with_news .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-compile \
             --constraint constraints.txt --editable ".[$extras]" || return
     # Half of pip's time would go into bytecode, on one core; this takes all. Files that are no Python 3 are left out.

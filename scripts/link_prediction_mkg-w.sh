@@ -2,6 +2,6 @@
 # Link prediction on mkg-w: RotatE, with the general settings of downstream/stages/links/recipes/rotate.yaml, which were not searched
 # on it; flags are passed on, for example --repeats 0,1,2.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 exec .venv/bin/nie link --recipe rotate --dataset mkg-w "$@"

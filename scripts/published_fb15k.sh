@@ -3,7 +3,7 @@
 # program, which docs/tables.md compares. Stage 1 runs where a row needs it. What is finished is kept; flags hold for each
 # of the two, for example --folds.run 0, --only rgtn gcn or --minutes 60.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 status=0
 for profile in published-rgtn published-licap; do

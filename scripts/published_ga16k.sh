@@ -4,7 +4,7 @@
 set -euo pipefail
 : "${REL_PK:?must name the file ga16k_rel.pk of the papers}" "${LANG_PK:?must name the file ga_lang.pk of the papers}"
 REL_PK=$(realpath "$REL_PK") LANG_PK=$(realpath "$LANG_PK")
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 .venv/bin/nie data import ga16k --rel "$REL_PK" --lang "$LANG_PK"
 status=0

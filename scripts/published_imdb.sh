@@ -5,7 +5,7 @@ set -euo pipefail
 : "${REL_PK:?must name the file imdb_s_rel.pk of the papers}" "${LANG_PK:?must name the file imdb_s_lang.pk of the papers}"
 REL_PK=$(realpath "$REL_PK") LANG_PK=$(realpath "$LANG_PK")
 NODE2VEC_PK=${NODE2VEC_PK:+$(realpath "$NODE2VEC_PK")}
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh all
 .venv/bin/nie data import imdb --rel "$REL_PK" --lang "$LANG_PK" ${NODE2VEC_PK:+--node2vec "$NODE2VEC_PK"} --num-relations 30
 status=0

@@ -8,14 +8,15 @@
 # folds run at a time, by default the cores less two. The graph and its features must be there already: on a machine
 # without the network bring datasets/fb15k along.
 set -uo pipefail
-cd "$(dirname "$0")/.."
-export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
-python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+CDPATH='' cd -- "$(dirname -- "$0")/.."
+. scripts/checkout.sh
 dataset=${DATASET:-fb15k} records=${RECORDS:-docs/results} jobs=${JOBS:-$(($(nproc) > 3 ? $(nproc) - 2 : 1))}
 runs=${RUN_ROOT:-checkpoints} limit=${SECONDS_EACH:-200}
 mkdir -p "$records"
+failed=()
 
 study() { # FILE STUDY OPTIONS...
+    local name=$1 start=$SECONDS
     local file=$records/$dataset-$1-cuda.csv about=("$2" "$dataset" --run-root "$runs")
     shift 2
     local only=() option=() to=option
@@ -24,9 +25,10 @@ study() { # FILE STUDY OPTIONS...
         [ $to = only ] && only+=("$word") || option+=("$word")
     done
     about+=("${option[@]}" --records "$file")
-    timeout --kill-after=5 "$limit" "$python" -m nie study "${about[@]}" --jobs "$jobs" "${only[@]}"
+    timeout --kill-after=5 "$limit" "$python" -m nie study "${about[@]}" --jobs "$jobs" "${only[@]}" ||
+        ((SECONDS - start >= limit)) || failed+=("$name") # to be stopped at the limit is no failure
     # What was cut off has finished folds that no batch has counted yet.
-    "$python" -m nie study "${about[@]}" --report-only
+    "$python" -m nie study "${about[@]}" --report-only || failed+=("the report of $name")
 }
 
 methods() { # WAY...: every method of the study of LICAP, plain and in these ways
@@ -37,6 +39,7 @@ methods() { # WAY...: every method of the study of LICAP, plain and in these way
     done
 }
 
+[ $# -gt 0 ] || failed+=("nothing was named to run")
 for wanted in "$@"; do
     case $wanted in
     licap)
@@ -48,6 +51,7 @@ for wanted in "$@"; do
         study published-rgtn main --profile published-rgtn --only rgtn geni gcn rgcn graphsage "rgtn+licap (structural)"
         study published-licap main --profile published-licap --only rgtn geni gcn rgcn graphsage "rgtn+licap (structural)"
         ;;
-    *) echo "no study $wanted" >&2; exit 2 ;;
+    *) failed+=("$wanted, which is no part") ;;
     esac
 done
+[ ${#failed[@]} -eq 0 ] || { (IFS=,; echo "failed: ${failed[*]}" >&2); exit 1; }

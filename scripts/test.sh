@@ -2,7 +2,7 @@
 # From a plain clone to test results: makes .venv, installs, and runs the checks and the tests.
 set -euo pipefail
 unset PYTHONDONTWRITEBYTECODE # the processes of the tests share what is compiled
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 . scripts/environment.sh dev
 if [ -z "${NIE_RAW_DIR:-}" ] && [ -d ../shared/datasets/raw ]; then
     NIE_RAW_DIR=$(cd ../shared/datasets/raw && pwd)

@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 from stage_helpers import store_synthetic
+from test_scripts import called
 
 import nie.training.loop
 from downstream.losses.table import IMPORTANCE_LOSSES, TIER_LOSSES
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS
 from downstream.stages.table import STAGES
-from downstream.studies.catalogue import STUDIES
+from downstream.studies.catalogue import STUDIES, find_study
+from downstream.studies.run import all_arms, asked_for
 from nie.__main__ import main
 from nie.commands.command_line import make_parser
 from nie.data import BUILDERS, FEATURES
@@ -73,9 +75,21 @@ def test_code_blocks(language: str, text: str, tmp_path: Path, monkeypatch: pyte
             words = shlex.split(line, comments=True)
             if words[:1] == ["bash"]:
                 assert (ROOT / words[1]).is_file(), line
+                if words[1].startswith(("scripts/tables_", "scripts/published_")):
+                    for given in called(Path(words[1]).name, tmp_path / words[1], *words[2:])[1]:
+                        check_command(shlex.split(given))
             elif words[:1] == ["nie"]:
-                arguments, flags = make_parser().parse_known_args(words[1:])
-                assert not flags or arguments.takes_flags, line
+                check_command(words[1:])
+
+
+def check_command(words: list[str]) -> None:
+    """Every flag of a command is known, and every row that it asks a study for."""
+    arguments, flags = make_parser().parse_known_args(words)
+    assert not flags or arguments.takes_flags, words
+    if words[0] == "study" and not arguments.plugins:
+        study = find_study(arguments.study)
+        settings = study.ground.settings(arguments.dataset, arguments.profile, flags, arguments.epochs)
+        asked_for(arguments.only, all_arms(study, settings), study.name)
 
 
 def test_the_tree_of_the_design_page_is_what_there_is() -> None:

@@ -9,13 +9,13 @@ from downstream.answers.explanation import Explanation
 from downstream.answers.explanation_text import (
     HEADINGS,
     HEADS,
-    METHODS,
-    MISSES,
-    NO_FACTS_READ,
     NO_HEADS,
     READ,
     WEIGHTS,
+    about_facts,
     drawn_in_text,
+    missed,
+    other_facts,
     signed,
 )
 from downstream.answers.node_scores import number_text
@@ -48,8 +48,7 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
     facts = [((fact.relation, fact.neighbour), fact.contribution) for fact in one.facts[:top]]
     tables: list[dict[str, Any]] = []
     if one.reads_facts:
-        about = METHODS[one.method].format(count=len(one.facts))
-        tables.append(_table("Facts", ["relation", "neighbour"], _bars(one, facts), about))
+        tables.append(_table("Facts", ["relation", "neighbour"], _bars(one, facts), about_facts(one)))
         tables.append(_table("All facts of a relation", ["relation"], _bars(one, _firsts(one.by_relation, top))))
         tables.append(_table("All facts with a neighbour", ["neighbour"], _bars(one, _firsts(one.by_neighbour, top))))
     shares = _share_tables(one, top)
@@ -64,13 +63,12 @@ def explanation_page(one: Explanation, top: int = 10) -> str:
         one=one,
         importance=number_text(one.importance) if one.scale == "log1p" else "",
         drawn_in=drawn_in_text(one),
-        rest=one.facts[top:],
-        rest_total=signed(one, sum(fact.contribution for fact in one.facts[top:])),
+        rest=other_facts(one, top),
         heading=HEADINGS[one.method],
         sum=[(name, f"{value:+.3f}") for name, value in one.sum.items()],
         no_heads=NO_HEADS if no_heads else "",
-        missing="" if not one.sum or one.adds_up else MISSES,
-        nothing="" if one.reads_facts else NO_FACTS_READ if one.facts else "The node has no facts.",
+        missing=missed(one),
+        nothing="" if one.reads_facts else about_facts(one),
         tables=tables,
         shares=shares,
     )  # fmt: skip

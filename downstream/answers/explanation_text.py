@@ -28,6 +28,7 @@ HEADS = "What each head of an attention pays to each fact, in shares of all that
 NO_HEADS = (
     "Several networks make this score; the heads of one have nothing to do with those of another and are not shown."
 )
+NO_FACTS = "The node has no facts."
 NO_FACTS_READ = "The models behind this score read no facts."
 
 
@@ -35,20 +36,14 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
     """An explanation in words, with its ``top`` facts and relations."""
     importance = f", an importance of {number_text(one.importance)}" if one.scale == "log1p" else ""
     lines = [f"{markdown_text(one_line(one.text, 4 * WIDTH))}: score {one.score:.3f}{importance}."]
-    lines += filter(None, [drawn_in_text(one)])
-    if one.view.weights:
-        lines.append(markdown_text(counted(one)))
+    lines += filter(None, [drawn_in_text(one), markdown_text(counted(one)), about_facts(one)])
     if one.reads_facts:
         rows = [
             [signed(one, fact.contribution), name_end(fact.relation, WIDTH), one_line(fact.neighbour, WIDTH)]
             for fact in one.facts[:top]
         ]
-        lines += [METHODS[one.method].format(count=len(one.facts))]
         lines += [markdown_grid([HEADINGS[one.method], "relation", "neighbour"], rows)]
-        if rest := one.facts[top:]:
-            lines.append(f"The {len(rest):,} other facts: {signed(one, sum(fact.contribution for fact in rest))}.")
-    else:
-        lines.append(NO_FACTS_READ if one.facts else "The node has no facts.")
+        lines += filter(None, [other_facts(one, top)])
     if one.method == "attention":
         lines += _attention(one, top)
     if one.sum:
@@ -58,12 +53,29 @@ def explanation_text(one: Explanation, top: int = 10) -> str:
             if len(of) > 1:
                 said = ", ".join(f"{name} {value:+.3f}" for name, value in of.items())
                 lines.append(markdown_text(f"Of its own {channel} features: {said}."))
-        if not one.adds_up:
-            lines.append(MISSES)
+        lines += filter(None, [missed(one)])
     if one.sum and one.reads_facts:
         totals = [[name_end(name, WIDTH), signed(one, value)] for name, value in list(one.by_relation.items())[:top]]
         lines.append(markdown_grid(["relation", "all its facts"], totals))
     return "\n\n".join(lines)
+
+
+def about_facts(one: Explanation) -> str:
+    """What the numbers of its facts are, or why there are none, as a sentence."""
+    if one.reads_facts:
+        return METHODS[one.method].format(count=f"{len(one.facts):,}")
+    return NO_FACTS_READ if one.facts else NO_FACTS
+
+
+def other_facts(one: Explanation, shown: int) -> str:
+    """What all facts behind the first ``shown`` contribute, as a sentence; nothing where there are none to show."""
+    rest = one.facts[shown:] if one.reads_facts else ()
+    return f"The {len(rest):,} other facts: {signed(one, sum(fact.contribution for fact in rest))}." if rest else ""
+
+
+def missed(one: Explanation) -> str:
+    """That the contributions do not add up, as a sentence; nothing where they do."""
+    return MISSES if one.sum and not one.adds_up else ""
 
 
 def drawn_in_text(one: Explanation) -> str:
@@ -77,9 +89,9 @@ def drawn_in_text(one: Explanation) -> str:
 
 
 def counted(one: Explanation) -> str:
-    """How much channels count, as a sentence."""
+    """How much channels count, as a sentence; nothing where the models do not weigh them."""
     weights = ", ".join(f"{one_line(name, WIDTH)} {weight:.2f}" for name, weight in one.view.weights.items())
-    return f"{WEIGHTS} {weights}."
+    return f"{WEIGHTS} {weights}." if weights else ""
 
 
 def _attention(one: Explanation, top: int) -> list[str]:

@@ -102,7 +102,8 @@ function star(parent, name, facts) {
 function explained(card, row, why) {
   added(card, "h2", "Why it has this score");
   pairs(card, why.sum);
-  added(card, "p", why.about);
+  for (const said of why.notes) added(card, "p", said);
+  if (!why.facts.length) return;
   const table = added(added(card, "div", undefined, "scroll facts"), "table"), head = added(added(table, "thead"), "tr");
   for (const name of ["relation", "neighbour", "contribution", ""]) added(head, "th", name, "words").scope = "col";
   const body = added(table, "tbody"), largest = Math.max(...why.facts.map(fact => Math.abs(fact[5]))) || 1;
@@ -116,7 +117,7 @@ function explained(card, row, why) {
     added(line, "td");
   }
   if (why.rest) added(card, "p", why.rest, "quiet");
-  if (why.facts.length) star(card, row[at.name], why.facts);
+  star(card, row[at.name], why.facts);
 }
 
 function showCard() {

@@ -10,7 +10,7 @@ from typing import Any
 
 from downstream.answers.by_name import name_end
 from downstream.answers.explanation import Explanation
-from downstream.answers.explanation_text import METHODS, NO_FACTS_READ, signed
+from downstream.answers.explanation_text import about_facts, counted, drawn_in_text, missed, other_facts, signed
 from downstream.answers.report_page import check_page, script_data
 from downstream.answers.styled_page import styled_page
 from downstream.explore.explored import Explored
@@ -112,30 +112,30 @@ def _ranking(explored: Explored, nodes: list[int]) -> dict[str, Any]:
 
 
 def _explanations(explored: Explored, nodes: list[int]) -> tuple[dict[int, Any], str]:
-    """By node what its score is owed to; and why there is nothing, where the run cannot be asked."""
+    """By node what its score is owed to, or why nobody can say; and the latter alone, where it holds for all nodes."""
     numbers = {name: node for node, name in enumerate(explored.kg.node_names)}
-    made = {}
+    made, refused = dict[int, Any](), dict[int, Any]()
     for node in track(nodes, "explanations", total=len(nodes)):
         try:
             made[node] = _told(explored.questions.explain(node), numbers)
         except NieError as error:
-            return made, str(error)
-    return made, ""
+            refused[node] = {"sum": [], "notes": [str(error)], "rest": "", "facts": []}
+    reasons = {said for one in refused.values() for said in one["notes"]}
+    return ({}, reasons.pop()) if not made and len(reasons) == 1 else (made | refused, "")
 
 
 def _told(one: Explanation, numbers: Mapping[str, int]) -> dict[str, Any]:
-    rest = one.facts[FACTS:]
-    total = sum(fact.contribution for fact in rest)
+    notes = missed(one), drawn_in_text(one), counted(one), about_facts(one)
     return {
         "sum": [[one_line(name, 100), f"{value:+.3f}"] for name, value in one.sum.items()],
-        "about": METHODS[one.method].format(count=f"{len(one.facts):,}") if one.reads_facts else NO_FACTS_READ,
-        "rest": f"The {len(rest):,} other facts: {signed(one, total)}." if rest else "",
+        "notes": [said for said in notes if said],
+        "rest": other_facts(one, FACTS),
         "facts": [
             [
                 numbers[fact.tail if fact.head == one.node else fact.head], one_line(fact.neighbour, 100),
                 name_end(fact.relation, 60), fact.head == one.node, signed(one, fact.contribution),
                 float(f"{fact.contribution:.4g}"),
             ]
-            for fact in one.facts[:FACTS]
+            for fact in (one.facts[:FACTS] if one.reads_facts else ())
         ],
     }  # fmt: skip

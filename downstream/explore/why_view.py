@@ -11,7 +11,15 @@ from dash import Input, Output, dcc, html
 
 from downstream.answers.by_name import name_end
 from downstream.answers.explanation import Explanation, FactShare
-from downstream.answers.explanation_text import HEADINGS, METHODS, MISSES, NO_FACTS_READ, counted, drawn_in_text, signed
+from downstream.answers.explanation_text import (
+    HEADINGS,
+    about_facts,
+    counted,
+    drawn_in_text,
+    missed,
+    other_facts,
+    signed,
+)
 from downstream.explore.elements import bar, definitions, directed, grid, heading, labelled, said, waiting
 from downstream.explore.explored import Explored
 from downstream.explore.neighbours import MOST, STYLESHEET, neighbour_elements
@@ -78,18 +86,14 @@ def _explained(one: Explanation, shown: Sequence[FactShare], numbers: Mapping[st
                 [*pairs, ("the score, as a logarithm" if one.scale == "log1p" else "the score", f"{one.score:.3f}")]
             )
         )
-    if one.sum and not one.adds_up:
-        parts.append(html.P(MISSES, className="warn"))
-    if drawn_in := drawn_in_text(one):
-        parts.append(html.P(drawn_in))
-    if one.view.weights:
-        parts.append(html.P(counted(one)))
+    if misses := missed(one):
+        parts.append(html.P(misses, className="warn"))
+    parts += [html.P(said) for said in (drawn_in_text(one), counted(one), about_facts(one)) if said]
     if not one.reads_facts:
-        return [*parts, html.P(NO_FACTS_READ if one.facts else "The node has no facts.")]
-    parts += [html.P(METHODS[one.method].format(count=f"{len(one.facts):,}")), _facts(one, shown, numbers, places)]
-    if rest := one.facts[len(shown) :]:
-        total = signed(one, sum(fact.contribution for fact in rest))
-        parts.append(html.P(f"The {len(rest):,} other facts: {total}.", className="quiet"))
+        return parts
+    parts.append(_facts(one, shown, numbers, places))
+    if rest := other_facts(one, len(shown)):
+        parts.append(html.P(rest, className="quiet"))
     parts += [_graph(one, numbers), _totals(one)]
     return parts
 

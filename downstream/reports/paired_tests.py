@@ -53,10 +53,12 @@ def paired_test(ours: Sequence[float], theirs: Sequence[float], *, test_share: f
         raise NieError(
             f"Both sides of a paired test must have a value for each fold; got {len(ours)} and {len(theirs)}."
         )
-    differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
+    values = np.array([ours, theirs], dtype=np.float64)
+    differences = values[0] - values[1]
     n, mean = len(differences), float(differences.mean())
     sd = float(differences.std(ddof=1)) if n > 1 else math.nan
-    spread = sd if n > 1 and sd > 1e-15 * abs(mean) else math.nan
+    # Equal differences differ by rounding, which grows with the values and not with what is between them.
+    spread = sd if sd > 1e-12 * np.abs(values).max() else math.nan
     error = spread * math.sqrt(1 / n + test_share)
     p, reach = (two_sided_p(mean / error, n - 1), quantile(0.95, n - 1)) if n > 1 else (math.nan, math.nan)
     return PairedTest(n, mean, mean / spread, p, reach * error)

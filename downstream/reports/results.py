@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,8 +58,8 @@ class Results:
 
         Args:
             runs: by row.
-            metrics: of the table; by default those of the stage that made the runs, @20 instead of @100 where test sets
-                have fewer than 100 nodes, and those that plugins have, without those that no run has.
+            metrics: of the table, by default those of the stage that made the runs and those that plugins have, without
+                those that no run has; @20 instead of @100 where test sets have fewer than 100 nodes.
 
         Raises:
             NieError: no run has a finished fold, or two runs are on different versions of the dataset or of a fold.
@@ -72,7 +71,7 @@ class Results:
             raise NieError("No run has a finished fold, so there is nothing to report; run the methods first.")
         first = next(iter(runs.values()))
         leaking = frozenset(name for name in rows if (method := method_of(runs[name])) and method.sees_test_labels)
-        return cls(str(first.config["dataset"]), metrics or _columns(STAGES[first.stage], rows), rows, leaking)
+        return cls(str(first.config["dataset"]), _columns(STAGES[first.stage], rows, metrics), rows, leaking)
 
     def folds(self, row: str) -> list[int]:
         """Finished folds of a row."""
@@ -99,8 +98,7 @@ class Results:
     def places(self, metric: str) -> dict[str, int]:
         """Rank of the rows by their mean, 1 for the best; only honest rows on the largest set of folds are ranked."""
         honest = [row for row in self.rows if row not in self.leaking]
-        sets = Counter(tuple(self.folds(row)) for row in honest)
-        most = max(sets, key=lambda folds: (len(folds), sets[folds]), default=())
+        most = most_folds(self.folds(row) for row in honest)
         means = {row: self.summary(row, metric)["mean"] for row in honest if tuple(self.folds(row)) == most}
         defined = {row: float(mean) for row, mean in means.items() if mean is not None}
         if METRICS[metric].higher_is_better is None:
@@ -109,13 +107,27 @@ class Results:
         return {row: 1 + sum(sign * other < sign * mean for other in defined.values()) for row, mean in defined.items()}
 
 
-def _columns(stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> tuple[str, ...]:
+def most_folds(sets: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """The folds on which rows compare: the largest set, and of equally large ones that of most rows.
+
+    >>> most_folds([[0], [1], [1]])
+    (1,)
+    """
+    rows = Counter(tuple(folds) for folds in sets)
+    return max(rows, key=lambda folds: (len(folds), rows[folds]), default=())
+
+
+def _columns(
+    stage: Stage[Any], rows: Mapping[str, Mapping[int, Mapping[str, Any]]], asked: tuple[str, ...]
+) -> tuple[str, ...]:  # fmt: skip
     found = [figures for folds in rows.values() for figures in folds.values()]
-    small = stage.columns_small or stage.columns
-    fits = all(name in figures for figures in found for name in stage.columns if name not in small)
+    small = dict(zip(stage.columns, stage.columns_small or stage.columns, strict=True))
+    fits = all(name in figures for figures in found for name in stage.columns if name != small[name])
+    columns = tuple(name if fits else small.get(name, name) for name in asked or stage.columns)
+    if asked:
+        return columns
     own = [name for name in METRICS if source_of("metric", name) is not None]
-    columns = (*(stage.columns if fits else small), *own)
-    return tuple(name for name in columns if any(name in figures for figures in found))
+    return tuple(name for name in (*columns, *own) if any(name in figures for figures in found))
 
 
 def _check_same_ground(runs: Mapping[str, Run], measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> None:
@@ -273,27 +285,3 @@ def _label(run: Run) -> str:
     """A label of one's own, such as that of a recipe, is the same on raw and on pretrained features."""
     label, pretrained = str(run.config["label"]), run.config.get("pretrained")
     return pretrained_label(label, pretrained) if pretrained and "+" not in label else label
-
-
-def validated(run: Run) -> float:
-    """Mean Spearman on the validation nodes of the finished folds; minus infinity where it is undefined."""
-    mean = mean_sd([run.figures(fold, "val").get("spearman") for fold in run.finished_folds()])["mean"]
-    return -math.inf if mean is None else float(mean)
-
-
-def best_run(runs: Sequence[Run]) -> Run:
-    """The run that is best `validated`, and of equals the one of least error there; test figures play no part.
-
-    Only methods that see no test label take part, and only runs that have as many folds as any.
-    """
-    most = max(len(run.finished_folds()) for run in runs)
-    candidates = [run for run in runs if len(run.finished_folds()) == most]
-    known = [(run, method) for run in candidates if (method := method_of(run)) is not None]
-    honest = [run for run, method in known if not method.sees_test_labels]
-    return max(honest or candidates, key=lambda run: (validated(run), -_validation_error(run)))
-
-
-def _validation_error(run: Run) -> float:
-    """Mean RMSE on the validation nodes of the finished folds, which is defined for a single node, too."""
-    mean = mean_sd([run.figures(fold, "val").get("rmse") for fold in run.finished_folds()])["mean"]
-    return math.inf if mean is None else float(mean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
 from collections.abc import Mapping
 
@@ -24,9 +25,9 @@ def cost_table(runs: Mapping[str, Run], unit: str, recorded: Mapping[str, float]
     Args:
         runs: by row.
         unit: what runs are repeated over, in the plural: "folds" or "repetitions".
-        recorded: seconds of rows whose runs may be gone.
+        recorded: seconds of rows whose runs may be gone; nan where they are not known.
     """
-    seconds = {**recorded, **seconds_by_row(runs)}
+    seconds = {name: spent for name, spent in {**recorded, **seconds_by_row(runs)}.items() if not math.isnan(spent)}
     sizes = {name: _size(run) for name, run in runs.items()}
     rows = [
         [name, f"{seconds[name]:.1f}" if name in seconds else "—", *sizes.get(name, ("—",) * 3)]

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from downstream.reports import figures
+from downstream.reports.best_run import best_run
 from downstream.reports.comparisons import FOLDS_NOTE, share_tested
-from downstream.reports.results import Results, best_run
+from downstream.reports.results import Results
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.links.stage import LINKS
 from downstream.studies.cost import seconds_by_row

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from downstream.methods.importance_settings import NetworkConfig
+from downstream.metrics.importance import rmse
 from downstream.reports.page import Table
 from downstream.stages.runner import Runner
 from downstream.studies.settings import Settings
@@ -30,7 +31,7 @@ NONE = "none"
 SMALL = 0.25
 NOTE = (
     "RMSE on the test nodes of the smallest groups that hold at most a quarter of all nodes, and of the other groups, "
-    "mean over the finished folds; beside it that of the network without groups on the same nodes."
+    "mean over the finished folds that have some; beside it that of the network without groups on the same nodes."
 )
 
 
@@ -88,8 +89,9 @@ def _by_size(arms: Sequence[Arm], runs: Mapping[str, Run], runner: Runner) -> tu
                 for number in folds:
                     test = inputs.folds[number].test
                     nodes = test[made[key][test] == small]
-                    missed = runs[name].predictions(number, inputs.kg.num_nodes)[nodes] - inputs.kg.targets[nodes]
-                    errors.append(float(np.sqrt(np.square(missed).mean())) if len(nodes) else float("nan"))
+                    if len(nodes):
+                        predicted = runs[name].predictions(number, inputs.kg.num_nodes)
+                        errors.append(rmse(inputs.kg.targets[nodes], predicted[nodes]))
                 cells.append(f"{np.mean(errors):.4f}" if errors else "—")
         rows.append([arm.name, *cells])
     columns = ["row", "small groups", "none there", "other groups", "none there"]

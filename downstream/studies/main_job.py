@@ -17,7 +17,8 @@ from downstream.methods.importance_settings import ImportanceConfig, NetworkConf
 from downstream.methods.row_names import LICAP
 from downstream.methods.table import METHODS
 from downstream.metrics.fold_judge import FoldJudge
-from downstream.reports.results import best_run, validated
+from downstream.reports.best_run import best_run, validated
+from downstream.reports.results import most_folds
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner, raise_failures
 from downstream.studies.presets import find_preset
@@ -59,7 +60,7 @@ class Answer:
     """What the main job ends with.
 
     Attributes:
-        runs: by row, those that are finished on as many folds as any.
+        runs: by row, those that are finished on the same folds, as many as any.
         left_out: by row, why it is not among them.
     """
 
@@ -174,7 +175,7 @@ def main_job(
             parts = tuple(arm for arm in arms if arm.name in runs and not METHODS[_method(arm.name)].sees_test_labels)
             if len(parts) > 1:
                 config = _settings("blend", dataset, chosen.recipe, settings or {}, parts=[arm.name for arm in parts])
-                folds = sorted(set.intersection(*(set(run.finished_folds()) for run in runs.values())))
+                folds = next(iter(runs.values())).finished_folds()
                 made, failed = run_arms([Arm("blend", config.on_folds(*folds), parts=parts)], runner)
                 raise_failures([failure.said for failure in failed])
                 runs |= made
@@ -264,7 +265,7 @@ def _weights(arms: Sequence[Arm]) -> dict[str, float]:
 def _finished_alike(
     arms: Sequence[Arm], runner: Runner, limit: float | None, failed: Sequence[ArmFailure]
 ) -> tuple[dict[str, Run], dict[str, str]]:
-    """The runs that are finished on as many folds as any, and why the others are not among them.
+    """The runs that are finished on the same folds, as many as any, and why the others are not among them.
 
     Raises:
         NieError: no fold of any method was finished in time, or none could be.
@@ -287,12 +288,11 @@ def _finished_alike(
             f"No method was finished{within}; run the same command again, which goes on from here, or give more "
             "minutes (--minutes)."
         )
-    finished = {row: len(run.finished_folds()) for row, run in found.items()}
-    most = max(finished.values())
-    number = {arm.name: finished.get(arm.name, 0) for arm in arms}
-    left_out = {row: f"{folds} of {most} folds{within}" for row, folds in number.items() if folds < most}
+    most = set(most_folds(run.finished_folds() for run in found.values()))
+    shared = {arm.name: most & set(found[arm.name].finished_folds() if arm.name in found else ()) for arm in arms}
+    left_out = {row: f"{len(own)} of {len(most)} folds{within}" for row, own in shared.items() if own != most}
     left_out |= dict.fromkeys(without_licap, "its labels leave LICAP nothing to contrast")
     for row in left_out:
         if said := [one.said.removeprefix(f"{row} ").removesuffix(".") for one in failed if row in one.arms]:
             left_out[row] = "; ".join(said)
-    return {row: run for row, run in found.items() if finished[row] == most}, left_out
+    return {row: run for row, run in found.items() if shared[row] == most}, left_out

@@ -38,7 +38,7 @@ class Record:
         fold: number of the fold.
         dataset_sha256: of the graph.
         fold_sha256: of the node ids of the fold.
-        seconds: of training and evaluation, with the pretraining that it read.
+        seconds: of training and evaluation, with the pretraining that it read; nan where that was gone.
         test_share: test nodes over training nodes.
         figures: by metric; None where one is undefined.
     """
@@ -74,7 +74,7 @@ class Records:
 
     @classmethod
     def read(cls, path: Path) -> Records:
-        """The records in a file that `write` has made; none where there is no file.
+        """The records in a file that `write` has made; none where there is no file, or nothing in it.
 
         Raises:
             NieError: it holds something else.
@@ -83,7 +83,7 @@ class Records:
             return cls()
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                header, *lines = csv.reader(file, strict=True)
+                header, *lines = [line for line in csv.reader(file, strict=True) if line] or [[*ABOUT]]
             if tuple(header[: len(ABOUT)]) != ABOUT:
                 raise ValueError(f"its columns are {one_line(', '.join(header), 100)}")
             return cls([_record(header, line) for line in lines])
@@ -142,7 +142,8 @@ class Records:
         lines = [
             [
                 *(record.row, record.run, record.fold, record.dataset_sha256, record.fold_sha256),
-                *(round(record.seconds, 1), record.test_share, *map(record.figures.get, metrics)),
+                "" if math.isnan(record.seconds) else round(record.seconds, 1),
+                *(record.test_share, *map(record.figures.get, metrics)),
             ]
             for record in made
         ]
@@ -215,9 +216,9 @@ def with_records(results: Results | None, recorded: Recorded, arms: Sequence[Arm
 
 
 def _record(header: Sequence[str], line: Sequence[str]) -> Record:
-    row, run, fold, dataset, nodes, seconds, share, *values = line
     if len(line) != len(header):
         raise ValueError(f"a line has {len(line)} fields, and the first {len(header)}")
+    row, run, fold, dataset, nodes, seconds, share, *values = line
     figures = {name: float(value) if value else None for name, value in zip(header[len(ABOUT) :], values, strict=True)}
     row = row.removeprefix("'")  # of `nie.foreign.csv_cell`
-    return Record(row, run, int(fold), dataset, nodes, float(seconds), float(share), figures)
+    return Record(row, run, int(fold), dataset, nodes, float(seconds or "nan"), float(share), figures)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from downstream.metrics.registry import title
 from downstream.reports.comparisons import FEW_FOLDS, TESTED_HEADERS, Comparison, compare, tested_cells
@@ -18,6 +20,7 @@ from downstream.studies.records import Recorded, parts_left_out, with_records
 from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run
+from nie.runs.stage import Stage
 
 MOST_NAMED = 5
 """Rows that have not begun and are still named; a study may have a hundred."""
@@ -58,14 +61,28 @@ def study_tables(
     comparisons = compare(
         results,
         study.pairs([arm for arm in arms if not (arm.repeats and arm.repeats[1])]),
-        study.tested,
+        _in_table(study.tested, results, stage),
         shares[0],
         over_seeds,
     )
     if comparisons:
         tables.append(_comparison_table(comparisons, study.ground))
-    spent = {row: statistics.fmean(one.seconds for one in folds.values()) for row, folds in recorded.items()}
-    return [*tables, cost_table(of_first_seed(runs, arms), stage.unit, of_first_seed(spent, arms))]
+    return [*tables, cost_table(of_first_seed(runs, arms), stage.unit, of_first_seed(_spent(recorded), arms))]
+
+
+def _in_table(tested: Sequence[str], results: Results, stage: Stage[Any]) -> list[str]:
+    """The metrics to test, or those that stand in their place in the table of smaller test sets."""
+    small = dict(zip(stage.columns, stage.columns_small, strict=False))
+    return [
+        small[metric] if metric not in results.metrics and small.get(metric) in results.metrics else metric
+        for metric in tested
+    ]
+
+
+def _spent(recorded: Recorded) -> dict[str, float]:
+    """Mean seconds of those folds of a row whose seconds are known; nan where none are."""
+    known = {row: [one.seconds for one in of.values() if not math.isnan(one.seconds)] for row, of in recorded.items()}
+    return {row: statistics.fmean(seconds) if seconds else math.nan for row, seconds in known.items()}
 
 
 def write_report(

@@ -16,7 +16,7 @@ from downstream.studies.seeds import merged, of_first_seed, on_seeds, seed_name
 from downstream.studies.served import lacking, served
 from downstream.studies.study import Arm, ArmFailure, Study, configs_of, finished_arms, run_arms
 from nie.deadline import time_limit
-from nie.errors import NieError, nearest
+from nie.errors import NieError, nearest, shown
 from nie.extras import require_all
 from nie.runs.run import Run
 
@@ -54,14 +54,10 @@ def run_study(
                 settings, question=study.question, runner=runner, folder=folder, command=command,
                 report_only=report_only,
             )  # fmt: skip
-    every = on_seeds(study.arms(settings), study.seeds) if study.seeds else study.arms(settings)
-    names = [name for arm in every for name in _names(arm)]
-    for wanted in only:
-        if wanted not in names:
-            known = ", ".join(dict.fromkeys(names))
-            raise NieError(f"The study {study.name} has no arm {wanted!r}{nearest(wanted, names)}: {known}.")
+    every = all_arms(study, settings)
+    asked = asked_for(only, every, study.name)
     kg = runner.graph(settings.dataset)
-    chosen = served([arm for arm in every if not only or set(_names(arm)) & set(only)], kg, study.name)
+    chosen = served(asked, kg, study.name)
     arms = [arm for arm in every if not lacking(arm, kg)]
 
     recorded = (Records() if records is None else Records.read(records)).by_row(arms, runner)
@@ -97,6 +93,26 @@ def run_study(
         text = report(runs, figure_files.kept_or_drawn(folder, made_from, draw), further)
     raise_failures([failure.said for failure in failed], f"in {folder}")
     return text
+
+
+def all_arms(study: Study, settings: StudySettings) -> list[Arm]:
+    """The arms of a study with all of its seeds."""
+    return on_seeds(study.arms(settings), study.seeds) if study.seeds else study.arms(settings)
+
+
+def asked_for(only: Sequence[str], arms: list[Arm], study: str) -> list[Arm]:
+    """The arms that are named, or all where none is.
+
+    Raises:
+        NieError: the study has no such arm; those that are the name with something in brackets are all likely.
+    """
+    names = list(dict.fromkeys(name for arm in arms for name in _names(arm)))
+    for wanted in only:
+        if wanted not in names:
+            likely = " or ".join(shown(name) for name in names if name.startswith(f"{wanted} ("))
+            hint = f" (did you mean {likely}?)" if likely else nearest(wanted, names)
+            raise NieError(f"The study {study} has no arm {shown(wanted)}{hint}: {', '.join(names)}.")
+    return [arm for arm in arms if not only or set(_names(arm)) & set(only)]
 
 
 def _figures(recorded: Recorded) -> list[Any]:

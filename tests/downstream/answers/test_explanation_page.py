@@ -99,6 +99,14 @@ def test_a_node_without_facts_is_said_to_have_none() -> None:
         assert "The node has no facts." in said
 
 
+def test_of_facts_that_are_not_read_nothing_is_said_but_that() -> None:
+    plain = made("plain")
+    unread = replace(plain, facts=[replace(fact, contribution=0.0) for fact in plain.facts])
+    for said in (explanation_page(unread, top=1), explanation_text(unread, top=1)):
+        assert "read no facts" in said
+        assert "other facts" not in said
+
+
 def test_a_figure_has_a_bar_for_each_contribution() -> None:
     (axis,) = made("plain").plot().axes
     assert [round(bar.get_width(), 2) for bar in axis.patches] == [0.5, -0.25, 0.25, 0.0]

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from stage_helpers import run_quietly
 
 from downstream.answers import styled_page
 from downstream.answers.explanation import Explanation, FactShare
+from downstream.answers.explanation_text import about_facts, drawn_in_text, explanation_text, missed
 from downstream.explore.explored import Explored
 from downstream.explore.export import FACTS, write_export
 from downstream.explore.neighbours import MOST, neighbour_elements
@@ -124,6 +126,45 @@ def test_the_exported_file_runs_its_own_script_alone(explored: Explored, tmp_pat
     assert [fact[5] for fact in data["why"][first]["facts"]] == pytest.approx(
         [f.contribution for f in expected], rel=1e-3
     )
+
+
+def test_the_exported_file_says_of_each_node_what_the_page_says(
+    explored: Explored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    refused, bare, unread, bent, plain = nodes = [int(node) for node in explored.ranking.scores.order[:5]]
+    known = explored.questions.explain(int(explored.kg.triples[0][0]))
+    told = {
+        bare: replace(known, facts=[], drawn_in=0.25),
+        unread: replace(known, facts=[replace(fact, contribution=0.0) for fact in known.facts]),
+        bent: replace(known, score=known.score + 9),
+        plain: known,
+    }
+
+    def explain(_: Any, node: int) -> Explanation:
+        if node not in told:
+            raise NieError("This node alone cannot be explained.")
+        return told[node]
+
+    monkeypatch.setattr("downstream.explore.questions.Questions.explain", explain)
+    write_export(tmp_path / "page.html", explored, explained=5)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    why = json.loads(Page(page).scripts[0])["why"]
+    assert "The cards of the first 5 say" in page
+    assert list(map(int, why)) == [bare, unread, bent, plain, refused]
+    assert why[str(refused)]["notes"] == ["This node alone cannot be explained."]
+    for node in nodes[1:]:
+        assert why[str(node)]["notes"] == [said for said in notes(told[node]) if said]
+    assert why[str(bent)]["notes"][0].startswith("The contributions miss")
+    assert why[str(bare)]["notes"][-1] == "The node has no facts."
+    assert why[str(unread)]["notes"][-1] == "The models behind this score read no facts."
+    assert [bool(why[str(node)]["facts"]) for node in nodes] == [False, False, False, True, True]
+
+
+def notes(one: Explanation) -> list[str]:
+    """The sentences that the page shows, which the text has, too."""
+    said = [missed(one), drawn_in_text(one), about_facts(one)]
+    assert all(sentence in explanation_text(one) for sentence in said)
+    return said
 
 
 def test_a_run_that_cannot_be_explained_is_exported_without(finished: Any, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -33,10 +31,21 @@ def test_the_two_sides_mirror_each_other() -> None:
     assert one.difference == pytest.approx(-two.difference)
 
 
-@pytest.mark.parametrize("values", [([0.8], [0.7]), ([0.5, 0.6], [0.4, 0.5]), ([0.5, 0.6], [0.5, 0.6])])
+FIVE = [0.81, 0.79, 0.83, 0.778, 0.8021]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ([0.8], [0.7]), ([0.5, 0.6], [0.5, 0.6]), ([0.0, 0.0], [0.0, 0.0]),
+        # Equal differences, which rounding makes unequal.
+        ([0.5, 0.6], [0.4, 0.5]), ([0.35, 0.42], [0.34, 0.41]), ([one + 0.02 for one in FIVE], FIVE),
+        ([1e6 + one + 0.02 for one in FIVE], [1e6 + one for one in FIVE]),
+    ],
+)  # fmt: skip
 def test_what_cannot_be_tested_has_no_p(values: tuple[list[float], list[float]]) -> None:
     result = paired_test(*values, test_share=2 / 7)
-    assert math.isnan(result.p)
+    assert np.isnan([result.p, result.effect, result.half_width]).all()
     assert result.difference == pytest.approx(values[0][0] - values[1][0])
 
 

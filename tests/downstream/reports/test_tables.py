@@ -120,6 +120,14 @@ def test_csv_holds_what_the_table_shows(tmp_path: Path) -> None:
     assert "rgtn,spearman,1,0.8" in folds_csv(made).splitlines()
 
 
+def test_columns_that_are_asked_for_are_those_of_small_test_sets_where_these_are_small(tmp_path: Path) -> None:
+    small = {name.replace("@100", "@20"): value for name, value in FIGURES.items()}
+    for folder, figures, cut in (("large", FIGURES, "ndcg@100"), ("small", small, "ndcg@20")):
+        add_run(tmp_path / folder, "rgtn", **figures)
+        runs = named(find_runs("toy", tmp_path / folder))
+        assert Results.of(runs, ("rmse", "ndcg@100", "cka")).metrics == ("rmse", cut, "cka")
+
+
 def test_places_are_among_rows_of_the_same_folds(tmp_path: Path) -> None:
     add_run(tmp_path, "ridge", **{**FIGURES, "rmse": 0.7})
     add_run(tmp_path, "rgtn")

@@ -1,6 +1,7 @@
 """downstream.studies.main_job and downstream.studies.presets."""
 
 import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +11,8 @@ import pytest
 from stage_helpers import SMALL_FLAGS, run_quietly, store_synthetic, with_labels
 
 from downstream.answers.node_scores import score_nodes
-from downstream.reports.results import best_run, find_runs
+from downstream.reports.best_run import best_run
+from downstream.reports.results import find_runs
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from downstream.studies.main_job import CANDIDATES, Answer, main_job, settings_of_flags
@@ -108,6 +110,18 @@ def test_a_network_that_the_time_ends_goes_on_where_it_stopped(
     assert whole is not None
     one, other = (answer.runs["rgcn"].path / "fold0" / "predictions.npy" for answer in (again, whole))
     np.testing.assert_array_equal(np.load(one), np.load(other))
+
+
+def test_rows_that_are_finished_on_other_folds_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_synthetic(tmp_path / "data")
+    whole = job(tmp_path, methods=["pagerank", "linear", "ridge"])
+    for row, fold in (("pagerank", 0), ("linear", 1), ("ridge", 1)):
+        shutil.rmtree(whole.runs[row].fold_path(fold))
+    monkeypatch.setattr("downstream.studies.main_job.run_arms", lambda *_, **__: ({}, []))
+    answer = job(tmp_path, methods=["pagerank", "linear", "ridge"], minutes=60)
+    assert set(answer.runs) == {"linear", "ridge"}
+    assert answer.left_out == {"pagerank": "0 of 1 folds within 60 minutes"}
+    assert best_run(list(whole.runs.values())).finished_folds() == [0]
 
 
 def test_no_method_in_time_is_said_with_what_to_do_and_cheap_ones_are_made_in_any_case(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -104,6 +106,17 @@ def test_figures_show_the_records_that_there_are_now(elsewhere: Path) -> None:
     assert drawn() != before
 
 
+@pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize("report_only", [True, False])
+def test_pairs_are_tested_on_the_metrics_of_the_table(
+    measured: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, report_only: bool
+) -> None:  # fmt: skip
+    monkeypatch.setitem(globals(), "SIMPLE", replace(SIMPLE, tested=("spearman", "ndcg@100")))
+    table = study(elsewhere if report_only else measured, "0,1", report_only=report_only)
+    assert table.count("NDCG@20") == 2
+    assert "undefined" not in table
+
+
 def test_records_of_another_graph_are_refused(elsewhere: Path) -> None:
     records = Records.read(elsewhere / "records.csv")
     Records(Record(**{**vars(one), "dataset_sha256": "0" * 64}) for one in records).write(elsewhere / "records.csv")
@@ -114,9 +127,8 @@ def test_records_of_another_graph_are_refused(elsewhere: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", "not enough values"),
         ("a,b\n1,2\n", "its columns are a, b"),
-        ("row,run,fold,dataset_sha256,fold_sha256,seconds,test_share,rmse\na,b,0\n", "not enough values"),
+        ("row,run,fold,dataset_sha256,fold_sha256,seconds,test_share,rmse\na,b,0\n", "3 fields"),
         ("row,run,fold,dataset_sha256,fold_sha256,seconds,test_share,rmse\na,b,zero,d,f,1,1,1\n", "'zero'"),
         ("row,run,fold,dataset_sha256,fold_sha256,seconds,test_share,rmse\na,b,0,d,f,1,1,1,2\n", "9 fields"),
         ("row,run,fold,dataset_sha256,fold_sha256,seconds,test_share,rmse\na,b,0,d,f,1,1,high\n", "'high'"),
@@ -129,6 +141,32 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path: Path, con
     with pytest.raises(NieError, match=what) as caught:
         Records.read(path)
     assert "nie study --records" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_file_has_no_records(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "records.csv"
+    path.write_text(content)
+    assert list(Records.read(path)) == []
+
+
+def test_a_blank_line_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "records.csv"
+    Records([record(), record(fold=1)]).write(path)
+    path.write_text(path.read_text().replace("\n", "\n\n"))
+    assert [one.fold for one in Records.read(path)] == [0, 1]
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_seconds_that_are_not_known_are_left_out(elsewhere: Path) -> None:
+    file = elsewhere / "records.csv"
+    Records(
+        replace(one, seconds=math.nan if one.row == "pagerank" or one.fold else 7.0) for one in Records.read(file)
+    ).write(file)
+    assert "nan" not in file.read_text()
+    cost = study(elsewhere, "0,1", report_only=True).split("## Cost")[1]
+    assert re.search(r"\| linear +\| 7\.0 ", cost)
+    assert re.search(r"\| pagerank +\| — ", cost)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def test_a_report_over_nothing_says_so(tmp_path: Path) -> None:
         study(tmp_path, "main", report_only=True)
     with pytest.raises(NieError, match=r"no arm 'genii'.*did you mean 'geni'"):
         study(tmp_path, "main", only=["genii"])
+    with pytest.raises(NieError, match=r"did you mean 'gcn\+licap \(structural\)' or 'gcn\+licap \(semantic\)' or"):
+        study(tmp_path, "main", only=["gcn+licap"])
 
 
 @pytest.mark.slow
