@@ -213,8 +213,14 @@ def read_rows(path: str | os.PathLike[str], columns: int) -> Iterator[tuple[int,
         yield number, fields_of(line, columns, found, number)
 
 
-def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
+def fields_of(line: str, columns: int, found: Path, number: int, *, of_two: str = "") -> list[str]:
     """The tab-separated fields of a line; those of a CSV file come so, too.
+
+    Args:
+        line: without its end.
+        columns: how many there must be.
+        found, number: the file and the line, for messages.
+        of_two: what to say of a line with only two.
 
     Raises:
         NieError: they are not ``columns``; the message names the file and the line.
@@ -227,8 +233,8 @@ def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
         hint = f"; it has {columns} separated by {separator}" if len(fields) == 1 and separator else ""
         if separator == "commas" and hint:
             hint += ", as a file has whose name ends in .csv"
-        if (columns, len(fields)) == (3, 2):
-            hint = "; edges without a relation need a column for one, which may be the same word in each row"
+        if of_two and len(fields) == 2:
+            hint = f"; {of_two}"
         raise NieError(f"{found}, line {number} must have {columns} {kind} fields; got {len(fields)}{hint}.")
     return fields
 
