@@ -121,7 +121,8 @@ class OwnGraph:
         labels = _column(scores, len(nodes))
         for relation in telling_scores(self.literals, scores):
             log.warning(
-                "the numbers of the relation %s are the scores themselves, so that test figures will say too much; "
+                "the numbers of the relation %s are the scores themselves, if on another scale, so that test figures "
+                "will say too much; "
                 "remove its triples", relation,
             )  # fmt: skip
         own = literal_channel(self.literals, len(nodes))
