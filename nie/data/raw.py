@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from nie.data.download import SOURCES
 from nie.disk.seal import file_digest
 from nie.errors import NieError, shown
 
@@ -52,9 +53,9 @@ def find_raw(
         if os.path.isdir(folder):
             return folder
     places = " or ".join(str(folder) for folder in candidates)
+    command = f"run `nie data fetch {name}`, or " if name in SOURCES else ""
     raise NieError(
-        f"The raw files of {name} must be in one of {places}; run `nie data fetch {name}`, "
-        f"or give --raw DIR or the variable {RAW_VARIABLE}."
+        f"The raw files of {name} must be in one of {places}; {command}give --raw DIR or the variable {RAW_VARIABLE}."
     )
 
 
