@@ -269,6 +269,7 @@ def test_two_searches_at_once_try_different_trials(
 ) -> None:
     url, begun = f"sqlite:///{tmp_path / 'runs' / 'trials.db'}", list[int]()
     (tmp_path / "runs").mkdir()
+    asked: dict[str, Any] = {"trials": 3, "storage": url if shared else None, "space": {"optim.lr": (1e-4, 1.0, "log")}}
 
     def validate(*_: Any) -> float:
         if not begun:
@@ -277,10 +278,10 @@ def test_two_searches_at_once_try_different_trials(
 
     def search_too() -> None:
         begun.append(1)
-        search("gcn", settings, runner=runner(tmp_path), trials=3, storage=url if shared else None)
+        search("gcn", settings, runner=runner(tmp_path), **asked)
 
     monkeypatch.setattr("downstream.studies.search._validate", validate)
-    search("gcn", settings, runner=runner(tmp_path), trials=3, storage=url if shared else None)
+    search("gcn", settings, runner=runner(tmp_path), **asked)
     trials = optuna.load_study(study_name=None, storage=url).trials
     assert len({trial.params["optim.lr"] for trial in trials}) == len(trials) == 6
 
