@@ -108,7 +108,9 @@ def _warn_of_known(change: GraphChange) -> None:
             )  # fmt: skip
 
 
-def new_nodes(kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str], source: str = "triples") -> GraphChange:
+def new_nodes(
+    kg: KnowledgeGraph, read: Triples, texts: Mapping[str, str | None], source: str = "triples"
+) -> GraphChange:
     """The change of a graph that triples and texts of new nodes are.
 
     Args:
@@ -151,7 +153,7 @@ def _names_are_texts(kg: KnowledgeGraph) -> bool:
     return all(text is not None and (text == name or text.startswith(f"{name}. ")) for name, text in texts)
 
 
-def _read(kg: KnowledgeGraph, triples: Any, text: Any) -> tuple[Triples, dict[str, str], str]:
+def _read(kg: KnowledgeGraph, triples: Any, text: Any) -> tuple[Triples, dict[str, str | None], str]:
     source, read = "text", Triples({}, {}, np.zeros((0, 3), dtype=np.int64), 0)
     if isinstance(triples, (str, os.PathLike)):
         source, read = str(triples), read_triples(triples)
@@ -164,7 +166,7 @@ def _read(kg: KnowledgeGraph, triples: Any, text: Any) -> tuple[Triples, dict[st
     return read, {} if text is None else _texts(kg, text), source
 
 
-def _texts(kg: KnowledgeGraph, given: Any) -> dict[str, str]:
+def _texts(kg: KnowledgeGraph, given: Any) -> dict[str, str | None]:
     known = dict.fromkeys(kg.node_names, 0)
     if isinstance(given, (str, os.PathLike)):
         column = NodeColumn.of_file("text", given, known)
@@ -178,7 +180,7 @@ def _texts(kg: KnowledgeGraph, given: Any) -> dict[str, str]:
             )
     nodes = {name: place for place, name in enumerate(dict.fromkeys(name for _, name, _ in column.rows))}
     values, _ = column.values(nodes, {}, allow_unknown=False)
-    return {name: values[place] for name, place in nodes.items()}
+    return {name: values.get(place) for name, place in nodes.items()}
 
 
 def _check_names(source: str, names: set[str]) -> None:

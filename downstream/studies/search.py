@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from downstream.methods.row_names import LICAP
 from downstream.metrics.registry import METRICS
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
-from downstream.studies.search_space import checked, range_of, suggest
+from downstream.studies.search_space import STAGE1, checked, comparable, range_of, suggest
 from downstream.studies.settings import Settings
 from downstream.studies.study import Arm
 from downstream.studies.trial_storage import alone, default_storage, open_storage, storage_errors
@@ -30,7 +31,6 @@ from nie.runs.stage import Stage
 from nie.settings.yaml_loader import SafeDumper
 from pretrain.stage import PRETRAINING
 
-STAGE1 = "licap."
 FROM_OUTSIDE = (NotWritten, OtherData, OSError)
 """Errors that the tried settings have not caused, and that the next ones would meet, too: they end a search."""
 
@@ -89,15 +89,17 @@ def search(
     )
     optuna = require("optuna", "search")
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are tracebacks of trials that raise
-    ranges = _asked(method, settings, licap, space)
+    ranges = comparable(_asked(method, settings, licap, space))
     spans = checked(ranges, lambda values: _present(values, *_configs(method, settings, values, licap)))
     stage1, stage2 = _configs(method, settings, {}, licap)
     same = _digest(
         stage1.digest() if stage1 else None, stage2.digest(), runner.made_from(stage2),
         {key: span.model_dump() for key, span in spans.items()},
     )  # fmt: skip
+    metric = stage2.judged_by
+    present = {key: value for key, value in _present(spans, stage1, stage2).items() if spans[key].contains(value)}
     # Trials are comparable where data, ranges and everything but the searched values are the same.
-    name = " ".join([settings.dataset, stage2.run_label(), stage2.judged_by, *map(str, stage2.folds.run), same])
+    name = " ".join([settings.dataset, stage2.run_label(), metric, *map(str, stage2.folds.run), same])
     url = default_storage(Path(runner.run_root)) if storage is None else storage
 
     def objective(trial: Any) -> float:
@@ -106,7 +108,7 @@ def search(
         found: list[float] = []
         for fold in stage2.folds.run:
             try:
-                found.append(_validate(stage1, stage2, fold, runner))
+                found.append(_validate(stage1, stage2, fold, runner, metric))
             except FROM_OUTSIDE:
                 raise
             except NieError as error:  # such as a loss that became infinite
@@ -116,26 +118,27 @@ def search(
             trial.report(mean, len(found))
             if len(found) < len(stage2.folds.run) and _is_behind(trial, mean, len(found)):
                 raise optuna.TrialPruned
-        log.info("trial %d: validation %s %.4f with %s", trial.number, stage2.judged_by, mean, trial.params)
+        log.info("trial %d: validation %s %.4f with %s", trial.number, metric, mean, trial.params)
         return mean
+
+    def again(study: Any, _: Any) -> None:
+        with alone(url):
+            _enqueue(study, present)
 
     with storage_errors(url):
         with alone(url):
-            study = _study(name, stage2.judged_by, url)
-            if not _not_failed(study):  # the best settings found must not be worse than the present ones
-                present = _present(spans, stage1, stage2)
-                study.enqueue_trial({key: value for key, value in present.items() if spans[key].contains(value)})
+            study = _study(name, metric, url)
+            seed = stage2.seed + _draw_of(study) if storage is None else None
+            _enqueue(study, present)
         # Processes that share a storage must not all propose the same.
-        shared = storage is not None
-        seed = None if shared else stage2.seed + len(study.trials)
-        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=shared)
-        study.optimize(objective, n_trials=trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        study.optimize(objective, n_trials=trials, callbacks=[again])
         tried = _not_failed(study)
         if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in tried):
             raise NieError("No trial was finished, so there is no best one; see the lines above, or allow more trials.")
-        note = f"{stage2.judged_by} {study.best_value:.4f} on validation, {len(tried)} trials"
+        note = f"{metric} {study.best_value:.4f} on validation, {len(tried)} trials"
         recipes = _as_recipes(settings, method, study.best_params, note)
-        return Searched(study.best_params, stage2.judged_by, study.best_value, len(tried), recipes)
+        return Searched(study.best_params, metric, study.best_value, len(tried), recipes)
 
 
 def _asked(method: str, settings: Settings, licap: bool, space: Mapping[str, Any] | None) -> dict[str, SearchRange]:
@@ -167,6 +170,28 @@ def _study(name: str, metric: str, url: str) -> Any:
         direction="maximize" if METRICS[metric].higher_is_better else "minimize",
         load_if_exists=True,
     )
+
+
+def _draw_of(study: Any) -> int:
+    """A number that no other search of the study has drawn or will draw; the same for who repeats it from the start."""
+    begun: int = study.user_attrs.get("searches", 0)
+    study.set_user_attr("searches", begun + 1)
+    return begun + len(study.trials)
+
+
+def _enqueue(study: Any, present: Mapping[str, Any]) -> None:
+    """Have the present settings tried next, unless they were or are: the best ones must not be worse than they.
+
+    A trial of a process that was killed seems to run until it has been silent for long enough.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is called experimental
+        require("optuna", "search").storages.fail_stale_trials(study)
+    for trial in _not_failed(study):
+        known = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        if all(key in known and known[key] == value for key, value in present.items()):
+            return
+    study.enqueue_trial(present)
 
 
 def _is_behind(trial: Any, mean: float, folds: int) -> bool:
@@ -216,7 +241,7 @@ def _by_stage(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     return _nested(stage1), _nested({name: values[name] for name in values if not name.startswith(STAGE1)})
 
 
-def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) -> float:
+def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner, metric: str) -> float:
     """The validation metric of one fold.
 
     Raises:
@@ -225,9 +250,9 @@ def _validate(stage1: Any, stage2: ImportanceConfig, fold: int, runner: Runner) 
     if stage1 is not None:
         runner.run([stage1.on_folds(fold)], raised=FROM_OUTSIDE)
     (run,) = runner.run([Arm("trial", stage2, stage1).settings_in(runner).on_folds(fold)], raised=FROM_OUTSIDE)
-    value = run.figures(fold, "val").get(stage2.judged_by)
+    value = run.figures(fold, "val").get(metric)
     if value is None:
-        raise NieError(f"{stage2.judged_by} is undefined on the validation nodes of fold {fold}.")
+        raise NieError(f"{metric} is undefined on the validation nodes of fold {fold}.")
     return float(value)
 
 

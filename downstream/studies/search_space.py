@@ -11,6 +11,12 @@ from downstream.methods.importance_settings import SearchRange
 from nie.errors import NieError, shown
 from nie.settings.yaml_loader import REAL, WHOLE
 
+STAGE1 = "licap."
+"""How the names of settings of the pretraining begin."""
+
+FIXED = {"dataset", "data", "method", "label", "plugins", "reported", "search", "folds", "tier_shares"}
+"""Settings, or sections of them, that say what is tried, on what, and how it is judged."""
+
 HOW = "low:high, low:high:log, or choices a,b,c"
 IN_PYTHON = '(low, high), (low, high, "log"), or a list of choices'
 
@@ -54,6 +60,22 @@ def range_in(text: str) -> tuple[str, SearchRange]:
     if scale not in ([], ["log"]):
         raise NieError(f"The range of {name} must be {HOW}; got {shown(span)}.")
     return name, _made(name, span, HOW, low=_value(low), high=_value(high), log=bool(scale))
+
+
+def comparable(ranges: Mapping[str, SearchRange]) -> dict[str, SearchRange]:
+    """The ranges, after a check that trials are compared by one metric on the same nodes.
+
+    Raises:
+        NieError: one of them would change that.
+    """
+    for name in ranges:
+        # The metric that chooses epochs judges trials; of stage 1, it chooses epochs only.
+        if name == "select" or name.removeprefix(STAGE1).partition(".")[0] in FIXED:
+            raise NieError(
+                f"{name} cannot be searched, because trials that differ in it cannot be compared; leave it out of the "
+                "ranges, or set it for all trials."
+            )
+    return dict(ranges)
 
 
 def checked(space: Mapping[str, SearchRange], resolve: Callable[[Mapping[str, Any]], Any]) -> dict[str, SearchRange]:

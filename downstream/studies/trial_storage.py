@@ -55,7 +55,7 @@ def alone(url: str) -> Iterator[None]:
     """Keep other processes waiting: two that make the tables of one SQLite file at once would fail.
 
     Raises:
-        NieError: the folder of the file does not exist.
+        NieError: the folder of the file does not exist, or no file can be made there.
     """
     file = _sqlite_file(url)
     if file is None:  # a server has transactions for its tables
@@ -63,8 +63,13 @@ def alone(url: str) -> Iterator[None]:
         return
     if not file.parent.is_dir():
         raise NieError(f"The folder of the storage {_named(url)} does not exist; make it, or correct the URL.")
-    lock = FileLock(file.with_name(f".{file.name}.lock"))
+    place = file.with_name(f".{file.name}.lock")
     with space_errors(file):
+        try:
+            place.touch()
+        except FileNotFoundError as error:  # for which the lock would wait for ever, as in /proc
+            raise NieError(f"The storage {_named(url)} cannot be made in its folder; give another storage.") from error
+        lock = FileLock(place)
         lock.acquire()
     try:
         yield

@@ -268,7 +268,8 @@ def _publish(part: Path, target: Path, file: RemoteFile, url: str) -> None:
     if found != file.sha256:
         part.unlink()
         raise NieError(f"{url} has sha256 {found}, but {file.path} must have {file.sha256}; it was not kept.")
-    os.replace(part, target)
+    with atomic_file(target) as temporary:
+        os.replace(part, temporary)
 
 
 def _part(target: Path) -> Path:

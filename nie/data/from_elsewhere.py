@@ -35,10 +35,12 @@ class FromElsewhere:
                 which order the columns stand. In a file that ends in .csv (here and below), fields stand between
                 commas, and perhaps quotes. Or N-Triples; or Turtle (.ttl) and RDF/XML (.rdf, .xml, .owl), with the
                 extra ``rdf``.
-            scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line whose second field is no
-                number, and whose first is no node, is a header. Without the file no node is labelled: such a graph is
-                for link prediction. Further columns are further signals of importance (``signals``), finite, and empty
-                where a node has none; the header names them, and without one they are score, score2, score3 ...
+            scores: lines ``node <tab> number``, the importance, finite and >= 0. A first line without a number, or with
+                a word such as "node", whose first field is no node, is a header. Without the file no node is labelled:
+                such a graph is for link prediction. Further columns are further signals of importance (``signals``),
+                finite, and empty where a node has none; the header names them, and without one they are score, score2,
+                score3 ... The importance is the column that is called score, importance, label, value or number, or
+                else the first.
             text: lines ``node <tab> text``; a first line such as "node text" is a header. Without the file, a node's
                 text is its name; with it, nodes that are not in it have none.
             features: further channels by name, each a file of `nie.data.channel_file.read_channel_file`, or a frame as
@@ -79,7 +81,7 @@ class FromElsewhere:
                 the first three, in this order. Names are strings or whole numbers. Numbers, truths and dates among the
                 tails are literals, unless nodes are called by numbers.
             scores: a column of nodes and one of their importance, finite and >= 0; or a Series or dict by node. Without
-                it no node is labelled.
+                it no node is labelled. Further columns of numbers are signals, as of `from_file`.
             text: the same with texts. Without it, a node's text is its name; with it, other nodes have none.
             features: further channels by name, each a frame with a column of nodes and columns of numbers, or a file of
                 `nie.data.channel_file.read_channel_file`. They are used where features are "auto".

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from nie.data.download import SOURCES
 from nie.disk.seal import file_digest
 from nie.errors import NieError, shown
 
@@ -52,9 +53,9 @@ def find_raw(
         if os.path.isdir(folder):
             return folder
     places = " or ".join(str(folder) for folder in candidates)
+    command = f"run `nie data fetch {name}`, or " if name in SOURCES else ""
     raise NieError(
-        f"The raw files of {name} must be in one of {places}; run `nie data fetch {name}`, "
-        f"or give --raw DIR or the variable {RAW_VARIABLE}."
+        f"The raw files of {name} must be in one of {places}; {command}give --raw DIR or the variable {RAW_VARIABLE}."
     )
 
 
@@ -213,8 +214,14 @@ def read_rows(path: str | os.PathLike[str], columns: int) -> Iterator[tuple[int,
         yield number, fields_of(line, columns, found, number)
 
 
-def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
+def fields_of(line: str, columns: int, found: Path, number: int, *, of_two: str = "") -> list[str]:
     """The tab-separated fields of a line; those of a CSV file come so, too.
+
+    Args:
+        line: without its end.
+        columns: how many there must be.
+        found, number: the file and the line, for messages.
+        of_two: what to say of a line with only two.
 
     Raises:
         NieError: they are not ``columns``; the message names the file and the line.
@@ -227,8 +234,8 @@ def fields_of(line: str, columns: int, found: Path, number: int) -> list[str]:
         hint = f"; it has {columns} separated by {separator}" if len(fields) == 1 and separator else ""
         if separator == "commas" and hint:
             hint += ", as a file has whose name ends in .csv"
-        if (columns, len(fields)) == (3, 2):
-            hint = "; edges without a relation need a column for one, which may be the same word in each row"
+        if of_two and len(fields) == 2:
+            hint = f"; {of_two}"
         raise NieError(f"{found}, line {number} must have {columns} {kind} fields; got {len(fields)}{hint}.")
     return fields
 

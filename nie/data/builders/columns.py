@@ -79,6 +79,16 @@ class Columns:
             return cls()
         return cls(roles) if _names_each(roles) else None
 
+    @classmethod
+    def in_part(cls, fields: Sequence[str]) -> bool:
+        """Whether a line of three fields or more names two roles, but not each of the three once.
+
+        >>> Columns.in_part(["source", "target", "weight"]), Columns.in_part(["source", "weight", "target"])
+        (True, False)
+        """
+        named = {*map(cls.role, fields)} - {LEFT_OUT}
+        return len(fields) >= len(ROLES) and len(named) > 1 and cls.of_header(fields) is None
+
     @staticmethod
     def role(field: str) -> str:
         """The role that a header gives a column, or "-".

@@ -6,7 +6,7 @@ It is read by what it can do and not by its class, so that none of these package
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -50,6 +50,14 @@ class Frame:
         if len(lengths) > 1:
             raise NieError(f"{name} must have columns of one length; got {', '.join(map(str, sorted(lengths)))}.")
 
+    @classmethod
+    def of_values(cls, kind: str, given: Any) -> Frame:
+        """A column of nodes and some of values; or a dict of values by node, as a Series is one, too."""
+        items = getattr(given, "items", None)
+        if items is None or hasattr(given, "columns") or any(_is_column(value) for _, value in items()):
+            return cls(kind, given)
+        return cls(kind, {"node": [node for node, _ in items()], kind: [value for _, value in items()]})
+
     def cells(self, place: int) -> list[Any]:
         """The cells of a column, as objects of Python; dates as such, whatever the table keeps them as."""
         column = self._columns[place]
@@ -87,6 +95,11 @@ class Frame:
         """The place of the column of nodes: one that is called so, or the first."""
         return node_place(self.columns)
 
+    def rows(self, place: int) -> list[tuple[int, str, Any]]:
+        """Number of the row, name of the node and value in a column; errors as `names`."""
+        nodes = self.names(self.node_column())
+        return [*zip(range(len(nodes)), map(str.strip, nodes), self.cells(place), strict=True)]
+
     def value_columns(self) -> list[int]:
         """The places of the columns of values.
 
@@ -100,11 +113,6 @@ class Frame:
                 "DataFrame becomes a column by reset_index())."
             )
         return places
-
-    def value_column(self, words: Set[str]) -> int:
-        """The place of the column of values: one with such a name, or the first; errors as `value_columns`."""
-        places = self.value_columns()
-        return next((place for place in places if self.columns[place].lower() in words), places[0])
 
     def triple_columns(self) -> tuple[int, int, int]:
         """The places of head, relation and tail: as the columns are called, or the first three.
@@ -123,6 +131,10 @@ class Frame:
                 )
             return 0, 1, 2
         return order.picked(range(len(order.roles)))
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str)
 
 
 def is_missing(cell: Any) -> bool:

@@ -15,6 +15,7 @@ from nie.data.builders.frame import Frame
 from nie.data.builders.given_features import given_channels
 from nie.data.builders.node_column import NodeColumn
 from nie.data.builders.own_graph import OwnGraph
+from nie.data.builders.score_table import scores_of_frame
 from nie.data.builders.triple_file import doubt
 from nie.data.builders.triples import Block, Source, numbered
 
@@ -39,9 +40,10 @@ def fields_of_frames(
     if Columns.of_header(frame.columns) is None:
         doubt("triples", read, "name them")
     graph = OwnGraph("triples", read.in_order_of_names(), literals=literals, **options)
-    for kind, given in (("scores", scores), ("text", text)):
-        if given is not None:
-            graph.take(NodeColumn.of_frame(kind, given))
+    if scores is not None:
+        graph.take_scores(scores_of_frame(scores))
+    if text is not None:
+        graph.take(NodeColumn.of_frame("text", text))
     return graph.fields(name, given_channels(features, list(graph.nodes)))
 
 

@@ -11,6 +11,12 @@ PERHAPS_NODE_WORDS = frozenset({"id", "name"})
 ROW_WORDS = frozenset({"", "index", "unnamed: 0"})
 """What pandas calls a first column that numbers the rows."""
 
+VALUE_WORDS = {
+    "scores": frozenset({"score", "importance", "label", "value", "number"}),
+    "text": frozenset({"text", "description", "abstract", "words"}),
+}
+"""What it may call the column of values that is meant, by kind, where there are several."""
+
 
 def node_place(header: Sequence[str], *, in_order: bool = False) -> int:
     """The place of the column of nodes: one that is called so, or the first.
@@ -50,3 +56,12 @@ def value_places(header: Sequence[str], node: int) -> list[int]:
         if word not in NODE_WORDS | {"id"} and not (place == 0 and word in ROW_WORDS)
     ]
     return values or others
+
+
+def meant_first(header: Sequence[str], places: Sequence[int], kind: str) -> list[int]:
+    """The places of the columns of values, first the one that is called so, if there is one.
+
+    >>> meant_first(["node", "year", "Score"], [1, 2], "scores"), meant_first(["node", "year", "age"], [1, 2], "scores")
+    ([2, 1], [1, 2])
+    """
+    return sorted(places, key=lambda place: header[place].strip().lower() not in VALUE_WORDS[kind])

@@ -11,6 +11,7 @@ from nie.data.builders.literals import Literals
 from nie.data.channel import Channel
 from nie.data.extract.numeric import NumericFeatureExtractor
 from nie.progress import log
+from nie.rank_correlation import spearman
 
 MOST_RELATIONS = 100
 """Relations that give features; two columns each are an array of N rows, and a graph may have thousands."""
@@ -18,6 +19,8 @@ MOST_RELATIONS = 100
 
 FEWEST_SHARED = 10
 """Fewer numbers may be those of the scores by chance."""
+MOST_ALIKE = 0.999
+"""Rank correlation from which numbers are the scores, on whatever scale."""
 
 
 def literal_channel(literals: Literals, num_nodes: int) -> Channel | None:
@@ -59,18 +62,22 @@ def without_outliers(values: Floats) -> Floats:
 def telling_scores(literals: Literals, scores: Mapping[int, float]) -> list[str]:
     """The relations whose numbers are the scores themselves: estimates that read them look better than they are.
 
-    Those with `FEWEST_SHARED` nodes or more that have a score, too, of which nine tenths have the same number.
+    Those with `FEWEST_SHARED` nodes or more that have a score, too, of which nine tenths have the same number, or which
+    all stand in the order of the scores or against it, as 10 times the score and its logarithm do.
 
     >>> nodes = np.arange(20)
-    >>> literals = Literals({"citations": (nodes, 7.0 * nodes), "age": (nodes, 90.0 - nodes)}, {}, {})
+    >>> literals = Literals({"log": (nodes, np.log1p(nodes)), "age": (nodes, (7.0 * nodes) % 20)}, {}, {})
     >>> telling_scores(literals, {node: 7.0 * node for node in range(15)})
-    ['citations']
+    ['log']
     """
     telling = []
     for relation, (nodes, numbers) in literals.numbers.items():
         shared = np.isin(nodes, list(scores))
         known = np.array([scores[node] for node in nodes[shared].tolist()])
-        if len(known) >= FEWEST_SHARED and np.isclose(numbers[shared], known, rtol=1e-3).mean() >= 0.9:
+        if len(known) < FEWEST_SHARED:
+            continue
+        equal = np.isclose(numbers[shared], known, rtol=1e-3).mean() >= 0.9
+        if equal or abs(spearman(numbers[shared], known)) >= MOST_ALIKE:
             telling.append(relation)
     return telling
 

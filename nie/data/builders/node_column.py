@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nie.data.builders.frame import Frame
-from nie.data.builders.header import NODE_WORDS, PERHAPS_NODE_WORDS
+from nie.data.builders.header import NODE_WORDS, PERHAPS_NODE_WORDS, meant_first
 from nie.data.builders.table_file import table_rows
 from nie.data.builders.triples import Source
 from nie.data.raw import find_packed
 from nie.errors import NieError, shown
 from nie.progress import log
-
-VALUE_WORDS = {
-    "scores": frozenset({"score", "importance", "label", "value", "number"}),
-    "text": frozenset({"text", "description", "abstract", "words"}),
-}
-"""What a header may call the second column."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +38,15 @@ class NodeColumn:
 
     @classmethod
     def of_frame(cls, kind: str, given: Any) -> NodeColumn:
-        """A column of nodes and one of values; or a dict of values by node, as a Series is one, too."""
-        items = getattr(given, "items", None)
-        if items is not None and not hasattr(given, "columns") and not any(_is_column(value) for _, value in items()):
-            frame = Frame(kind, {"node": [node for node, _ in items()], kind: [value for _, value in items()]})
-        else:
-            frame = Frame(kind, given)
-        nodes, values = frame.names(frame.node_column()), frame.cells(frame.value_column(VALUE_WORDS[kind]))
-        return cls(kind, Source(kind, "row"), zip(range(len(nodes)), map(str.strip, nodes), values, strict=True))
+        """The one column of values of a table in memory, as `Frame.of_values` reads it."""
+        frame = Frame.of_values(kind, given)
+        place, *_ = meant_first(frame.columns, frame.value_columns(), kind)
+        return cls(kind, Source(kind, "row"), frame.rows(place))
 
     def values(
         self, nodes: Mapping[str, int], literals: Mapping[str, str], *, allow_unknown: bool
     ) -> tuple[dict[int, Any], int]:
-        """The value by the number of its node, and how many were skipped.
+        """The value by the number of its node, and how many were skipped; an empty text is none.
 
         Args:
             nodes: number by name.
@@ -81,7 +71,8 @@ class NodeColumn:
                 raise NieError(f"{self.source.at(number)}: the node {shown(node)} appears twice; give each node once.")
             seen.add(node)
             if node in nodes:
-                values[nodes[node]] = value
+                if value != "":
+                    values[nodes[node]] = value
             elif allow_unknown:
                 skipped += 1
             else:
@@ -118,10 +109,6 @@ def _without_header(path: str | os.PathLike[str], nodes: Mapping[str, int]) -> I
             yield line, node, field
 
 
-def _is_column(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str)
-
-
 def _finite(field: Any) -> float | None:
     number = float(field) if is_number(field) else math.nan
     return number if math.isfinite(number) else None
@@ -133,7 +120,7 @@ def _score(field: Any) -> float | None:
 
 
 def _sentence(field: Any) -> str | None:
-    return field if isinstance(field, str) else None
+    return (field if field.strip() else "") if isinstance(field, str) else None
 
 
 def is_number(field: Any) -> bool:

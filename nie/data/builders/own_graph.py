@@ -85,7 +85,7 @@ class OwnGraph:
         self.values[column.kind] = values
 
     def take_scores(self, columns: Mapping[str, NodeColumn]) -> None:
-        """Give nodes the scores of the first of some columns by name, and of several, all as signals.
+        """Give nodes the scores of the first of some columns by name; of several, all are signals, too.
 
         Raises:
             NieError: as `take`, or a signal that no node of the graph has.
@@ -95,6 +95,10 @@ class OwnGraph:
         if len(columns) == 1:
             return
         self.label = first
+        log.info(
+            "%s: the column %s is what is predicted, and further signals are %s",
+            columns[first].source.name, first, ", ".join([*columns][1:]),
+        )  # fmt: skip
         for name, column in columns.items():
             signal = replace(column, kind="signals")
             values, _ = signal.values(self.nodes, self.literals.names, allow_unknown=self.allow_unknown)
@@ -117,7 +121,8 @@ class OwnGraph:
         labels = _column(scores, len(nodes))
         for relation in telling_scores(self.literals, scores):
             log.warning(
-                "the numbers of the relation %s are the scores themselves, so that test figures will say too much; "
+                "the numbers of the relation %s are the scores themselves, if on another scale, so that test figures "
+                "will say too much; "
                 "remove its triples", relation,
             )  # fmt: skip
         own = literal_channel(self.literals, len(nodes))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nie.arrays import Ints
-from nie.data.builders.columns import USUAL, Columns, check_order, many_relations
+from nie.data.builders.columns import ROLES, USUAL, Columns, check_order, many_relations
 from nie.data.builders.n_triples import is_comment, n_triples_blocks, parse_line
 from nie.data.builders.rdf import FORMATS, rdf_blocks
 from nie.data.builders.table_file import Lines, table_lines
@@ -23,6 +23,8 @@ LIKE_HEADER = 10
 """In a file of fewer triples, names that occur once say nothing."""
 
 N_TRIPLES = (".nt", ".nq")
+
+NO_RELATION = "edges without a relation need a column for one, which may be the same word in each row"
 
 
 def read_triples(path: str | os.PathLike[str], columns: str | None = None) -> Triples:
@@ -55,7 +57,7 @@ Line = tuple[int, str]
 
 
 def _begun(found: Path) -> tuple[Iterator[Lines], bool, Line | None]:
-    """All lines of the file, whether they are N-Triples, and the first line where it is a header."""
+    """All lines of the file, whether they are N-Triples, and the first line where it names columns, or some."""
     blocks = table_lines(found)
     seen: list[Lines] = []
     in_rdf = ending(found) in N_TRIPLES
@@ -66,20 +68,26 @@ def _begun(found: Path) -> tuple[Iterator[Lines], bool, Line | None]:
             in_rdf = in_rdf or (not is_csv(found) and parse_line(said) is not None)
             break
     header = (seen[0][0][0], seen[0][1][0]) if seen and not in_rdf else None
-    if header and not Columns.of_header(header[1].split("\t")):
-        header = None
-    return itertools.chain(seen, blocks), in_rdf, header
+    fields = header[1].split("\t") if header else []
+    names = Columns.of_header(fields) is not None or Columns.in_part(fields)
+    return itertools.chain(seen, blocks), in_rdf, header if names else None
 
 
 def _table(found: Path, lines: Iterable[Lines], header: Line | None, given: Columns | None) -> Triples:
     """The triples of a table, of which a first line that looks like a header may be one."""
     source = Source(str(found))
-    order = given or (header and Columns.of_header(header[1].split("\t"))) or Columns()
+    fields = header[1].split("\t") if header else []
+    order = given or Columns.of_header(fields) or Columns()
+    in_part = given is None and Columns.in_part(fields)
+    if header and in_part and len(fields) > len(ROLES):
+        raise _header_in_part(found, header)
     read = numbered(source, _separated(found, lines, order, header))
     if header and _is_triple(order.picked(fields_of(header[1], len(order.roles), found, header[0])), read):
         if found.is_fifo():
             raise NieError(f"{found}: the first line may be a header or a triple; name a file instead of a pipe.")
         read = numbered(source, _separated(found, table_lines(found), given or Columns(), None))
+    elif header and in_part:
+        raise _header_in_part(found, header)
     elif header:
         shown_header = header[1].replace("\t", " ")
         log.info("%s, line %d is taken as a header and skipped: %s", found, header[0], shown_header)
@@ -102,10 +110,19 @@ def _separated(found: Path, blocks: Iterable[Lines], columns: Columns, header: L
             numbers, lines = [number for number, _ in kept], [line for _, line in kept]
         if {line.count("\t") for line in lines} - {width - 1}:
             for number, line in zip(numbers, lines, strict=True):
-                fields_of(line, width, found, number)
+                fields_of(line, width, found, number, of_two=NO_RELATION if width == len(ROLES) else "")
         if lines:
             cells = "\t".join(lines).split("\t")
             yield Block(numbers, *columns.picked([cells[place::width] for place in range(width)]))
+
+
+def _header_in_part(found: Path, header: Line) -> NieError:
+    """As a triple it would make an edge of the names of columns, and of columns something that they are not."""
+    return NieError(
+        f"{found}, line {header[0]} is a header that does not name head, relation and tail, each once; got "
+        f"{', '.join(header[1].split())}: call the columns so, or say with --columns which is which, as {USUAL}, with "
+        f"'-' for one to leave out ({NO_RELATION})."
+    )
 
 
 def _is_triple(named: tuple[str, str, str], read: Triples) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from nie.arrays import Array, Ints
 from nie.data.builders.node_column import NodeColumn
 from nie.data.builders.own_graph import ONLY_RELATION, OwnGraph
+from nie.data.builders.score_table import scores_of_frame
 from nie.data.builders.triples import Block, Source, numbered
 from nie.errors import NieError, shown
 
@@ -67,9 +68,10 @@ class TypedGraph:
             raise NieError(f"{self.source}: every node must have a name of its own; some have the same.")
         read = numbered(source, (self._block(edges, names) for edges in self.edges), every).in_order_of_names()
         graph = OwnGraph(self.source, read, literals="nodes")
-        for kind, given in (("scores", self._scores(scores, names)), ("text", text)):
-            if given is not None:
-                graph.take(NodeColumn.of_frame(kind, given))
+        if (known := self._scores(scores, names)) is not None:
+            graph.take_scores(scores_of_frame(known))
+        if text is not None:
+            graph.take(NodeColumn.of_frame("text", text))
         return graph.fields(name, self._channels(names, scores, list(graph.nodes)))
 
     def _names(self, kind: str, given: Any) -> list[str]:

@@ -39,6 +39,8 @@ from nie.progress import log
 
 # Raised when the same settings begin to mean other numbers, so that older files are not taken for new ones.
 VERSION = 1
+KEY = "key"
+"""What a seal calls the whole key, of which the name of the file has the first digits."""
 MOST_SEED = 2**32 - 1
 MOST_SETTING = 100_000
 
@@ -131,16 +133,17 @@ def features(
         raise NieError(f"There is no feature {shown(name)}{nearest(name, known)}; known are {', '.join(known)}.")
     feature = FEATURES[name]
     full = _resolved(name, feature, seed, settings)
-    path = cache_path(kg, name, feature, full, folder)
+    key = cache_key(kg, name, feature, full)
+    path = cache_path(kg, name, key, folder)
     if path.exists():
         try:
-            return _kept(path, kg.num_nodes)
+            return _kept(path, kg.num_nodes, key)
         except (NieError, OSError) as error:
             log.warning("computing %s again: %s", name, error)
     log.info("computing %s features of %s", name, kg.name)
     channel = feature.compute(kg, **full)
     try:
-        _keep(path, channel)
+        _keep(path, channel, key)
     except (NieError, OSError) as error:
         log.warning("the features %s are not kept for the next time: %s", name, error)
     return channel
@@ -153,7 +156,7 @@ def missing_packages(
     if name in kg.channels or name not in FEATURES:
         return ()
     feature = FEATURES[name]
-    path = cache_path(kg, name, feature, _resolved(name, feature, seed, settings), Path(root))
+    path = cache_path(kg, name, cache_key(kg, name, feature, _resolved(name, feature, seed, settings)), Path(root))
     return () if path.exists() else feature.packages
 
 
@@ -186,13 +189,13 @@ def computed_anew(kg: KnowledgeGraph, name: str, before: int, *, seed: int = 0, 
     return feature.anew(kg, before, **_resolved(name, feature, seed, settings))
 
 
-def _kept(path: Path, num_nodes: int) -> Channel:
-    """The cached feature; one without a seal was kept by an earlier nie, and is taken as it is.
+def _kept(path: Path, num_nodes: int, key: str) -> Channel:
+    """The cached feature; one without a seal, or a seal without a key, is of an earlier nie and taken as it is.
 
     Raises:
-        NieError: a file is missing, damaged or of another number of nodes.
+        NieError: a file is missing, damaged, of another number of nodes, or of a key with the same first digits.
     """
-    if not _as_sealed(path):
+    if not _as_sealed(path, key):
         raise NieError(f"The file {path}, or one beside it, has changed since it was written.")
     channel = Channel(read_npy(path), read_npy(_beside(path)[0]))
     if len(channel.mask) != num_nodes:
@@ -200,13 +203,15 @@ def _kept(path: Path, num_nodes: int) -> Channel:
     return channel
 
 
-def _as_sealed(path: Path) -> bool:
-    """Whether a cached feature and its mask are as its seal says, if it has one."""
+def _as_sealed(path: Path, key: str | None = None) -> bool:
+    """Whether a cached feature and its mask are as its seal says, if it has one, and of the key, if one is given."""
     mask_path, seal_path = _beside(path)
     if not seal_path.exists():
         return True
     try:
         known = read_seal(seal_path)
+        if known.pop(KEY, key) != key and key is not None:
+            return False
         return known.keys() == {path.name, mask_path.name} and not broken(path.parent, known)
     except (NieError, OSError):
         return False
@@ -233,14 +238,15 @@ def check_cached(folder: str | os.PathLike[str]) -> Findings:
     return found
 
 
-def _keep(path: Path, channel: Channel) -> None:
+def _keep(path: Path, channel: Channel, key: str) -> None:
     # The seal comes last: whatever an interruption leaves under an older seal does not fit it.
     mask_path, seal_path = _beside(path)
     for target, array in ((mask_path, channel.mask), (path, channel.features)):
         with atomic_file(target) as temporary:
             np.save(temporary, array, allow_pickle=False)
+    known = {KEY: key, **{file.name: file_digest(file) for file in (path, mask_path)}}
     with atomic_file(seal_path) as temporary:
-        temporary.write_text(json.dumps({file.name: file_digest(file) for file in (path, mask_path)}), encoding="utf-8")
+        temporary.write_text(json.dumps(known), encoding="utf-8")
 
 
 def _beside(path: Path) -> tuple[Path, Path]:
@@ -248,12 +254,17 @@ def _beside(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".mask.npy"), path.with_suffix(".seal.json")
 
 
-def cache_path(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[str, Any], root: Path) -> Path:
-    """Return where the feature with exactly these settings is kept."""
+def cache_path(kg: KnowledgeGraph, name: str, key: str, root: Path) -> Path:
+    """Return where the feature with this key is kept."""
+    return root / kg.name / "features" / f"{name}-{key[:8]}.npy"
+
+
+def cache_key(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[str, Any]) -> str:
+    """sha256 of all that says what a feature is: the part of the graph, exactly these settings, and the plugin."""
     source = kg.structure_digest if feature.reads == "structure" else kg.text_digest
     plugin = plugins_of([("feature", name)])
-    key = json.dumps([VERSION, name, source, settings, *([plugin] if plugin else [])], sort_keys=True)
-    return root / kg.name / "features" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.npy"
+    said = json.dumps([VERSION, name, source, settings, *([plugin] if plugin else [])], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,6 +217,73 @@ def test_a_range_that_cannot_be_is_one_sentence(space: dict[str, Any], said: str
     with pytest.raises(NieError, match=said):
         search("gat", Settings("synthetic", flags=FLAGS), runner=runner(tmp_path), trials=1, space=space)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["select", "dataset", "method", "label", "plugins", "search", "folds.run", "folds.seed", "tier_shares",
+     "licap.dataset", "licap.label", "licap.plugins", "licap.folds.num_folds"],
+)  # fmt: skip
+def test_trials_are_of_one_thing_and_judged_by_one_metric(name: str, tmp_path: Path) -> None:
+    store_synthetic(tmp_path / "data")
+    for choices in (["spearman", "rmse"], [2, 5]):
+        with pytest.raises(NieError, match=rf"^{name} cannot be searched, because trials that differ in it") as raised:
+            search(
+                "gcn", Settings("synthetic", flags=FLAGS), runner=runner(tmp_path), trials=1, licap=True,
+                space={name: choices},
+            )  # fmt: skip
+        assert "\n" not in str(raised.value)
+
+
+class Killed(BaseException):
+    """Leaves a trial as SIGKILL does: running, without a further heartbeat."""
+
+
+def test_present_settings_are_tried_although_a_kill_met_them(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, present = f"sqlite:///{tmp_path / 'runs' / 'trials.db'}", settings.method("gcn").optim.lr
+
+    def killed(*_: Any) -> float:
+        raise Killed
+
+    def trials_after(number: int) -> list[tuple[str, bool]]:
+        monkeypatch.setattr("downstream.studies.search._validate", lambda *_: 0.5)
+        search("gcn", settings, runner=runner(tmp_path), trials=number)
+        trials = optuna.load_study(study_name=None, storage=url).trials
+        return [(trial.state.name, trial.params["optim.lr"] == present) for trial in trials]
+
+    monkeypatch.setattr("downstream.studies.search._validate", killed)
+    with pytest.raises(Killed):
+        search("gcn", settings, runner=runner(tmp_path), trials=1)
+    assert trials_after(1) == [("RUNNING", True), ("COMPLETE", False)]  # the process may be alive
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs" / "trials.db")) as database, database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 hour')")
+    assert trials_after(1)[::2] == [("FAIL", True), ("COMPLETE", True)]
+    assert trials_after(1)[3:] == [("COMPLETE", False)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_two_searches_at_once_try_different_trials(
+    shared: bool, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, begun = f"sqlite:///{tmp_path / 'runs' / 'trials.db'}", list[int]()
+    (tmp_path / "runs").mkdir()
+    asked: dict[str, Any] = {"trials": 3, "storage": url if shared else None, "space": {"optim.lr": (1e-4, 1.0, "log")}}
+
+    def validate(*_: Any) -> float:
+        if not begun:
+            search_too()  # while the first trial runs
+        return 0.5
+
+    def search_too() -> None:
+        begun.append(1)
+        search("gcn", settings, runner=runner(tmp_path), **asked)
+
+    monkeypatch.setattr("downstream.studies.search._validate", validate)
+    search("gcn", settings, runner=runner(tmp_path), **asked)
+    trials = optuna.load_study(study_name=None, storage=url).trials
+    assert len({trial.params["optim.lr"] for trial in trials}) == len(trials) == 6
 
 
 def test_whole_numbers_are_the_ends_of_a_range_of_real_numbers() -> None:

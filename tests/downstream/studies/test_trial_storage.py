@@ -28,6 +28,11 @@ def opened(url: str) -> None:
         ("sqlite:///{unknown}.db", "must be a URL"),
         ("sqlite:///{SCHEMA_VERSION.of}.db", "must be a URL"),
         ("sqlite:///FOLDER/missing/trials.db", "folder of the storage .* does not exist; make it"),
+        pytest.param(
+            "sqlite:////proc/trials.db",
+            "cannot be made in its folder; give another storage",
+            marks=pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc"),
+        ),
         ("sqlite:///FOLDER/text.db", "cannot be used .file is not a database.; correct that"),
         ("sqlite:///FOLDER", "cannot be used .unable to open database file."),
     ],

@@ -15,6 +15,9 @@ def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("NIE_RAW_DIR", str(env))
     with pytest.raises(NieError, match=r"env/fb15k or .*root/fb15k/raw; run `nie data fetch fb15k`"):
         find_raw("fb15k", root=root)
+    for name in ("db15k", "mkg-w"):  # which nothing fetches
+        with pytest.raises(NieError, match=rf"root/{name}/raw; give --raw DIR or the variable NIE_RAW_DIR\.$"):
+            find_raw(name, root=root)
     (root / "fb15k" / "raw").mkdir(parents=True)
     assert find_raw("fb15k", root=root) == root / "fb15k" / "raw"
     (env / "fb15k").mkdir(parents=True)

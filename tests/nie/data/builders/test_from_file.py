@@ -27,7 +27,7 @@ def make(
     return KnowledgeGraph.from_file(folder / "t.tsv", folder / "s.tsv", name="mine", **more)
 
 
-def test_ids_follow_first_appearance_and_repeats_are_dropped(tmp_path: Path) -> None:
+def test_ids_follow_the_order_of_names_and_repeats_are_dropped(tmp_path: Path) -> None:
     kg = make(tmp_path)
     assert kg.node_names == ["ann", "bob", "cat"]
     assert kg.relation_names == ["knows", "likes"]
@@ -35,6 +35,16 @@ def test_ids_follow_first_appearance_and_repeats_are_dropped(tmp_path: Path) -> 
     np.testing.assert_array_equal(kg.labels, [3, np.nan, 0.5])
     assert kg.meta["notes"] == {"repeated_triples": 1}
     assert kg.text == kg.node_names
+
+
+def test_rows_of_features_stand_in_the_order_that_the_pages_say(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.array([[1.0], [2.0], [3.0]]))
+    kg = make(tmp_path, "zed\tr\tbob\nbob\tr\tAnn\n", "zed\t1\n", features={"own": tmp_path / "f.npy"})
+    rows = dict(zip(kg.node_names, kg.channels["own"].features[:, 0].tolist(), strict=True))
+    assert rows == {"Ann": 1, "bob": 2, "zed": 3}
+    for page in ("datasets/README.md", "docs/own_graph.md"):
+        said = " ".join((Path(__file__).parents[4] / page).read_text().split())
+        assert "in the order of the names (by code point)" in said
 
 
 def test_headers_are_optional(tmp_path: Path) -> None:

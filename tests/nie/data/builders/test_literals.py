@@ -147,15 +147,18 @@ def test_what_is_no_number_and_no_date(text: str) -> None:
     assert np.isnan(number_of(text))
 
 
-def test_a_warning_says_which_relation_gives_the_scores_away(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("told", [lambda score: score, lambda score: 10 * score, np.log1p, lambda score: -score])
+def test_a_warning_says_which_relation_gives_the_scores_away(told: Any, caplog: pytest.LogCaptureFixture) -> None:
     nodes = [f"n{node}" for node in range(20)]
     triples = [
         *((node, "knows", "n0") for node in nodes),
-        *((node, "citations", 7 * place) for place, node in enumerate(nodes)),
-        *((node, "age", 90 - place) for place, node in enumerate(nodes)),
+        *((node, "citations", float(told(7.0 * place))) for place, node in enumerate(nodes)),
+        *((node, "age", 7 * place % 20) for place, node in enumerate(nodes)),
+        *((node, "legs", 2) for node in nodes),
     ]
     heads, relations, tails = map(list, zip(*triples, strict=True))
     scores = {node: 7.0 * place for place, node in enumerate(nodes[:15])}
     KnowledgeGraph.from_frames({"head": heads, "relation": relations, "tail": tails}, scores)
     assert "the numbers of the relation citations are the scores themselves" in caplog.text
     assert "relation age" not in caplog.text
+    assert "relation legs" not in caplog.text

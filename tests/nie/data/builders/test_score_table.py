@@ -31,6 +31,58 @@ def test_the_first_column_is_the_label_and_all_are_signals(triples: Path) -> Non
     np.testing.assert_array_equal(kg.signals["stars"], [np.nan, -4.5, np.nan])
 
 
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        (["year", "score"], "score"),
+        (["year", "Importance", "votes"], "Importance"),
+        (["votes", "value"], "value"),
+        (["views", "year"], "views"),
+        (["2015", "2016"], "2015"),
+    ],
+)
+def test_the_label_is_the_same_column_of_a_file_and_of_a_frame(
+    columns: list[str], label: str, triples: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = {name: [place + 1.0, place + 7.0] for place, name in enumerate(columns)}
+    table = {"node": ["ann", "bob"], **rows}
+    lines = [[*table], *zip(*table.values(), strict=True)]
+    with caplog.at_level("INFO", logger="nie"):
+        file = graph(triples, "".join("\t".join(map(str, line)) + "\n" for line in lines), allow_unknown=True)
+        edges = {"head": ["ann", "bob"], "relation": ["knows"] * 2, "tail": ["bob", "cid"]}
+        frame = KnowledgeGraph.from_frames(edges, {**table, "title": ["Ann B.", "Bob C."]})
+    assert (file.digest, list(file.signals)) == (frame.digest, list(frame.signals))
+    assert file.meta["label"] == frame.meta["label"] == label
+    assert file.labels.tolist()[:2] == rows[label]
+    assert caplog.text.count(f"the column {label} is what is predicted") == 2
+    assert "columns without a number are left out: title" in caplog.text
+
+
+def test_a_column_of_a_frame_may_lack_numbers() -> None:
+    edges = {"head": ["ann"], "relation": ["knows"], "tail": ["bob"]}
+    scores = {"node": ["ann", "bob"], "votes": [None, 4], "score": [2.0, float("nan")]}
+    kg = KnowledgeGraph.from_frames(edges, scores)
+    np.testing.assert_array_equal([kg.labels, kg.signals["votes"]], [[2, np.nan], [np.nan, 4]])
+    with pytest.raises(NieError, match="scores: at least one node of the graph must have a score"):
+        KnowledgeGraph.from_frames(edges, {**scores, "score": [None, None]})
+
+
+def test_an_empty_text_is_none(triples: Path) -> None:
+    (triples.parent / "x.tsv").write_text("ann\t\nbob\t \ncid\ta singer\n")
+    texts = {"ann": "", "bob": " ", "cid": "a singer"}
+    edges = {"head": ["ann", "bob"], "relation": ["knows"] * 2, "tail": ["bob", "cid"]}
+    for kg in (
+        graph(triples, "ann\t1\n", text=triples.parent / "x.tsv"),
+        KnowledgeGraph.from_frames(edges, text=texts),
+    ):
+        assert list(kg.text) == [None, None, "a singer"]
+
+
+def test_a_line_of_scores_with_two_fields_is_given_no_advice_about_triples(triples: Path) -> None:
+    with pytest.raises(NieError, match=r"must have 3 tab-separated fields; got 2\.$"):
+        graph(triples, "node\tviews\tstars\nann\t7\n")
+
+
 def test_columns_without_a_header_are_numbered(triples: Path) -> None:
     assert list(graph(triples, "ann\t7\t1\nbob\t3\t2\n").signals) == ["score", "score2"]
 

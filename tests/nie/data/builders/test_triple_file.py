@@ -68,6 +68,26 @@ def test_a_triple_that_looks_like_a_header_is_a_triple(tmp_path: Path) -> None:
     assert named(read(tmp_path, lines(letters))) == sorted(letters)
 
 
+@pytest.mark.parametrize(
+    "header", ["source,target,weight", "source,target,weight,year", "head,relation,value", "from,to,type,label"]
+)
+def test_a_header_without_each_role_once_is_refused_and_no_triple(header: str, tmp_path: Path) -> None:
+    """A weighted edge list, of which the header would be the only edge, and the weights literals."""
+    rows = [(*fact[::2], f"0.{place}", "2020") for place, fact in enumerate(FACTS)]
+    (tmp_path / "t.csv").write_text(
+        "".join(",".join(row[: header.count(",") + 1]) + "\n" for row in [header.split(","), *rows])
+    )
+    with pytest.raises(NieError, match=rf"line 1 is a header .* got {', '.join(header.split(','))}: .* --columns"):
+        read_triples(tmp_path / "t.csv")
+    said = ",".join(["head", "tail", "relation", "-"][: header.count(",") + 1])
+    assert len(read_triples(tmp_path / "t.csv", said).edges) == 60
+
+
+def test_a_triple_of_words_that_columns_have_is_a_triple(tmp_path: Path) -> None:
+    words = [("end", "synonym", "start"), ("begin", "synonym", "start"), ("end", "antonym", "begin")]
+    assert named(read(tmp_path, lines(words))) == sorted(words)
+
+
 def test_files_that_were_joined(tmp_path: Path) -> None:
     part = "\ufeffhead\trelation\ttail\n"
     assert named(read(tmp_path, part + lines(FACTS[:30]) + part + lines(FACTS[30:]))) == sorted(FACTS)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import json
 import logging
 import os
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from nie.data import FEATURES, KnowledgeGraph, features, synthetic
 from nie.data.graph_change import GraphChange
-from nie.data.node_features.cache import feature_of_others
+from nie.data.node_features.cache import check_cached, feature_of_others
 from nie.errors import NieError
 
 
@@ -194,6 +195,21 @@ def test_a_cache_without_a_seal_is_of_an_earlier_version_and_is_used(
     next(tmp_path.rglob("*.seal.json")).unlink()
     forbid(monkeypatch, "tfidf")
     np.testing.assert_array_equal(features(kg, "tfidf", root=tmp_path).features, first.features)
+
+
+def test_a_file_of_another_key_with_the_same_digits_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kg = synthetic(0)
+    monkeypatch.setattr("nie.data.node_features.cache.cache_path", lambda *_: tmp_path / "tfidf-00000000.npy")
+    assert [features(kg, "tfidf", root=tmp_path, dim=dim).features.shape[1] for dim in (4, 8)] == [4, 8]
+    seal = tmp_path / "tfidf-00000000.seal.json"
+    known = json.loads(seal.read_text())
+    del known["key"]  # as seals were before they had one
+    seal.write_text(json.dumps(known))
+    assert check_cached(tmp_path).whole == 3
+    forbid(monkeypatch, "tfidf")
+    assert features(kg, "tfidf", root=tmp_path, dim=8).features.shape[1] == 8
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
