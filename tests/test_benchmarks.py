@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage_helpers import small, store_synthetic
+from hosts_helpers import why_not
+from stage_helpers import SMALL_FLAGS, small, store_synthetic
 
 from downstream.stages.estimation import estimate
 from nie.data import load, synthetic
@@ -170,6 +171,22 @@ def test_memory_is_measured_against_edges(script: Script) -> None:
     printed = script("large.py", "--graphs", "2000", "--methods", "rgcn", "--ways", "batch.size 64 batch.fanout 2")
     (row,) = (line.split("|") for line in printed.splitlines() if "rgcn" in line)
     assert float(row[4].removesuffix(" GB ")) > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_what_two_hosts_wait_for_and_receive_is_measured(script: Script, tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    flags = SMALL_FLAGS[:4]
+    stage = ["--recipe", "fast", "--method", "rgcn", "--batch.size", "64", "--optim.max_epochs", "1", *flags]
+    printed = script("hosts.py", "synthetic", "--data-root", str(tmp_path), "--partition", " ".join(flags), *stage)
+    one, *two = ([cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines()[-3:])
+    assert one[:2] == ["1", "0"]
+    assert one[3] == "0 MB"
+    assert [row[:2] for row in two] == [["2", "0"], ["2", "1"]]
+    for row in two:
+        assert int(row[3].removesuffix(" MB")) > 0
+        assert 0 < int(row[5].removesuffix("%")) < 100
 
 
 def test_every_format_gives_one_graph(script: Script) -> None:
