@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import subprocess
@@ -23,10 +24,10 @@ SSH = (
 )
 """A lost network ends ssh within 30 seconds; the terminal of ``-tt`` ends what ran on the host when ssh ends."""
 SSH_FAILED = 255
+SIGNALS_FROM = 128
+"""A shell gives the code 128 + n for a program that signal n has ended."""
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
-ABORTED = (-signal.SIGABRT, 128 + signal.SIGABRT)
-"""Exit codes of a process that was aborted, as the system and as a shell gives them."""
 SETTLES_WITHIN_S = 1.0
 LEAVE_WITHIN_S = 20
 """For processes that are to end by themselves."""
@@ -53,15 +54,14 @@ class Launch:
         for role in (SERVER, TRAINER):
             yield from (Place(self.hosts, number, role) for number in range(len(self.hosts)))
 
-    def arguments(self, place: Place) -> list[str]:
-        """The command that starts a process on its host."""
+    def program(self, place: Place) -> str:
+        """The command that is a process, as the shell of its host reads it."""
         environment = [f"{name}={shlex.quote(value)}" for name, value in place.environment.items()]
-        there = f"cd {shlex.quote(str(self.folder))} && exec env {' '.join(environment)} {shlex.join(self.command)}"
-        return [*self.shell, place.host, there]
+        return f"cd {shlex.quote(str(self.folder))} && exec env {' '.join(environment)} {shlex.join(self.command)}"
 
     def said(self) -> list[str]:
         """All commands, as a shell reads them."""
-        return [shlex.join(self.arguments(place)) for place in self.places()]
+        return [shlex.join([*self.shell, place.host, self.program(place)]) for place in self.places()]
 
     def check_hosts(self) -> None:
         """Raise unless every host runs commands, and has the folder.
@@ -140,8 +140,9 @@ class _Running:
             self.printed[place] = Path(self.logs.name, f"{place.role}{place.number}.log")
             with self.printed[place].open("wb") as file:
                 leads = place.role == TRAINER and place.number == 0
+                command = [*self.launch.shell, place.host, with_code(self.launch.program(place))]
                 self.processes[place] = subprocess.Popen(
-                    self.launch.arguments(place), stdin=subprocess.DEVNULL, stdout=None if leads else file,
+                    command, stdin=subprocess.DEVNULL, stdout=None if leads else file,
                     stderr=None if leads else subprocess.STDOUT, start_new_session=True,
                 )  # fmt: skip
         log.info("Started a server and a trainer on each of %s.", ", ".join(self.launch.hosts))
@@ -156,7 +157,7 @@ class _Running:
             try:
                 process.wait(max(until - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # the shell that waits for the program, and the program
                 process.wait()
         self.logs.cleanup()
 
@@ -178,8 +179,8 @@ class _Running:
         """Wait a moment, as the process with the reason may take longer to end; and longer while all were aborted."""
         time.sleep(SETTLES_WITHIN_S)
         until = time.monotonic() + LEAVE_WITHIN_S
-        says_nothing = (None, 0, *ABORTED)
-        while time.monotonic() < until and all(one.poll() in says_nothing for one in self.processes.values()):
+        says_nothing = (None, 0, -signal.SIGABRT)
+        while time.monotonic() < until and all(_code(one) in says_nothing for one in self.processes.values()):
             time.sleep(LOOKED_AT_EVERY_S)
 
     def _failed(self) -> Failure | None:
@@ -187,21 +188,45 @@ class _Running:
 
         What was aborted comes last, as DGL's threads abort a process that loses the others.
         """
-        ended = {place: process.returncode for place, process in self.processes.items() if process.poll() is not None}
-        bad = [place for place, code in ended.items() if code]
+        bad = {place: code for place, process in self.processes.items() if (code := _code(process))}
         if not bad:
             return None
         words = {one: _last_line(self.printed[one].read_bytes()) for one in bad}
-        place = min(
-            bad,
-            key=lambda one: (
-                ended[one] > 0 or ended[one] in ABORTED, ended[one] not in (2, GOES_ON), not words[one]
-            ),
-        )  # fmt: skip
-        code, said = ended[place], words[place]
+        place = min(bad, key=lambda one: (_blame(bad[one]), not words[one]))
+        code, said = bad[place], words[place]
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         sentence = f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
         return Failure(sentence, code < 0 or code in (GOES_ON, SSH_FAILED))
+
+
+def with_code(program: str) -> str:
+    """A command for a host's shell that runs a program, hands it what is to end it, and has its exit code.
+
+    A program that a signal ends is 255 to ssh, as is a host that is no longer reached; to a shell it is 128 + n.
+
+    >>> subprocess.run(["sh", "-c", with_code("exec sh -c 'kill -9 $$'")]).returncode
+    137
+    """
+    # A wait that a signal interrupts has another code, and the program is still there.
+    waits = "while :; do wait $!; code=$?; kill -0 $! 2>/dev/null || exit $code; done"
+    return f"trap 'kill $!' HUP INT TERM; ({program}) & {waits}"
+
+
+def _code(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit code, -n of a program that signal n has ended; None while it runs."""
+    code = process.poll()
+    return SIGNALS_FROM - code if code is not None and SIGNALS_FROM < code < SSH_FAILED else code
+
+
+def _blame(code: int) -> int:
+    """How late a process with this exit code comes among those that may have failed the others.
+
+    >>> sorted([1, -signal.SIGABRT, SSH_FAILED, GOES_ON, -signal.SIGKILL], key=_blame)
+    [-9, 75, 255, 1, -6]
+    """
+    if code == -signal.SIGABRT:
+        return 4
+    return 0 if code < 0 else {2: 1, GOES_ON: 1, SSH_FAILED: 2}.get(code, 3)
 
 
 def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -27,6 +27,15 @@ class NotWritten(NieError):
     """A file or folder that could not be written, for a reason that lies in the machine and not in what was asked."""
 
 
+def lies_in_disk(error: BaseException) -> bool:
+    """Whether an error is that of a disk, which may be mended, and not of what was asked.
+
+    >>> lies_in_disk(OSError(errno.ENOSPC, "full")), lies_in_disk(NieError("wrong"))
+    (True, False)
+    """
+    return isinstance(error, NotWritten) or (isinstance(error, OSError) and error.errno in (*FULL, *BROKEN))
+
+
 @contextlib.contextmanager
 def space_errors(path: Path) -> Iterator[None]:
     """Turn the errors of a full, failing, read-only or missing place into one sentence about ``path``.

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
-from nie.disk.atomic import NotWritten
+from nie.disk.atomic import lies_in_disk
 from nie.errors import NieError, shown
 from nie.foreign import one_line
 from nie.hosts import GOES_ON, SERVER, Place
@@ -43,7 +43,8 @@ SIOCGIFADDR = 0x8915
 
 def serve(place: Place, parts: Parts) -> NoReturn:
     """Serve a host's part until the trainers have left, and end the process."""
-    _join_dgl(place, parts)
+    with leaving_alone():
+        _join_dgl(place, parts)
     raise AssertionError("DGL ends the process of a server")
 
 
@@ -71,10 +72,12 @@ def leaving_alone() -> Iterator[None]:
     """
     try:
         yield
+    except SystemExit:  # as which DGL ends a server that has served
+        raise
     except BaseException as error:
         atexit.unregister(dgl.distributed.exit_client)
         known = 2 if isinstance(error, (NieError, OSError, MemoryError)) else 1
-        atexit.register(end_at_once, GOES_ON if isinstance(error, NotWritten) else known)
+        atexit.register(end_at_once, GOES_ON if lies_in_disk(error) else known)
         raise
 
 

@@ -27,6 +27,15 @@ def shell(folder: Path, unreachable: str = "nothing") -> list[str]:
     return [str(script)]
 
 
+AS_SSH = """
+import signal, subprocess, sys
+there = subprocess.Popen(["sh", "-c", sys.argv[2]])
+signal.signal(signal.SIGTERM, lambda *_: there.terminate())
+sys.exit(255 if there.wait() < 0 else there.returncode)
+"""
+"""Runs commands here, and has the exit codes of ssh, to which every signal is 255."""
+
+
 def launch(folder: Path, program: str, **changes: str) -> Launch:
     return Launch(HERE, shell(folder, **changes), [sys.executable, "-c", program], folder)
 
@@ -72,7 +81,8 @@ def test_all_processes_of_all_hosts_run(tmp_path: Path) -> None:
         ("sys.stderr.write('nie: full.'); sys.exit(75)", "The server of 10.0.0.2 has ended (exit code 75): full;"),
     ],
 )
-def test_a_process_that_dies_ends_all_in_one_sentence(tmp_path: Path, does: str, said: str) -> None:
+@pytest.mark.parametrize("like_ssh", [False, True])
+def test_a_process_that_dies_ends_all_in_one_sentence(tmp_path: Path, does: str, said: str, like_ssh: bool) -> None:
     program = f"""
 import os, sys, time
 if (os.environ["NIE_ROLE"], os.environ["NIE_HOST"]) == ("server", "1"):
@@ -82,12 +92,30 @@ time.sleep(60)
 """
     started = time.monotonic()
     with pytest.raises(NieError) as caught:
+        if like_ssh:
+            Launch(HERE, [sys.executable, "-c", AS_SSH], [sys.executable, "-c", program], tmp_path).run()
         launch(tmp_path, program).run()
     assert time.monotonic() - started < 30
     assert said in str(caught.value)
     assert ("the same command goes on" in str(caught.value)) == ("exit code 1" not in said)
     for file in tmp_path.glob("*r[01]"):
         assert not Path("/proc", file.read_text()).exists()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_by_ssh_too_the_killed_one_is_blamed_and_not_who_lost_it(tmp_path: Path, number: int) -> None:
+    program = f"""
+import os, sys, time
+role, number = os.environ["NIE_ROLE"], int(os.environ["NIE_HOST"])
+if role == "trainer":
+    time.sleep(.5 * (number != {number}))
+    if number == {number}:
+        os.kill(os.getpid(), 9)
+    sys.exit("RuntimeError: Connection closed by peer")
+time.sleep(60)
+"""
+    with pytest.raises(NieError, match=rf"trainer of 10.0.0.{number + 1} .*signal 9.* the same command goes on"):
+        Launch(HERE, [sys.executable, "-c", AS_SSH], [sys.executable, "-c", program], tmp_path).run()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])

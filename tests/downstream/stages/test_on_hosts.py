@@ -156,6 +156,11 @@ def test_rows_that_are_not_those_that_were_written_are_refused(
     assert not list(tmp_path.rglob("provenance.json"))
 
 
+def children(of: int) -> list[int]:
+    """Numbers of the processes that a process has started."""
+    return [*map(int, Path(f"/proc/{of}/task/{of}/children").read_text().split())]
+
+
 def wait_for_training(process: subprocess.Popen[str], folder: Path) -> None:
     while not list(folder.rglob("fold0.partial/threads.json")):
         assert process.poll() is None
@@ -167,11 +172,11 @@ def wait_for_training(process: subprocess.Popen[str], folder: Path) -> None:
 def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path) -> None:
     with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
         wait_for_training(process, tmp_path)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
         (victim,) = (
-            int(child)
-            for child in children
+            child
+            for waiting in children(process.pid)
+            for child in children(waiting)
             if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
         )
         os.kill(victim, signal.SIGKILL)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from nie.errors import NieError
-from nie.hosts import TRAINER, Place
+from nie.hosts import GOES_ON, TRAINER, Place
 from nie.training import distributed
 from nie.training.distributed import Trainers, _interface
 from nie.training.parts import Parts
@@ -42,3 +44,25 @@ def test_an_address_that_this_host_has_not_is_refused() -> None:
     assert _interface("127.0.0.1") == "lo"
     with pytest.raises(NieError, match=r"no network interface of the address 192\.0\.2\.1"):
         _interface("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        ("OSError(28, 'No space left on device')", GOES_ON),
+        ("NotWritten('The disk is full.')", GOES_ON),
+        ("FileNotFoundError(2, 'No such file')", 2),
+        ("NieError('wrong')", 2),
+        ("RuntimeError('unforeseen')", 1),
+    ],
+)
+def test_what_a_disk_is_short_of_lets_the_same_command_go_on(raised: str, code: int) -> None:
+    """On any host: only the first one writes a run, and all of them have temporary files."""
+    program = f"""
+from nie.disk.atomic import NotWritten
+from nie.errors import NieError
+from nie.training.distributed import leaving_alone
+with leaving_alone():
+    raise {raised}
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == code
