@@ -50,7 +50,10 @@ def of_network(build: type, settings: type[ModelConfig] | None = None) -> Method
 
 
 def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None = None) -> Method:
-    """The method of a function of `FoldData`; see `downstream.methods.registration.register_method`."""
+    """The method of a function of `FoldData`; see `downstream.methods.registration.register_method`.
+
+    It is given no label that it is tested on (`downstream.methods.baselines.FoldData.without_test_labels`).
+    """
     name = getattr(function, "__name__", type(function).__name__)
     arguments = list(_arguments(function).values())
     if not arguments:
@@ -60,7 +63,7 @@ def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None
     own = _defaults(name, settings)
 
     def fit(work: Any, _checked: None, _folder: Path) -> Any:
-        given = later("downstream.methods.baselines:FoldData.of")(work)
+        given = later("downstream.methods.baselines:FoldData.of")(work).without_test_labels()
         made = function(given, **work.config.model.model_dump())
         fitted = later("downstream.methods.fitted:Fitted")
         if hasattr(made, "score") and hasattr(made, "prediction"):

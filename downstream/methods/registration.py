@@ -48,7 +48,8 @@ def register_method(
     and ``degrees`` there together with an attribute ``num_hops``, by which it trains on sampled blocks.
 
     A function takes a `downstream.methods.baselines.FoldData` and returns the (N,) predictions of all nodes, on the
-    scale of ``given.targets``, or a `downstream.methods.fitted.Fitted`.
+    scale of ``given.targets``, or a `downstream.methods.fitted.Fitted`. It sees the labels of training and validation
+    nodes alone: those of all others are nan in ``given.targets`` and in ``given.kg``.
 
     All further keyword arguments of either that have a default are settings, ``--model.NAME`` on the command line;
     their types are those of the annotations, or of the defaults.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,8 @@ from downstream.metrics.registry import METRICS
 from downstream.reports.results import Results, named
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
-from nie.data import FEATURES
+from nie.data import FEATURES, synthetic
+from nie.data.store import save
 from nie.errors import NieError
 from nie.settings.flags import field_names
 
@@ -95,6 +97,30 @@ def test_a_function_has_settings_and_may_give_scores_alone(tmp_path: Path) -> No
     config = small("first", model={"factor": 2}, features=features, folds={"run": [0]})
     (run,) = runner.run([config])
     assert run.predictions(0, kg.num_nodes).tolist() == [2.0] * kg.num_nodes
+
+
+def test_a_function_sees_no_label_that_it_is_tested_on(tmp_path: Path) -> None:
+    found: list[Any] = []
+
+    def looks(given: Any) -> Any:
+        found.append(given)
+        return np.zeros(given.kg.num_nodes)
+
+    nie.register_method("looks", looks)
+    kg = synthetic(0)
+    signals = {"views": kg.labels, "other": np.arange(kg.num_nodes, dtype=float)}
+    kg = replace(kg, signals=signals, meta={**kg.meta, "label": "views"})
+    save(kg, tmp_path / "data" / kg.name / "processed")
+    Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs").run([small("looks", folds={"run": [0]})])
+    (given,) = found
+    told = np.zeros(kg.num_nodes, dtype=bool)
+    told[np.concatenate([given.fold.train, given.fold.val])] = True
+    assert kg.label_mask[given.fold.test].all()
+    for values in (given.targets, given.kg.targets, given.kg.labels, given.kg.signals["views"]):
+        assert (np.isfinite(values) == told).all()
+    assert (given.kg.label_mask == told).all()
+    assert np.array_equal(given.kg.labels[told], kg.labels[told])
+    assert np.array_equal(given.kg.signals["other"], kg.signals["other"])
 
 
 def test_what_does_not_use_it_keeps_its_name() -> None:
