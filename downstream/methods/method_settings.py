@@ -263,7 +263,9 @@ class BlendConfig(ImportanceConfig):
 
     parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
     skip_unfinished: bool = Field(
-        False, description="leave out parts that have not finished a fold, as one that failed, where two others have"
+        False,
+        description="leave out parts that have not finished a fold, as one that failed, where two others have; "
+        "a fold is blended anew when they have finished it",
     )
     average: BlendedAverage = Field(
         "scores",
