@@ -107,7 +107,9 @@ class ImportanceLossConfig(Section):
         {}, description="settings of tier_loss: gamma, alpha, label_smoothing, smooth_others, as far as it has them"
     )
     teacher_weight: float = Field(
-        1.0, ge=0, description="weight of the squared error to the teachers' mean prediction, at every node"
+        1.0,
+        ge=0,
+        description="weight of the squared error to the teachers' mean prediction, at every node; not on batches",
     )
     teacher_rank_weight: float = Field(
         0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
