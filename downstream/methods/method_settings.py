@@ -85,6 +85,10 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         if (self.first_channel is None) != (self.first_steps == 0):
             raise ValueError("model.first_channel and model.first_steps must be given together or not at all")
+        if self.channel_warmup and self.channel_drop == 0:
+            raise ValueError("model.channel_warmup leads up to model.channel_drop, which is 0; give both")
+        if self.attention == "global" and self.mode != type(self).model_fields["mode"].default:
+            raise ValueError("model.mode is about attention along edges, which model.attention global has none of")
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
         if self.attention != "local" and (asked := settings.asks_for_batches):

@@ -128,7 +128,9 @@ def test_what_does_not_use_it_keeps_its_name() -> None:
     nie.register_loss("hinge", hinge, "tiers")
     nie.register_metric("bias", bias, higher_is_better=False)
     assert small("gcn").digest() == before.digest()
-    unused = small("gcn", loss={"tier_loss": "hinge"})
+    nie.register_loss("cubed", cubed)
+    tiers_alone = {"importance_weight": 0.0, "tier_weight": 1.0}
+    unused = small("gcn", loss={"importance": "cubed", **tiers_alone}, select="macro_f1")
     assert unused.plugins == {}
     assert list(small("gcn", loss={"tier_loss": "hinge", "tier_weight": 1.0}).plugins) == [__name__]
 
