@@ -80,8 +80,10 @@ class FoldData:
         """
         kg, told = self.kg, np.zeros(self.kg.num_nodes, dtype=bool)
         told[np.concatenate([self.fold.train, self.fold.val])] = True
-        of_label = {LABEL, kg.meta.get("label")} & set(kg.signals)
-        signals = {**kg.signals, **{name: np.where(told, kg.signals[name], np.nan) for name in of_label}}
+        of_label = (LABEL, kg.meta.get("label"))
+        signals = {
+            name: np.where(told, values, np.nan) if name in of_label else values for name, values in kg.signals.items()
+        }
         shown = replace(kg, labels=np.where(told, kg.labels, np.nan), label_mask=kg.label_mask & told, signals=signals)
         return replace(self, kg=shown, targets=np.where(told, self.targets, np.nan))
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 from pydantic import Field, PydanticUserError, ValidationError, create_model
 
+from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import FeatureConfig, ModelConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.methods.table import network
-from nie.arrays import Array
 from nie.errors import NieError, shown
 from nie.later import later
+from nie.plugins import own_errors
 
 SIZES = ("channel_sizes", "num_relations")
 TIERS = "tier_outputs"
@@ -46,7 +48,7 @@ def of_network(build: type, settings: type[ModelConfig] | None = None) -> Method
     defaults = _defaults(name, settings)
     if lacks_tiers or lacks_blocks:
         defaults = _defaults(name, _limited(name, settings, lacks_tiers=lacks_tiers, lacks_blocks=lacks_blocks))
-    return network(defaults, functools.partial(_built, name, build), takes_masks="masks" in forward)
+    return network(defaults, functools.partial(_built, name, _told(name, build)), takes_masks="masks" in forward)
 
 
 def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None = None) -> Method:
@@ -64,14 +66,13 @@ def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None
 
     def fit(work: Any, _checked: None, _folder: Path) -> Any:
         given = later("downstream.methods.baselines:FoldData.of")(work).without_test_labels()
-        made = function(given, **work.config.model.model_dump())
-        fitted = later("downstream.methods.fitted:Fitted")
-        if hasattr(made, "score") and hasattr(made, "prediction"):
-            _check_scores(name, made.score, given.kg.num_nodes)
-            _check_scores(name, made.prediction, given.kg.num_nodes)
-            return made.on_label_scale(work.scale.back)
-        scores = _check_scores(name, made, given.kg.num_nodes)
-        return fitted(scores, scores).on_label_scale(work.scale.back)
+        with own_errors(f"function {name}"):
+            made = function(given, **work.config.model.model_dump())
+        if not isinstance(made, Fitted):
+            made = Fitted(made, made)
+        return _as_arrays(name, made, given.kg.num_nodes, len(work.config.tier_shares) + 1).on_label_scale(
+            work.scale.back
+        )
 
     return Method(create_model(f"{name}Config", __base__=FeatureConfig, model=(settings, own)), fit=fit)
 
@@ -139,9 +140,25 @@ def _limited(
     return Limited
 
 
+def _told(name: str, build: type) -> Any:
+    """The class of a network whose errors are told as those of its author."""
+
+    class Told(build):  # type: ignore[misc]
+        __doc__ = build.__doc__
+
+        @functools.wraps(build.forward)  # type: ignore[attr-defined]
+        def forward(self, *given: Any, **further: Any) -> Any:
+            with own_errors(f"network {name}"):
+                return super().forward(*given, **further)
+
+    Told.__name__, Told.__qualname__ = name, build.__qualname__
+    return Told
+
+
 def _built(name: str, build: Callable[..., Any], **settings: Any) -> Any:
     """The network, whose output may be scores (N,) alone."""
-    model = build(**settings)
+    with own_errors(f"network {name}"):
+        model = build(**settings)
     model.register_forward_hook(functools.partial(_as_scores, name))
     return model
 
@@ -158,11 +175,22 @@ def _as_scores(name: str, _model: Any, _arguments: Any, made: Any) -> Any:
     return made if isinstance(made, ImportanceScores) else ImportanceScores.of(made)
 
 
-def _check_scores(name: str, made: Any, num_nodes: int) -> Array:
-    scores = np.asarray(made)
-    if scores.shape != (num_nodes,) or scores.dtype.kind not in "biuf" or not np.isfinite(scores).all():
-        raise NieError(
-            f"The function {name} must give a finite score for each of the {num_nodes} nodes; got an array of "
-            f"{scores.dtype} {scores.shape}."
-        )
-    return scores.astype(np.float64)
+def _as_arrays(name: str, made: Fitted, num_nodes: int, tiers: int) -> Fitted:
+    """What a function gave, as arrays that a fold can keep."""
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("score", "prediction", "unseen", "deviation"), (num_nodes,))
+    sizes["probability"] = num_nodes, tiers
+    arrays: dict[str, Any] = {}
+    for part, size in sizes.items():
+        if getattr(made, part) is None:
+            continue
+        values = np.asarray(getattr(made, part))
+        if values.shape != size or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+            what = f"{part} of {tiers} tiers" if part == "probability" else part
+            raise NieError(
+                f"The function {name} must give a finite {what} for each of the {num_nodes} nodes; got an array of "
+                f"{values.dtype} {values.shape}."
+            )
+        arrays[part] = values.astype(np.float64)
+    if made.prediction is made.score:
+        arrays["prediction"] = arrays["score"]  # one array, which a fold keeps once
+    return replace(made, **arrays)

@@ -23,7 +23,7 @@ from downstream.metrics.registry import METRICS, Metric
 from nie.data import Channel, KnowledgeGraph
 from nie.data.node_features.cache import FEATURES, Feature
 from nie.errors import NieError, shown
-from nie.plugins import register
+from nie.plugins import own_errors, register
 from nie.settings.sections import NEIGHBOUR_LABELS, NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -121,10 +121,11 @@ def register_loss(
         raise NieError(f"balanced and ordinal are for losses of tiers; leave them out of the loss {name} of {kind}.")
     if needs_links and kind != "alignment":
         raise NieError(f"needs_links is for alignments; leave it out of the loss {name} of {kind}.")
+    told = own_errors(f"loss {name}")(function)
     tables: dict[str, tuple[dict[str, Any], Any]] = {
-        "importance": (IMPORTANCE_LOSSES, function),
-        "tiers": (TIER_LOSSES, TierLoss(function, balanced, ordinal)),
-        "alignment": (ALIGNMENTS, Alignment(function, needs_links)),
+        "importance": (IMPORTANCE_LOSSES, told),
+        "tiers": (TIER_LOSSES, TierLoss(told, balanced, ordinal)),
+        "alignment": (ALIGNMENTS, Alignment(told, needs_links)),
     }
     table, entry = tables[kind]
     register(f"loss of {kind}", table, name, entry, function, module)
@@ -165,7 +166,8 @@ def register_metric(
 
     @functools.wraps(function)
     def figure(target: Any, prediction: Any) -> float:
-        value = function(target, prediction)
+        with own_errors(f"metric {name}"):
+            value = function(target, prediction)
         try:
             return float(value)
         except (TypeError, ValueError):
@@ -208,7 +210,9 @@ def register_feature(
 
     @functools.wraps(function)
     def compute(kg: KnowledgeGraph, **settings: Any) -> Channel:
-        return _as_channel(name, function(kg, **settings), kg.num_nodes)
+        with own_errors(f"feature {name}"):
+            made = function(kg, **settings)
+        return _as_channel(name, made, kg.num_nodes)
 
     entry = Feature(compute, reads)
     register("feature", FEATURES, name, entry, function, module)

@@ -67,6 +67,7 @@ def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tup
     for fold in config.folds.run:
         work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
         work = with_teacher_layers(work, of_teachers)
+        work.judge.try_registered()
         ready[fold] = work, work.method.check(work)
     return ready
 

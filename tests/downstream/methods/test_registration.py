@@ -17,10 +17,12 @@ from torch import nn
 
 import nie
 from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES
+from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import ModelConfig
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS
 from downstream.reports.results import Results, named
+from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
 from nie.data import FEATURES, synthetic
@@ -264,6 +266,56 @@ def test_wrong_results_are_one_sentence(tmp_path: Path) -> None:
         runner.run([small("short", folds={"run": [0]})])
     with pytest.raises(NieError, match=r"The feature flat must be a finite array \(300, d\)"):
         nie.features(kg, "flat", root=tmp_path)
+
+
+class Broken(Plain):
+    def forward(self, graph: Any, feats: Any, etype: Any) -> torch.Tensor:
+        return super().forward(graph, feats, etype)[: len("x" + 1)]  # type: ignore[operator]
+
+
+def broken(*_given: Any, **_further: Any) -> Any:
+    raise KeyError("lost")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("function", {"method": "own"}),
+        ("network", {"method": "own"}),
+        ("metric", {"method": "mlp"}),
+        ("loss", {"method": "mlp", "loss": {"importance": "own"}}),
+        ("feature", {"method": "mlp", "features": {"structural": "own", "semantic": "none"}}),
+    ],
+)
+def test_errors_of_what_is_registered_are_told_as_its_own(kind: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """With the place where it failed; of a metric before anything is trained."""
+    if kind == "network":
+        nie.register_method("own", Broken)
+    elif kind == "metric":
+        nie.register_metric("own", broken, higher_is_better=True)
+    else:
+        {"function": nie.register_method, "loss": nie.register_loss, "feature": nie.register_feature}[kind](
+            "own", broken
+        )
+    store_synthetic(tmp_path)
+    name = {"function": "broken", "network": "Broken"}.get(kind, "own")
+    config = small(settings.pop("method"), folds={"run": [0]}, **settings)
+    said = rf"The {kind} {name} failed \(test_registration.py, line \d+\): (KeyError: 'lost'|TypeError: can only .*)\.$"
+    with pytest.raises(NieError, match=said):
+        estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
+    if kind == "metric":
+        assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("part", ["score", "prediction", "unseen", "deviation", "probability"])
+def test_every_array_of_a_fit_is_checked(part: str, tmp_path: Path) -> None:
+    wrong = np.full((300, 4) if part == "probability" else 300, np.nan)
+    nie.register_method(
+        "wrong", lambda given: replace(Fitted(given.features[:, 0], given.features[:, 0]), **{part: wrong})
+    )
+    store_synthetic(tmp_path)
+    with pytest.raises(NieError, match=f"must give a finite {part}.* for each of the 300 nodes"):
+        estimate(small("wrong", folds={"run": [0]}), data_root=tmp_path, run_root=tmp_path / "runs")
 
 
 def test_settings_may_be_a_class() -> None:
