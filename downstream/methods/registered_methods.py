@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from pydantic import Field, PydanticUserError, ValidationError, create_model
@@ -96,13 +96,24 @@ def _settings_of(name: str, arguments: Iterable[inspect.Parameter], annotated: A
             continue
         if argument.default is inspect.Parameter.empty:
             raise NieError(f"The argument {argument.name} of {name} must have a default, as settings do.")
-        kind = hints.get(argument.name, type(argument.default))
+        kind = hints.get(argument.name, _kind_of(argument.default))
+        if any(list in (one, get_origin(one)) for one in (kind, *get_args(kind))):
+            raise NieError(
+                f"The argument {argument.name} of {name} is a list, which no setting is; make it a tuple, such as "
+                "tuple[int, ...]."
+            )
         fields[argument.name] = kind, Field(argument.default, description=f"argument of {name}")
     try:
         return create_model(f"{name}Config", __base__=ModelConfig, **fields)
     except (PydanticUserError, NameError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise NieError(f"The arguments of {name} can be no settings: {reason}; give a class of settings.") from error
+
+
+def _kind_of(default: Any) -> Any:
+    """The type of a setting that has no annotation; values of a tuple are of the kind of those of its default."""
+    kinds = {type(value) for value in default} if isinstance(default, tuple) else set()
+    return tuple[kinds.pop(), ...] if len(kinds) == 1 else type(default)  # type: ignore[misc]
 
 
 def _defaults(name: str, settings: Any) -> ModelConfig:

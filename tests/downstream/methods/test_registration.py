@@ -219,6 +219,20 @@ class WrongDefault(Plain):
         super().__init__(channel_sizes=channel_sizes, num_relations=num_relations)
 
 
+def of_lists(given: Any, *, sizes: list[int] | None = None) -> Any: ...
+
+
+def of_tuples(given: Any, *, sizes=(4, 5)) -> Any:  # type: ignore[no-untyped-def]
+    return np.full(given.kg.num_nodes, sum(sizes))
+
+
+def test_a_setting_of_several_values_is_a_tuple_of_the_kind_of_its_default() -> None:
+    nie.register_method("own", of_tuples)
+    overrides = {**without_optim(), "method": "own"}
+    config = IMPORTANCE.recipes.resolve(overrides=overrides, flags=["--model.sizes", "7,8"])
+    assert config.model_dump()["model"]["sizes"] == (7, 8)
+
+
 @pytest.mark.parametrize(
     ("register", "said"),
     [
@@ -230,6 +244,11 @@ class WrongDefault(Plain):
         (lambda: nie.register_method("m", WrongDefault), "setting depth of WrongDefault has no default that fits"),
         (lambda: nie.register_method("m", ShortForward), "must be called with graph, feats and etype; .* takes graph"),
         (lambda: nie.register_method("m", lambda: 0), "must take a FoldData"),
+        (
+            lambda: nie.register_method("m", of_lists),
+            "sizes of of_lists is a list, which no setting is; make it a tuple",
+        ),
+        (lambda: nie.register_method("m", lambda given, sizes=[1]: 0), "is a list, which no setting is"),
         (lambda: nie.register_method("m", Plain, dict), "settings of Plain must be a class of .*ModelConfig; got"),
         (
             lambda: nie.register_loss("l", cubed, "ranks"),
