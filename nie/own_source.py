@@ -41,7 +41,7 @@ def source_digest(thing: Any, module: ModuleType) -> str:
     parts: dict[str, bytes] = {}
     file = file_of(module)
     if file is None:
-        waiting = [place for home in _read_cells(thing, parts) if (place := _place_of(home)) and _is_own(place)]
+        waiting = [place for home in _read_cells(thing, parts) if (place := _place_of(home)) and is_own(place)]
     else:
         waiting = [file if module.__name__ == "__main__" else _place_of(module.__name__) or file]
     seen: set[Path] = set()
@@ -54,7 +54,7 @@ def source_digest(thing: Any, module: ModuleType) -> str:
             source = each.read_bytes()
             parts[each.relative_to(place.parent).as_posix()] = source
             imported = map(_place_of, _imported(source))
-            waiting += [found for found in imported if found is not None and _is_own(found)]
+            waiting += [found for found in imported if found is not None and is_own(found)]
     total = hashlib.sha256()
     for name in sorted(parts):
         total.update(f"{name}\n{len(parts[name])}\n".encode() + parts[name])
@@ -67,7 +67,7 @@ def file_of(module: ModuleType | None) -> Path | None:
     return Path(file).resolve() if file else None
 
 
-def _is_own(place: Path) -> bool:
+def is_own(place: Path) -> bool:
     """Whether a file or folder is neither installed, nor Python's, nor nie's."""
     standard, home = Path(sysconfig.get_path("stdlib")).resolve(), Path(__file__).resolve().parent.parent
     if place.is_relative_to(standard) or {"site-packages", "dist-packages"} & set(place.parts):

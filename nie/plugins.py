@@ -6,12 +6,13 @@ changed code is never answered from a finished run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from nie.errors import NieError, shown
 from nie.foreign import one_line
-from nie.own_source import file_of, source_digest
+from nie.own_source import file_of, is_own, source_digest
 
 SESSION = "(session)"
 """The name of a plugin that is no file but what was typed into a session, such as a notebook."""
@@ -202,8 +203,34 @@ def _unknown(name: str) -> NieError:
 
 
 def _failed(name: str, module: str, error: BaseException) -> NieError:
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     own = module.rpartition(".")[2]
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).stem == own]
     where = f" (line {lines[-1]})" if lines else ""
-    return NieError(f"The plugin {shown(name)} cannot be loaded{where}: {one_line(what, 300).removesuffix('.')}.")
+    return NieError(f"The plugin {shown(name)} cannot be loaded{where}: {_in_words(error)}.")
+
+
+@contextlib.contextmanager
+def own_errors(what: str) -> Iterator[None]:
+    """Tell an error of a user's own code as such: ``what`` failed, in which line, and how.
+
+    >>> with own_errors("metric mine"):
+    ...     1 / 0
+    Traceback (most recent call last):
+        ...
+    nie.errors.NieError: The metric mine failed (...): ZeroDivisionError: division by zero.
+    """
+    try:
+        yield
+    except (NieError, MemoryError):
+        raise
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+            raise
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if is_own(Path(one.filename).resolve())]
+        where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+        raise NieError(f"The {what} failed{where}: {_in_words(error)}.") from error
+
+
+def _in_words(error: BaseException) -> str:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return one_line(what, 300).removesuffix(".")

@@ -43,7 +43,7 @@ def asked_run(run: Run, *, data_root: str | Path = "datasets") -> AskedRun:
 
 
 def changeable_run(run: Run, *, data_root: str | Path = "datasets") -> ChangeableRun:
-    """Open a run of a network or of trees, to be asked about a changed graph.
+    """Open a run of a network, of trees or of kernel ridge regression, to be asked about a changed graph.
 
     Args:
         run: of the importance stage.
@@ -53,8 +53,14 @@ def changeable_run(run: Run, *, data_root: str | Path = "datasets") -> Changeabl
         NieError: another stage made the run, it has no finished fold, its data have changed, or its method is another
             one.
     """
-    trees = METHODS[finished_config(run).method].predictor is not None
-    return (TableRun if trees else TrainedRun).open(run, data_root=data_root)
+    config = finished_config(run)
+    method = METHODS[config.method]
+    if method.predictor is None and not method.is_network:
+        raise NieError(
+            f"{run.path} is a run of {config.method}, which cannot be asked about a changed graph; ask a run of a "
+            "network, such as rgcn or rgtn, of trees, such as boosting, or of kernel-ridge."
+        )
+    return (TrainedRun if method.is_network else TableRun).open(run, data_root=data_root)
 
 
 def _opened(run: Run, shared: RunInputs) -> AskedRun:

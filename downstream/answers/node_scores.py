@@ -15,6 +15,7 @@ import numpy as np
 from downstream.answers.interval import COVERAGE, Intervals
 from downstream.answers.predicted import Predicted, predicted
 from downstream.answers.score_scale import importance_of
+from downstream.methods.table import method_of
 from downstream.reports.tables import markdown_grid
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.same_graph import check_same_graph
@@ -168,7 +169,13 @@ class NodeScores:
                 f"{apart:,} of {nodes:,} nodes are of types of which no node has a score ({', '.join(names)}{more}): "
                 "they are ranked apart."
             )
-        if self.intervals is not None and (shortage := self.intervals.calibration.shortage(self.coverage)):
+        given = ~np.isnan(self.known)
+        if given.any() and not (self.held_out & given).any():
+            said["intervals"] = (
+                "The method has seen every known score, those that it is tested on, too: nothing tells how good its "
+                "scores are, and there are no intervals."
+            )
+        elif self.intervals is not None and (shortage := self.intervals.calibration.shortage(self.coverage)):
             said["intervals"] = shortage
         usual = self.score[~self.extrapolated]
         if drawn := int(self.drawn_in[~self.extrapolated].sum()):
@@ -212,7 +219,9 @@ def score_nodes(run: Run, *, data_root: str | Path = "datasets", coverage: float
         )
     kg = load(run.config["dataset"], data_root)
     check_same_graph(run, version_of(kg))
-    types, found = node_types(kg), predicted(run, folds, kg)
+    types, found, method = node_types(kg), predicted(run, folds, kg), method_of(run)
+    if method is not None and method.sees_test_labels:  # a fold that tests a node has not held it out
+        found = replace(found, fold=np.full(kg.num_nodes, -1))
     scores = NodeScores.of(found, kg, types, Intervals.of(found, kg, ~types.extrapolated)).at(coverage)
     for kind, remark in scores.remarks().items():
         log.log(logging.WARNING if kind in ("extrapolated", "intervals") else logging.INFO, "%s", remark)

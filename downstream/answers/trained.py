@@ -36,8 +36,8 @@ class TrainedRun(FittedRun[NetworkConfig]):
         """See `downstream.answers.finished_run.FittedRun`."""
         if not METHODS[config.method].is_network:
             raise NieError(
-                f"{run.path} is a run of {config.method}, of which no model is kept that could read a changed "
-                "graph or new nodes; ask a run of a network, such as rgcn or rgtn."
+                f"{run.path} is a run of {config.method}, which is no network, and the vectors or gradients of one are "
+                "asked for; ask a run of a network, such as rgcn or rgtn."
             )
         return cast(NetworkConfig, config)
 

@@ -7,7 +7,7 @@ Each is a function of a `FoldData` and looks at the labels of the fold's trainin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from sklearn.linear_model import LinearRegression
 
 from downstream.methods.fitted import Fitted
 from downstream.methods.fold_work import FoldWork
+from downstream.methods.signal_settings import LABEL
 from downstream.methods.tabular_settings import BoostingModel, ForestModel
 from nie.arrays import Floats, Floats32, Ints
 from nie.data.graph import KnowledgeGraph
@@ -71,6 +72,20 @@ class FoldData:
         features = np.concatenate(columns, axis=1) if columns else np.empty((kg.num_nodes, 0), dtype=np.float32)
         widths = tuple(one.shape[1] for one in columns)
         return cls(kg, features, work.learned, fold, fold_seed(work.config.seed, fold.index), widths)
+
+    def without_test_labels(self) -> FoldData:
+        """The same, with the labels of training and validation nodes alone, in the graph and its signals, too.
+
+        A function of a user's own is given this: what it cannot see, it cannot learn by mistake.
+        """
+        kg, told = self.kg, np.zeros(self.kg.num_nodes, dtype=bool)
+        told[np.concatenate([self.fold.train, self.fold.val])] = True
+        of_label = (LABEL, kg.meta.get("label"))
+        signals = {
+            name: np.where(told, values, np.nan) if name in of_label else values for name, values in kg.signals.items()
+        }
+        shown = replace(kg, labels=np.where(told, kg.labels, np.nan), label_mask=kg.label_mask & told, signals=signals)
+        return replace(self, kg=shown, targets=np.where(told, self.targets, np.nan))
 
     def __post_init__(self) -> None:
         nodes = self.kg.num_nodes

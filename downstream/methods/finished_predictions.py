@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from downstream.methods.fitted import DEVIATION_FILE
 from downstream.methods.importance_settings import ImportanceConfig
@@ -48,3 +49,18 @@ def prediction_of(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats
 def learned_deviation(run: Run, fold: int, num_nodes: int) -> Floats | None:
     """(N,) the standard deviation that a finished run predicts of each label; None where it has learned none."""
     return run.array(fold, DEVIATION_FILE, (num_nodes,)) if DEVIATION_FILE in run.files(fold) else None
+
+
+def parts_left_out(run: Run, fold: int) -> Sequence[str]:
+    """Names of the runs without which a fold is blended, because they had not finished it."""
+    parts: Sequence[str] = run.metrics(fold).get("fit", {}).get("left_out", ())
+    return parts
+
+
+def is_outdated(run: Run, fold: int) -> bool:
+    """Whether a finished fold is blended without parts that have finished it since, so that it is to be made anew."""
+    parts = [Run(Path(part), {}) for part in run.config.get("parts", ())]
+    if not parts or not run.is_done(fold):
+        return False
+    left_out = parts_left_out(run, fold)
+    return any(part.path.name in left_out and part.is_done(fold) for part in parts)

@@ -31,11 +31,15 @@ class ShownLabels:
     def __init__(self, num_nodes: int, train: Tensor, labels: Tensor, share: float) -> None:
         self.num_nodes, self.train, self.labels, self.share = num_nodes, train, labels, share
 
+    @property
+    def count(self) -> int:
+        """How many labels an epoch shows."""
+        return min(max(round(self.share * len(self.train)), 1), len(self.train) - 1)
+
     def draw(self, feats: Mapping[str, Tensor], generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Features that show a part of the labels, and the positions in ``train`` of the nodes that are hidden."""
         order = torch.randperm(len(self.train), generator=generator).to(self.train.device)
-        count = min(max(round(self.share * len(order)), 1), len(order) - 1)
-        return self._with(feats, order[:count]), order[count:].sort().values
+        return self._with(feats, order[: self.count]), order[self.count :].sort().values
 
     def everything(self, feats: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Features that show all training labels."""

@@ -107,7 +107,9 @@ class ImportanceLossConfig(Section):
         {}, description="settings of tier_loss: gamma, alpha, label_smoothing, smooth_others, as far as it has them"
     )
     teacher_weight: float = Field(
-        1.0, ge=0, description="weight of the squared error to the teachers' mean prediction, at every node"
+        1.0,
+        ge=0,
+        description="weight of the squared error to the teachers' mean prediction, at every node; not on batches",
     )
     teacher_rank_weight: float = Field(
         0.0, ge=0, description="weight of a listwise term that compares the order of nodes with the teachers'"
@@ -136,14 +138,16 @@ class ImportanceLossConfig(Section):
         if self.contrast_weight == 0 and self.contrast != ContrastConfig():
             raise ValueError("contrast says how hidden vectors are contrasted; give contrast_weight too")
         check_own("loss of tiers", self.tier_loss, TIER_LOSSES[self.tier_loss].settings, self.tier_settings)
-        if self.tier_settings and self.tier_weight == 0:
-            raise ValueError("tier_settings are for the loss of tiers; give tier_weight too")
+        for name in ("tier_loss", "tier_settings"):
+            if self.tier_weight == 0 and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is about the loss of tiers, whose weight is 0; give tier_weight, too")
         if self.value == "gaussian" and (self.importance != "mse" or self.importance_weight == 0):
             raise ValueError("value gaussian has an error of its own; leave importance and importance_weight out")
         if self.groups.weight != "none" and self.value == "gaussian":
             raise ValueError("value gaussian weighs every node by its variance; leave groups.weight out")
-        if self.list_sampling != "uniform" and self.listwise_weight == 0:
-            raise ValueError("list_sampling is about the listwise term, whose weight is 0; give listwise_weight, too")
+        for name in ("listwise", "list_sampling"):
+            if self.listwise_weight == 0 and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is about the listwise term, whose weight is 0; give listwise_weight, too")
         if self.groups.local_list and self.listwise_weight == 0:
             raise ValueError("groups.local_list has the weight of the listwise term; give listwise_weight, too")
         if self.value == "point" and self.beta != type(self).model_fields["beta"].default:
@@ -191,6 +195,8 @@ class ChannelLossConfig(ImportanceLossConfig):
         for name in ("alignment", "variational"):
             if getattr(self, f"{name}_settings") and getattr(self, f"{name}_weight") == 0:
                 raise ValueError(f"{name}_settings are for the loss of that name; give {name}_weight too")
+        if self.alignment != type(self).model_fields["alignment"].default and self.alignment_weight == 0:
+            raise ValueError("alignment says how channels are aligned, with the weight 0; give alignment_weight, too")
         return self
 
     def uses(self) -> Iterator[tuple[str, str]]:

@@ -85,6 +85,10 @@ class RGTNConfig(ModelConfig):
         assert loss is not None, "RGTN is made with the losses of channels"
         if (self.first_channel is None) != (self.first_steps == 0):
             raise ValueError("model.first_channel and model.first_steps must be given together or not at all")
+        if self.channel_warmup and self.channel_drop == 0:
+            raise ValueError("model.channel_warmup leads up to model.channel_drop, which is 0; give both")
+        if self.attention == "global" and self.mode != type(self).model_fields["mode"].default:
+            raise ValueError("model.mode is about attention along edges, which model.attention global has none of")
         if self.centrality_scale and self.head != "channels":
             raise ValueError("model.centrality_scale scales the score of a channel; use it with model.head channels")
         if self.attention != "local" and (asked := settings.asks_for_batches):
@@ -148,8 +152,13 @@ class MultiImportConfig(GENIConfig):
         return self.signals
 
     def check(self, settings: NetworkConfig) -> None:
-        """Check that no other loss of the label is asked for than the likelihood of all signals."""
+        """Check that no other loss of the label is asked for than the likelihood of all signals, and no leak of it."""
         super().check(settings)
+        if settings.shown_labels:
+            raise ValueError(
+                "multi-import learns from all training labels in every step, so that shown_labels would give it what "
+                "it is to predict; set shown_labels to 0"
+            )
         own, usual = settings.loss, ImportanceLossConfig()
         for name in ("importance", "value", "label_noise", "groups"):
             if getattr(own, name) != getattr(usual, name):
@@ -258,7 +267,9 @@ class BlendConfig(ImportanceConfig):
 
     parts: tuple[str, ...] = Field(..., min_length=2, description="folders of the stage-2 runs to blend")
     skip_unfinished: bool = Field(
-        False, description="leave out parts that have not finished a fold, as one that failed, where two others have"
+        False,
+        description="leave out parts that have not finished a fold, as one that failed, where two others have; "
+        "a fold is blended anew when they have finished it",
     )
     average: BlendedAverage = Field(
         "scores",

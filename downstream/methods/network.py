@@ -66,19 +66,47 @@ def check_network(work: FoldWork) -> FoldNetwork:
             f"The feature {next(iter(work.of_labels))} would tell a node its own label by way of its neighbours, from "
             f"whom {work.network.method} passes messages; leave it out, and use shown_labels for labels as an input."
         )
-    if given.signals is not None and (asked := work.network.asks_for_batches) and given.signals.beyond(given.train):
-        raise NieError(
-            f"{asked} learns from training nodes alone, and signals are seen at others, too, from which "
-            f"{work.network.method} learns on the whole graph; leave it out, or set model.signals.names to label."
-        )
     check_losses(given)
     _ = given.teachers, given.groups  # read before training, so that what cannot be had is told first
+    _check_batches(given)
+    _check_fed(given)
     if work.network.loss.contrast_weight:
         HiddenContrast.of(work)  # made only to see that the labels leave something to contrast
         _check_hidden(model, given, "loss.contrast_weight contrasts")
     if work.network.loss.teacher_cka.weight:
         _check_hidden(model, given, "loss.teacher_cka aligns")
     return given
+
+
+def _check_batches(given: FoldNetwork) -> None:
+    """Raise where batches, which are of training nodes alone, would miss what is to be learned at others, too."""
+    config, signals, teachers = given.config, given.signals, given.teachers
+    asked = config.asks_for_batches
+    if asked and signals is not None and signals.beyond(given.train):
+        raise NieError(
+            f"{asked} learns from training nodes alone, and signals are seen at others, too, from which "
+            f"{config.method} learns on the whole graph; leave it out, or set model.signals.names to label."
+        )
+    if asked and teachers is not None and (teachers.weight or teachers.rank_weight):
+        raise NieError(
+            f"{asked} learns from training nodes alone, and teachers say what all others are worth, too, from which "
+            f"{config.method} learns on the whole graph; leave {asked} or teachers out."
+        )
+
+
+def _check_fed(given: FoldNetwork) -> None:
+    """Raise where what each epoch is to be fed in another way leaves nothing to learn from, or is not there."""
+    config, shown = given.config, given.shown
+    if shown is not None and (hidden := len(shown.train) - shown.count) < 2:
+        raise NieError(
+            f"An epoch learns from the training labels that are not shown, at least 2, and shown_labels "
+            f"{config.shown_labels:g} leaves {hidden} of {len(shown.train)}; give a smaller share."
+        )
+    if config.unseen_nodes and given.unseen is None:
+        raise NieError(
+            "unseen_nodes feeds nodes without what is learned of the whole graph, such as node2vec, and no feature "
+            "here is of that kind; leave it out."
+        )
 
 
 def _check_hidden(model: Any, given: FoldNetwork, reads: str) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from pydantic import Field, PydanticUserError, ValidationError, create_model
 
+from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import FeatureConfig, ModelConfig, NetworkConfig
 from downstream.methods.method import Method
 from downstream.methods.table import network
-from nie.arrays import Array
 from nie.errors import NieError, shown
 from nie.later import later
+from nie.plugins import own_errors
 
 SIZES = ("channel_sizes", "num_relations")
 TIERS = "tier_outputs"
@@ -46,11 +48,14 @@ def of_network(build: type, settings: type[ModelConfig] | None = None) -> Method
     defaults = _defaults(name, settings)
     if lacks_tiers or lacks_blocks:
         defaults = _defaults(name, _limited(name, settings, lacks_tiers=lacks_tiers, lacks_blocks=lacks_blocks))
-    return network(defaults, functools.partial(_built, name, build), takes_masks="masks" in forward)
+    return network(defaults, functools.partial(_built, name, _told(name, build)), takes_masks="masks" in forward)
 
 
 def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None = None) -> Method:
-    """The method of a function of `FoldData`; see `downstream.methods.registration.register_method`."""
+    """The method of a function of `FoldData`; see `downstream.methods.registration.register_method`.
+
+    It is given no label that it is tested on (`downstream.methods.baselines.FoldData.without_test_labels`).
+    """
     name = getattr(function, "__name__", type(function).__name__)
     arguments = list(_arguments(function).values())
     if not arguments:
@@ -60,15 +65,14 @@ def of_function(function: Callable[..., Any], settings: type[ModelConfig] | None
     own = _defaults(name, settings)
 
     def fit(work: Any, _checked: None, _folder: Path) -> Any:
-        given = later("downstream.methods.baselines:FoldData.of")(work)
-        made = function(given, **work.config.model.model_dump())
-        fitted = later("downstream.methods.fitted:Fitted")
-        if hasattr(made, "score") and hasattr(made, "prediction"):
-            _check_scores(name, made.score, given.kg.num_nodes)
-            _check_scores(name, made.prediction, given.kg.num_nodes)
-            return made.on_label_scale(work.scale.back)
-        scores = _check_scores(name, made, given.kg.num_nodes)
-        return fitted(scores, scores).on_label_scale(work.scale.back)
+        given = later("downstream.methods.baselines:FoldData.of")(work).without_test_labels()
+        with own_errors(f"function {name}"):
+            made = function(given, **work.config.model.model_dump())
+        if not isinstance(made, Fitted):
+            made = Fitted(made, made)
+        return _as_arrays(name, made, given.kg.num_nodes, len(work.config.tier_shares) + 1).on_label_scale(
+            work.scale.back
+        )
 
     return Method(create_model(f"{name}Config", __base__=FeatureConfig, model=(settings, own)), fit=fit)
 
@@ -92,13 +96,24 @@ def _settings_of(name: str, arguments: Iterable[inspect.Parameter], annotated: A
             continue
         if argument.default is inspect.Parameter.empty:
             raise NieError(f"The argument {argument.name} of {name} must have a default, as settings do.")
-        kind = hints.get(argument.name, type(argument.default))
+        kind = hints.get(argument.name, _kind_of(argument.default))
+        if any(list in (one, get_origin(one)) for one in (kind, *get_args(kind))):
+            raise NieError(
+                f"The argument {argument.name} of {name} is a list, which no setting is; make it a tuple, such as "
+                "tuple[int, ...]."
+            )
         fields[argument.name] = kind, Field(argument.default, description=f"argument of {name}")
     try:
         return create_model(f"{name}Config", __base__=ModelConfig, **fields)
     except (PydanticUserError, NameError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise NieError(f"The arguments of {name} can be no settings: {reason}; give a class of settings.") from error
+
+
+def _kind_of(default: Any) -> Any:
+    """The type of a setting that has no annotation; values of a tuple are of the kind of those of its default."""
+    kinds = {type(value) for value in default} if isinstance(default, tuple) else set()
+    return tuple[kinds.pop(), ...] if len(kinds) == 1 else type(default)  # type: ignore[misc]
 
 
 def _defaults(name: str, settings: Any) -> ModelConfig:
@@ -136,9 +151,25 @@ def _limited(
     return Limited
 
 
+def _told(name: str, build: type) -> Any:
+    """The class of a network whose errors are told as those of its author."""
+
+    class Told(build):  # type: ignore[misc]
+        __doc__ = build.__doc__
+
+        @functools.wraps(build.forward)  # type: ignore[attr-defined]
+        def forward(self, *given: Any, **further: Any) -> Any:
+            with own_errors(f"network {name}"):
+                return super().forward(*given, **further)
+
+    Told.__name__, Told.__qualname__ = name, build.__qualname__
+    return Told
+
+
 def _built(name: str, build: Callable[..., Any], **settings: Any) -> Any:
     """The network, whose output may be scores (N,) alone."""
-    model = build(**settings)
+    with own_errors(f"network {name}"):
+        model = build(**settings)
     model.register_forward_hook(functools.partial(_as_scores, name))
     return model
 
@@ -155,11 +186,22 @@ def _as_scores(name: str, _model: Any, _arguments: Any, made: Any) -> Any:
     return made if isinstance(made, ImportanceScores) else ImportanceScores.of(made)
 
 
-def _check_scores(name: str, made: Any, num_nodes: int) -> Array:
-    scores = np.asarray(made)
-    if scores.shape != (num_nodes,) or scores.dtype.kind not in "biuf" or not np.isfinite(scores).all():
-        raise NieError(
-            f"The function {name} must give a finite score for each of the {num_nodes} nodes; got an array of "
-            f"{scores.dtype} {scores.shape}."
-        )
-    return scores.astype(np.float64)
+def _as_arrays(name: str, made: Fitted, num_nodes: int, tiers: int) -> Fitted:
+    """What a function gave, as arrays that a fold can keep."""
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("score", "prediction", "unseen", "deviation"), (num_nodes,))
+    sizes["probability"] = num_nodes, tiers
+    arrays: dict[str, Any] = {}
+    for part, size in sizes.items():
+        if getattr(made, part) is None:
+            continue
+        values = np.asarray(getattr(made, part))
+        if values.shape != size or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+            what = f"{part} of {tiers} tiers" if part == "probability" else part
+            raise NieError(
+                f"The function {name} must give a finite {what} for each of the {num_nodes} nodes; got an array of "
+                f"{values.dtype} {values.shape}."
+            )
+        arrays[part] = values.astype(np.float64)
+    if made.prediction is made.score:
+        arrays["prediction"] = arrays["score"]  # one array, which a fold keeps once
+    return replace(made, **arrays)

@@ -23,7 +23,7 @@ from downstream.metrics.registry import METRICS, Metric
 from nie.data import Channel, KnowledgeGraph
 from nie.data.node_features.cache import FEATURES, Feature
 from nie.errors import NieError, shown
-from nie.plugins import register
+from nie.plugins import own_errors, register
 from nie.settings.sections import NEIGHBOUR_LABELS, NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def register_method(
     and ``degrees`` there together with an attribute ``num_hops``, by which it trains on sampled blocks.
 
     A function takes a `downstream.methods.baselines.FoldData` and returns the (N,) predictions of all nodes, on the
-    scale of ``given.targets``, or a `downstream.methods.fitted.Fitted`.
+    scale of ``given.targets``, or a `downstream.methods.fitted.Fitted`. It sees the labels of training and validation
+    nodes alone: those of all others are nan in ``given.targets`` and in ``given.kg``.
 
     All further keyword arguments of either that have a default are settings, ``--model.NAME`` on the command line;
     their types are those of the annotations, or of the defaults.
@@ -120,10 +121,11 @@ def register_loss(
         raise NieError(f"balanced and ordinal are for losses of tiers; leave them out of the loss {name} of {kind}.")
     if needs_links and kind != "alignment":
         raise NieError(f"needs_links is for alignments; leave it out of the loss {name} of {kind}.")
+    told = own_errors(f"loss {name}")(function)
     tables: dict[str, tuple[dict[str, Any], Any]] = {
-        "importance": (IMPORTANCE_LOSSES, function),
-        "tiers": (TIER_LOSSES, TierLoss(function, balanced, ordinal)),
-        "alignment": (ALIGNMENTS, Alignment(function, needs_links)),
+        "importance": (IMPORTANCE_LOSSES, told),
+        "tiers": (TIER_LOSSES, TierLoss(told, balanced, ordinal)),
+        "alignment": (ALIGNMENTS, Alignment(told, needs_links)),
     }
     table, entry = tables[kind]
     register(f"loss of {kind}", table, name, entry, function, module)
@@ -164,7 +166,8 @@ def register_metric(
 
     @functools.wraps(function)
     def figure(target: Any, prediction: Any) -> float:
-        value = function(target, prediction)
+        with own_errors(f"metric {name}"):
+            value = function(target, prediction)
         try:
             return float(value)
         except (TypeError, ValueError):
@@ -207,7 +210,9 @@ def register_feature(
 
     @functools.wraps(function)
     def compute(kg: KnowledgeGraph, **settings: Any) -> Channel:
-        return _as_channel(name, function(kg, **settings), kg.num_nodes)
+        with own_errors(f"feature {name}"):
+            made = function(kg, **settings)
+        return _as_channel(name, made, kg.num_nodes)
 
     entry = Feature(compute, reads)
     register("feature", FEATURES, name, entry, function, module)

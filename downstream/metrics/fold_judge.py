@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from downstream.metrics.importance import rmse
-from downstream.metrics.registry import evaluate
+from downstream.metrics.registry import evaluate, node_metrics
 from downstream.metrics.tiers import SHARES, cut, tier_borders, tier_figures, tier_of
 from nie.arrays import Floats, Ints
 from nie.errors import NieError
+from nie.plugins import source_of
 from pretrain.cross_validation import Fold
 
 
@@ -47,6 +48,15 @@ class FoldJudge:
         if self.borders is None:
             raise NieError(self._no_tiers)
         return tier_of(self.targets[ids], self.borders)
+
+    def try_registered(self) -> None:
+        """Compute the metrics of a user's own once, on validation labels, so that one that fails does before training.
+
+        Raises:
+            NieError: one fails.
+        """
+        labels = self.targets[self.fold.val]
+        evaluate(labels, labels, [name for name in node_metrics() if source_of("metric", name)])
 
     def __call__(
         self, ids: Ints, prediction: Floats, ranking: Floats | None = None, probability: Floats | None = None

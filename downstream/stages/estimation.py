@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from downstream.methods.finished_predictions import is_outdated
 from downstream.methods.fitted import DEVIATION_FILE, TIERS_FILE
 from downstream.methods.fold_work import FoldWork
 from downstream.methods.importance_settings import ImportanceConfig
@@ -36,6 +37,8 @@ def estimate(
 ) -> Run:  # fmt: skip
     """Train and test ``config.method`` on the configured folds; finished folds are kept, half-done ones continued.
 
+    A fold that was blended without a part that has finished it since is made anew.
+
     Args:
         config: the resolved settings, of `downstream.stages.importance.IMPORTANCE`.
         data_root: folder of the datasets.
@@ -50,7 +53,7 @@ def estimate(
     ready = checked_folds(config, inputs)  # what cannot work is refused before anything is written
     run = open_run(config, root=run_root, made_from=inputs.made_from)
     # What a fold reads may be large, so it is freed when the fold is finished.
-    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder))
+    run_folds(run, config.folds.run, lambda fold, folder: _estimate_fold(*ready.pop(fold), folder), is_outdated)
     return run
 
 
@@ -64,6 +67,7 @@ def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tup
     for fold in config.folds.run:
         work = FoldWork.of(METHODS[config.method], config, inputs, inputs.folds[fold])
         work = with_teacher_layers(work, of_teachers)
+        work.judge.try_registered()
         ready[fold] = work, work.method.check(work)
     return ready
 

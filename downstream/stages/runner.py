@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from downstream.methods.finished_predictions import is_outdated
 from downstream.stages.apart import run_apart
 from downstream.stages.table import STAGES
 from nie.data import KnowledgeGraph, load
@@ -161,7 +162,7 @@ class Runner:
                 continue
             runs.append(run)
             for fold in config.fold_numbers:
-                if run.is_done(fold):
+                if run.is_done(fold) and not is_outdated(run, fold):
                     count_piece(_piece(config, fold))
                 else:
                     tasks.append((config, run, fold))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from downstream.methods.finished_predictions import parts_left_out
 from downstream.reports.results import Results
 from downstream.reports.tables import csv_text
 from downstream.reports.training_labels import labels_given
@@ -148,12 +149,6 @@ class Records:
             for record in made
         ]
         write_bytes(path, csv_text([*ABOUT, *metrics], lines).encode())
-
-
-def parts_left_out(run: Run, fold: int) -> Sequence[str]:
-    """Names of the runs without which a fold is blended, because they had not finished it."""
-    parts: Sequence[str] = run.metrics(fold).get("fit", {}).get("left_out", ())
-    return parts
 
 
 def left_to_run(arms: Sequence[Arm], recorded: Recorded) -> list[Arm]:

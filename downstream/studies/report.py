@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from downstream.methods.finished_predictions import parts_left_out
 from downstream.metrics.registry import title
 from downstream.reports.comparisons import FEW_FOLDS, TESTED_HEADERS, Comparison, compare, tested_cells
 from downstream.reports.page import Table, write_markdown, write_page, write_text
@@ -16,7 +17,7 @@ from downstream.reports.results import Results
 from downstream.reports.tables import csv_table, folds_csv, headers_of, latex_table, measured_rows, published_table
 from downstream.studies.cost import cost_table
 from downstream.studies.ground import Ground
-from downstream.studies.records import Recorded, parts_left_out, with_records
+from downstream.studies.records import Recorded, with_records
 from downstream.studies.seeds import REPETITION, SEEDS_NOTE, merged, of_first_seed, over_seeds
 from downstream.studies.study import Arm, Study
 from nie.runs.run import Run

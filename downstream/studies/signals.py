@@ -38,7 +38,8 @@ NOTE = (
 
 def _arm(settings: Settings, name: str, signals: Mapping[str, Any], **changes: Any) -> Arm:
     needs = () if signals.get("names") == ("label",) else (SIGNALS,)
-    return Arm(name, settings.method(METHOD, model={"signals": dict(signals)}, **changes), needs=needs)
+    changes = {"model": {"signals": dict(signals)}, "shown_labels": 0.0, **changes}  # best recipes show them
+    return Arm(name, settings.method(METHOD, **changes), needs=needs)
 
 
 def _arms(settings: Settings) -> list[Arm]:

@@ -18,16 +18,27 @@ from nie.runs.run import Run
 WAIT_FOR_EVER = -1
 
 
-def run_folds(run: Run, folds: Iterable[int], work: Callable[[int, Path], None]) -> None:
+def run_folds(
+    run: Run,
+    folds: Iterable[int],
+    work: Callable[[int, Path], None],
+    outdated: Callable[[Run, int], bool] = lambda _run, _fold: False,
+) -> None:
     """Call ``work(fold, folder)`` for every fold that is not finished, and keep the summary up to date.
 
     Several processes may work on different folds of a run. A fold that another process works on comes last: it is
     waited for, and worked on here if that process ends without it.
+
+    Args:
+        run: the run.
+        folds: numbers of its folds.
+        work: makes a fold in a folder.
+        outdated: whether a finished fold is to be made anew; it stays as it is until then.
     """
-    taken = [fold for fold in folds if not _free(run, fold, work, wait=0)]
+    taken = [fold for fold in folds if not _free(run, fold, work, outdated, wait=0)]
     for fold in taken:
         log.info("%s fold %d: another process works on it, so it is waited for", run.path.name, fold)
-        _free(run, fold, work, wait=WAIT_FOR_EVER)
+        _free(run, fold, work, outdated, wait=WAIT_FOR_EVER)
 
 
 def is_taken(path: Path, fold: int) -> bool:
@@ -58,7 +69,9 @@ def unused(path: Path) -> Iterator[None]:
         yield
 
 
-def _free(run: Run, fold: int, work: Callable[[int, Path], None], *, wait: float) -> bool:
+def _free(
+    run: Run, fold: int, work: Callable[[int, Path], None], outdated: Callable[[Run, int], bool], *, wait: float
+) -> bool:
     """Finish a fold, unless another process has its lock for longer than ``wait`` seconds; whether it is finished."""
     with space_errors(run.path):
         lock = FileLock(_lock(run.path, fold), timeout=wait)
@@ -67,7 +80,7 @@ def _free(run: Run, fold: int, work: Callable[[int, Path], None], *, wait: float
         except Timeout:
             return False
     try:
-        if taken_over(run.partial_path(fold), run.fold_path(fold)):
+        if taken_over(run.partial_path(fold), run.fold_path(fold)) and not outdated(run, fold):
             log.info("%s fold %d: finished before, kept", run.path.name, fold)
         else:
             with run.fold(fold) as folder, fold_threads(folder):

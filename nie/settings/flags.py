@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence, Set
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -129,9 +129,17 @@ def _as_meant(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, 
 
 
 def _plain(value: Any, kinds: Set[Any]) -> Any:
-    """The number or truth value that a string stands for, if ``kinds`` has its kind; else the value itself."""
+    """The number or truth value that a string stands for, if ``kinds`` has its kind; else the value itself.
+
+    A number that may be absent takes none, as its help calls it, beside the null of recipes.
+
+    >>> _plain("none", {int, NoneType}), _plain("none", {str, NoneType}), _plain("none", {float})
+    (None, 'none', 'none')
+    """
     if not isinstance(value, str):
         return value
+    if value in ("none", "None") and NoneType in kinds and str not in kinds and kinds & {int, float}:
+        return None
     return {"true": True, "false": False}.get(value, _number(value, kinds)) if bool in kinds else _number(value, kinds)
 
 

@@ -270,7 +270,9 @@ def cache_key(kg: KnowledgeGraph, name: str, feature: Feature, settings: dict[st
 def _resolved(name: str, feature: Feature, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with defaults filled in, so that naming a default finds the same file; all are counts or weights."""
     parameters = inspect.signature(feature.compute).parameters
-    known = {key: parameter.default for key, parameter in list(parameters.items())[1:]}  # the first is the graph
+    known = {
+        key: one.default for key, one in parameters.items() if one.default is not one.empty
+    }  # which the graph has not
     for key in settings:
         if key not in known:
             raise NieError(f"The feature {name} has no setting {shown(key)}{nearest(key, known)}.")

@@ -165,9 +165,7 @@ def test_attention_is_shown_where_there_is_some(root: Path, rgcn: TrainedRun) ->
 def test_what_cannot_be_asked_is_refused_in_a_sentence(root: Path, rgcn: TrainedRun) -> None:
     for method in ("ridge", "boosting-neighbours"):
         table = estimate(small(method), data_root=root, run_root=root / "runs")
-        with pytest.raises(
-            NieError, match=f"is a run of {method}, of which no model is kept that could read a changed"
-        ):
+        with pytest.raises(NieError, match=f"is a run of {method}, which is no network"):
             TrainedRun.open(table, data_root=root)
     name = rgcn.kg.node_names[3]
     with pytest.raises(NieError, match=f"no entity '{name}x' .did you mean '{name}'"):

@@ -200,3 +200,14 @@ def test_a_run_without_a_finished_fold_is_named(run: Run, tmp_path: Path) -> Non
         (run.fold_path(fold) / "DONE").unlink()
     with pytest.raises(NieError, match="no finished fold"):
         score_nodes(run, data_root=tmp_path)
+
+
+@pytest.mark.parametrize("method", ["ppr", "ppr-published"])
+def test_what_has_seen_the_test_labels_holds_nothing_out(method: str, tmp_path: Path) -> None:
+    kg = synthetic(0, 800)
+    save(kg, tmp_path / kg.name / "processed")
+    scores = score_nodes(estimate(small(method), data_root=tmp_path, run_root=tmp_path / "runs"), data_root=tmp_path)
+    honest = not METHODS[method].sees_test_labels
+    assert scores.held_out[kg.label_mask].any() == honest
+    assert np.isfinite(scores.interval[0]).any() == np.isfinite(scores.p_top100).any() == honest
+    assert ("has seen every known score" in scores.remarks().get("intervals", "")) != honest

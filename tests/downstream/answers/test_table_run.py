@@ -110,10 +110,14 @@ def test_what_trees_cannot_say_is_said(table: TableRun, root: Path) -> None:
     node = table.kg.node_names[7]
     with pytest.raises(NieError, match="neither gradients nor attention; explain it by leave-one-out"):
         explain(table, node)
-    with pytest.raises(NieError, match="is a run of boosting-neighbours, of which no model is kept"):
+    with pytest.raises(NieError, match="is a run of boosting-neighbours, which is no network"):
         asked = run_quietly(["what-if", str(table.run.path), "--suggest", "1", "--node", node], root, root / "runs")
         assert asked[0] == 2
         raise NieError(asked[2])
     pagerank = estimate(small("pagerank"), data_root=root, run_root=root / "runs")
     with pytest.raises(NieError, match="whose fit cannot be asked about other features"):
         TableRun.open(pagerank, data_root=root)
+    with pytest.raises(
+        NieError, match=r"run of pagerank, which cannot be asked about a changed graph; ask .* of trees"
+    ):
+        changeable_run(pagerank, data_root=root)

@@ -12,11 +12,13 @@ from stage_helpers import small, store_synthetic, with_labels
 
 from downstream.answers.asked_run import asked_run
 from downstream.methods.blend import blend
+from downstream.methods.finished_predictions import parts_left_out
 from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import ImportanceConfig
 from downstream.methods.untied import untied
 from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
+from downstream.stages.runner import Runner
 from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.data.store import save
@@ -147,6 +149,29 @@ def test_parts_that_are_not_there_are_named(kg: KnowledgeGraph, tmp_path: Path) 
         blend(given, kg, make_folds(kg.label_mask)[4])
     with pytest.raises(NieError, match="'parts' is missing"):
         IMPORTANCE.recipes.resolve(overrides={"dataset": "synthetic", "method": "blend"})
+
+
+@pytest.mark.parametrize(("skip", "jobs"), [(True, 1), (False, 1), (False, 2)])
+def test_a_fold_without_a_part_is_blended_anew_when_that_has_finished_it(
+    skip: bool, jobs: int, kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    late = small("boosting", folds={"run": [1]})
+    given = [str(run(tmp_path, one).path) for one in (small("pagerank"), small("linear"), late)]
+    folds = {"run": [0, 1]}
+    made = run(tmp_path, small("blend", parts=tuple(given), skip_unfinished=True, folds=folds))
+    kept = {fold: (made.fold_path(fold) / "timing.json").stat().st_ino for fold in (0, 1)}
+    assert [parts_left_out(made, fold) for fold in (0, 1)] == [[Path(given[2]).name], ()]
+    again = small("blend", parts=tuple(given), skip_unfinished=skip, folds=folds)
+    if not skip:
+        with pytest.raises(NieError, match="no finished fold 0"):
+            run(tmp_path, again)
+    assert (made.fold_path(0) / "timing.json").stat().st_ino == kept[0]
+    run(tmp_path, small("boosting", folds={"run": [0]}))
+    (made,) = Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs", jobs=jobs).run([again])
+    assert [parts_left_out(made, fold) for fold in (0, 1)] == [(), ()]
+    assert (made.fold_path(1) / "timing.json").stat().st_ino == kept[1]
+    expected = blend(given, kg, make_folds(kg.label_mask)[0]).prediction
+    np.testing.assert_allclose(made.predictions(0, kg.num_nodes), expected, rtol=1e-6)
 
 
 def test_validation_figures_are_of_weights_that_have_not_seen_the_node(kg: KnowledgeGraph, tmp_path: Path) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import torch
+from pathlib import Path
 
+import pytest
+import torch
+from stage_helpers import small, store_synthetic
+
+from downstream.methods.fold_work import FoldWork
 from downstream.methods.labels_as_input import ShownLabels
+from downstream.methods.network import check_network
+from downstream.methods.table import METHODS
+from downstream.stages.estimation import estimate
+from nie.errors import NieError
+from pretrain.inputs import prepare
 
 FEATS = {"structural": torch.arange(12.0).view(6, 2), "semantic": torch.ones(6, 1)}
 TRAIN, LABELS = torch.tensor([1, 2, 4, 5]), torch.tensor([1.0, -1.0, 2.0, -2.0])
@@ -36,3 +46,16 @@ def test_at_least_one_label_is_shown_and_one_hidden() -> None:
     for share in (0.01, 0.99):
         _, hidden = ShownLabels(6, TRAIN, LABELS, share).draw(FEATS, torch.Generator())
         assert 1 <= len(hidden) <= 3
+
+
+def test_too_few_hidden_labels_are_refused_by_the_name_of_the_setting(tmp_path: Path) -> None:
+    store_synthetic(tmp_path)
+    for share in (0.999, 0.99):
+        config = small("mlp", shown_labels=share, folds={"run": [0]}, optim={"max_epochs": 1})
+        inputs = prepare(config, data_root=tmp_path)
+        work = FoldWork.of(METHODS["mlp"], config, inputs, inputs.folds[0])
+        if len(work.fold.train) - round(share * len(work.fold.train)) < 2:
+            with pytest.raises(NieError, match=r"shown_labels 0.999 leaves 1 of 187"):
+                check_network(work)
+        else:
+            estimate(config, data_root=tmp_path, run_root=tmp_path / "runs", inputs=inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,13 +17,16 @@ from torch import nn
 
 import nie
 from downstream.losses.table import ALIGNMENTS, IMPORTANCE_LOSSES, TIER_LOSSES
+from downstream.methods.fitted import Fitted
 from downstream.methods.importance_settings import ModelConfig
 from downstream.methods.table import METHODS
 from downstream.metrics.registry import METRICS
 from downstream.reports.results import Results, named
+from downstream.stages.estimation import estimate
 from downstream.stages.importance import IMPORTANCE
 from downstream.stages.runner import Runner
-from nie.data import FEATURES
+from nie.data import FEATURES, synthetic
+from nie.data.store import save
 from nie.errors import NieError
 from nie.settings.flags import field_names
 
@@ -97,12 +101,38 @@ def test_a_function_has_settings_and_may_give_scores_alone(tmp_path: Path) -> No
     assert run.predictions(0, kg.num_nodes).tolist() == [2.0] * kg.num_nodes
 
 
+def test_a_function_sees_no_label_that_it_is_tested_on(tmp_path: Path) -> None:
+    found: list[Any] = []
+
+    def looks(given: Any) -> Any:
+        found.append(given)
+        return np.zeros(given.kg.num_nodes)
+
+    nie.register_method("looks", looks)
+    kg = synthetic(0)
+    signals = {"views": kg.labels, "other": np.arange(kg.num_nodes, dtype=float)}
+    kg = replace(kg, signals=signals, meta={**kg.meta, "label": "views"})
+    save(kg, tmp_path / "data" / kg.name / "processed")
+    Runner(data_root=tmp_path / "data", run_root=tmp_path / "runs").run([small("looks", folds={"run": [0]})])
+    (given,) = found
+    told = np.zeros(kg.num_nodes, dtype=bool)
+    told[np.concatenate([given.fold.train, given.fold.val])] = True
+    assert kg.label_mask[given.fold.test].all()
+    for values in (given.targets, given.kg.targets, given.kg.labels, given.kg.signals["views"]):
+        assert (np.isfinite(values) == told).all()
+    assert (given.kg.label_mask == told).all()
+    assert np.array_equal(given.kg.labels[told], kg.labels[told])
+    assert np.array_equal(given.kg.signals["other"], kg.signals["other"])
+
+
 def test_what_does_not_use_it_keeps_its_name() -> None:
     before = small("gcn", loss={"tier_weight": 0.0})
     nie.register_loss("hinge", hinge, "tiers")
     nie.register_metric("bias", bias, higher_is_better=False)
     assert small("gcn").digest() == before.digest()
-    unused = small("gcn", loss={"tier_loss": "hinge"})
+    nie.register_loss("cubed", cubed)
+    tiers_alone = {"importance_weight": 0.0, "tier_weight": 1.0}
+    unused = small("gcn", loss={"importance": "cubed", **tiers_alone}, select="macro_f1")
     assert unused.plugins == {}
     assert list(small("gcn", loss={"tier_loss": "hinge", "tier_weight": 1.0}).plugins) == [__name__]
 
@@ -189,6 +219,20 @@ class WrongDefault(Plain):
         super().__init__(channel_sizes=channel_sizes, num_relations=num_relations)
 
 
+def of_lists(given: Any, *, sizes: list[int] | None = None) -> Any: ...
+
+
+def of_tuples(given: Any, *, sizes=(4, 5)) -> Any:  # type: ignore[no-untyped-def]
+    return np.full(given.kg.num_nodes, sum(sizes))
+
+
+def test_a_setting_of_several_values_is_a_tuple_of_the_kind_of_its_default() -> None:
+    nie.register_method("own", of_tuples)
+    overrides = {**without_optim(), "method": "own"}
+    config = IMPORTANCE.recipes.resolve(overrides=overrides, flags=["--model.sizes", "7,8"])
+    assert config.model_dump()["model"]["sizes"] == (7, 8)
+
+
 @pytest.mark.parametrize(
     ("register", "said"),
     [
@@ -200,6 +244,11 @@ class WrongDefault(Plain):
         (lambda: nie.register_method("m", WrongDefault), "setting depth of WrongDefault has no default that fits"),
         (lambda: nie.register_method("m", ShortForward), "must be called with graph, feats and etype; .* takes graph"),
         (lambda: nie.register_method("m", lambda: 0), "must take a FoldData"),
+        (
+            lambda: nie.register_method("m", of_lists),
+            "sizes of of_lists is a list, which no setting is; make it a tuple",
+        ),
+        (lambda: nie.register_method("m", lambda given, sizes=[1]: 0), "is a list, which no setting is"),
         (lambda: nie.register_method("m", Plain, dict), "settings of Plain must be a class of .*ModelConfig; got"),
         (
             lambda: nie.register_loss("l", cubed, "ranks"),
@@ -236,6 +285,56 @@ def test_wrong_results_are_one_sentence(tmp_path: Path) -> None:
         runner.run([small("short", folds={"run": [0]})])
     with pytest.raises(NieError, match=r"The feature flat must be a finite array \(300, d\)"):
         nie.features(kg, "flat", root=tmp_path)
+
+
+class Broken(Plain):
+    def forward(self, graph: Any, feats: Any, etype: Any) -> torch.Tensor:
+        return super().forward(graph, feats, etype)[: len("x" + 1)]  # type: ignore[operator]
+
+
+def broken(*_given: Any, **_further: Any) -> Any:
+    raise KeyError("lost")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("function", {"method": "own"}),
+        ("network", {"method": "own"}),
+        ("metric", {"method": "mlp"}),
+        ("loss", {"method": "mlp", "loss": {"importance": "own"}}),
+        ("feature", {"method": "mlp", "features": {"structural": "own", "semantic": "none"}}),
+    ],
+)
+def test_errors_of_what_is_registered_are_told_as_its_own(kind: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """With the place where it failed; of a metric before anything is trained."""
+    if kind == "network":
+        nie.register_method("own", Broken)
+    elif kind == "metric":
+        nie.register_metric("own", broken, higher_is_better=True)
+    else:
+        {"function": nie.register_method, "loss": nie.register_loss, "feature": nie.register_feature}[kind](
+            "own", broken
+        )
+    store_synthetic(tmp_path)
+    name = {"function": "broken", "network": "Broken"}.get(kind, "own")
+    config = small(settings.pop("method"), folds={"run": [0]}, **settings)
+    said = rf"The {kind} {name} failed \(test_registration.py, line \d+\): (KeyError: 'lost'|TypeError: can only .*)\.$"
+    with pytest.raises(NieError, match=said):
+        estimate(config, data_root=tmp_path, run_root=tmp_path / "runs")
+    if kind == "metric":
+        assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("part", ["score", "prediction", "unseen", "deviation", "probability"])
+def test_every_array_of_a_fit_is_checked(part: str, tmp_path: Path) -> None:
+    wrong = np.full((300, 4) if part == "probability" else 300, np.nan)
+    nie.register_method(
+        "wrong", lambda given: replace(Fitted(given.features[:, 0], given.features[:, 0]), **{part: wrong})
+    )
+    store_synthetic(tmp_path)
+    with pytest.raises(NieError, match=f"must give a finite {part}.* for each of the 300 nodes"):
+        estimate(small("wrong", folds={"run": [0]}), data_root=tmp_path, run_root=tmp_path / "runs")
 
 
 def test_settings_may_be_a_class() -> None:

@@ -162,6 +162,11 @@ def test_a_graph_without_signals_has_its_label(kg: KnowledgeGraph) -> None:
     assert table(kg, names=("label",))[1].names == ("label",)
 
 
+def test_labels_that_every_step_learns_from_are_no_input() -> None:
+    with pytest.raises(NieError, match="set shown_labels to 0"):
+        small("multi-import", shown_labels=0.5)
+
+
 def test_other_losses_of_the_label_are_refused() -> None:
     with pytest.raises(NieError, match=r"leave loss.importance out"):
         small("multi-import", loss={"importance": "mae"})

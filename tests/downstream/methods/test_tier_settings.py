@@ -33,7 +33,12 @@ def test_tiers_of_other_shares_with_a_weight_for_each(tmp_path: Path) -> None:
         ({"loss": {**TIERS, "tier_settings": {"gamma": -1}}}, "gamma must be at least 0; got -1"),
         ({"loss": {**TIERS, "tier_settings": {"gamma": [1, 2]}}}, "tier_settings cannot be used"),
         ({"loss": {**TIERS, "tier_settings": {"gama": 1}}}, "no setting 'gama'.*did you mean 'gamma'"),
-        ({"loss": {"tier_settings": {"alpha": [1]}}}, "give tier_weight too"),
+        ({"loss": {"tier_settings": {"alpha": [1]}}}, "give tier_weight, too"),
+        ({"loss": {"tier_loss": "focal"}}, "give tier_weight, too"),
+        ({"loss": {"listwise_weight": 0.0, "listwise": "lambda"}}, "give listwise_weight, too"),
+        ({"loss": {"alignment": "contrastive"}}, "give alignment_weight, too"),
+        ({"model": {"channel_warmup": 3}}, "which is 0; give both"),
+        ({"model": {"attention": "global", "mode": "add"}}, "attention global has none of"),
         ({"loss": {"alignment_settings": {"temperature": 1}}}, "give alignment_weight too"),
         ({"loss": {"variational_settings": {"prior_weight": 1}}}, "give variational_weight too"),
         (

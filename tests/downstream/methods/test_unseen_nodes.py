@@ -67,14 +67,11 @@ def test_a_share_of_the_nodes_is_fed_what_a_new_node_in_their_place_would_be(tra
     torch.testing.assert_close(unseen.means["structural"][node], new)
 
 
-def test_nothing_is_drawn_where_no_feature_is_an_embedding_or_nobody_asks(tmp_path: Path) -> None:
+def test_it_is_refused_where_no_feature_is_an_embedding(tmp_path: Path) -> None:
     store_synthetic(tmp_path)
     settings = {"features": {"structural": "relations", "semantic": "tfidf"}, "folds": {"run": [0]}}
-    predictions = []
-    for share in (0.0, 0.3):
-        run = estimate(small("gcn", unseen_nodes=share, **settings), data_root=tmp_path, run_root=tmp_path / "runs")
-        predictions.append(run.predictions(0, 300))
-    np.testing.assert_array_equal(*predictions)
+    with pytest.raises(NieError, match="no feature here is of that kind"):
+        estimate(small("gcn", unseen_nodes=0.3, **settings), data_root=tmp_path, run_root=tmp_path / "runs")
 
 
 def test_it_does_not_go_with_encoders_that_are_trained_along(tmp_path: Path) -> None:

@@ -31,3 +31,16 @@ def test_nodes_that_nothing_tells_apart_stay_equal() -> None:
 def test_predictions_that_rank_as_they_are_do_not_change() -> None:
     prediction = np.random.default_rng(0).integers(0, 9, 50).astype(float)
     assert np.array_equal(untied(prediction, prediction), prediction)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, -1e3])
+def test_rounding_of_scores_tells_no_nodes_apart(scale: float) -> None:
+    draw = np.random.default_rng(0)
+    kinds = draw.integers(0, 40, 500)  # nodes of a kind have the same input
+    exact = scale * draw.uniform(1, 9, 40)[kinds]
+    score = exact * (1 + 1e-8 * draw.normal(size=500))
+    prediction = score.astype(np.float32).astype(np.float64)
+    assert len(np.unique(score)) > 400
+    np.testing.assert_array_equal(untied(prediction, score), prediction)
+    constant = np.where(kinds < 20, 1.0, 2.0)  # on a step the kinds are told apart, and nodes of a kind are not
+    assert len(np.unique(untied(constant, score))) == len(np.unique(kinds))

@@ -27,6 +27,14 @@ def test_flags_of_every_kind() -> None:
     assert config.optim.clip_norm == 2.0
 
 
+@pytest.mark.parametrize("said", ["none", "None", "null"])
+def test_a_number_that_may_be_absent_takes_the_word_of_its_help(said: str) -> None:
+    flags = ["--model.num_bases", said, "--optim.clip_norm", said]
+    config = IMPORTANCE.recipes.resolve(overrides={**GEO, "method": "rgcn"}, flags=flags)
+    assert config.model.num_bases is None
+    assert config.optim.clip_norm is None
+
+
 def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEED", "5")
     monkeypatch.setenv("DEVICE", "cuda")
