@@ -3,10 +3,13 @@
     python benchmarks/hosts.py fb15k --data-root datasets --recipe fb15k-fast --method rgcn --batch.size 1024 \
         --batch.fanout 10
 
-All else that is given is for `nie downstream`, as it is there; what makes the features and the graph is for `nie
-partition`, too. A row has the test figure, and of each host what it received in all, seconds of steps, and the share of
-these in which it waited for numbers of the other's trainer, or read and sampled what either host has. Both hosts have
-the cores of this machine between them, with a server each, so that seconds say only that nothing is lost to waiting.
+All else that is given is for `nie downstream`, as it is there. Where the dataset has no parts for two hosts, `nie
+partition` makes them with the recipe, and with the flags in --partition "...", which are to be those of features and
+graph that the run has; a run that parts were not made for is refused, and says which setting differs.
+
+A row has the test figure, and of each host what it received in all, seconds of steps, and the share of these in which
+it waited for numbers of the other's trainer, or read and sampled what either host has. Both hosts have the cores of
+this machine between them, with a server each, so that seconds say only that nothing is lost to waiting.
 """
 
 from __future__ import annotations
@@ -32,7 +35,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset")
     parser.add_argument("--data-root", type=Path, default=Path("datasets"))
-    parser.add_argument("--partition", default="", help="flags of 'nie partition', besides the recipe")
+    parser.add_argument(
+        "--partition",
+        default="",
+        help="flags of 'nie partition', besides the recipe, such as '--no-features.standardize'",
+    )
     arguments, flags = parser.parse_known_args()
     recipe = ["--recipe", flags[flags.index("--recipe") + 1]]
     roots = ["--data-root", str(arguments.data_root.resolve())]

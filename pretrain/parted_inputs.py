@@ -216,19 +216,20 @@ def computed_together(
 
 
 def _check_parts(parts: Parts, config: FoldsRunConfig, kg: KnowledgeGraph) -> None:
-    """Refuse parts of another graph, or with other features than the settings ask for."""
+    """Refuse parts of another graph, of other programs, or with other features than the settings ask for."""
     again = f"nie partition {config.dataset} --parts {parts.facts['parts']}"
     known = parts.facts.get("made_from", {})
     if any(known.get(name) != digest for name, digest in version_of(kg).items()):
         raise NieError(
             f"The parts in {parts.folder} are of another version of {kg.name}; make them again with '{again}'."
         )
-    made_by, mine = parts.facts.get("versions", {}).get("nie"), versions()["nie"]
-    if made_by != mine:
-        raise NieError(
-            f"The parts in {parts.folder} were made by nie {shown(made_by)}, which may have fed other features, and "
-            f"this is {shown(mine)}; make them again with '{again}'."
-        )
+    for program, mine in versions().items():
+        made_by = parts.facts.get("versions", {}).get(program)
+        if made_by != mine:
+            raise NieError(
+                f"The parts in {parts.folder} were made by {program} {shown(made_by)}, which may have written them "
+                f"otherwise, and this is {shown(mine)}; make them again with '{again}'."
+            )
     for section in SETTINGS:
         for name, value in getattr(config, section).model_dump(mode="json").items():
             made_with = parts.facts.get(section, {}).get(name)

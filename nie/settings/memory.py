@@ -48,4 +48,6 @@ def check_accumulate(optim: OptimConfig, batches: object) -> None:
 def check_memory(memory: str | None, batch: BatchConfig) -> None:
     """Raise ValueError where a memory and the batches that it would pick are both given."""
     if memory is not None and batch != BatchConfig():
-        raise ValueError("memory picks the batches itself; leave batch.size (null) and batch.fanout out, or memory")
+        raise ValueError(
+            "memory picks the batches itself; leave batch.size (null), batch.fanout and batch.sampler out, or memory"
+        )

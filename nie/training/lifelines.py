@@ -1,16 +1,18 @@
 """Connections between the trainers of all hosts by which each notices that it has lost another, even where it waits.
 
 A trainer that waits for another's numbers, in DGL or gloo, would wait on for many minutes after the network is gone.
-Over a lifeline nothing is sent: the kernels of both hosts ask each other whether they are there, however busy the
-trainers are.
+Over a lifeline nothing is sent but a greeting, which a scan of ports does not know: the kernels of both hosts ask each
+other whether they are there, however busy the trainers are.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 
 from nie.errors import NieError
@@ -19,7 +21,7 @@ from nie.hosts import GOES_ON, Place
 PORT = 30052
 ASKS_AFTER_S, ASKS_EVERY_S, ASKS = 10, 5, 4
 """A host that is silent is lost after 10 + 4 x 5 seconds."""
-REACHED_WITHIN_S = 30.0
+REACHED_WITHIN_S, GREETS_WITHIN_S = 30.0, 3.0
 
 
 class Lifelines:
@@ -41,7 +43,6 @@ class Lifelines:
                 f"The host {place.host} cannot be connected to at port {PORT} ({error.strerror}); is another "
                 "distributed run there?"
             ) from error
-        self.listener.settimeout(REACHED_WITHIN_S)
 
     def hold(self) -> None:
         """Connect with all others, who do the same; one that is lost from then on ends this process in one sentence.
@@ -53,13 +54,42 @@ class Lifelines:
         try:
             with self.listener:
                 held = [socket.create_connection((host, PORT), REACHED_WITHIN_S) for host in hosts[:own]]
-                held += [self.listener.accept()[0] for _ in hosts[own + 1 :]]
+                for connection in held:
+                    connection.sendall(self._greeting(own))
+                held += self._accepted()
         except OSError as error:
             raise NieError(f"{self.place.host} does not reach all of {', '.join(hosts)} at port {PORT}.") from error
         for connection in held:
             _keep_alive(connection)
             watched = (connection, self.place.host, connection.getpeername()[0])
             threading.Thread(target=_watch, args=watched, daemon=True, name="lifeline").start()
+
+    def _accepted(self) -> list[socket.socket]:
+        """Connections of all trainers that come after this one; one that does not greet as they do is closed."""
+        awaited = {self._greeting(number) for number in range(self.place.number + 1, len(self.place.hosts))}
+        held, until = list[socket.socket](), time.monotonic() + REACHED_WITHIN_S
+        while awaited:
+            self.listener.settimeout(max(until - time.monotonic(), 0.01))
+            connection, _ = self.listener.accept()
+            greeting = _line_of(connection, max(map(len, awaited)))
+            if greeting in awaited:
+                awaited.remove(greeting)
+                held.append(connection)
+            else:
+                connection.close()
+        return held
+
+    def _greeting(self, number: int) -> bytes:
+        """What a trainer of this run says where it connects."""
+        return f"trainer {number} of {','.join(self.place.hosts)}\n".encode()
+
+
+def _line_of(connection: socket.socket, longest: int) -> bytes:
+    """What is said first over a connection; nothing where that takes too long."""
+    connection.settimeout(GREETS_WITHIN_S)
+    with contextlib.suppress(OSError), connection.makefile("rb") as said:
+        return said.readline(longest)
+    return b""
 
 
 def end_at_once(code: int, said: Sequence[str] = ()) -> None:

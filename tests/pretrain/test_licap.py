@@ -1,5 +1,6 @@
 """pretrain.licap: the stage."""
 
+import csv
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,23 @@ def test_a_step_of_all_nodes_and_all_their_neighbours_has_the_loss_of_the_whole_
     embedding = model(found.blocks, feat[found.nodes], found.etypes)
     assert len(embedding) == len(contrast.top) + len(contrast.pool)
     torch.testing.assert_close(licap_loss(embedding, own, config.loss), whole, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("objective", ["licap", "regression"])
+def test_batches_of_all_neighbours_train_as_the_whole_graph_does(
+    objective: str, kg: KnowledgeGraph, tmp_path: Path
+) -> None:
+    settings = {"loss": {"gamma": 0.2, "objective": objective}, "channels": ["semantic"]}
+    whole, batch = (run(tmp_path, **settings, batch={"size": size}) for size in (None, 10_000))
+    losses, embeddings = [], []
+    for one in (whole, batch):
+        folder = one.fold_path(0) / "semantic"
+        with (folder / "curves.csv").open() as file:
+            losses.append([float(row["loss"]) for row in csv.DictReader(file)])
+        embeddings.append(np.load(folder / "embeddings.npy"))
+    assert len(losses[0]) == SMALL["optim"]["max_epochs"]
+    np.testing.assert_allclose(*losses, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(*embeddings, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [20, 33, 1000])

@@ -23,6 +23,7 @@ from nie.training.parts import Parts
         ({}, "share /dev/shm"),
         ({"memory": "another"}, ""),
         ({"memory": "another", "the version of torch": "1.0"}, "differ in the version of torch: '1.0' on 10.0.0.2"),
+        ({"memory": "another", "the version of dgl": "0.1"}, "differ in the version of dgl: '0.1' on 10.0.0.2"),
         ({"memory": "another", "the parts": "0" * 64}, "differ in the parts"),
     ],
 )
