@@ -17,16 +17,18 @@ from nie.settings.sections import CHANNELS, FeaturesConfig
 
 
 def _best(settings: Settings) -> list[Arm]:
-    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods."""
+    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods, if any."""
     if settings.profile != "fast":
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
     name = IMPORTANCE.recipes.own(settings.dataset, "best")
     if name == "best":
         raise NieError(f"The study best needs a recipe {settings.dataset}-best.yaml in downstream/stages/recipes.")
     best = Settings(settings.dataset, "best", settings.flags, settings.epochs)
-    named = IMPORTANCE.recipes.read(name)["methods"]
+    named = IMPORTANCE.recipes.read(name).get("methods", {})
     methods = ["rgtn", *(method for method in named if not METHODS[method].made_of_runs)]
     ladders = [_ladder(method, settings.method(method), best.method(method)) for method in methods]
+    if len(methods) == 1:
+        return ladders[0]
     blend = best.method("blend", parts=methods, skip_unfinished=True)  # paths of the parts are known when they run
     return [*itertools.chain(*ladders), Arm("blend", blend, parts=tuple(ladder[-1] for ladder in ladders))]
 
@@ -76,10 +78,11 @@ def _feature_steps(features: FeaturesConfig, goal: FeaturesConfig) -> list[tuple
 
 def _each_against_the_step_before(arms: Sequence[Arm]) -> list[Pair]:
     """Each step against the one before, and the blend against the last step of each method."""
-    *steps, blend = arms
-    last = [part.name for part in blend.parts]
+    blends = [arm for arm in arms if arm.parts]
+    last = [part.name for blend in blends for part in blend.parts]
+    steps = [arm for arm in arms if arm not in blends]
     pairs = [(arm.name, before.name) for before, arm in itertools.pairwise(steps) if before.name not in last]
-    return [*pairs, *((blend.name, name) for name in last)]
+    return [*pairs, *((blend.name, name) for blend in blends for name in last)]
 
 
 BEST = Study(

@@ -146,6 +146,13 @@ def test_the_ladder_leads_from_the_fast_recipe_to_the_best(dataset: str) -> None
     assert pairs[-1] == ("blend", last[methods[-2]])
 
 
+def test_a_best_recipe_without_other_methods_leads_to_itself() -> None:
+    arms = STUDIES["best"].arms(Settings("geo"))
+    assert [arms[0].name, arms[-1].config] == ["rgtn fast", Settings("geo", "best").method("rgtn")]
+    names = [arm.name for arm in arms]
+    assert STUDIES["best"].pairs(arms) == list(zip(names[1:], names, strict=False))
+
+
 def test_a_dataset_without_a_best_recipe_says_so() -> None:
     with pytest.raises(NieError, match=r"needs a recipe synthetic-best\.yaml"):
         STUDIES["best"].arms(settings())
