@@ -17,7 +17,7 @@ from nie.settings.sections import CHANNELS, FeaturesConfig
 
 
 def _best(settings: Settings) -> list[Arm]:
-    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's other methods, if any."""
+    """From the fast recipe to the best one, a setting at a time, then blended with the recipe's others."""
     if settings.profile != "fast":
         raise NieError("The study best leads from the fast recipe to the best one; leave --profile out.")
     name = IMPORTANCE.recipes.own(settings.dataset, "best")
