@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,20 +72,21 @@ def two_hosts(folder: Path, *, own_memory: bool = True) -> Iterator[str]:
         yield str(script)
 
 
-DIES = """
-import os, signal, sys
+STOPS = """
+import os, signal, sys, time
+from pathlib import Path
 from nie.__main__ import main
 from nie.training import loop
 
 loop.CHECKPOINT_EVERY_S = -1.0
 trained = loop._State.train_epoch
 
-def train_or_die(state, losses):
-    if (os.environ["NIE_ROLE"], os.environ["NIE_HOST"]) == ("trainer", "1") and state.history.epochs == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
+def train_or_stop(state, losses):
+    if os.environ["NIE_ROLE"] == "trainer" and state.history.epochs == 2:
+        {stops}
     return trained(state, losses)
 
-loop._State.train_epoch = train_or_die
+loop._State.train_epoch = train_or_stop
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -95,8 +97,30 @@ def dying(folder: Path) -> list[str]:
     Args:
         folder: for the program.
     """
-    (folder / "dies.py").write_text(DIES, "utf-8")
-    return [sys.executable, str(folder / "dies.py")]
+    return _stopping(folder, "os.environ['NIE_HOST'] == '1' and os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def waiting(folder: Path) -> list[str]:
+    """A program as `nie` is, whose first trainer lets the second wait in the third epoch, with a checkpoint of two.
+
+    Args:
+        folder: for the program; the file ``waits`` says that it waits, and it goes on when there is a file ``goes_on``.
+    """
+    waits, goes_on = (f"Path({str(folder / name)!r})" for name in ("waits", "goes_on"))
+    until = f"while os.environ['NIE_HOST'] == '0' and not {goes_on}.exists():"
+    return _stopping(folder, f"{until} {waits}.touch(); time.sleep(0.1)")
+
+
+def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until there is a file, which a process that still runs is to make."""
+    while not file.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.2)
+
+
+def _stopping(folder: Path, stops: str) -> list[str]:
+    (folder / "stops.py").write_text(STOPS.format(stops=stops), "utf-8")
+    return [sys.executable, str(folder / "stops.py")]
 
 
 def ip(*words: str) -> None:

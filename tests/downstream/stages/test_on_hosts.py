@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, cable_of, parted, two_hosts, why_not
+from hosts_helpers import HOSTS, cable_of, parted, two_hosts, wait_for, waiting, why_not
 from stage_helpers import SMALL_FLAGS
 
 from downstream.answers.trained import TrainedRun
@@ -27,6 +27,7 @@ from nie.data import load
 from nie.data.version import version_of
 from nie.runs.run import read_run, run_path
 from nie.training import loop
+from nie.training.checkpoint import read_checkpoint
 
 FEATURES = SMALL_FLAGS[:4]
 SETTINGS = [
@@ -34,6 +35,7 @@ SETTINGS = [
     "--optim.max_epochs", "2", "--optim.schedule", "constant", "--model.feat_drop", "0",
 ]  # fmt: skip
 LONG = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "100000", "--optim.patience", "100000"]
+NIE = [sys.executable, "-m", "nie"]
 REASON = why_not()
 needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -47,9 +49,9 @@ def roots(data: Path, runs: Path) -> list[str]:
     return ["--data-root", str(data), "--run-root", str(runs)]
 
 
-def launching(shell: str, data: Path, command: list[str]) -> list[str]:
-    program = [sys.executable, "-m", "nie", *command, "--distributed"]
-    return ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell, "--", *program]
+def launching(shell: str, data: Path, command: list[str], program: list[str] = NIE) -> list[str]:
+    launch = ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell]
+    return [*launch, "--", *program, *command, "--distributed"]
 
 
 def curves(runs: Path, fold: int) -> list[dict[str, str]]:
@@ -207,9 +209,11 @@ def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: 
 
 
 @contextlib.contextmanager
-def launched(shell: str, data: Path, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+def launched(
+    shell: str, data: Path, command: list[str], program: list[str] = NIE
+) -> Iterator[subprocess.Popen[str]]:  # fmt: skip
     """A launch in a process of its own."""
-    words = [sys.executable, "-m", "nie", *launching(shell, data, command)]
+    words = [*NIE, *launching(shell, data, command, program)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
             yield process
@@ -219,18 +223,29 @@ def launched(shell: str, data: Path, command: list[str]) -> Iterator[subprocess.
 
 @needs_hosts
 @pytest.mark.slow
-def test_hosts_that_lose_each_other_end_in_one_sentence(data: Path, tmp_path: Path) -> None:
-    with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
-        wait_for_training(process, tmp_path)
-        time.sleep(2)
-        subprocess.run([shell, HOSTS[1], f"ip link set {cable_of(shell, HOSTS[1])} down"], check=True)
-        lost = time.monotonic()
-        _, said = process.communicate()
-    assert time.monotonic() - lost < 60
-    assert process.returncode == 2
-    last = said.splitlines()[-1]
-    assert re.search(r"The trainer of [\d.]+ has ended \(exit code 75\): [\d.]+ has lost [\d.]+: it is no longer", last)
-    assert "the same command goes on from the last checkpoint" in last
+def test_hosts_that_lose_each_other_end_in_one_sentence_and_the_command_goes_on(data: Path, tmp_path: Path) -> None:
+    command = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "4", *roots(data, tmp_path)]
+    program = waiting(tmp_path)
+    with two_hosts(tmp_path) as shell:
+        cable = f"ip link set {cable_of(shell, HOSTS[1])}"
+        with launched(shell, data, command, program) as process:
+            wait_for(tmp_path / "waits", process)
+            subprocess.run([shell, HOSTS[1], f"{cable} down"], check=True)
+            lost = time.monotonic()
+            _, said = process.communicate()
+        assert time.monotonic() - lost < 60
+        assert process.returncode == 2
+        last = said.splitlines()[-1]
+        assert re.search(
+            r"The trainer of [\d.]+ has ended \(exit code 75\): [\d.]+ has lost [\d.]+: it is no longer", last
+        )
+        assert "the same command goes on from the last checkpoint" in last
+        (checkpoint,) = tmp_path.rglob("fold0.partial/checkpoint.pt")
+        assert len(read_checkpoint(checkpoint)["history"]["rows"]) == 2
+        (tmp_path / "goes_on").touch()
+        subprocess.run([shell, HOSTS[1], f"{cable} up"], check=True)
+        assert main(launching(shell, data, command, program)) == 0
+    assert len(curves(tmp_path, 0)) == 4
 
 
 @needs_hosts
