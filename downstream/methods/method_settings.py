@@ -152,13 +152,8 @@ class MultiImportConfig(GENIConfig):
         return self.signals
 
     def check(self, settings: NetworkConfig) -> None:
-        """Check that no other loss of the label is asked for than the likelihood of all signals, and no leak of it."""
+        """Check that no other loss of the label is asked for than the likelihood of all signals."""
         super().check(settings)
-        if settings.shown_labels:
-            raise ValueError(
-                "multi-import learns from all training labels in every step, so that shown_labels would give it what "
-                "it is to predict; set shown_labels to 0"
-            )
         own, usual = settings.loss, ImportanceLossConfig()
         for name in ("importance", "value", "label_noise", "groups"):
             if getattr(own, name) != getattr(usual, name):

@@ -97,6 +97,11 @@ def _check_batches(given: FoldNetwork) -> None:
 def _check_fed(given: FoldNetwork) -> None:
     """Raise where what each epoch is to be fed in another way leaves nothing to learn from, or is not there."""
     config, shown = given.config, given.shown
+    if shown is not None and given.signals is not None:
+        raise NieError(
+            f"{config.method} learns from all training labels in every step, so that shown_labels would give it what "
+            "it is to predict; set shown_labels to 0."
+        )
     if shown is not None and (hidden := len(shown.train) - shown.count) < 2:
         raise NieError(
             f"An epoch learns from the training labels that are not shown, at least 2, and shown_labels "
