@@ -40,10 +40,11 @@ def main() -> None:
         default="",
         help="flags of 'nie partition', besides the recipe, such as '--no-features.standardize'",
     )
+    parser.add_argument("--recipe", required=True)
     arguments, flags = parser.parse_known_args()
-    recipe = ["--recipe", flags[flags.index("--recipe") + 1]]
+    recipe = ["--recipe", arguments.recipe]
     roots = ["--data-root", str(arguments.data_root.resolve())]
-    command = ["downstream", "--dataset", arguments.dataset, *flags, "--folds.run", "0", "--device", "cpu"]
+    command = ["downstream", *recipe, "--dataset", arguments.dataset, *flags, "--folds.run", "0", "--device", "cpu"]
     if not (arguments.data_root / arguments.dataset / "parts" / "2" / "parts.json").exists():
         parted = ["partition", arguments.dataset, *recipe, "--parts", "2", *arguments.partition.split()]
         called([sys.executable, "-m", "nie", *parted, *roots])

@@ -22,9 +22,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from downstream.stages.importance import IMPORTANCE
+
 EDGES_OF_NODE = 9
-RECIPE_OF = {"synthetic-large": "", "geo-500": "geo-"}
-"""What a recipe's name begins with, where that is not the dataset."""
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ class Graph(NamedTuple):
 
     @property
     def recipe(self) -> str:
-        return f"{RECIPE_OF.get(self.name, self.name + '-')}fast"
+        return "geo-fast" if self.name.startswith("geo-") else IMPORTANCE.recipes.own(self.name, "fast")
 
 
 def built(edges: int, data_root: Path) -> Graph:

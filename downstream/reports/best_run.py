@@ -12,8 +12,7 @@ from nie.runs.run import Run, mean_sd
 
 def validated(run: Run) -> float:
     """Mean Spearman on the validation nodes of the finished folds; minus infinity where it is undefined."""
-    mean = mean_sd([run.figures(fold, "val").get("spearman") for fold in run.finished_folds()])["mean"]
-    return -math.inf if mean is None else float(mean)
+    return _on_validation(run, "spearman", -math.inf)
 
 
 def best_run(runs: Sequence[Run]) -> Run:
@@ -25,10 +24,10 @@ def best_run(runs: Sequence[Run]) -> Run:
     candidates = [run for run in runs if tuple(run.finished_folds()) == most]
     known = [(run, method) for run in candidates if (method := method_of(run)) is not None]
     honest = [run for run, method in known if not method.sees_test_labels]
-    return max(honest or candidates, key=lambda run: (validated(run), -_validation_error(run)))
+    return max(honest or candidates, key=lambda run: (validated(run), -_on_validation(run, "rmse", math.inf)))
 
 
-def _validation_error(run: Run) -> float:
-    """Mean RMSE on the validation nodes of the finished folds, which is defined for a single node, too."""
-    mean = mean_sd([run.figures(fold, "val").get("rmse") for fold in run.finished_folds()])["mean"]
-    return math.inf if mean is None else float(mean)
+def _on_validation(run: Run, metric: str, undefined: float) -> float:
+    """Mean of a metric over the finished folds; RMSE is defined for a single node, too, unlike Spearman."""
+    mean = mean_sd([run.figures(fold, "val").get(metric) for fold in run.finished_folds()])["mean"]
+    return undefined if mean is None else float(mean)
