@@ -26,6 +26,7 @@ SSH = (
 SSH_FAILED = 255
 SIGNALS_FROM = 128
 """A shell gives the code 128 + n for a program that signal n has ended."""
+_MAY_BE: dict[int, str] = {signal.SIGBUS: ", as where /dev/shm is full"}
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
 SETTLES_WITHIN_S = 1.0
@@ -194,7 +195,7 @@ class _Running:
         words = {one: _last_line(self.printed[one].read_bytes()) for one in bad}
         place = min(bad, key=lambda one: (_blame(bad[one]), not words[one]))
         code, said = bad[place], words[place]
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        how = f"killed by signal {-code}{_MAY_BE.get(-code, '')}" if code < 0 else f"exit code {code}"
         sentence = f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
         return Failure(sentence, code < 0 or code in (GOES_ON, SSH_FAILED))
 

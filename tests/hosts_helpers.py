@@ -16,6 +16,7 @@ from stage_helpers import store_synthetic
 from nie.__main__ import main
 
 HOSTS = ("10.77.31.1", "10.77.31.2")
+NIE = [sys.executable, "-m", "nie"]
 
 
 def why_not() -> str | None:
@@ -70,6 +71,32 @@ def two_hosts(folder: Path, *, own_memory: bool = True) -> Iterator[str]:
         )
         script.chmod(0o755)
         yield str(script)
+
+
+def launching(shell: str, data: Path, command: list[str], program: list[str] = NIE) -> list[str]:
+    """The arguments of `nie launch` that run a command on the hosts that `parted` has named.
+
+    Args:
+        shell: as `two_hosts` yields it.
+        data: the folder of `parted`.
+        command: of nie, without --distributed.
+        program: what the command is one of.
+    """
+    launch = ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell]
+    return [*launch, "--", *program, *command, "--distributed"]
+
+
+@contextlib.contextmanager
+def launched(
+    shell: str, data: Path, command: list[str], program: list[str] = NIE
+) -> Iterator[subprocess.Popen[str]]:  # fmt: skip
+    """A launch, as `launching` has it, in a process of its own."""
+    words = [*NIE, *launching(shell, data, command, program)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 STOPS = """

@@ -133,9 +133,10 @@ def build(
     if "raw" in inspect.signature(builder).parameters:
         options["raw"] = find_raw(kind.removesuffix("-lp"), raw=raw, root=root)
     log.info("building %s", name)
-    kg = _with_files(builder(**options), {} if features is None else features, own=kind not in BUILDERS)
-    save(kg, Path(root) / name / "processed")
-    return read(Path(root) / name / "processed")
+    folder = Path(root) / name / "processed"
+    # Without a name for what was built, it is freed before the store is read.
+    save(_with_files(builder(**options), {} if features is None else features, own=kind not in BUILDERS), folder)
+    return read(folder)
 
 
 def keep(kg: KnowledgeGraph, root: str | os.PathLike[str] = "datasets") -> KnowledgeGraph:

@@ -18,6 +18,7 @@ def digest_of(*parts: Sequence[str] | NDArray[Any]) -> str:
         if isinstance(part, np.ndarray):
             total.update(np.ascontiguousarray(part).data)
         else:
-            words = (word.encode("utf-8", "surrogatepass") for word in part)
-            total.update(b"".join(b"%d:%b" % (len(word), word) for word in words))
+            for word in part:
+                encoded = word.encode("utf-8", "surrogatepass")
+                total.update(b"%d:%b" % (len(encoded), encoded))
     return total.hexdigest()

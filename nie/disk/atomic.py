@@ -20,6 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BROKEN = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE)
 NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 CANNOT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
+NO_TEMPORARY = "No usable temporary directory"
+"""What Python says where no temporary file can be written, as on a full disk, with the number of a missing file."""
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
@@ -33,6 +35,8 @@ def lies_in_disk(error: BaseException) -> bool:
     >>> lies_in_disk(OSError(errno.ENOSPC, "full")), lies_in_disk(NieError("wrong"))
     (True, False)
     """
+    if isinstance(error, FileNotFoundError):
+        return NO_TEMPORARY in str(error)
     return isinstance(error, NotWritten) or (isinstance(error, OSError) and error.errno in (*FULL, *BROKEN))
 
 

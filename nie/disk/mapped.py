@@ -1,13 +1,19 @@
-"""Arrays that are mapped from files, gone through without filling the memory with them."""
+"""Arrays that are mapped from files, made and gone through without filling the memory with them."""
 
 from __future__ import annotations
 
+import math
 import mmap
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nie.arrays import Array
+from nie.disk.atomic import space_errors
 
 PIECE = 1 << 26
 """Bytes that are looked at, at a time."""
@@ -35,3 +41,28 @@ def pieces(array: Array) -> Iterator[Array]:
     for first in range(0, len(array), at_once):
         yield array[first : first + at_once]
         forget(array)
+
+
+def scratch(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return zeros that lie in a temporary file, so that the system may take back the memory that they are used in.
+
+    The file, in the folder that ``TMPDIR`` names, has no name and ends with the array. Its size is reserved at once: a
+    disk that fills up later does no harm to it.
+
+    Args:
+        shape: none of its sizes 0.
+        dtype: of the numbers.
+
+    Raises:
+        NotWritten: the disk has no room for it.
+
+    >>> array = scratch((2, 3), np.int64)
+    >>> array[1] = 7
+    >>> forget(array)
+    >>> array.tolist()
+    [[0, 0, 0], [7, 7, 7]]
+    """
+    with space_errors(Path(tempfile.gettempdir(), "a temporary file")), tempfile.TemporaryFile() as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * np.dtype(dtype).itemsize)
+        return np.memmap(file, dtype, "w+", shape=shape)

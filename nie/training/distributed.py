@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import socket
 import struct
 import tempfile
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from nie.dgl_compat import dgl
-from nie.disk.atomic import lies_in_disk
+from nie.disk.atomic import NotWritten, lies_in_disk
 from nie.errors import NieError, shown
 from nie.foreign import one_line
 from nie.hosts import GOES_ON, SERVER, Place
@@ -42,10 +43,26 @@ SIOCGIFADDR = 0x8915
 
 
 def serve(place: Place, parts: Parts) -> NoReturn:
-    """Serve a host's part until the trainers have left, and end the process."""
+    """Serve a host's part until the trainers have left, and end the process.
+
+    Raises:
+        NieError: the host's shared memory has no room for the part.
+    """
     with leaving_alone():
+        _check_room(place, parts)
         _join_dgl(place, parts)
     raise AssertionError("DGL ends the process of a server")
+
+
+def _check_room(place: Place, parts: Parts) -> None:
+    """Refuse shared memory that is smaller than the part, whose use would end the server by a signal."""
+    room, least = shutil.disk_usage(SHARED_MEMORY).free, parts.size(place.number)
+    if room < least:
+        more = f"mount -o remount,size={2 * least // 1_000_000 + 1}M {SHARED_MEMORY}"
+        raise NotWritten(
+            f"{SHARED_MEMORY} of {place.host} has room for {room / 1e6:,.1f} MB, and the part takes more than "
+            f"{least / 1e6:,.1f} MB; give it twice that, as by '{more}'."
+        )
 
 
 def _join_dgl(place: Place, parts: Parts) -> None:

@@ -87,6 +87,10 @@ class Parts:
                 "'nie partition'."
             )
 
+    def size(self, number: int) -> int:
+        """Bytes of the files of a part; loaded by DGL, it takes about half as much again."""
+        return sum(file.stat().st_size for file in (self.folder / f"part{number}").iterdir())
+
     @property
     def nodes(self) -> Tensor:
         """(N,) id in the dataset of every node as the parts number them."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, dying, parted, two_hosts, why_not
+from hosts_helpers import HOSTS, dying, launching, parted, two_hosts, why_not
 from stage_helpers import SMALL_FLAGS
 
 from nie.__main__ import main
@@ -28,11 +27,6 @@ needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return parted(tmp_path_factory.mktemp("data"), FEATURES)
-
-
-def launch(shell: str, data: Path, program: list[str], command: list[str]) -> int:
-    words = ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell, "--"]
-    return main([*words, *program, *command, "--distributed"])
 
 
 def compare(one: Path, two: Path, channels: tuple[str, ...]) -> None:
@@ -55,7 +49,7 @@ def test_two_hosts_make_the_embeddings_of_one(data: Path, tmp_path: Path, monkey
     one, two = ([*settings, "--data-root", str(data), "--run-root", str(tmp_path / name)] for name in ("one", "two"))
     assert main([*one, "--quiet"]) == 0
     with two_hosts(tmp_path) as shell:
-        assert launch(shell, data, [sys.executable, "-m", "nie"], two) == 0
+        assert main(launching(shell, data, two)) == 0
     compare(tmp_path / "one", tmp_path / "two", ("structural", "semantic"))
 
 
@@ -69,13 +63,13 @@ def test_a_regression_whose_trainer_was_killed_goes_on_to_the_embeddings_of_one_
     one, two = ([*settings, "--data-root", str(data), "--run-root", str(tmp_path / name)] for name in ("one", "two"))
     assert main([*one, "--quiet"]) == 0
     with two_hosts(tmp_path) as shell:
-        assert launch(shell, data, dying(tmp_path), two) == 2
+        assert main(launching(shell, data, two, dying(tmp_path))) == 2
         said = capsys.readouterr().err.splitlines()[-1]
         assert f"The trainer of {HOSTS[1]} has ended (killed by signal 9)" in said
         assert "the same command goes on from the last checkpoint" in said
         (checkpoint,) = (tmp_path / "two").rglob("fold0.partial/semantic/checkpoint.pt")
         assert len(read_checkpoint(checkpoint)["history"]["rows"]) == 2
-        assert launch(shell, data, [sys.executable, "-m", "nie"], two) == 0
+        assert main(launching(shell, data, two)) == 0
     compare(tmp_path / "one", tmp_path / "two", ("semantic",))
 
 

@@ -11,6 +11,7 @@ from nie.arguments import whole_number
 from nie.arrays import Array, Floats, Ints
 from nie.data.channel import Channel
 from nie.data.graph import KnowledgeGraph
+from nie.disk.mapped import forget, scratch
 from nie.progress import Progress
 
 NUM_RELATIONS = 30
@@ -23,7 +24,7 @@ LABELLED = 0.15
 def synthetic_large(
     nodes: int = 100_000, edges: int = 1_000_000, seed: int = 0, text_size: int = TEXT_SIZE
 ) -> KnowledgeGraph:  # fmt: skip
-    """Return a graph of this size, drawn piece by piece, with importance that depends on what surrounds a node.
+    """Return a graph of this size, with importance that depends on what surrounds a node.
 
     A node's text is a vector of normal numbers, the channel ``semantic``, whose first four add up to twice its quality
     q, which is normal, too. With the in-edges u -> v of relation r of 30 and weights w_r from 0 to 1 in even steps::
@@ -34,12 +35,16 @@ def synthetic_large(
     heavy tails: the node of in-degree rank k has about ``k ** (-2/3)`` times the most, by out-degree ``k ** (-1/2)``;
     few relations have most edges. 15 % of the nodes are labelled. The channel ``structural`` has the logarithms of a
     node's degrees: in-degree, out-degree, and in-degree by relations of the lower and of the upper half of weights.
+    Edges and text are drawn piece by piece into temporary files; what is held is some numbers for each node.
 
     Args:
         nodes: at least 100.
         edges: at least 1; repeated ones may be among them.
         seed: same seed, same graph, bit for bit.
         text_size: columns of a text vector, at least 4.
+
+    Raises:
+        NieError: an argument that is out of its range, or a disk without room for the temporary files.
 
     >>> kg = synthetic_large(1000, 5000)
     >>> kg.num_nodes, kg.num_edges, kg.num_relations
@@ -48,7 +53,7 @@ def synthetic_large(
     nodes, edges = whole_number("nodes", nodes, 100, 2**31 - 1), whole_number("edges", edges, 1, 2**31 - 1)
     seed = whole_number("seed", seed)
     text, quality = _texts(nodes, seed, whole_number("text_size", text_size, 4, 100_000))
-    src, dst, etype = (np.empty(edges, np.int64) for _ in range(3))
+    src, dst, etype = (scratch((edges,), np.int64) for _ in range(3))
     received, half = np.zeros(nodes), np.zeros((nodes, 2), np.int64)
     weight = np.linspace(0, 1, NUM_RELATIONS)
     for place, piece in _pieces(edges, "edges"):
@@ -60,6 +65,8 @@ def synthetic_large(
         received += np.bincount(dst[piece], weights * quality[src[piece]], minlength=nodes)
         for upper in (0, 1):
             half[:, upper] += np.bincount(dst[piece][(weights > 0.5) == bool(upper)], minlength=nodes)
+        for column in (src, dst, etype):
+            forget(column)
     entering = half.sum(axis=1)
     rng = np.random.default_rng((seed, 2))
     mean = received / np.maximum(entering, 1)
@@ -90,11 +97,12 @@ def synthetic_large(
 
 def _texts(nodes: int, seed: int, size: int) -> tuple[Array, Floats]:
     """(N, size) vectors, and (N,) the quality that they say."""
-    text, quality = np.empty((nodes, size), np.float32), np.empty(nodes)
+    text, quality = scratch((nodes, size), np.float32), np.empty(nodes)
     for place, piece in _pieces(nodes, "nodes"):
         rng = np.random.default_rng((seed, 0, place))
         text[piece] = rng.standard_normal((piece.stop - piece.start, size), np.float32)
         quality[piece] = text[piece, :4].sum(axis=1) / 2
+        forget(text)
     return text, quality
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, cable_of, parted, two_hosts, wait_for, waiting, why_not
+from hosts_helpers import HOSTS, cable_of, launched, launching, parted, two_hosts, wait_for, waiting, why_not
 from stage_helpers import SMALL_FLAGS
 
 from downstream.answers.trained import TrainedRun
@@ -34,8 +31,6 @@ SETTINGS = [
     "downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "rgcn", *FEATURES, "--batch.size", "8",
     "--optim.max_epochs", "2", "--optim.schedule", "constant", "--model.feat_drop", "0",
 ]  # fmt: skip
-LONG = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "100000", "--optim.patience", "100000"]
-NIE = [sys.executable, "-m", "nie"]
 REASON = why_not()
 needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -47,11 +42,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def roots(data: Path, runs: Path) -> list[str]:
     return ["--data-root", str(data), "--run-root", str(runs)]
-
-
-def launching(shell: str, data: Path, command: list[str], program: list[str] = NIE) -> list[str]:
-    launch = ["launch", "--hosts", str(data / "hosts.txt"), "--shell", shell]
-    return [*launch, "--", *program, *command, "--distributed"]
 
 
 def curves(runs: Path, fold: int) -> list[dict[str, str]]:
@@ -182,43 +172,40 @@ def children(of: int) -> list[int]:
     return [*map(int, Path(f"/proc/{of}/task/{of}/children").read_text().split())]
 
 
-def wait_for_training(process: subprocess.Popen[str], folder: Path) -> None:
-    while not list(folder.rglob("fold0.partial/threads.json")):
-        assert process.poll() is None
-        time.sleep(0.2)
+def server_of(launcher: int, number: int) -> int:
+    """The process that serves the host of this number."""
+    wanted = [b"NIE_ROLE=server", f"NIE_HOST={number}".encode()]
+    (found,) = (
+        child
+        for waiting in children(launcher)
+        for child in children(waiting)
+        if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
+    )
+    return found
 
 
 @needs_hosts
 @pytest.mark.slow
-def test_a_server_that_is_killed_ends_all_in_one_sentence(data: Path, tmp_path: Path) -> None:
-    with two_hosts(tmp_path) as shell, launched(shell, data, [*LONG, *roots(data, tmp_path)]) as process:
-        wait_for_training(process, tmp_path)
-        wanted = [b"NIE_ROLE=server", b"NIE_HOST=1"]
-        (victim,) = (
-            child
-            for waiting in children(process.pid)
-            for child in children(waiting)
-            if all(said in Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for said in wanted)
-        )
-        os.kill(victim, signal.SIGKILL)
-        killed = time.monotonic()
-        _, said = process.communicate()
-    assert time.monotonic() - killed < 60
-    assert process.returncode == 2
-    assert f"The server of {HOSTS[1]} has ended (killed by signal 9)" in said.splitlines()[-1]
-
-
-@contextlib.contextmanager
-def launched(
-    shell: str, data: Path, command: list[str], program: list[str] = NIE
-) -> Iterator[subprocess.Popen[str]]:  # fmt: skip
-    """A launch in a process of its own."""
-    words = [*NIE, *launching(shell, data, command, program)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+def test_a_server_that_is_killed_ends_all_in_one_sentence_and_the_command_goes_on(data: Path, tmp_path: Path) -> None:
+    command = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "4"]
+    assert main([*command, *roots(data, tmp_path / "one"), "--quiet"]) == 0
+    command, program = [*command, *roots(data, tmp_path / "two")], waiting(tmp_path)
+    with two_hosts(tmp_path) as shell:
+        with launched(shell, data, command, program) as process:
+            wait_for(tmp_path / "waits", process)
+            os.kill(server_of(process.pid, 1), signal.SIGKILL)
+            killed = time.monotonic()
+            _, said = process.communicate()
+        assert time.monotonic() - killed < 60
+        assert process.returncode == 2
+        last = said.splitlines()[-1]
+        assert f"The server of {HOSTS[1]} has ended (killed by signal 9)" in last
+        assert "the same command goes on from the last checkpoint" in last
+        (tmp_path / "goes_on").touch()
+        assert main(launching(shell, data, command, program)) == 0
+    one, two = ([float(row["loss"]) for row in curves(tmp_path / name, 0)] for name in ("one", "two"))
+    assert len(two) == 4
+    np.testing.assert_allclose(one, two, rtol=0, atol=1e-5)
 
 
 @needs_hosts
@@ -246,21 +233,3 @@ def test_hosts_that_lose_each_other_end_in_one_sentence_and_the_command_goes_on(
         subprocess.run([shell, HOSTS[1], f"{cable} up"], check=True)
         assert main(launching(shell, data, command, program)) == 0
     assert len(curves(tmp_path, 0)) == 4
-
-
-@needs_hosts
-@pytest.mark.slow
-def test_a_full_disk_ends_all_in_one_sentence_and_the_command_goes_on(data: Path, tmp_path: Path) -> None:
-    command = [*SETTINGS, "--folds.run", "0", *roots(data, tmp_path / "runs")]
-    (tmp_path / "runs").mkdir()
-    with two_hosts(tmp_path) as shell:
-        subprocess.run([shell, HOSTS[0], f"mount -t tmpfs -o size=64k tmpfs {tmp_path / 'runs'}"], check=True)
-        with launched(shell, data, command) as process:
-            _, said = process.communicate(timeout=120)
-        assert process.returncode == 2
-        assert "The disk is full: " in said
-        last = said.splitlines()[-1]
-        assert f"The trainer of {HOSTS[0]} has ended (exit code 75)" in last
-        assert "the same command goes on" in last
-        subprocess.run([shell, HOSTS[0], f"mount -o remount,size=64m {tmp_path / 'runs'}"], check=True)
-        assert main(launching(shell, data, command)) == 0
