@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +64,10 @@ def scratch(shape: tuple[int, ...], dtype: Any) -> Array:
     >>> array.tolist()
     [[0, 0, 0], [7, 7, 7]]
     """
-    with space_errors(Path(tempfile.gettempdir(), "a temporary file")), tempfile.TemporaryFile() as file:
+    folder, size = tempfile.gettempdir(), math.prod(shape) * np.dtype(dtype).itemsize
+    with space_errors(Path(folder, "a temporary file")), tempfile.TemporaryFile() as file:
+        if size > shutil.disk_usage(folder).free:  # some systems fill the disk before they see that
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * np.dtype(dtype).itemsize)
+            os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, dtype, "w+", shape=shape)

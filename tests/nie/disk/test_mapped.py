@@ -28,7 +28,7 @@ def test_a_scratch_array_beyond_the_disk_is_refused_before_it_is_used(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     room = os.statvfs(tmp_path)
-    with pytest.raises(NotWritten, match="The disk is full: .* was not written; free some space and run again"):
+    with pytest.raises(NotWritten, match=r"The disk is full: .* was not written; free some space and run again"):
         scratch((2 * room.f_blocks * room.f_frsize,), np.int8)
     assert not [*tmp_path.iterdir()]
 
