@@ -65,6 +65,7 @@ _TRIPLES = (
     "https://raw.githubusercontent.com/DeepGraphLearning/KnowledgeGraphEmbedding/"
     "617062aaedf53bf4d6b44450a580a96dc30e0632/data/FB15k"
 )
+_NUMBERS = "https://raw.githubusercontent.com/mniepert/mmkb/b7bd3aad2b45a34cb9164b3d2562b5c27d2839cd/FB15K"
 _KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/tmdb/tmdb-movie-metadata"
 
 SOURCES: dict[str, list[RemoteFile]] = {
@@ -84,10 +85,15 @@ SOURCES: dict[str, list[RemoteFile]] = {
             )
         ),
         RemoteFile(
+            "extra/FB15K_NumericalTriples.txt",
+            "9fd4f2dfe95af2bc4caa6ce1db84641168f42be759217dfbfcf95ca79d5aa0f3",
+            f"{_NUMBERS}/FB15K_NumericalTriples.txt",
+        ),
+        RemoteFile(
             "extra/fb-entity2text-new.txt",
             "d982bb5b950820dabc00aee9870cae2035d48c169d10c9f2c225579e19528aa2",
             None,
-            page="any collection of FB15k entity texts that has it; without it, build with --text short",
+            page="any collection of FB15k entity texts that has it; without it, texts are the short ones",
         ),
     ],
     "tmdb5k": [

@@ -28,7 +28,7 @@ ABSENT = "\\N"
 ESCAPE = re.compile(r'\\([nrt"]|$)')
 
 
-def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long") -> KnowledgeGraph:
+def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] | None = None) -> KnowledgeGraph:
     """Build FB15k: 14,951 nodes, 1,345 relations, 592,213 edges, 14,111 labelled nodes.
 
     Node ids are the rows of ``node_infos.tsv``, relation ids the order of first appearance in train + test + valid.
@@ -38,14 +38,20 @@ def fb15k(raw: str | os.PathLike[str], *, text: Literal["long", "short"] = "long
     Args:
         raw: folder with the raw files, plain or packed.
         text: "long" is the name and longer text of ``extra/fb-entity2text-new.txt``, with the short description where
-            that has only a name; "short" is the published description, which 840 nodes lack.
+            that has only a name; "short" is the published description, which 840 nodes lack; by default "long" where
+            that file is there, which has no public address.
 
     Raises:
         NieError: a file is missing, damaged or malformed, or a triple names an unknown entity.
     """
-    if text not in ("long", "short"):
+    if text not in ("long", "short", None):
         raise NieError(f"The option text of fb15k must be 'long' or 'short'; got {shown(text)}.")
     folder = Path(raw)
+    if text is None:
+        text = "long" if is_there(folder / LONG_TEXT) else "short"
+        if text == "short":
+            missing = folder / LONG_TEXT
+            log.warning("%s is not there, so fb15k has its short texts; figures of pages are of the long", missing)
     mids, titles, labels, label_mask = _read_nodes(folder / NODES)
     index = {mid: row for row, mid in enumerate(mids)}
     src, dst, etype, relations = _read_triples(folder, index)

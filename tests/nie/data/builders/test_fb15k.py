@@ -119,11 +119,22 @@ def test_no_triples(raw: Path) -> None:
         fb15k(raw)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("extra/")])
 def test_missing(raw: Path, file: str) -> None:
     (raw / file).unlink()
     with pytest.raises(NieError, match=f"{file} does not exist"):
         fb15k(raw)
+
+
+def test_texts_are_short_where_the_long_ones_are_not_there(raw: Path, caplog: pytest.LogCaptureFixture) -> None:
+    short = fb15k(raw, text="short")
+    (raw / "extra/fb-entity2text-new.txt").unlink()
+    with pytest.raises(NieError, match=r"fb-entity2text-new.txt does not exist"):
+        fb15k(raw, text="long")
+    with caplog.at_level("WARNING", logger="nie"):
+        kg = fb15k(raw)
+    assert (kg.text, kg.node_names, kg.meta["options"]) == (short.text, short.node_names, {"text": "short"})
+    assert "is not there, so fb15k has its short texts" in caplog.text
 
 
 def test_unknown_text(raw: Path) -> None:
