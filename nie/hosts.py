@@ -67,7 +67,7 @@ def read_hosts(path: Path) -> tuple[str, ...]:
         NieError: the file cannot be read, names no host, or names one twice, as two parts would share its memory.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise NieError(
             f"The hosts file {shown(str(path))} cannot be read; give a text file of one address a line."
@@ -77,8 +77,11 @@ def read_hosts(path: Path) -> tuple[str, ...]:
         raise NieError(f"The hosts file {shown(str(path))} names no host; write one address a line.")
     known: dict[str, str] = {}
     for host in hosts:
-        if not host.replace("-", "").replace(".", "").replace("_", "").isalnum():
-            raise NieError(f"The hosts file {shown(str(path))} has a line that is no address: {shown(host)}.")
+        if host.startswith("-") or not host.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            raise NieError(
+                f"The hosts file {shown(str(path))} has a line that is no address: {shown(host)}; write an IPv4 "
+                "address or a name there, and a user or a port into the configuration of ssh."
+            )
         address = _address(host)
         if address in known:
             same = "twice" if known[address] == host else f"and {known[address]}, which is the same machine,"

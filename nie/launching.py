@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shlex
 import signal
@@ -26,6 +27,7 @@ SSH = (
 SSH_FAILED = 255
 SIGNALS_FROM = 128
 """A shell gives the code 128 + n for a program that signal n has ended."""
+_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux
 _MAY_BE: dict[int, str] = {signal.SIGBUS: ", as where /dev/shm is full"}
 REACHED_WITHIN_S = 15
 LOOKED_AT_EVERY_S = 0.2
@@ -144,7 +146,7 @@ class _Running:
                 command = [*self.launch.shell, place.host, with_code(self.launch.program(place))]
                 self.processes[place] = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=None if leads else file,
-                    stderr=None if leads else subprocess.STDOUT, start_new_session=True,
+                    stderr=None if leads else subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_launcher,
                 )  # fmt: skip
         log.info("Started a server and a trainer on each of %s.", ", ".join(self.launch.hosts))
         return self
@@ -198,6 +200,12 @@ class _Running:
         how = f"killed by signal {-code}{_MAY_BE.get(-code, '')}" if code < 0 else f"exit code {code}"
         sentence = f"The {place.role} of {place.host} has ended ({how}){f': {said}' if said else ''}".rstrip(".")
         return Failure(sentence, code < 0 or code in (GOES_ON, SSH_FAILED))
+
+
+def _end_with_launcher() -> None:
+    """Let the system end a process that was just started when the launcher is gone, even where it was killed."""
+    with contextlib.suppress(OSError, AttributeError):  # of a system that knows no such thing
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM)
 
 
 def with_code(program: str) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nie.data import KnowledgeGraph, MessageGraph, load
 from nie.data.version import version_of
+from nie.disk.leftovers import temporary_beside
 from nie.errors import NieError, shown
 from nie.hosts import SERVER, Place
 from nie.inputs.channels import ChannelFeatures
@@ -146,14 +147,17 @@ class PartedInputs(NodeInputs):
 def unknown_to_hosts(batch: BatchConfig, device: str, memory: str | None) -> Iterator[str]:
     """What of the settings of any training does not work on the hosts that this process is told of."""
     hosts = len(Place.of_environment().hosts)
-    if batch.size is None or batch.size < 4 * hosts:
-        yield f"training on the whole graph; give --batch.size, {4 * hosts} or more for {hosts} hosts"
+    wanted = f"give --batch.size, {4 * hosts} or more for {hosts} hosts"
+    if memory:
+        yield f"memory; {wanted}, in its place"
+    if batch.size is None:
+        yield f"training on the whole graph; {wanted}"
+    elif batch.size < 4 * hosts:
+        yield f"batch.size {batch.size}; {wanted}"
     if device.startswith("cuda"):
         yield f"device {device}, as it trains on the CPU"
     if batch.sampler != "uniform":
         yield "batch.sampler but uniform"
-    if memory:
-        yield "memory"
 
 
 def join(
@@ -206,12 +210,13 @@ def computed_together(
             run = lead()
             trainers.told()  # that was all
             return run
-        follow = following()
+        follow, aside = following(), Path(tempfile.gettempdir(), "nie-fold")
         while message := trainers.told():
-            with tempfile.TemporaryDirectory(prefix="nie-fold-") as folder, computing_with(free_threads()):
+            # What a process leaves that was killed, the next one removes.
+            with temporary_beside(aside, folder=True) as folder, computing_with(free_threads()):
                 if message[4:]:
-                    Path(folder, CHECKPOINT).write_bytes(message[4:])
-                follow(int.from_bytes(message[:4], "big"), Path(folder))
+                    (folder / CHECKPOINT).write_bytes(message[4:])
+                follow(int.from_bytes(message[:4], "big"), folder)
     return None
 
 

@@ -52,7 +52,8 @@ def _partition(arguments: argparse.Namespace, flags: list[str]) -> None:
     )  # fmt: skip
     log.info(
         "Next: nie launch --hosts hosts.txt -- nie downstream --recipe %s --dataset %s --method rgcn --batch.size 512 "
-        "--batch.fanout 10 --distributed%s", arguments.recipe, shlex.quote(arguments.dataset), said_roots(arguments),
+        "--batch.fanout 10 --distributed%s", arguments.recipe, shlex.join([arguments.dataset, *flags]),
+        said_roots(arguments),
     )  # fmt: skip
 
 

@@ -72,12 +72,13 @@ def _join_dgl(place: Place, parts: Parts) -> None:
         "DGL_CONF_PATH": str(parts.config), "DGL_SERVER_ID": str(place.number), "DGL_NUM_SERVER": "1",
         "DGL_NUM_CLIENT": str(len(place.hosts)), "DGL_NUM_SAMPLER": "0", "DGL_GRAPH_FORMAT": "csc",
     })  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="nie-hosts-") as folder, silent_dgl():
-        addresses = Path(folder, "addresses")
-        lines = (f"{socket.gethostbyname(host)} {STORE_PORT}\n" for host in place.hosts)
-        addresses.write_text("".join(lines), encoding="ascii")
-        os.environ["DGL_IP_CONFIG"] = str(addresses)
-        dgl.distributed.initialize(str(addresses))
+    lines = (f"{socket.gethostbyname(host)} {STORE_PORT}\n" for host in place.hosts)
+    # A file without a name, as a server stays in what follows until it is ended, by a signal or as it likes.
+    with tempfile.TemporaryFile() as file, silent_dgl():
+        file.write("".join(lines).encode())
+        file.flush()
+        os.environ["DGL_IP_CONFIG"] = f"/proc/self/fd/{file.fileno()}"
+        dgl.distributed.initialize(os.environ["DGL_IP_CONFIG"])
 
 
 @contextlib.contextmanager
@@ -113,15 +114,16 @@ class Trainers:
         self.number, self.count, lifelines = place.number, len(place.hosts), Lifelines(place)
         os.environ["GLOO_SOCKET_IFNAME"] = _interface(place.host)
         first = f"tcp://{place.hosts[0]}:{GROUP_PORT}"
-        try:
-            torch.distributed.init_process_group(
-                "gloo", init_method=first, rank=self.number, world_size=self.count, timeout=WAITS_FOR_OTHERS
-            )
-        except torch.distributed.DistError as error:
-            raise NieError(
-                f"The trainers do not meet at {first} ({one_line(str(error), 200)}); is another distributed run there?"
-            ) from error
         with leaving_alone():
+            try:
+                torch.distributed.init_process_group(
+                    "gloo", init_method=first, rank=self.number, world_size=self.count, timeout=WAITS_FOR_OTHERS
+                )
+            except torch.distributed.DistError as error:
+                raise NieError(
+                    f"The trainers do not meet at {first} ({one_line(str(error), 200)}); is another distributed run "
+                    "there?"
+                ) from error
             lifelines.hold()
             self._compare(place, parts)
             _join_dgl(place, parts)
@@ -202,4 +204,8 @@ def _interface(address: str) -> str:
                 answer = fcntl.ioctl(asked.fileno(), SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
                 if socket.inet_ntoa(answer[20:24]) == wanted:
                     return name
-    raise NieError(f"This host has no network interface of the address {address}, by which the hosts file names it.")
+    named = address if wanted == address else f"{wanted}, which the name {address} has here"
+    raise NieError(
+        f"No network interface of this host has the address {named}; write the address by which other hosts reach it "
+        "into the hosts file."
+    )

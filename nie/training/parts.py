@@ -66,7 +66,8 @@ class Parts:
             facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             whole = all(isinstance(facts[name], kind) for name, kind in _READ.items())
         except FileNotFoundError as error:
-            raise NieError(f"There are no parts at {folder}; make them with 'nie partition'.") from error
+            making = f"'nie partition --parts {folder.name}', one for each host"
+            raise NieError(f"There are no parts at {folder}; make them with {making}.") from error
         except (OSError, ValueError, KeyError, TypeError):
             whole = False
         if not whole:
@@ -145,6 +146,10 @@ def write_parts(
     nodes = message.graph.num_nodes()
     if count > nodes:
         raise NieError(f"{count} parts are more than the {nodes} nodes of the graph; give --parts {nodes} at most.")
+    assignment = _assignment(message.graph, count, method)
+    if not (sizes := torch.bincount(assignment, minlength=count)).all():
+        empty = int((sizes == 0).sum())
+        raise NieError(f"{empty} of {count} parts would have no node; give fewer --parts, or --method random.")
     graph, degrees = message.graph.local_var(), Degrees.of(message.graph)
     rows = {ENTERING: degrees.entering, LEAVING: degrees.leaving}
     rows |= {f"{FEATURES}{name}": feat.cpu() for name, feat in feats.items()}
@@ -152,7 +157,7 @@ def write_parts(
     graph.ndata.update(rows)
     graph.edata[RELATION] = message.etype.cpu()
     with atomic_folder(folder) as temporary:
-        with silent_dgl(), _assigned(_assignment(message.graph, count, method)):
+        with silent_dgl(), _assigned(assignment):
             old_nodes, old_edges = dgl.distributed.partition_graph(
                 graph, NAME, count, str(temporary), part_method="metis", return_mapping=True
             )
@@ -160,10 +165,8 @@ def write_parts(
         config = json.loads((temporary / f"{NAME}.json").read_text(encoding="utf-8"))
         checks = []
         for number in range(count):
-            first, end = next(iter(config["node_map"].values()))[number]
-            if first == end:
-                raise NieError(f"Part {number} would have no node; use fewer parts or --method random.")
-            at, edges = _sample(first, end), _sample(*next(iter(config["edge_map"].values()))[number])
+            at = _sample(*next(iter(config["node_map"].values()))[number])
+            edges = _sample(*next(iter(config["edge_map"].values()))[number])
             of_nodes = digest([rows[name][old_nodes[at]] for name in sorted(rows)])
             of_edges = digest([graph.edata[RELATION][old_edges[edges]]])
             checks.append(

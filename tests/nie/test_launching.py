@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -48,12 +49,24 @@ def launch(folder: Path, program: str, **changes: str) -> Launch:
         ("localhost\n127.0.0.1 # the same\n", "and localhost, which is the same machine"),
         ("10.0.0.1\nssh -l root x\n", "no address: 'ssh -l root x'"),
         ("-oProxyCommand=x\n", "no address"),
+        ("-v\n", "no address: '-v'"),
+        (
+            "root@10.0.0.1\n",
+            "write an IPv4 address or a name there, and a user or a port into the configuration of ssh",
+        ),
+        ("10.0.0.1:22\n", "no address"),
+        ("::1\n", "no address"),
     ],
 )
 def test_hosts_that_cannot_have_a_part_each_are_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "hosts.txt").write_text(text)
     with pytest.raises(NieError, match=said):
         read_hosts(tmp_path / "hosts.txt")
+
+
+def test_a_hosts_file_may_begin_as_windows_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "hosts.txt").write_text("10.0.0.1\r\n10.0.0.2 # the second\r\n", "utf-8-sig")
+    assert read_hosts(tmp_path / "hosts.txt") == HERE
 
 
 def test_a_process_is_told_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +150,32 @@ def test_what_ends_the_launcher_ends_all_processes(tmp_path: Path, ending: signa
     finally:
         signal.signal(ending, before)
     assert not [file.stem for file in tmp_path.glob("*.pid") if Path("/proc", file.stem, "cmdline").exists()]
+
+
+def test_a_launcher_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    program = "import os, time; open(f'{os.getpid()}.pid', 'w').close(); time.sleep(600)"
+    shell(tmp_path)
+    (tmp_path / "hosts.txt").write_text("\n".join(HERE))
+    words = [
+        "launch",
+        "--hosts",
+        "hosts.txt",
+        "--shell",
+        "./enter",
+        "--",
+        sys.executable,
+        "-c",
+        program,
+        "--distributed",
+    ]
+    with subprocess.Popen([sys.executable, "-m", "nie", *words], cwd=tmp_path) as launcher:
+        while len([*tmp_path.glob("*.pid")]) < 4:
+            time.sleep(0.05)
+        launcher.kill()
+    until = time.monotonic() + 20
+    while [file for file in tmp_path.glob("*.pid") if Path("/proc", file.stem).exists()]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_host_that_is_not_reached_is_named(tmp_path: Path) -> None:

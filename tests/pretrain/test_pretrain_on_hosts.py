@@ -77,7 +77,7 @@ def test_a_regression_whose_trainer_was_killed_goes_on_to_the_embeddings_of_one_
     ("flags", "said"),
     [
         ([], "training on the whole graph; give --batch.size, 8 or more for 2 hosts"),
-        (["--memory", "4G"], "training on the whole graph"),
+        (["--memory", "4G"], "knows no memory; give --batch.size, 8 or more for 2 hosts, in its place"),
         (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
     ],
 )

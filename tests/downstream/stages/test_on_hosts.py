@@ -186,7 +186,12 @@ def server_of(launcher: int, number: int) -> int:
 
 @needs_hosts
 @pytest.mark.slow
-def test_a_server_that_is_killed_ends_all_in_one_sentence_and_the_command_goes_on(data: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_killed_ends_all_in_one_sentence_and_the_command_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What those who were stopped leave among the temporary files, the next launch removes."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     command = [*SETTINGS, "--folds.run", "0", "--optim.max_epochs", "4"]
     assert main([*command, *roots(data, tmp_path / "one"), "--quiet"]) == 0
     command, program = [*command, *roots(data, tmp_path / "two")], waiting(tmp_path)
@@ -201,8 +206,11 @@ def test_a_server_that_is_killed_ends_all_in_one_sentence_and_the_command_goes_o
         last = said.splitlines()[-1]
         assert f"The server of {HOSTS[1]} has ended (killed by signal 9)" in last
         assert "the same command goes on from the last checkpoint" in last
+        left = [path.name for path in (tmp_path / "temporary").glob("*nie-*")]
+        assert [name for name in left if not name.startswith(".nie-fold.")] == []
         (tmp_path / "goes_on").touch()
         assert main(launching(shell, data, command, program)) == 0
+    assert not [*(tmp_path / "temporary").glob("*nie*")]
     one, two = ([float(row["loss"]) for row in curves(tmp_path / name, 0)] for name in ("one", "two"))
     assert len(two) == 4
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-5)

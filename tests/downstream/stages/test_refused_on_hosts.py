@@ -28,6 +28,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("flags", "said"),
     [
         ([], "training on the whole graph; give --batch.size, 8 or more for 2 hosts"),
+        (["--batch.size", "7"], "knows no batch.size 7; give --batch.size, 8 or more for 2 hosts"),
+        (["--memory", "4G"], "knows no memory; give --batch.size, 8 or more for 2 hosts, in its place"),
         (["--batch.size", "64", "--members", "2"], "knows no members"),
         (["--batch.size", "64", "--batch.fanout", "5", "--batch.sampler", "relation"], "no batch.sampler but uniform"),
         (["--batch.size", "64", "--device", "cuda"], "no device cuda, as it trains on the CPU"),

@@ -41,10 +41,18 @@ def test_hosts_that_do_not_go_together_are_refused(tmp_path: Path, changed: dict
         Trainers._compare(cast(Trainers, trainers), place, parts)
 
 
-def test_an_address_that_this_host_has_not_is_refused() -> None:
+def test_an_address_that_this_host_has_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _interface("127.0.0.1") == "lo"
-    with pytest.raises(NieError, match=r"no network interface of the address 192\.0\.2\.1"):
+    with pytest.raises(
+        NieError, match=r"No network interface of this host has the address 192\.0\.2\.1; write the addr"
+    ):
         _interface("192.0.2.1")
+    # As Debian has a host know itself.
+    monkeypatch.setattr(distributed.socket, "gethostbyname", lambda name: "127.0.1.1")
+    with pytest.raises(
+        NieError, match=r"has the address 127\.0\.1\.1, which the name node1 has here; write the address by"
+    ):
+        _interface("node1")
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,21 @@ def test_more_parts_than_nodes_are_refused(tmp_path: Path, message: MessageGraph
     assert not (tmp_path / "parts").exists()
 
 
+def test_parts_without_a_node_are_refused(
+    tmp_path: Path, message: MessageGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """METIS leaves some empty where there are few nodes for each."""
+    monkeypatch.setattr("nie.training.parts.metis_parts", lambda graph, count: torch.arange(300) % (count - 2))
+    with pytest.raises(NieError, match="2 of 60 parts would have no node; give fewer --parts"):
+        written(tmp_path, message, 60)
+    assert not (tmp_path / "parts").exists()
+
+
 def test_missing_or_damaged_parts_are_refused(tmp_path: Path, message: MessageGraph) -> None:
-    with pytest.raises(NieError, match="There are no parts at"):
-        Parts.read(tmp_path)
+    with pytest.raises(
+        NieError, match=r"There are no parts at .*; make them with 'nie partition --parts 3', one for each"
+    ):
+        Parts.read(tmp_path / "3")
     parts, _ = written(tmp_path, message)
     file = parts.folder / "parts.json"
     for content in ("", "[]", json.dumps({"checks": None}), json.dumps({**parts.facts, "files": None})):
