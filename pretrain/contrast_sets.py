@@ -1,4 +1,4 @@
-"""The nodes that LICAP contrasts on a fold: found from its training labels alone, and drawn once."""
+"""The nodes that LICAP contrasts on a fold: found from the labels that stage 1 learns, and drawn once."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from pretrain.binning import LabelBins, equal_count_bins, top_bins
 from pretrain.contrast import num_steps
 from pretrain.cross_validation import Fold, fold_seed
 from pretrain.inputs import NodeInputs
-from pretrain.label_scale import learned_labels
 from pretrain.licap_settings import ContrastConfig, LicapConfig
 from pretrain.sampling import draw_non_top, random_bins
+from pretrain.taught_labels import labels_to_learn
 
 
 def contrast_sets(config: LicapConfig, inputs: NodeInputs, fold: Fold) -> LabelBins:
-    """The top bin, the finer bins and the drawn non-top nodes of one fold, from its training labels alone.
+    """The top bin, the finer bins and the drawn non-top nodes of one fold, from the labels that are learned.
 
     Raises:
         NieError: the labels make no bins to contrast, or batches are too small for them.
     """
     loss, seed = config.loss, fold_seed(config.seed, fold.index)
-    sets = (loss.sampling, loss.gamma, loss.width, loss.bins, loss.num_bins, config.learned_labels)
+    sets = (loss.sampling, loss.gamma, loss.width, loss.bins, loss.num_bins, config.learned_labels, config.teachers)
+
+    def drawn() -> LabelBins:
+        learned, labels = labels_to_learn(config, inputs, fold)
+        return draw_sets(loss, labels, learned, seed)
+
     try:
-        bins = inputs.once(
-            ("contrast sets", fold.digest, seed, *sets),
-            lambda: draw_sets(loss, learned_labels(config.learned_labels, inputs, fold), fold, seed),
-        )
+        bins = inputs.once(("contrast sets", fold.digest, seed, *sets), drawn)
         if config.batch.size is not None:
             further = 0 if bins.ordered is bins.top else len(bins.ordered)
             num_steps(len(bins.top), len(bins.pool), config.batch.size, further)

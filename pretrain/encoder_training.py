@@ -30,6 +30,7 @@ from pretrain.licap_settings import LicapConfig
 from pretrain.objectives import BinContrast, Objective, Summed, label_objective, regression, same_nodes
 from pretrain.probe import probe_of
 from pretrain.snapshots import Earlier, snapshots_of
+from pretrain.taught_labels import labels_to_learn
 
 
 def embedding_size(config: LicapConfig, channel: str) -> int:
@@ -155,7 +156,7 @@ def train_encoder(
             figures = {config.loss.name: objective(made).item()}
             return figures if probe is None else {**figures, "probe": probe(made.cpu().numpy())}
 
-        train = torch.from_numpy(fold.train)
+        train = torch.from_numpy(labels_to_learn(config, inputs, fold)[0].train)
         planned = plan(config.memory, config.batch, inputs.message, {channel: feat}, model, train, sampled, label)
         batch = planned.batch
         if batch.size is None:
@@ -193,9 +194,9 @@ def _started(model: PreGAT, config: LicapConfig, earlier: Earlier | None) -> Pre
 def _objective(
     config: LicapConfig, inputs: NodeInputs, fold: Fold, size: int, generator: torch.Generator, earlier: Earlier | None
 ) -> Objective:
-    train = torch.from_numpy(fold.train).to(inputs.device)
-    learned = learned_labels(config.learned_labels, inputs, fold)
-    labels = torch.from_numpy(learned[fold.train]).float().to(inputs.device)
+    learned, known = labels_to_learn(config, inputs, fold)
+    train = torch.from_numpy(learned.train).to(inputs.device)
+    labels = torch.from_numpy(known[learned.train]).float().to(inputs.device)
     objective: Objective
     if config.loss.objective == "licap":
         bins = contrast_sets(config, inputs, fold)

@@ -1,8 +1,8 @@
 """Stage 1: label informed contrastive pretraining (LICAP) of PreGAT embeddings, and its controls.
 
 LICAP = Zhang et al., "Label Informed Contrastive Pretraining for Node Importance Estimation on Knowledge Graphs",
-TNNLS 2024. Only labels of a fold's training nodes are learned from; where a probe picks the epoch, it looks at those of
-the validation nodes as stage 2 does.
+TNNLS 2024. Only labels of a fold's training nodes are learned from, and where there are teachers what these predict;
+where a probe picks the epoch, it looks at labels of the validation nodes as stage 2 does.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pretrain.inputs import NodeInputs, prepare
 from pretrain.licap_settings import LicapConfig
 from pretrain.probe import probe_of
 from pretrain.snapshots import snapshots_of
+from pretrain.taught_labels import labels_to_learn
 
 
 def pretrain(
@@ -49,6 +50,7 @@ def pretrain(
     """
     inputs = inputs or prepare(config, data_root=data_root)
     for fold in config.folds.run:  # what cannot work is refused before anything is written
+        labels_to_learn(config, inputs, inputs.folds[fold])
         check_objective(config, inputs, inputs.folds[fold])
     with seeded(0):
         for name in _channels(config, inputs):

@@ -135,6 +135,7 @@ class LicapConfig(FoldsRunConfig):
     """Stage 1: pretraining of PreGAT embeddings, by LICAP unless the loss says otherwise."""
 
     stage: ClassVar[str] = "pretrain"
+    runs_in: ClassVar[tuple[str, ...]] = ("teachers",)
 
     channels: Channels = Field(CHANNELS, description="the channels to pretrain")
     learned_labels: LearnedLabels = Field("given", description=LEARNED_LABELS)
@@ -155,6 +156,11 @@ class LicapConfig(FoldsRunConfig):
         description="parts of the training nodes, each embedded by an encoder that has not seen its labels",
     )
 
+    teachers: tuple[str, ...] = Field(
+        (),
+        description="folders of finished stage-2 runs of the same folds, whose mean prediction is learned as the label "
+        "of every node that has none for training",
+    )
     snapshots: SnapshotsConfig = SnapshotsConfig()
 
     @model_validator(mode="after")
@@ -167,6 +173,11 @@ class LicapConfig(FoldsRunConfig):
             raise ValueError("cross_fit keeps labels from an encoder, and the objective untrained reads none")
         if self.snapshots.dates and self.loss.objective == "untrained":
             raise ValueError("snapshots.dates train on earlier days, and the objective untrained does not train")
+        if self.teachers and self.loss.objective == "untrained":
+            raise ValueError("teachers give labels, and the objective untrained reads none")
+        if self.teachers and (self.cross_fit is not None or self.snapshots.dates):
+            what = "cross_fit" if self.cross_fit is not None else "snapshots.dates"
+            raise ValueError(f"{what} keeps labels from an encoder which teachers have seen; give one of the two")
         whole = {
             "loss.squared_error": self.loss.squared_error,
             "snapshots.temporal_weight": self.snapshots.temporal_weight,
@@ -183,6 +194,7 @@ class LicapConfig(FoldsRunConfig):
             loss.bins: loss.bins != "top",
             "far": loss.repel == "far",
             "regression": loss.squared_error > 0,
+            "taught": bool(self.teachers),
             "cross-fitted": self.cross_fit is not None,
             "snapshots": bool(self.snapshots.dates),
         }

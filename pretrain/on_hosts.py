@@ -39,5 +39,7 @@ def _unknown(config: LicapConfig) -> Iterator[str]:
     yield from unknown_to_hosts(config.batch, config.device, config.memory)
     if config.model.relations != RelationsConfig():
         yield "model.relations"
+    if config.teachers:
+        yield "teachers"
     if config.snapshots.dates:
         yield "snapshots.dates"

@@ -6,6 +6,7 @@ The epoch is chosen on the fold's validation nodes; its test nodes are scored on
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,9 @@ def checked_folds(config: ImportanceConfig, inputs: NodeInputs) -> dict[int, tup
 def _refuse_leaks(config: ImportanceConfig) -> None:
     """Raise where a finished run that these settings read has seen the test labels, which this run would see by it."""
     for folders in config.reads_runs().values():
-        for folder in [folders] if isinstance(folders, str) else folders:
+        named = [folders] if isinstance(folders, str) else [*folders]
+        teachers = [teacher for folder in named for teacher in read_run(folder).config.get("teachers", ())]
+        for folder in [*named, *filter(os.path.exists, teachers)]:
             read = read_run(folder)
             method = method_of(read)
             if method is not None and method.sees_test_labels:

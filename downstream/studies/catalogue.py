@@ -21,6 +21,7 @@ from downstream.studies.practice import PRACTICE
 from downstream.studies.relations import RELATIONS
 from downstream.studies.signals import SIGNALS_STUDY
 from downstream.studies.study import Study
+from downstream.studies.taught import TAUGHT_STUDY
 from downstream.studies.text_encoders import TEXT_ENCODERS
 from downstream.studies.tiers import TIERS
 from nie.errors import NieError, nearest
@@ -31,6 +32,7 @@ STUDIES: dict[str, Study] = {
         *METHOD_STUDIES,
         *LICAP_STUDIES,
         *LICAP_WORTH,
+        TAUGHT_STUDY,
         *PRACTICE,
         DISTIL,
         *ARCHITECTURE,

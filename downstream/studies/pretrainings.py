@@ -23,21 +23,27 @@ class Pretraining:
         method: what differs from those of stage 2.
         needs: what it reads that not every graph has.
         controls: the ways that its rows are tested against, beside raw features.
+        teachers: the methods whose predictions stage 1 learns at nodes without a training label.
     """
 
     licap: Mapping[str, Any] = field(default_factory=dict)
     method: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
     controls: tuple[str, ...] = CONTROLS
+    teachers: tuple[str, ...] = ()
 
 
-def _structural(*controls: str, method: Mapping[str, Any] | None = None, **licap: Any) -> Pretraining:
-    return Pretraining({"channels": ("structural",), **licap}, method or {}, controls=controls)
+def _structural(
+    *controls: str, method: Mapping[str, Any] | None = None, teachers: tuple[str, ...] = (), **licap: Any
+) -> Pretraining:
+    return Pretraining({"channels": ("structural",), **licap}, method or {}, controls=controls, teachers=teachers)
 
 
 SQUARED_ERROR = 10.0
 """A contrast is about as large as this times a squared error of labels."""
 BESIDE = {"pretrained_as": "addition"}
+TEACHER = "kernel-ridge-neighbours"
+"""The best single table, in seconds."""
 PRETRAININGS: dict[str, Pretraining] = {
     "untrained": _structural(loss={"objective": "untrained"}),
     "regression": _structural(loss={"objective": "regression"}),
@@ -59,6 +65,8 @@ PRETRAININGS: dict[str, Pretraining] = {
     "licap fine-tuned": _structural("licap (structural)", method={"fine_tune": True}),
     "rank-n-contrast": _structural(*CONTROLS, loss={"objective": "rank-n-contrast"}),
     "y-aware": _structural(*CONTROLS, loss={"objective": "y-aware"}),
+    "taught licap": _structural("licap (structural)", *CONTROLS, teachers=(TEACHER,)),
+    "taught regression": _structural(*CONTROLS, teachers=(TEACHER,), loss={"objective": "regression"}),
 }
 """By name."""
 
@@ -75,12 +83,15 @@ def pretrained_arm(raw: Arm, name: str, settings: Settings, **licap: Any) -> Arm
         licap: further changes of stage 1.
     """
     way = PRETRAININGS[name]
+    taught = {"teachers": way.teachers} if way.teachers else {}
+    folds = {"folds": getattr(raw.config, "folds", None)}
     return replace(
         raw,
         name=f"{raw.name}+{name}",
         config=raw.config.model_copy(update=dict(way.method)),
-        licap=settings.licap(**{**way.licap, **licap}),
+        licap=settings.licap(**{**way.licap, **taught, **licap}),
         needs=(*raw.needs, *way.needs),
+        teachers=tuple(Arm(method, settings.method(method).model_copy(update=folds)) for method in way.teachers),
     )
 
 

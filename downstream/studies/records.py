@@ -161,7 +161,7 @@ def left_to_run(arms: Sequence[Arm], recorded: Recorded) -> list[Arm]:
     left_of = {_made_with(arm): left[arm.name] for arm in arms}
 
     def ask_parts(arm: Arm, folds: frozenset[int]) -> None:
-        for part in arm.parts:
+        for part in arm.reads:
             left_of.get(_made_with(part), set()).update(folds.intersection(part.config.fold_numbers))
             ask_parts(part, folds)
 
@@ -184,7 +184,7 @@ def left_to_run(arms: Sequence[Arm], recorded: Recorded) -> list[Arm]:
 
 def _made_with(arm: Arm) -> tuple[Any, ...]:
     """The settings of an arm and of all that it reads; the name of a part does not tell its seed."""
-    return arm.config.digest(), arm.licap and arm.licap.digest(), *map(_made_with, arm.parts)
+    return arm.config.digest(), arm.licap and arm.licap.digest(), *map(_made_with, arm.reads)
 
 
 def with_records(results: Results | None, recorded: Recorded, arms: Sequence[Arm]) -> Results:

@@ -36,7 +36,8 @@ def _with_seed(arm: Arm, seed: int) -> Arm:
     """The arm with the seed added to that of its settings, of its pretraining, and of the arms that it reads."""
     config = arm.config.model_copy(update={"seed": arm.config.seed + seed})
     licap = arm.licap and arm.licap.model_copy(update={"seed": arm.licap.seed + seed})
-    return replace(arm, config=config, licap=licap, parts=tuple(_with_seed(part, seed) for part in arm.parts))
+    parts, teachers = (tuple(_with_seed(one, seed) for one in read) for read in (arm.parts, arm.teachers))
+    return replace(arm, config=config, licap=licap, parts=parts, teachers=teachers)
 
 
 def seed_name(row: str, number: int) -> str:

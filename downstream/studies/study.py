@@ -6,7 +6,7 @@ An arm is a method with its settings, on raw features or on those of a LICAP pre
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from downstream.reports.page import Table
@@ -36,6 +36,7 @@ class Arm:
         licap: settings of stage 1 whose embeddings it reads; None for raw features.
         parts: the arms whose runs it reads: those that it blends, or that teach it, whichever setting of ``config``
             names several.
+        teachers: the arms whose runs teach stage 1, which ``licap`` calls by any names.
         needs: what it reads that not every graph has.
         repeats: the arm that it repeats with another seed, and the number of that seed, from 0.
     """
@@ -44,12 +45,26 @@ class Arm:
     config: RunConfig
     licap: LicapConfig | None = None
     parts: tuple[Arm, ...] = ()
+    teachers: tuple[Arm, ...] = ()
     needs: tuple[Need, ...] = ()
     repeats: tuple[str, int] | None = None
 
+    @property
+    def reads(self) -> tuple[Arm, ...]:
+        """All arms whose runs it reads, in either stage."""
+        return (*self.parts, *self.teachers)
+
+    def placed_in(self, runner: Runner) -> Arm:
+        """The same with the folders of its teachers in the settings of stage 1."""
+        if self.licap is None or not self.teachers:
+            return self
+        folders = tuple(str(runner.path(teacher.settings_in(runner))) for teacher in self.teachers)
+        return replace(self, licap=self.licap.model_copy(update={"teachers": folders}))
+
     def settings_in(self, runner: Runner) -> RunConfig:
         """Its settings, with the folders in which the runs that it reads are or will be."""
-        read: dict[str, Any] = {} if self.licap is None else {"pretrained": str(runner.path(self.licap))}
+        licap = self.placed_in(runner).licap
+        read: dict[str, Any] = {} if licap is None else {"pretrained": str(runner.path(licap))}
         if self.parts:
             (setting,) = (name for name, runs in self.config.reads_runs().items() if isinstance(runs, tuple))
             read[setting] = tuple(str(runner.path(part.settings_in(runner))) for part in self.parts)
@@ -144,6 +159,7 @@ def run_arms(
         NieError: no arm can be run, all for the same reason, such as a dataset that is not there.
     """
     runner.require_packages(configs_of(arms))
+    arms = [arm.placed_in(runner) for arm in arms]
     failed: list[ArmFailure] = []
     runs: dict[str, Run] = {}
     tried: dict[str, str] = {}
@@ -165,13 +181,14 @@ def run_arms(
 
 def _run_both_stages(ready: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> list[ArmFailure]:
     """Run the arms with the pretraining that they read, those made of others last, and return what failed."""
-    stage1 = {arm.licap.digest(): arm.licap for arm in ready if arm.licap and arm.licap.digest() not in tried}
-    tried |= dict.fromkeys(stage1, "")
-    failed = [
-        ArmFailure(tuple(arm.name for arm in ready if arm.licap and arm.licap.digest() == config.digest()), said)
-        for config, said in runner.attempt(list(stage1.values()))
-    ]
-    for chosen in ([arm for arm in ready if not arm.parts], [arm for arm in ready if arm.parts]):
+    failed: list[ArmFailure] = []
+    for chosen in ([arm for arm in ready if not arm.reads], [arm for arm in ready if arm.reads]):
+        stage1 = {arm.licap.digest(): arm.licap for arm in chosen if arm.licap and arm.licap.digest() not in tried}
+        tried |= dict.fromkeys(stage1, "")
+        failed += [
+            ArmFailure(tuple(arm.name for arm in ready if arm.licap and arm.licap.digest() == config.digest()), said)
+            for config, said in runner.attempt(list(stage1.values()))
+        ]
         named = {arm.settings_in(runner).digest(): arm for arm in chosen}
         asked = [config.on_folds(*_ready_folds(arm, runner)) for arm in chosen for config in [arm.settings_in(runner)]]
         failed += [ArmFailure((named[config.digest()].name,), said) for config, said in runner.attempt(asked)]
@@ -221,9 +238,10 @@ def _contrasting(arms: Sequence[Arm], runner: Runner, tried: dict[str, str]) -> 
 def no_contrast(licap: LicapConfig, runner: Runner) -> str:
     """The reason why the labels of a fold leave nothing to contrast, or ""."""
     inputs = runner.inputs(licap)
+    untaught = licap.model_copy(update={"teachers": ()})  # the runs of teachers need not be there yet
     try:
         for fold in licap.folds.run:
-            check_objective(licap, inputs, inputs.folds[fold])
+            check_objective(untaught, inputs, inputs.folds[fold])
     except NieError as error:
         return str(error)
     return ""
