@@ -12,6 +12,7 @@ from nie.arrays import Bools, Floats, Ints
 from nie.data import KnowledgeGraph
 from nie.disk.atomic import atomic_file
 from nie.errors import NieError
+from nie.runs.run import Run
 from nie.settings.sections import FoldsConfig
 from nie.vocabulary import RemovedLabels
 
@@ -157,3 +158,21 @@ def binding(kg: KnowledgeGraph, fold: Fold) -> dict[str, str]:
 def fold_seed(seed: int, fold: int) -> int:
     """A seed for one fold that no other fold of a run of the same seed shares."""
     return seed * 1000 + fold
+
+
+def check_finished(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> None:
+    """Raise unless a run has finished a fold of this graph.
+
+    Args:
+        verb: what is done with what it predicts, for messages.
+        run: of stage 2.
+        kg: the graph.
+        fold: the fold.
+
+    Raises:
+        NieError: it has not finished the fold, or is of another dataset or fold.
+    """
+    if not run.is_done(fold.index):
+        raise NieError(f"{run.path} has no finished fold {fold.index} to {verb}; run it first.")
+    if run.metrics(fold.index).get("binding") != binding(kg, fold):
+        raise NieError(f"{run.path} is of another dataset or fold; {verb} only with runs of the same.")

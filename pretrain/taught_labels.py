@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nie.arrays import Floats
-from nie.errors import NieError
 from nie.runs.run import read_run
-from pretrain.cross_validation import Fold, binding
+from pretrain.cross_validation import Fold, check_finished
 from pretrain.inputs import NodeInputs
 from pretrain.label_scale import label_scale, learned_labels
 from pretrain.licap_settings import LicapConfig
@@ -49,9 +48,6 @@ def _predictions(folders: Sequence[str], inputs: NodeInputs, fold: Fold) -> list
     predictions = []
     for folder in folders:
         run = read_run(Path(folder), STAGE_OF_TEACHERS)
-        if not run.is_done(fold.index):
-            raise NieError(f"{run.path} has no finished fold {fold.index} to teach; run it first.")
-        if run.metrics(fold.index).get("binding") != binding(inputs.kg, fold):
-            raise NieError(f"{run.path} is of another dataset or fold; teach only with runs of the same.")
+        check_finished("teach", run, inputs.kg, fold)
         predictions.append(run.predictions(fold.index, inputs.kg.num_nodes))
     return predictions

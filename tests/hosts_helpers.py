@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from stage_helpers import store_synthetic
 
 from nie.__main__ import main
@@ -28,6 +29,11 @@ def why_not() -> str | None:
         return f"there is no {missing[0]}"
     made = subprocess.run(["unshare", "-n", "-m", "-i", "true"], capture_output=True, text=True, check=False)
     return f"no namespace can be made: {made.stderr.strip()}" if made.returncode else None
+
+
+REASON = why_not()
+needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+"""For tests that make `HOSTS`."""
 
 
 def parted(root: Path, flags: list[str]) -> Path:

@@ -12,7 +12,7 @@ from nie.arrays import Floats
 from nie.data import KnowledgeGraph
 from nie.errors import NieError
 from nie.runs.run import Run, read_run
-from pretrain.cross_validation import Fold, binding
+from pretrain.cross_validation import Fold, check_finished
 
 
 def runs_to(verb: str, folders: Sequence[str]) -> list[Run]:
@@ -38,10 +38,7 @@ def prediction_of(verb: str, run: Run, kg: KnowledgeGraph, fold: Fold) -> Floats
     Raises:
         NieError: it has not finished the fold, or is of another dataset or fold.
     """
-    if not run.is_done(fold.index):
-        raise NieError(f"{run.path} has no finished fold {fold.index} to {verb}; run it first.")
-    if run.metrics(fold.index).get("binding") != binding(kg, fold):
-        raise NieError(f"{run.path} is of another dataset or fold; {verb} only with runs of the same.")
+    check_finished(verb, run, kg, fold)
     # On steps of PageRank's fit many nodes are equal, whose order it knows.
     return untied(run.predictions(fold.index, kg.num_nodes), run.ranking_scores(fold.index, kg.num_nodes))
 

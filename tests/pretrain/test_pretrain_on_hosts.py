@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, dying, launching, parted, two_hosts, why_not
+from hosts_helpers import HOSTS, dying, launching, needs_hosts, parted, two_hosts
 from stage_helpers import SMALL_FLAGS
 
 from nie.__main__ import main
@@ -18,10 +18,6 @@ SETTINGS = [
     "pretrain", "--recipe", "fast", "--dataset", "synthetic", *FEATURES,
     "--loss.gamma", "0.2", "--batch.size", "16", "--optim.eval_every", "1", "--folds.run", "0",
 ]  # fmt: skip
-REASON = why_not()
-
-
-needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
 @pytest.fixture(scope="module")

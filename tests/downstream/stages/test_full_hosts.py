@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosts_helpers import HOSTS, NIE, launched, launching, parted, two_hosts, why_not
+from hosts_helpers import HOSTS, NIE, launched, launching, needs_hosts, parted, two_hosts
 from stage_helpers import SMALL_FLAGS
 
 from nie.__main__ import main
@@ -17,8 +17,6 @@ SETTINGS = [
     "downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "rgcn", *FEATURES, "--batch.size", "64",
     "--optim.max_epochs", "2", "--folds.run", "0",
 ]  # fmt: skip
-REASON = why_not()
-needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
 @pytest.fixture(scope="module")

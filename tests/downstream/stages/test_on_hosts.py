@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hosts_helpers import HOSTS, cable_of, launched, launching, parted, two_hosts, wait_for, waiting, why_not
+from hosts_helpers import HOSTS, cable_of, launched, launching, needs_hosts, parted, two_hosts, wait_for, waiting
 from stage_helpers import SMALL_FLAGS
 
 from downstream.answers.trained import TrainedRun
@@ -31,8 +31,6 @@ SETTINGS = [
     "downstream", "--recipe", "fast", "--dataset", "synthetic", "--method", "rgcn", *FEATURES, "--batch.size", "8",
     "--optim.max_epochs", "2", "--optim.schedule", "constant", "--model.feat_drop", "0",
 ]  # fmt: skip
-REASON = why_not()
-needs_hosts = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
 @pytest.fixture(scope="module")
